@@ -1,0 +1,104 @@
+"""Frozen settings of the analysis, and the fingerprint that names them.
+
+All that changes a feature is in :class:`FeatureSpec`; two runs with the same fingerprint compute
+the same features. Durations are seconds; frames and hops are samples at the analysis rate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+ANALYSIS_SR = 32000
+"""Analysis rate in Hz: keeps the band up to 16 kHz, where taps and crinkles differ, and is the
+rate that public audio-tagging networks settled on (Kong et al. 2020, PANNs)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSpec:
+    """Short-time analysis on which all features rest.
+
+    Parameters
+    ----------
+    sr : int
+        Analysis rate in Hz.
+    n_fft, hop_length : int
+        Frame and hop of the spectral analysis in samples: 32 ms, and 64 frames a second.
+    texture_n_fft, texture_hop_length : int
+        Frame and hop of the texture analysis: 8 ms, and 256 frames a second, because a 16 ms hop
+        is too coarse for taps and crinkles.
+    n_mels : int
+        Mel bands of the spectral analysis.
+    fmin_hz, fmax_hz : float
+        Band that features look at. Rumble and mains hum lie below it.
+    """
+
+    sr: int = ANALYSIS_SR
+    n_fft: int = 1024
+    hop_length: int = 500
+    texture_n_fft: int = 256
+    texture_hop_length: int = 125
+    n_mels: int = 48
+    fmin_hz: float = 200.0
+    fmax_hz: float = 15000.0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSpec:
+    """The span that the model classifies, and the step from one to the next, in seconds."""
+
+    duration: float = 2.0
+    hop: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """All that changes a feature."""
+
+    frames: FrameSpec = FrameSpec()
+    windows: WindowSpec = WindowSpec()
+
+    def fingerprint(self, schema_version: int) -> str:
+        """Name these settings together with the version of the feature schema.
+
+        Parameters
+        ----------
+        schema_version : int
+            Version of the columns, see :mod:`asmr_classify.features.schema`.
+
+        Returns
+        -------
+        str
+            Sixteen hexadecimal digits.
+        """
+        text = json.dumps([schema_version, asdict(self)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionSpec:
+    """How window probabilities become segments and tags.
+
+    Parameters
+    ----------
+    release : float
+        A segment that began at the label's threshold ends where the probability falls below
+        ``release`` times the threshold (hysteresis).
+    min_duration : float
+        Shorter segments are dropped, in seconds.
+    max_gap : float
+        Segments of one label that lie closer are merged, in seconds.
+    span : float
+        Length of the stretch over which a label must hold to be scored as present, in seconds;
+        the score of a file is that of its best stretch.
+    silence_dbfs : float
+        Windows whose level in the analysis band lies below are silence. Real whispers reach down
+        to -60 dBFS and quiet surf to -75, 16-bit dither lies near -95.
+    """
+
+    release: float = 0.6
+    min_duration: float = 0.5
+    max_gap: float = 1.0
+    span: float = 10.0
+    silence_dbfs: float = -85.0

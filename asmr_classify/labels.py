@@ -1,0 +1,73 @@
+"""The words that labels are made of: their kinds, the reserved ones, and what each of ours means.
+
+A model brings its own labels and their order; this module only says which kind a label is and
+defines those of the shipped model. ``silence`` is reserved: it is decided by level, never learnt.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SILENCE = "silence"
+"""Reserved context: nothing audible."""
+
+SPEECH = "speech"
+"""Context: voiced talk. With ``whisper`` it decides ``no_talking``."""
+
+WHISPER = "whisper"
+"""Trigger: whispered talk. With ``speech`` it decides ``no_talking``."""
+
+
+class Kind(StrEnum):
+    """Whether listeners seek a label (trigger) or not (context)."""
+
+    TRIGGER = "trigger"
+    CONTEXT = "context"
+
+
+DEFINITIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "whisper": "whispered, unvoiced speech, in any language, intelligible or not",
+        "tap": "fingers or nails on a hard thing, knocking, typing, clicking, ticking, chopping",
+        "crinkle": "paper, plastic, foil, wrappers, dry leaves, tearing, page turning",
+        "white_noise": "white, pink and brown noise, fans, vacuums; steady rain, surf, wind",
+        "speech": "voiced talk, soft-spoken included",
+        "music": "any music",
+        "other": "everything else: animals, traffic, brushing, scratching, chewing, writing",
+        "silence": "nothing audible; decided by level, not learnt",
+    }
+)
+"""What each label of the shipped model holds."""
+
+TRIGGERS: tuple[str, ...] = ("whisper", "tap", "crinkle", "white_noise")
+"""The triggers of the shipped model, in its order."""
+
+CONTEXTS: tuple[str, ...] = ("speech", "music", "other")
+"""The learnt contexts of the shipped model, in its order; a label of these names is a context in
+any model."""
+
+
+def kind_of(label: str) -> Kind:
+    """Tell whether a label is a trigger or a context.
+
+    Parameters
+    ----------
+    label : str
+        Any label, of the shipped model or of a user's own.
+
+    Returns
+    -------
+    Kind
+        ``CONTEXT`` for ``speech``, ``music``, ``other`` and ``silence``, else ``TRIGGER``.
+
+    Examples
+    --------
+    >>> kind_of("crinkle").value, kind_of("speech").value
+    ('trigger', 'context')
+    """
+    return Kind.CONTEXT if label in CONTEXTS or label == SILENCE else Kind.TRIGGER
