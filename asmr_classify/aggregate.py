@@ -10,9 +10,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from asmr_classify.labels import SILENCE, SPEECH, WHISPER
+from asmr_classify.model import calibrate
+from asmr_classify.timeline import find_segments
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
+    from asmr_classify.config import DecisionSpec
+    from asmr_classify.model import Model
     from asmr_classify.timeline import Segment
 
 
@@ -80,3 +90,160 @@ class FileResult:
     shares: Mapping[str, float] = field(default_factory=dict)
     segments: tuple[Segment, ...] = ()
     no_talking: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the networks said of each window of a file.
+
+    Parameters
+    ----------
+    intervals : ndarray of float64, shape (n_windows, 2), in seconds
+    logits : ndarray of float32, shape (n_windows, n_labels)
+        Not yet calibrated.
+    levels_db : ndarray of float32, shape (n_windows,)
+    """
+
+    intervals: NDArray[np.float64]
+    logits: NDArray[np.float32]
+    levels_db: NDArray[np.float32]
+
+    @classmethod
+    def nothing(cls, n_labels: int) -> Heard:
+        """Make the record of a file without a single window."""
+        return cls(
+            np.zeros((0, 2)),
+            np.zeros((0, n_labels), dtype=np.float32),
+            np.zeros(0, dtype=np.float32),
+        )
+
+
+def summarise(
+    path: str,
+    heard: Heard,
+    model: Model,
+    *,
+    duration: float | None,
+    decoded: float,
+    error: Problem | None = None,
+) -> FileResult:
+    """Turn what was heard in a file into its result.
+
+    Parameters
+    ----------
+    path : str
+    heard : Heard
+    model : Model
+    duration : float or None
+        Seconds that the file claims to last.
+    decoded : float
+        Seconds that were decoded.
+    error : Problem, optional
+        Why decoding broke off; makes the status ``partial``.
+
+    Returns
+    -------
+    FileResult
+    """
+    duration = decoded if duration is None else duration
+    silent = heard.levels_db < model.decision.silence_dbfs
+    status = Status.PARTIAL if error else Status.SILENT if silent.all() else Status.OK
+    segments = find_segments(
+        heard.intervals,
+        calibrate(heard.logits, model.window_calibration),
+        silent,
+        labels=model.labels,
+        thresholds=model.thresholds,
+        decision=model.decision,
+    )
+    shares = _shares(segments, (*model.labels, SILENCE), max(duration, decoded))
+    if silent.all():
+        return FileResult(
+            path, status, model.id, error, duration, decoded, shares=shares, segments=segments
+        )
+    scores = score_file(heard.logits[~silent], heard.intervals[~silent], model)
+    tags = choose_tags(scores, model)
+    return FileResult(
+        path=path,
+        status=status,
+        model=model.id,
+        error=error,
+        duration=duration,
+        decoded=decoded,
+        trigger=tags[0] if tags else None,
+        tags=tags,
+        scores=scores,
+        shares=shares,
+        segments=segments,
+        no_talking=_no_talking(scores, segments, model),
+    )
+
+
+def score_file(
+    logits: NDArray[np.float32], intervals: NDArray[np.float64], model: Model
+) -> dict[str, float]:
+    """Compute the probability of each label being present anywhere in a file.
+
+    Parameters
+    ----------
+    logits : ndarray of float32, shape (n_windows, n_labels)
+        Of the windows that are not silent; at least one.
+    intervals : ndarray of float64, shape (n_windows, 2)
+    model : Model
+
+    Returns
+    -------
+    dict of str to float
+    """
+    pooled = pool_logits(logits, intervals, model.decision)
+    scores = calibrate(pooled, model.file_calibration)
+    return {label: float(score) for label, score in zip(model.labels, scores, strict=True)}
+
+
+def pool_logits(
+    logits: NDArray[np.float32], intervals: NDArray[np.float64], decision: DecisionSpec
+) -> NDArray[np.float32]:
+    """Take each label's mean logit over the stretch of ``decision.span`` seconds where it is highest.
+
+    A mean over a whole night would drown a minute of whispering, and a single window errs; a
+    recording shorter than the span is averaged whole.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_labels,)
+    """
+    starts, ends = intervals[:, 0], intervals[:, 1]
+    first = np.arange(len(starts))
+    last = np.searchsorted(ends, starts + decision.span, side="right")
+    last = np.maximum(last, first + 1)
+    complete = ends[last - 1] - starts >= min(decision.span, ends[-1] - starts[0]) - 1e-6
+    complete[0] = complete[0] or not complete.any()
+    sums = np.concatenate([np.zeros((1, logits.shape[1])), np.cumsum(logits, axis=0, dtype=float)])
+    means = (sums[last] - sums[first]) / (last - first)[:, None]
+    return np.asarray(means[complete].max(axis=0), dtype=np.float32)
+
+
+def choose_tags(scores: Mapping[str, float], model: Model) -> tuple[str, ...]:
+    """Choose the triggers whose score reaches their threshold, strongest first."""
+    reached = [label for label in model.triggers if scores[label] >= model.thresholds[label]]
+    return tuple(sorted(reached, key=lambda label: -scores[label]))
+
+
+def _shares(
+    segments: tuple[Segment, ...], labels: tuple[str, ...], duration: float
+) -> dict[str, float]:
+    covered = dict.fromkeys(labels, 0.0)
+    for segment in segments:
+        covered[segment.label] += segment.end - segment.start
+    return {label: min(1.0, seconds / duration) for label, seconds in covered.items()}
+
+
+def _no_talking(
+    scores: Mapping[str, float], segments: tuple[Segment, ...], model: Model
+) -> bool | None:
+    """Whether neither speech nor whisper is anywhere; None for a model that knows neither."""
+    voices = [label for label in (SPEECH, WHISPER) if label in scores]
+    if not voices:
+        return None
+    talk = any(segment.label in voices for segment in segments)
+    return not talk and all(scores[label] < model.thresholds[label] for label in voices)

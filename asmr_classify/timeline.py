@@ -1,8 +1,27 @@
-"""Window probabilities to segments."""
+"""Window probabilities to segments.
+
+Windows overlap; where several cover a stretch, their probabilities are averaged there, which also
+smooths. A segment begins where the averaged probability reaches the label's threshold and ends
+where it falls below ``release`` times that (hysteresis, as in Schmitt's trigger); segments of one
+label that lie close are merged, short ones dropped. Segments of one label never overlap and lie
+in ``[0, duration]``; those of different labels may overlap.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.labels import SILENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from asmr_classify.config import DecisionSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +42,115 @@ class Segment:
     end: float
     label: str
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Averaged probabilities on the finest grid that the windows' edges make.
+
+    Parameters
+    ----------
+    edges : ndarray of float64, shape (n_cells + 1,)
+        In seconds, ascending.
+    probabilities : ndarray of float64, shape (n_cells, n_columns)
+    """
+
+    edges: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+
+
+def average_overlaps(intervals: NDArray[np.float64], values: NDArray[np.float32]) -> Cells:
+    """Average the values of overlapping windows over each stretch between two window edges.
+
+    Parameters
+    ----------
+    intervals : ndarray of float64, shape (n_windows, 2)
+        Together they cover a stretch without gaps.
+    values : ndarray of float32, shape (n_windows, n_columns)
+
+    Returns
+    -------
+    Cells
+    """
+    edges, places = np.unique(intervals, return_inverse=True)
+    starts, ends = places.reshape(-1, 2).T
+    sums = np.zeros((len(edges), values.shape[1] + 1))
+    columns = np.concatenate([values, np.ones((len(values), 1))], axis=1)
+    np.add.at(sums, starts, columns)
+    np.subtract.at(sums, ends, columns)
+    running = np.cumsum(sums, axis=0)[:-1]
+    return Cells(edges, running[:, :-1] / np.maximum(running[:, -1:], 1))
+
+
+def find_segments(
+    intervals: NDArray[np.float64],
+    probabilities: NDArray[np.float32],
+    silent: NDArray[np.bool_],
+    *,
+    labels: Sequence[str],
+    thresholds: Mapping[str, float],
+    decision: DecisionSpec,
+) -> tuple[Segment, ...]:
+    """Find the segments of every label, and of silence.
+
+    Parameters
+    ----------
+    intervals : ndarray of float64, shape (n_windows, 2)
+    probabilities : ndarray of float32, shape (n_windows, n_labels)
+    silent : ndarray of bool, shape (n_windows,)
+        Windows without sound: no label holds there.
+    labels : sequence of str
+    thresholds : mapping of str to float
+    decision : DecisionSpec
+
+    Returns
+    -------
+    tuple of Segment
+        By start, then end, then label.
+    """
+    if len(intervals) == 0:
+        return ()
+    heard = np.where(silent[:, None], np.float32(0), probabilities)
+    cells = average_overlaps(intervals, np.column_stack([heard, silent]))
+    segments = []
+    for column, label in enumerate([*labels, SILENCE]):
+        # Silence is no probability: a stretch is silent where all windows over it are.
+        threshold = 1.0 if label == SILENCE else thresholds[label]
+        p = cells.probabilities[:, column]
+        spans = _spans(p, threshold, threshold * (1 if label == SILENCE else decision.release))
+        segments += _segments(cells.edges, p, spans, label, decision)
+    return tuple(sorted(segments, key=lambda s: (s.start, s.end, s.label)))
+
+
+def _spans(p: NDArray[np.float64], on: float, off: float) -> list[tuple[int, int]]:
+    """Runs of cells at ``off`` or above that reach ``on``, as half-open index pairs."""
+    slack = 1e-9  # averages of equal numbers may fall short of them by rounding
+    above = np.concatenate([[False], p >= off - slack, [False]])
+    changes = np.flatnonzero(above[1:] != above[:-1])
+    runs = changes.reshape(-1, 2)
+    return [(int(a), int(b)) for a, b in runs if p[a:b].max() >= on - slack]
+
+
+def _segments(
+    edges: NDArray[np.float64],
+    p: NDArray[np.float64],
+    spans: list[tuple[int, int]],
+    label: str,
+    decision: DecisionSpec,
+) -> list[Segment]:
+    """Merge close spans, drop short ones, and score the rest by their time-weighted mean."""
+    merged: list[tuple[int, int]] = []
+    for first, last in spans:
+        if merged and edges[first] - edges[merged[-1][1]] < decision.max_gap:
+            merged[-1] = (merged[-1][0], last)
+        else:
+            merged.append((first, last))
+    whole = edges[-1] - edges[0]
+    shortest = min(decision.min_duration, whole)
+    segments = []
+    for first, last in merged:
+        start, end = float(edges[first]), float(edges[last])
+        if end - start >= shortest:
+            score = np.average(p[first:last], weights=np.diff(edges[first : last + 1]))
+            segments.append(Segment(start, end, label, min(1.0, max(0.0, float(score)))))
+    return segments

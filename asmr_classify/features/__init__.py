@@ -1,0 +1,1 @@
+"""Sound to feature rows: blocks -> frames -> windows."""

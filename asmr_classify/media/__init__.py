@@ -1,0 +1,1 @@
+"""Files to sound: what to label, what a file claims to be, and its samples."""

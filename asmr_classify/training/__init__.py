@@ -1,0 +1,1 @@
+"""Corpus to model: splits by group, features, fit, calibration, evaluation, card."""

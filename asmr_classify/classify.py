@@ -1,0 +1,106 @@
+"""One file to its result: decode, features, model, timeline, in one pass and flat in memory."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.aggregate import FileResult, Heard, Problem, Status, summarise
+from asmr_classify.errors import MediaError, NoAudioError
+from asmr_classify.features.windows import iter_window_rows
+from asmr_classify.media.decode import AudioStream
+from asmr_classify.model import load_model
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from asmr_classify.model import Model
+
+logger = logging.getLogger(__name__)
+
+
+def label_file(
+    path: str | os.PathLike[str],
+    *,
+    model: Model | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> FileResult:
+    """Label one audio or video file.
+
+    Parameters
+    ----------
+    path : path
+    model : Model, optional
+        The shipped model by default.
+    on_progress : callable, optional
+        Called now and then with the seconds decoded so far.
+
+    Returns
+    -------
+    FileResult
+        Also for a file that cannot be read: its status and error say why.
+
+    Raises
+    ------
+    ModelError
+        If no model is given and the shipped one cannot be loaded.
+
+    Examples
+    --------
+    >>> label_file("no-such-file.mp3").error.kind
+    'OpenError'
+    """
+    model = model if model is not None else load_model()
+    name = _text(path)
+    try:
+        with AudioStream.open(name, sr=model.features.frames.sr) as stream:
+            heard = _hear(_iter_samples(stream, on_progress), model)
+            return summarise(
+                name,
+                heard,
+                model,
+                duration=stream.duration,
+                decoded=stream.decoded,
+                error=_problem(stream.problem) if stream.problem else None,
+            )
+    except NoAudioError as exc:
+        return FileResult(name, Status.NO_AUDIO, model.id, error=_problem(exc))
+    except MediaError as exc:
+        logger.info("%s", exc)
+        return FileResult(name, Status.FAILED, model.id, error=_problem(exc))
+
+
+def _text(path: str | os.PathLike[str]) -> str:
+    import os
+
+    return os.fsdecode(path)
+
+
+def _problem(error: MediaError) -> Problem:
+    return Problem(type(error).__name__, str(error))
+
+
+def _iter_samples(
+    stream: AudioStream, on_progress: Callable[[float], None] | None
+) -> Iterator[NDArray[np.float32]]:
+    for block in stream.iter_blocks():
+        if on_progress is not None:
+            on_progress(stream.decoded)
+        yield block.y
+
+
+def _hear(samples: Iterator[NDArray[np.float32]], model: Model) -> Heard:
+    """Run features and networks over a recording, keeping a few numbers a window."""
+    intervals, logits, levels = [], [], []
+    for rows in iter_window_rows(samples, model.features):
+        intervals.append(rows.intervals)
+        levels.append(rows.levels_db)
+        logits.append(model.predict_logits(rows.X))
+    if not intervals:
+        return Heard.nothing(len(model.labels))
+    return Heard(np.concatenate(intervals), np.concatenate(logits), np.concatenate(levels))

@@ -1,0 +1,63 @@
+"""``asmr-classify evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from asmr_classify.cli.errors import ExitStatus, reporting_errors
+from asmr_classify.cli.train import (
+    CacheOption,
+    CopiesOption,
+    JobsOption,
+    ManifestArgument,
+    MembersOption,
+    QuietOption,
+    SeedOption,
+    check_folder,
+    default_cache,
+    phase_reporter,
+    tell_figures,
+    training_spec,
+    write_text,
+)
+
+
+@reporting_errors
+def evaluate(
+    manifest: ManifestArgument,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="Where predictions go, as JSON Lines."),
+    ] = Path("predictions.jsonl"),
+    cache: CacheOption = None,
+    jobs: JobsOption = None,
+    seed: SeedOption = 0,
+    members: MembersOption = None,
+    copies: CopiesOption = None,
+    quiet: QuietOption = False,
+) -> ExitStatus:
+    """Label every clip of a corpus with a model that never heard its group.
+
+    The predictions are written as `label` writes them; the figures go to stderr.
+    """
+    from asmr_classify.training.corpus import read_corpus
+    from asmr_classify.training.evaluate import evaluate as cross_validate
+    from asmr_classify.training.evaluate import prepare
+    from asmr_classify.writers.jsonl import result_to_line
+
+    check_folder(output)
+    corpus = read_corpus(manifest)
+    spec = training_spec(seed=seed, members=members, copies=copies)
+    n_jobs = jobs if jobs is not None else -1
+    report = phase_reporter(quiet=quiet)
+    prepared = prepare(
+        corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
+    )
+    evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
+    write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))
+    if not quiet:
+        tell_figures(evaluation)
+    return ExitStatus.OK

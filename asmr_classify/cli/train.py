@@ -1,0 +1,177 @@
+"""``asmr-classify train``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asmr_classify.training.evaluate import Evaluation, TrainingSpec
+
+ManifestArgument = Annotated[
+    Path, typer.Argument(help="CSV file that lists labelled clips beside their audio.")
+]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Where features are kept from run to run. Default: the user's cache folder.",
+        show_default=False,
+    ),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, help="Processes. Default: one per core.", show_default=False
+    ),
+]
+SeedOption = Annotated[
+    int, typer.Option(min=0, help="Of all that is random; the same seed gives the same figures.")
+]
+MembersOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Networks in the ensemble: more are slower, and a little better."),
+]
+CopiesOption = Annotated[
+    int | None, typer.Option(min=0, help="Changed copies of each clip to learn from as well.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
+
+@reporting_errors
+def train(
+    manifest: ManifestArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")
+    ] = Path("model.safetensors"),
+    name: Annotated[str | None, typer.Option(help="Of the model. Default: as its file.")] = None,
+    version: Annotated[str, typer.Option(help="Of the model.")] = "1.0.0",
+    cache: CacheOption = None,
+    jobs: JobsOption = None,
+    seed: SeedOption = 0,
+    members: MembersOption = None,
+    copies: CopiesOption = None,
+    quiet: QuietOption = False,
+) -> ExitStatus:
+    """Fit a model on labelled clips, and write it with a card that says how well it does.
+
+    Clips are split by group, never at random. The card, a Markdown file beside the model, holds
+    figures from cross-validation on groups that the networks never heard.
+    """
+    from asmr_classify.model import save_model
+    from asmr_classify.training.card import model_card
+    from asmr_classify.training.corpus import read_corpus
+    from asmr_classify.training.evaluate import evaluate, prepare
+    from asmr_classify.training.evaluate import train as fit_model
+
+    if output.suffix != ".safetensors":
+        raise UsageError(f"--output {output}: a model file ends in .safetensors")
+    check_folder(output)
+    corpus = read_corpus(manifest)
+    spec = training_spec(seed=seed, members=members, copies=copies)
+    n_jobs = jobs if jobs is not None else -1
+    report = phase_reporter(quiet=quiet)
+    prepared = prepare(
+        corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
+    )
+    evaluation = evaluate(prepared, spec, jobs=n_jobs, on_progress=report)
+    model = fit_model(prepared, evaluation, spec, name=name or output.stem, version=version)
+    save_model(model, output)
+    write_text(output.with_suffix(".md"), model_card(model, corpus, evaluation, spec))
+    if not quiet:
+        tell(f"{output}: {model.id}, labels {', '.join(model.labels)}")
+        tell_figures(evaluation)
+    return ExitStatus.OK
+
+
+def training_spec(*, seed: int, members: int | None, copies: int | None) -> TrainingSpec:
+    """Put the settings together; None keeps a default."""
+    from asmr_classify.training.evaluate import TrainingSpec
+    from asmr_classify.training.fit import FitSpec
+    from asmr_classify.training.takes import TakeSpec
+
+    takes = TakeSpec(seed=seed) if copies is None else TakeSpec(seed=seed, copies=copies)
+    fit = FitSpec(seed=seed) if members is None else FitSpec(seed=seed, members=members)
+    return TrainingSpec(takes=takes, fit=fit)
+
+
+def default_cache() -> Path:
+    """Folder that keeps features between runs."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("asmr-classify") / "features"
+
+
+def check_folder(output: Path) -> None:
+    """Refuse an output that could not be written, before hours are spent.
+
+    Raises
+    ------
+    OutputError
+        If its folder is missing or not writable.
+    """
+    probe = output.with_name(output.name + ".part")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as exc:
+        raise OutputError(f"{output}: cannot be written there: {exc.strerror}") from exc
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file.
+
+    Raises
+    ------
+    OutputError
+        If that fails.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise OutputError(f"{path}: cannot be written: {exc.strerror}") from exc
+
+
+def phase_reporter(*, quiet: bool) -> Callable[[str, int, int], None]:
+    """Make a callback that tells of progress: at a phase's ends, and every few seconds between."""
+    from asmr_classify.cli.progress import PLAIN_INTERVAL, clock
+
+    started: dict[str, float] = {}
+    last = 0.0
+
+    def report(phase: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        begin = started.setdefault(phase, now)
+        if quiet or (1 < done < total and now - last < PLAIN_INTERVAL):
+            return
+        last = now
+        left = (now - begin) / done * (total - done)
+        tell(
+            f"{phase}: {done}/{total}" + (f", about {clock(left)} left" if 1 < done < total else "")
+        )
+
+    return report
+
+
+def tell_figures(evaluation: Evaluation) -> None:
+    """Tell the figures on sources never heard."""
+    for name, figures in (("by clip", evaluation.by_clip), ("by group", evaluation.by_group)):
+        tell(
+            f"{name}: mean AP {figures.mean_average_precision:.3f}, macro-F1 "
+            f"{figures.macro_f1:.3f}, false tags {figures.false_tags:.3f}, "
+            f"ECE {figures.calibration_error:.3f}"
+        )
+        for trigger, ap in figures.average_precision.items():
+            tell(
+                f"  {trigger}: AP {ap:.3f}, F1 {figures.f1[trigger]:.3f}, "
+                f"recall {figures.recall[trigger]:.3f}"
+            )

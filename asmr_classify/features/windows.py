@@ -1,0 +1,186 @@
+"""Frame features to window rows, and blocks to rows for recordings of any length.
+
+Windows start at multiples of the window hop; one more ends at the last sample if those leave a
+rest. A recording shorter than a window is one window. Rows are invariant to gain.
+
+Law: rows depend on the samples of their window only, so block size never changes a result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.features.frames import analyse
+from asmr_classify.features.statistics import (
+    impulse_statistics,
+    scalar_statistics,
+    spectral_statistics,
+    texture_statistics,
+)
+from asmr_classify.units import samples_to_frames, samples_to_seconds, seconds_to_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from asmr_classify.config import FeatureSpec
+
+SPAN_WINDOWS = 32
+"""Windows computed at a time: enough to keep NumPy's overhead per call small, and memory flat."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRows:
+    """Feature rows of consecutive windows.
+
+    Parameters
+    ----------
+    X : ndarray of float32, shape (n_windows, n_features)
+        Columns as named by :func:`asmr_classify.features.schema.column_names`.
+    intervals : ndarray of float64, shape (n_windows, 2)
+        Start and end of each window in seconds.
+    levels_db : ndarray of float32, shape (n_windows,)
+        Mean level in the analysis band, dB relative to a full-scale square wave.
+    """
+
+    X: NDArray[np.float32]
+    intervals: NDArray[np.float64]
+    levels_db: NDArray[np.float32]
+
+
+def iter_window_rows(
+    blocks: Iterable[NDArray[np.float32]], spec: FeatureSpec
+) -> Iterator[WindowRows]:
+    """Compute the window rows of a recording, a few windows at a time.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of float32, shape (n_samples,), mono
+        The recording from its first sample on at the analysis rate, in pieces of any sizes.
+    spec : FeatureSpec
+
+    Yields
+    ------
+    WindowRows
+        In order of time. Nothing is yielded for a recording without samples.
+    """
+    sr = spec.frames.sr
+    window = seconds_to_samples(spec.windows.duration, sr)
+    hop = seconds_to_samples(spec.windows.hop, sr)
+    step = SPAN_WINDOWS * hop
+    held = np.zeros(0, dtype=np.float32)
+    start = 0
+    for block in blocks:
+        held = np.concatenate([held, block])
+        while len(held) >= window + step:  # a whole window must be left for the end
+            yield _rows(held[: window + step - hop], start, spec)
+            held = held[step:]
+            start += step
+    yield from _last_rows(held, start, spec)
+
+
+def _last_rows(held: NDArray[np.float32], start: int, spec: FeatureSpec) -> Iterator[WindowRows]:
+    """Rows of what is left at the end, the window that ends at the last sample included."""
+    window = seconds_to_samples(spec.windows.duration, spec.frames.sr)
+    hop = seconds_to_samples(spec.windows.hop, spec.frames.sr)
+    if len(held) == 0:
+        return
+    if len(held) < window:  # then it is the whole recording
+        yield _rows(held, start, spec)
+        return
+    whole = window + (len(held) - window) // hop * hop
+    yield _rows(held[:whole], start, spec)
+    if whole < len(held):
+        yield _rows(held[-window:], start + len(held) - window, spec)
+
+
+def window_rows(y: NDArray[np.float32], spec: FeatureSpec) -> WindowRows:
+    """Compute the window rows of a recording that is already in memory.
+
+    Parameters
+    ----------
+    y : ndarray of float32, shape (n_samples,), mono
+        The whole recording at the analysis rate, at least one sample.
+    spec : FeatureSpec
+
+    Returns
+    -------
+    WindowRows
+    """
+    return concatenate_rows(list(iter_window_rows([y], spec)))
+
+
+def concatenate_rows(parts: list[WindowRows]) -> WindowRows:
+    """Put rows end to end.
+
+    Parameters
+    ----------
+    parts : list of WindowRows
+        At least one.
+
+    Returns
+    -------
+    WindowRows
+    """
+    return WindowRows(
+        X=np.concatenate([part.X for part in parts]),
+        intervals=np.concatenate([part.intervals for part in parts]),
+        levels_db=np.concatenate([part.levels_db for part in parts]),
+    )
+
+
+def _rows(y: NDArray[np.float32], start: int, spec: FeatureSpec) -> WindowRows:
+    """Rows of the windows in one stretch: its length is a window plus a multiple of the hop."""
+    frames_spec, sr = spec.frames, spec.frames.sr
+    n_samples = len(y)
+    y = _padded(y, frames_spec.n_fft + frames_spec.hop_length)
+    frames = analyse(y, frames_spec)
+    window = min(seconds_to_samples(spec.windows.duration, sr), len(y))
+    hop = seconds_to_samples(spec.windows.hop, sr)
+    n_windows = 1 + (len(y) - window) // hop
+    counts = {
+        "frames": samples_to_frames(window, frames_spec.n_fft, frames_spec.hop_length),
+        "texture": samples_to_frames(
+            window, frames_spec.texture_n_fft, frames_spec.texture_hop_length
+        ),
+    }
+    logmel = _strided(frames.logmel, counts["frames"], hop // frames_spec.hop_length, n_windows)
+    scalars = _strided(frames.scalars, counts["frames"], hop // frames_spec.hop_length, n_windows)
+    texture = _strided(
+        frames.texture, counts["texture"], hop // frames_spec.texture_hop_length, n_windows
+    )
+    rate = sr / frames_spec.texture_hop_length
+    X = np.concatenate(
+        [
+            spectral_statistics(logmel),
+            scalar_statistics(scalars),
+            texture_statistics(texture, rate),
+            impulse_statistics(texture, rate),
+        ],
+        axis=1,
+    )
+    starts = start + hop * np.arange(n_windows)
+    ends = starts + min(window, n_samples)
+    power = np.mean(10 ** (scalars[:, :, 0] / 10), axis=1)
+    return WindowRows(
+        X=np.nan_to_num(X.astype(np.float32)),
+        intervals=np.stack([starts, ends], axis=1) / sr,
+        levels_db=(10 * np.log10(power)).astype(np.float32),
+    )
+
+
+def _padded(y: NDArray[np.float32], n_samples: int) -> NDArray[np.float32]:
+    """Repeat a clip too short for two frames until it is long enough."""
+    return y if len(y) >= n_samples else np.resize(y, n_samples)
+
+
+def _strided(
+    frames: NDArray[np.float32], count: int, hop: int, n_windows: int
+) -> NDArray[np.float32]:
+    """View frames as windows: shape (n_windows, count, n_columns)."""
+    view = np.lib.stride_tricks.sliding_window_view(frames, count, axis=0)[::hop][:n_windows]
+    return np.asarray(view.transpose(0, 2, 1))

@@ -1,0 +1,362 @@
+"""Media files to blocks of samples, in bounded memory whatever their length.
+
+Law: the blocks of a file, put end to end, are the whole decode sample for sample, whatever the
+block size.
+
+Damage does not end a file: a packet that cannot be decoded is left out and counted, and what was
+decoded is given. :attr:`AudioStream.problem` then says what is missing; a short decode is never
+passed over in silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import av
+import av.error
+import numpy as np
+
+from asmr_classify.config import ANALYSIS_SR
+from asmr_classify.errors import DecodeError
+from asmr_classify.media.probe import audio_stream, describe, open_container
+from asmr_classify.units import samples_to_seconds, seconds_to_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from av.container import InputContainer
+    from numpy.typing import NDArray
+
+    from asmr_classify.media.probe import MediaInfo
+
+    Samples = NDArray[np.float32]
+
+BLOCK_DURATION = 8.0
+"""Seconds in a block: long enough that the cost per call does not show, short enough for memory."""
+
+SHORTFALL = (0.5, 0.01)
+"""A decode is short if it lacks more than this many seconds and this share of the claim: codecs
+pad and trim up to 0.1 s, and containers round."""
+
+LOUDEST = 1000.0
+"""Samples beyond this many times full scale are no sound but damage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A chunk of decoded samples.
+
+    Parameters
+    ----------
+    start : int
+        Place of the first sample in the file, in samples at the rate that was asked for.
+    y : ndarray of float32, shape (n_samples,) for mono, (2, n_samples) for stereo
+    """
+
+    start: int
+    y: Samples
+
+
+class AudioStream:
+    """The sound of one file, as an iterator of blocks.
+
+    Use :meth:`open` in a ``with`` statement. After the last block, :attr:`decoded` and
+    :attr:`problem` say how much there was and what is missing.
+
+    Attributes
+    ----------
+    info : MediaInfo
+        What the file claims to be.
+    decoded : float
+        Seconds given so far.
+    problem : DecodeError or None
+        What went wrong though something was decoded; complete after the last block.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        info: MediaInfo,
+        sr: int,
+        layout: str,
+        block_duration: float,
+    ) -> None:
+        self.info = info
+        self.decoded = 0.0
+        self.problem: DecodeError | None = None
+        self._container = container
+        self._sr = sr
+        self._layout = layout
+        self._block_samples = max(1, seconds_to_samples(block_duration, sr))
+        self._damaged_packets = 0
+        self._bad_samples = 0
+        self._broke_off: str | None = None
+        self._heard_until = 0.0
+        self._seen_until = 0.0
+
+    @classmethod
+    def open(
+        cls,
+        path: str,
+        *,
+        sr: int = ANALYSIS_SR,
+        layout: Literal["mono", "stereo"] = "mono",
+        block_duration: float = BLOCK_DURATION,
+    ) -> Self:
+        """Open a file.
+
+        Parameters
+        ----------
+        path : str
+        sr : int
+            Sampling rate of the blocks in Hz.
+        layout : {"mono", "stereo"}
+            Channels of the blocks; others are mixed down by FFmpeg's rules (ITU-R BS.775).
+        block_duration : float
+            Seconds in each block but the last.
+
+        Returns
+        -------
+        AudioStream
+
+        Raises
+        ------
+        OpenError
+            If the file is missing, unreadable, empty, or no media file.
+        NoAudioError
+            If it has no audio stream.
+        """
+        container = open_container(path)
+        try:
+            return cls(container, describe(container, path), sr, layout, block_duration)
+        except Exception:
+            container.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._container.close()
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds that the audio claims to last, or None."""
+        return self.info.duration
+
+    def iter_blocks(self) -> Iterator[Block]:
+        """Decode the file.
+
+        Yields
+        ------
+        Block
+            Contiguous from 0; all but the last of the same length.
+
+        Raises
+        ------
+        DecodeError
+            If there is an audio stream but not one usable sample.
+        """
+        start = 0
+        for y in _regroup(self._iter_clean(), self._block_samples):
+            self.decoded = samples_to_seconds(start + y.shape[-1], self._sr)
+            yield Block(start, y[0] if self._layout == "mono" else y)
+            start += y.shape[-1]
+        self._conclude()
+
+    def _iter_clean(self) -> Iterator[Samples]:
+        """Decoded samples of any lengths, shape (n_channels, n_samples), all finite."""
+        resampler = _Resampler(self._sr, self._layout)
+        for frame in self._iter_frames():
+            try:
+                pieces = resampler.resample(frame)
+            except (av.error.FFmpegError, ValueError):
+                self._damaged_packets += 1
+                continue
+            yield from (self._checked(piece) for piece in pieces)
+        yield from (self._checked(piece) for piece in resampler.flush())
+
+    def _checked(self, y: Samples) -> Samples:
+        if not np.isfinite(y).all():
+            self._bad_samples += int((~np.isfinite(y)).any(axis=0).sum())
+            y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
+        return y
+
+    def _iter_frames(self) -> Iterator[av.AudioFrame]:
+        """Decoded frames; packets that cannot be decoded are counted and left out."""
+        is_float_pcm = self.info.codec.startswith("pcm_f")
+        for packet in self._iter_packets():
+            try:
+                frames = packet.decode()
+            except (av.error.FFmpegError, ValueError):
+                self._damaged_packets += 1
+                continue
+            for frame in frames:
+                yield self._mend(frame) if is_float_pcm else frame
+
+    def _iter_packets(self) -> Iterator[Any]:
+        """Packets of the audio stream; those of a video are read along to see where the file ends."""
+        stream = audio_stream(self._container, self.info.path)
+        packets = self._container.demux()
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, av.error.EOFError):
+                return
+            except (av.error.FFmpegError, OSError, ValueError) as exc:
+                self._broke_off = getattr(exc, "strerror", None) or str(exc)
+                return
+            end = _packet_end(packet)
+            self._seen_until = max(self._seen_until, end)
+            if packet.stream.index == stream.index:
+                self._heard_until = max(self._heard_until, end)
+                yield packet
+
+    def _mend(self, frame: av.AudioFrame) -> av.AudioFrame:
+        """Replace samples that are no sound before resampling spreads them."""
+        y = frame.to_ndarray()
+        with np.errstate(invalid="ignore"):
+            bad = ~(np.abs(y) <= LOUDEST)
+        if not bad.any():
+            return frame
+        self._bad_samples += int(bad.sum())
+        mended = av.AudioFrame.from_ndarray(
+            np.where(bad, 0, y).astype(y.dtype), format=frame.format.name, layout=frame.layout.name
+        )
+        mended.sample_rate, mended.pts, mended.time_base = (
+            frame.sample_rate,
+            frame.pts,
+            frame.time_base,
+        )
+        return mended
+
+    def _conclude(self) -> None:
+        """Say what is missing, once all is decoded."""
+        path = self.info.path
+        total = self.decoded * self.info.sr * self.info.n_channels
+        if self.decoded == 0:
+            reason = self._broke_off or "no packet of its sound track can be decoded"
+            raise DecodeError(path, f"no sound could be decoded ({reason}); fetch it again")
+        if self._bad_samples and self._bad_samples >= 0.99 * total:
+            raise DecodeError(
+                path, "all samples are NaN, infinite or absurdly large; export it again"
+            )
+        problems = [*self._iter_problems()]
+        if problems:
+            self.problem = DecodeError(path, "; ".join(problems))
+
+    def _iter_problems(self) -> Iterator[str]:
+        if self._broke_off is not None:
+            yield f"reading broke off after {self.decoded:.1f} s ({self._broke_off})"
+        if self._damaged_packets:
+            yield (
+                f"{self._damaged_packets} damaged packets were left out; "
+                "what could be decoded is labelled"
+            )
+        if self._is_short():
+            yield (
+                f"cut short: {self.decoded:.1f} s of {self.duration:.1f} s could be decoded; "
+                "fetch or copy it again"
+            )
+        if self._bad_samples:
+            yield (
+                f"{self._bad_samples} samples are NaN, infinite or absurdly large and were taken "
+                "as silence; export it again"
+            )
+
+    def _is_short(self) -> bool:
+        """Whether more is missing than codecs trim and containers round."""
+        if self.duration is None:
+            return False
+        tolerance = max(SHORTFALL[0], SHORTFALL[1] * self.duration)
+        expected = self.duration
+        if self.info.has_video and self._seen_until >= self.duration - tolerance:
+            expected = self._heard_until  # the video goes on: its sound may well be shorter
+        return self.decoded < expected - tolerance
+
+
+def _packet_end(packet: Any) -> float:
+    """Time at which a packet ends, in seconds; 0 where it has no time."""
+    if packet.pts is None or packet.time_base is None:
+        return 0.0
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
+
+
+class _Resampler:
+    """FFmpeg's resampler, made anew when rate or layout change within a file."""
+
+    def __init__(self, sr: int, layout: str) -> None:
+        self._sr, self._layout = sr, layout
+        self._current: av.AudioResampler | None = None
+        self._kind: tuple[object, ...] = ()
+
+    def resample(self, frame: av.AudioFrame) -> list[Samples]:
+        kind = (frame.format.name, frame.sample_rate, frame.layout.name)
+        before: list[Samples] = []
+        if kind != self._kind or self._current is None:
+            before = self.flush()
+            self._current = av.AudioResampler(format="fltp", layout=self._layout, rate=self._sr)
+            self._kind = kind
+        frame.pts = None  # samples are counted, not stamped: gaps must not be filled or cut
+        return before + [piece.to_ndarray() for piece in self._current.resample(frame)]
+
+    def flush(self) -> list[Samples]:
+        if self._current is None:
+            return []
+        pieces = [piece.to_ndarray() for piece in self._current.resample(None)]
+        self._current = None
+        return pieces
+
+
+def _regroup(pieces: Iterator[Samples], n_samples: int) -> Iterator[Samples]:
+    """Cut pieces of any lengths into arrays of ``n_samples`` and a rest."""
+    held: list[Samples] = []
+    count = 0
+    for piece in pieces:
+        held.append(piece)
+        count += piece.shape[-1]
+        if count < n_samples:
+            continue
+        joined = np.concatenate(held, axis=-1)
+        whole = count // n_samples * n_samples
+        yield from (joined[:, k : k + n_samples] for k in range(0, whole, n_samples))
+        held, count = [joined[:, whole:]], count - whole
+    if count:
+        yield np.concatenate(held, axis=-1)
+
+
+def read_audio(
+    path: str, *, sr: int = ANALYSIS_SR, layout: Literal["mono", "stereo"] = "mono"
+) -> Samples:
+    """Decode a whole file; for clips that fit in memory.
+
+    Parameters
+    ----------
+    path : str
+    sr : int
+        Sampling rate of the result in Hz.
+    layout : {"mono", "stereo"}
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples,) for mono, (2, n_samples) for stereo
+
+    Raises
+    ------
+    OpenError, NoAudioError
+        If the file cannot be opened or has no sound.
+    DecodeError
+        If nothing could be decoded, or less than the file claims.
+    """
+    with AudioStream.open(path, sr=sr, layout=layout) as stream:
+        blocks = [block.y for block in stream.iter_blocks()]
+        if stream.problem is not None:
+            raise stream.problem
+    return np.concatenate(blocks, axis=-1)

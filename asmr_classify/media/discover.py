@@ -1,0 +1,245 @@
+"""What to label: files as they are named, and what folders hold.
+
+A file that is named is always taken, whatever its name says, so that a wrong one ends as a
+message and not in silence; a folder is searched for what looks like media, by extension or, where
+that is unknown, by content. Special files are never opened: reading a FIFO would wait for ever.
+
+Globs are matched against the path below the folder that is searched, and against the bare name,
+without regard to case; ``*`` also matches ``/``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MEDIA_EXTENSIONS = frozenset(
+    "3g2 3gp aac ac3 aif aifc aiff amr ape asf au avi caf dff dsf dts eac3 f4v flac flv m2ts m4a "
+    "m4b m4r m4v mka mkv mov mp2 mp3 mp4 mpc mpeg mpg mts mxf oga ogg ogm ogv opus ra rm rmvb snd "
+    "spx tak tta vob voc w64 wav wave webm wma wmv wv".split()
+)
+
+OTHER_EXTENSIONS = frozenset(
+    "7z ass avif bmp bz2 c cfg conf css csv cue db doc docx epub gif gz heic htm html ico ini jpeg "
+    "jpg js json jsonl log lrc m3u m3u8 md nfo npy npz odt part pdf pkl pls png ppt pptx psd py rar "
+    "raw rtf sh sqlite srt ssa sub svg tar tif tiff toml torrent tsv ttf txt url vtt webp xls xlsx "
+    "xml xz yaml yml zip".split()
+)
+"""Extensions of what is known to hold no sound; such files are not even opened."""
+
+SIGNATURES = (
+    (0, b"RIFF"), (0, b"RF64"), (0, b"FORM"), (0, b"fLaC"), (0, b"OggS"), (0, b"ID3"),
+    (4, b"ftyp"), (4, b"moov"), (4, b"mdat"), (0, b"\x1aE\xdf\xa3"), (0, b"\x30\x26\xb2\x75"),
+    (0, b"caff"), (0, b".snd"), (0, b"FLV\x01"), (0, b"wvpk"), (0, b"MAC "), (0, b"#!AMR"),
+    (0, b".RMF"), (0, b"\x00\x00\x01\xba"), (0, b"\xff\xfb"), (0, b"\xff\xf3"), (0, b"\xff\xf1"),
+    (0, b"\xff\xf9"), (0, b"TTA1"), (0, b"DSD "), (0, b"MPCK"), (0, b"MP+"), (0, b"riff"),
+)  # fmt: skip
+"""Offsets and first bytes of media formats."""
+
+NOT_SOUND = (b"WEBP", b"ANI ", b"ILBM")
+"""What RIFF and FORM files may be instead, at offset 8."""
+
+
+class Reason(StrEnum):
+    """Why a file is ignored."""
+
+    NOT_MEDIA = "not media"
+    EXCLUDED = "excluded"
+    HIDDEN = "hidden"
+    SPECIAL = "special file"
+    LOOP = "link loop"
+    DUPLICATE = "named twice"
+    UNREADABLE = "unreadable folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to label; its size in bytes is 0 where unknown."""
+
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A file or folder that is passed over, and why."""
+
+    path: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Globs:
+    """Which files of a folder are wanted.
+
+    Parameters
+    ----------
+    include : tuple of str
+        If any are given, only files that match one are taken.
+    exclude : tuple of str
+        Files and folders that match one are left out.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def wants(self, path: str) -> bool:
+        """Whether a file is wanted."""
+        return not self.leaves_out(path) and (not self.include or _matches(path, self.include))
+
+    def leaves_out(self, path: str) -> bool:
+        """Whether a file or folder is excluded."""
+        return _matches(path, self.exclude)
+
+
+def _matches(path: str, patterns: tuple[str, ...]) -> bool:
+    path = path.replace(os.sep, "/").lower()
+    names = (path, path.rsplit("/", 1)[-1])
+    return any(fnmatchcase(name, pattern.lower()) for pattern in patterns for name in names)
+
+
+def discover(
+    paths: Sequence[str], *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> Iterator[Found | Ignored]:
+    """Find what to label, one file at a time and in a stable order.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files, and folders to be searched with all below them.
+    include, exclude : sequence of str
+        Globs for files, see above.
+
+    Yields
+    ------
+    Found or Ignored
+        Every file once, though it be named twice. Links to files and folders are followed, but
+        not into a folder that is being searched or was.
+    """
+    globs = Globs(tuple(include), tuple(exclude))
+    seen: set[tuple[int, int]] = set()
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except (OSError, ValueError):
+            yield Found(path, 0)
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            seen.add((status.st_dev, status.st_ino))
+            yield from _walk(path, path, globs, seen)
+        elif globs.leaves_out(path):
+            yield Ignored(path, Reason.EXCLUDED)
+        else:
+            yield _once(path, status, seen)
+
+
+def _walk(
+    folder: str, root: str, globs: Globs, seen: set[tuple[int, int]]
+) -> Iterator[Found | Ignored]:
+    """Search a folder depth first, by name; folders are kept on a stack, not on the call stack."""
+    stack = [folder]
+    while stack:
+        current = stack.pop()
+        try:
+            with os.scandir(current) as entries:
+                ordered = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            yield Ignored(current, Reason.UNREADABLE)
+            continue
+        folders = []
+        for entry in ordered:
+            found = _look_at(entry, os.path.relpath(entry.path, root), globs, seen)
+            if found is None:
+                folders.append(entry.path)
+            else:
+                yield found
+        stack += reversed(folders)
+
+
+def _look_at(
+    entry: os.DirEntry[str], below: str, globs: Globs, seen: set[tuple[int, int]]
+) -> Found | Ignored | None:
+    """Judge one entry of a folder; None for a folder to be searched."""
+    if entry.name.startswith("."):
+        return Ignored(entry.path, Reason.HIDDEN)
+    if globs.leaves_out(below):
+        return Ignored(entry.path, Reason.EXCLUDED)
+    try:
+        status = entry.stat()
+    except OSError:  # a dangling link, or gone since the folder was read
+        return (
+            Found(entry.path, 0)
+            if _extension(entry.name) in MEDIA_EXTENSIONS
+            else Ignored(entry.path, Reason.NOT_MEDIA)
+        )
+    if stat.S_ISDIR(status.st_mode):
+        key = (status.st_dev, status.st_ino)
+        if key in seen:
+            return Ignored(entry.path, Reason.LOOP)
+        seen.add(key)
+        return None
+    if not globs.wants(below):
+        return Ignored(entry.path, Reason.EXCLUDED)
+    if stat.S_ISREG(status.st_mode) and not _looks_like_media(entry.path):
+        return Ignored(entry.path, Reason.NOT_MEDIA)
+    return _once(entry.path, status, seen)
+
+
+def _once(path: str, status: os.stat_result, seen: set[tuple[int, int]]) -> Found | Ignored:
+    if not stat.S_ISREG(status.st_mode):
+        return Ignored(path, Reason.SPECIAL)
+    # Hard links are files of their own, with names of their own; only a link or a second
+    # mention of the same name is a duplicate.
+    key = (status.st_dev, hash(os.path.realpath(path)))
+    if key in seen:
+        return Ignored(path, Reason.DUPLICATE)
+    seen.add(key)
+    return Found(path, status.st_size)
+
+
+def _extension(name: str) -> str:
+    return os.path.splitext(name)[1].lstrip(".").lower()
+
+
+def _looks_like_media(path: str) -> bool:
+    """Tell by extension, or by the first bytes where the extension is unknown."""
+    extension = _extension(path)
+    if extension in MEDIA_EXTENSIONS:
+        return True
+    if extension in OTHER_EXTENSIONS:
+        return False
+    try:
+        with open(path, "rb") as file:
+            head = file.read(16)
+    except OSError:
+        return False
+    if head[8:12] in NOT_SOUND:
+        return False
+    return any(head[offset : offset + len(mark)] == mark for offset, mark in SIGNATURES)
+
+
+def read_paths(stream: BinaryIO, *, separator: bytes = b"\n") -> list[str]:
+    """Read a list of paths, one a line or separated by NUL bytes.
+
+    Parameters
+    ----------
+    stream : binary file
+    separator : bytes
+        A newline, or ``b"\\0"`` for names that may hold newlines.
+
+    Returns
+    -------
+    list of str
+        Names that are not UTF-8 are surrogate-escaped, as everywhere in Python.
+    """
+    parts = stream.read().split(separator)
+    if separator == b"\n":
+        parts = [part.removesuffix(b"\r") for part in parts]
+    return [os.fsdecode(part) for part in parts if part]

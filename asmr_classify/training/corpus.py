@@ -1,0 +1,204 @@
+"""Labelled recordings as a manifest lists them.
+
+A manifest is a CSV file beside its audio, one row a clip. Columns:
+
+========== ======== =====================================================================
+path       required below the manifest's folder
+trigger    required a trigger, several as ``a,b``, ``none``, or ``unsure`` (left out)
+group      required recordings that share a maker; a group never straddles a split
+label      optional finer label; tells ``speech`` and ``music`` from ``other`` for ``none``
+fold       optional number of the fold, for figures that others can compare
+recording  optional one take; default: the path
+source     optional where it comes from
+licence    optional its terms, as the source states them
+sha256     optional checksum of the file; a changed file is refused
+========== ======== =====================================================================
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asmr_classify.errors import CorpusError
+from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+NONE = "none"
+UNSURE = "unsure"
+REQUIRED = ("path", "trigger", "group")
+
+CONTEXT_OF = {
+    "speech": "speech",
+    "soft_speech": "speech",
+    "music": "music",
+    "sing": "music",
+    SILENCE: SILENCE,
+}
+"""Context of a clip without triggers, by finer label; ``other`` for all else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One labelled clip.
+
+    Parameters
+    ----------
+    path : str
+        Where the audio lies, the manifest's folder included.
+    labels : tuple of str
+        What it holds, triggers and contexts.
+    triggers : tuple of str
+        The triggers among them; empty for a clear negative.
+    label : str
+        Finer label.
+    group, recording, source, licence : str
+    fold : int or None
+    sha256 : str or None
+    """
+
+    path: str
+    labels: tuple[str, ...]
+    triggers: tuple[str, ...]
+    label: str
+    group: str
+    recording: str
+    source: str
+    licence: str
+    fold: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Clips that are fit for training, and the labels that they hold.
+
+    Parameters
+    ----------
+    clips : tuple of Clip
+        Without the ``unsure`` ones.
+    labels : tuple of str
+        All labels to be learnt: those of the shipped model in its order, then others by name.
+    """
+
+    clips: tuple[Clip, ...]
+    labels: tuple[str, ...]
+
+
+def read_corpus(manifest: str | Path) -> Corpus:
+    """Read a manifest and check that all audio is there and unchanged.
+
+    Parameters
+    ----------
+    manifest : path
+        CSV file, see above.
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    CorpusError
+        If the manifest cannot be read, lacks a column, names audio that is missing or was
+        changed, or holds too little to learn from.
+    """
+    manifest = Path(manifest)
+    rows = _read_rows(manifest)
+    clips = tuple(_clip(row, manifest.parent) for row in rows if row["trigger"].strip() != UNSURE)
+    _check_audio(clips)
+    return make_corpus(clips, str(manifest))
+
+
+def make_corpus(clips: Iterable[Clip], source: str) -> Corpus:
+    """Put clips together and check that there is enough to learn from.
+
+    Raises
+    ------
+    CorpusError
+        If there is no trigger, a label has clips of one group only, or there is one group only.
+    """
+    clips = tuple(clips)
+    found = {label for clip in clips for label in clip.labels} - {SILENCE}
+    known = [label for label in (*TRIGGERS, *CONTEXTS) if label in found]
+    labels = (*known, *sorted(found.difference(known)))
+    if not any(clip.triggers for clip in clips):
+        raise CorpusError(f"{source}: no clip has a trigger; the column must name some")
+    if len({clip.group for clip in clips}) < 2:
+        raise CorpusError(
+            f"{source}: all clips are of one group; figures on sources never heard need at least "
+            "two, so give each maker or source a name of its own in the column 'group'"
+        )
+    return Corpus(clips, labels)
+
+
+def _read_rows(manifest: Path) -> list[dict[str, str]]:
+    try:
+        with manifest.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
+            if missing:
+                raise CorpusError(
+                    f"{manifest}: no column {', '.join(missing)}; a manifest needs at least "
+                    f"{', '.join(REQUIRED)}"
+                )
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise CorpusError(f"{manifest}: cannot read the manifest: {exc}") from exc
+    if not rows:
+        raise CorpusError(f"{manifest}: the manifest lists no clip")
+    for number, row in enumerate(rows, start=2):
+        empty = [name for name in REQUIRED if not (row[name] or "").strip()]
+        if empty:
+            raise CorpusError(f"{manifest}, line {number}: nothing in column {', '.join(empty)}")
+    doubled = [path for path, count in Counter(row["path"] for row in rows).items() if count > 1]
+    if doubled:
+        raise CorpusError(f"{manifest}: {doubled[0]} is listed twice")
+    return rows
+
+
+def _clip(row: dict[str, str], folder: Path) -> Clip:
+    named = tuple(part.strip() for part in row["trigger"].split(",") if part.strip())
+    triggers = tuple(part for part in named if part != NONE)
+    finer = row.get("label") or ""
+    fold = row.get("fold") or ""
+    if fold and not fold.isdigit():
+        raise CorpusError(f"{row['path']}: fold {fold!r} is not a whole number")
+    return Clip(
+        path=str(folder / row["path"]),
+        labels=triggers or (CONTEXT_OF.get(finer, "other"),),
+        triggers=triggers,
+        label=finer,
+        group=row["group"],
+        recording=row.get("recording") or row["path"],
+        source=row.get("source") or "unknown",
+        licence=row.get("licence") or "unknown",
+        fold=int(fold) if fold else None,
+        sha256=row.get("sha256") or None,
+    )
+
+
+def _check_audio(clips: tuple[Clip, ...]) -> None:
+    missing = [clip.path for clip in clips if not Path(clip.path).is_file()]
+    if missing:
+        raise CorpusError(
+            f"{missing[0]}: no such file, of {len(missing)} missing that the manifest lists"
+        )
+    for clip in clips:
+        if clip.sha256 and file_sha256(clip.path) != clip.sha256:
+            raise CorpusError(
+                f"{clip.path}: its checksum is not the manifest's; the audio was changed, so "
+                "fetch it again or update the column 'sha256'"
+            )
+
+
+def file_sha256(path: str | Path) -> str:
+    """Compute the checksum of a file, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,279 @@
+"""Rows to a model: networks, calibration, thresholds.
+
+Networks are scikit-learn's multilayer perceptrons with one sigmoid output per label, so labels are
+independent; several, which differ in their seed, are averaged. Calibration and thresholds are
+fitted on logits of clips whose groups the networks never saw.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.aggregate import Heard, pool_logits
+from asmr_classify.config import DecisionSpec
+from asmr_classify.features.schema import fingerprint
+from asmr_classify.model import Model, Network, calibrate, mean_logits, standardise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from asmr_classify.features.windows import WindowRows
+    from asmr_classify.training.corpus import Corpus
+    from asmr_classify.training.takes import TakeRows, TakeSpec
+
+    Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FitSpec:
+    """How the networks are fitted.
+
+    Parameters
+    ----------
+    members : int
+        Networks in the ensemble.
+    hidden : tuple of int
+        Widths of the hidden layers.
+    epochs, batch_size : int
+    learning_rate, l2 : float
+        Of Adam, and of the penalty on weights.
+    group_power : float
+        A clip weighs its group's number of clips to the power of minus this: at 0 all clips weigh
+        the same, at 1 all groups. One half keeps the largest sources from ruling without
+        letting a source of one doubtful clip weigh as much as a hundred.
+    seed : int
+    """
+
+    members: int = 6
+    hidden: tuple[int, ...] = (256,)
+    epochs: int = 25
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    l2: float = 0.1
+    group_power: float = 0.5
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """Standardisation and networks, not yet calibrated."""
+
+    mean: Array
+    scale: Array
+    networks: tuple[Network, ...]
+
+    def hear(self, rows: WindowRows) -> Heard:
+        """Run the networks over the rows of one clip."""
+        standard = standardise(rows.X, self.mean, self.scale)
+        logits = mean_logits([network.predict_logits(standard) for network in self.networks])
+        return Heard(rows.intervals, logits, rows.levels_db)
+
+
+def fit_networks(
+    rows: TakeRows, corpus: Corpus, inside: NDArray[np.bool_], spec: FitSpec, decision: DecisionSpec
+) -> Fitted:
+    """Fit the networks on the takes of some clips.
+
+    Parameters
+    ----------
+    rows : TakeRows
+    corpus : Corpus
+    inside : ndarray of bool, shape (n_clips,)
+        Clips to fit on.
+    spec : FitSpec
+    decision : DecisionSpec
+        Windows below its silence level are left out.
+
+    Returns
+    -------
+    Fitted
+    """
+    X, targets, weights = _training_rows(rows, corpus, inside, spec, decision)
+    mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
+    scale = np.maximum(X.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
+    standard = standardise(X, mean, scale)
+    networks = tuple(
+        _fit_network(standard, targets, weights, spec, seed=spec.seed + member)
+        for member in range(spec.members)
+    )
+    return Fitted(mean, scale, networks)
+
+
+def _training_rows(
+    rows: TakeRows, corpus: Corpus, inside: NDArray[np.bool_], spec: FitSpec, decision: DecisionSpec
+) -> tuple[Array, Array, NDArray[np.float64]]:
+    clip_weights = group_weights(corpus, inside, spec.group_power)
+    clip_of = np.array([take.clip for take in rows.takes])
+    take_weights = clip_weights[clip_of]
+    take_of_row = rows.take_of_row()
+    kept = inside[clip_of][take_of_row] & (rows.rows.levels_db >= decision.silence_dbfs)
+    take_of_row = take_of_row[kept]
+    # Windows of one clip are alike: ten of them tell less than ten clips would.
+    counts = np.bincount(take_of_row, minlength=len(rows.takes))
+    weights = (take_weights / np.sqrt(np.maximum(counts, 1)))[take_of_row]
+    return rows.rows.X[kept], rows.targets[take_of_row], weights
+
+
+def group_weights(corpus: Corpus, inside: NDArray[np.bool_], power: float) -> NDArray[np.float64]:
+    """Weigh each clip by the size of its group, see :class:`FitSpec`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_clips,)
+        0 for clips that are not inside.
+    """
+    groups = np.unique([clip.group for clip in corpus.clips], return_inverse=True)[1]
+    sizes = np.bincount(groups[inside], minlength=groups.max() + 1)
+    return np.where(inside, np.maximum(sizes[groups], 1.0) ** -power, 0.0)
+
+
+def _fit_network(
+    X: Array, targets: Array, weights: NDArray[np.float64], spec: FitSpec, *, seed: int
+) -> Network:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    classifier = MLPClassifier(
+        hidden_layer_sizes=spec.hidden,
+        alpha=spec.l2,
+        batch_size=min(spec.batch_size, len(X)),
+        learning_rate_init=spec.learning_rate,
+        max_iter=spec.epochs,
+        random_state=seed,
+    )
+    with warnings.catch_warnings():
+        # A fixed number of epochs is meant: stopping early is part of the regularisation.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier.fit(X, targets.astype(int), sample_weight=weights / weights.mean())
+    return Network(
+        weights=tuple(weight.astype(np.float32) for weight in classifier.coefs_),
+        biases=tuple(bias.astype(np.float32) for bias in classifier.intercepts_),
+    )
+
+
+def fit_calibration(
+    logits: Array, truth: Array, weights: NDArray[np.float64] | None = None
+) -> Array:
+    """Fit slope and intercept that turn logits into probabilities, per label (Platt 1999).
+
+    Parameters
+    ----------
+    logits : ndarray of float32, shape (n_samples, n_labels)
+        Of samples whose groups the networks never saw.
+    truth : ndarray of float32, shape (n_samples, n_labels)
+    weights : ndarray of float64, shape (n_samples,), optional
+
+    Returns
+    -------
+    ndarray of float32, shape (2, n_labels)
+        Slope 1 and intercept 0 for a label that all or no samples hold.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    calibration = np.tile(np.array([[1.0], [0.0]], dtype=np.float32), (1, logits.shape[1]))
+    for k in range(logits.shape[1]):
+        if 0 < truth[:, k].sum() < len(truth):
+            platt = LogisticRegression(C=1.0).fit(
+                logits[:, [k]], truth[:, k].astype(int), sample_weight=weights
+            )
+            # A negative slope would turn a label round: too few samples to say more than chance.
+            calibration[:, k] = max(platt.coef_[0, 0], 0.05), platt.intercept_[0]
+    return calibration
+
+
+THRESHOLD_GRID = np.round(np.arange(0.10, 0.91, 0.02), 2)
+
+
+def choose_thresholds(scores: Array, truth: Array, labels: Sequence[str]) -> dict[str, float]:
+    """Choose the threshold of each label that gives the highest F1.
+
+    Parameters
+    ----------
+    scores : ndarray of float32, shape (n_clips, n_labels)
+        Calibrated, of clips whose groups the networks never saw.
+    truth : ndarray of float32, shape (n_clips, n_labels)
+    labels : sequence of str
+
+    Returns
+    -------
+    dict of str to float
+
+    Notes
+    -----
+    F1 over thresholds is jagged on a few hundred clips; it is smoothed over five neighbouring
+    thresholds before the highest is taken.
+    """
+    thresholds = {}
+    for k, label in enumerate(labels):
+        held = truth[:, k] > 0
+        f1 = np.array([_f1(held, scores[:, k] >= t) for t in THRESHOLD_GRID])
+        padded = np.pad(f1, 2, mode="edge")
+        smooth = np.convolve(padded, np.full(5, 0.2), mode="valid")
+        thresholds[label] = float(THRESHOLD_GRID[int(np.argmax(smooth))])
+    return thresholds
+
+
+def _f1(held: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
+    both = int((held & found).sum())
+    return 2 * both / max(int(held.sum()) + int(found.sum()), 1)
+
+
+def finish_model(
+    fitted: Fitted,
+    heard: Sequence[Heard],
+    truth: Array,
+    *,
+    corpus: Corpus,
+    takes: TakeSpec,
+    decision: DecisionSpec,
+    name: str,
+    version: str,
+) -> Model:
+    """Calibrate fitted networks, choose thresholds, and put the model together.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    heard : sequence of Heard, length n_clips
+        Of clips whose groups were not fitted on.
+    truth : ndarray of float32, shape (n_clips, n_labels)
+    corpus : Corpus
+    takes : TakeSpec
+    decision : DecisionSpec
+    name, version : str
+
+    Returns
+    -------
+    Model
+    """
+    audible = [bool((h.levels_db >= decision.silence_dbfs).any()) for h in heard]
+    heard = [h for h, keep in zip(heard, audible, strict=True) if keep]
+    truth = truth[np.array(audible)]
+    counts = [len(h.logits) for h in heard]
+    windows = fit_calibration(
+        np.concatenate([h.logits for h in heard]),
+        np.repeat(truth, counts, axis=0),
+        np.repeat(1 / np.sqrt(counts), counts),
+    )
+    pooled = np.stack([pool_logits(h.logits, h.intervals, decision) for h in heard])
+    files = fit_calibration(pooled, truth)
+    return Model(
+        name=name,
+        version=version,
+        labels=corpus.labels,
+        thresholds=choose_thresholds(calibrate(pooled, files), truth, corpus.labels),
+        features=takes.features,
+        fingerprint=fingerprint(takes.features),
+        decision=decision,
+        mean=fitted.mean,
+        scale=fitted.scale,
+        networks=fitted.networks,
+        window_calibration=windows,
+        file_calibration=files,
+    )

@@ -1,0 +1,220 @@
+"""Clips to feature rows: each clip as it is, and in changed copies.
+
+A *take* is one version of one clip. Its rows are cached, keyed by all that changes them: the
+content of its files, the settings of features and augmentation, and the seed. The cache is a
+folder of ``.npz`` files; each appears whole (written beside its place, then renamed), so an
+interrupted run leaves only finished takes behind, and the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.config import FeatureSpec
+from asmr_classify.errors import CorpusError, MediaError, OutputError
+from asmr_classify.features.schema import fingerprint
+from asmr_classify.features.windows import WindowRows, concatenate_rows, window_rows
+from asmr_classify.media.decode import read_audio
+from asmr_classify.training.augment import AugmentSpec, augment
+from asmr_classify.training.corpus import file_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from asmr_classify.training.corpus import Clip, Corpus
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSpec:
+    """Which takes are made of each clip.
+
+    Parameters
+    ----------
+    copies : int
+        Changed copies.
+    seed : int
+    augmentation : AugmentSpec
+    features : FeatureSpec
+    """
+
+    copies: int = 1
+    seed: int = 0
+    augmentation: AugmentSpec = field(default_factory=AugmentSpec)
+    features: FeatureSpec = field(default_factory=FeatureSpec)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One version of one clip: 0 is the clip itself, others are changed copies of it.
+
+    Parameters
+    ----------
+    clip : int
+        Index in the corpus.
+    version : int
+    """
+
+    clip: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeRows:
+    """Rows of all takes of a corpus, end to end in a few large arrays that processes can share.
+
+    Parameters
+    ----------
+    takes : tuple of Take
+    offsets : ndarray of int64, shape (n_takes + 1,)
+        Rows ``offsets[i]`` up to ``offsets[i + 1]`` belong to take ``i``.
+    rows : WindowRows
+    targets : ndarray of float32, shape (n_takes, n_labels)
+        1 where a take holds a label.
+    """
+
+    takes: tuple[Take, ...]
+    offsets: NDArray[np.int64]
+    rows: WindowRows
+    targets: NDArray[np.float32]
+
+    def take_of_row(self) -> NDArray[np.int64]:
+        """Index of the take that each row belongs to, shape (n_rows,)."""
+        return np.repeat(np.arange(len(self.takes)), np.diff(self.offsets))
+
+    def of(self, index: int) -> WindowRows:
+        """Rows of one take."""
+        inside = slice(self.offsets[index], self.offsets[index + 1])
+        return WindowRows(
+            self.rows.X[inside], self.rows.intervals[inside], self.rows.levels_db[inside]
+        )
+
+
+def plan_takes(corpus: Corpus, spec: TakeSpec) -> list[Take]:
+    """List the takes of a corpus, clip by clip."""
+    return [
+        Take(index, version)
+        for index in range(len(corpus.clips))
+        for version in range(spec.copies + 1)
+    ]
+
+
+def compute_rows(
+    corpus: Corpus,
+    takes: list[Take],
+    spec: TakeSpec,
+    *,
+    cache: Path | None = None,
+    jobs: int = -1,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> TakeRows:
+    """Compute the rows of all takes, or read them from the cache.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    takes : list of Take
+    spec : TakeSpec
+    cache : path, optional
+        Folder that keeps rows from run to run.
+    jobs : int
+        Processes; -1 for one per core.
+    on_progress : callable, optional
+        Called with the takes done and their total.
+
+    Returns
+    -------
+    TakeRows
+
+    Raises
+    ------
+    CorpusError
+        If a clip cannot be decoded.
+    OutputError
+        If the cache cannot be written.
+    """
+    from joblib import Parallel, delayed
+
+    pool = Parallel(n_jobs=jobs, batch_size=16, return_as="generator")
+    keys = _take_keys(corpus, takes, spec)
+    tasks = (
+        delayed(_take_rows)(
+            corpus.clips[take.clip],
+            [spec.seed, take.clip, take.version],
+            spec,
+            None if cache is None else cache / f"{key}.npz",
+        )
+        for take, key in zip(takes, keys, strict=True)
+    )
+    parts = []
+    for done, part in enumerate(pool(tasks), start=1):
+        parts.append(part)
+        if on_progress is not None:
+            on_progress(done, len(takes))
+    return TakeRows(
+        tuple(takes),
+        np.cumsum([0, *(len(part.X) for part in parts)]),
+        concatenate_rows(parts),
+        _targets(corpus, takes),
+    )
+
+
+def _targets(corpus: Corpus, takes: list[Take]) -> NDArray[np.float32]:
+    targets = np.zeros((len(takes), len(corpus.labels)), dtype=np.float32)
+    for row, take in enumerate(takes):
+        held = corpus.clips[take.clip].labels
+        targets[row] = [label in held for label in corpus.labels]
+    return targets
+
+
+def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
+    settings = json.dumps([fingerprint(spec.features), asdict(spec.augmentation)])
+    content = [clip.sha256 or file_sha256(clip.path) for clip in corpus.clips]
+    keys = []
+    for take in takes:
+        parts = [settings, content[take.clip], str(take.version)]
+        if take.version:
+            parts += [str(spec.seed), str(take.clip)]
+        keys.append(hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32])
+    return keys
+
+
+def _take_rows(clip: Clip, seed: list[int], spec: TakeSpec, path: Path | None) -> WindowRows:
+    if path is not None and path.is_file():
+        with np.load(path, allow_pickle=False) as saved:
+            return WindowRows(saved["X"], saved["intervals"], saved["levels_db"])
+    y = _sound(clip, spec)
+    if seed[-1]:
+        sr = spec.features.frames.sr
+        y = augment(y, sr, np.random.default_rng(seed), spec.augmentation)
+    rows = window_rows(y, spec.features)
+    if path is not None:
+        _save_rows(rows, path)
+    return rows
+
+
+def _sound(clip: Clip, spec: TakeSpec) -> NDArray[np.float32]:
+    try:
+        return read_audio(clip.path, sr=spec.features.frames.sr)
+    except MediaError as exc:
+        raise CorpusError(f"{exc}; take the clip out of the manifest") from exc
+
+
+def _save_rows(rows: WindowRows, path: Path) -> None:
+    scratch = path.with_name(f"{path.stem}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with scratch.open("wb") as file:
+            np.savez(file, X=rows.X, intervals=rows.intervals, levels_db=rows.levels_db)
+        scratch.replace(path)
+    except OSError as exc:
+        scratch.unlink(missing_ok=True)
+        raise OutputError(f"{path.parent}: cannot write the cache: {exc.strerror}") from exc

@@ -1,0 +1,122 @@
+"""CSV: one row a file, for spreadsheets. Holds all but the timeline and the shares.
+
+Spreadsheets run cells that begin with ``=``, ``+``, ``-`` or ``@`` as formulas, and a file can be
+named so. Such texts, and those that begin with an apostrophe, get an apostrophe in front, which
+the reader takes off again (OWASP, CSV injection). Control characters and surrogates in texts are
+written as ``\\xNN`` and ``\\uNNNN``, a backslash as two.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import TYPE_CHECKING
+
+from asmr_classify.aggregate import FileResult, Problem, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TextIO
+
+FIXED_COLUMNS = (
+    "path",
+    "status",
+    "trigger",
+    "tags",
+    "no_talking",
+    "duration",
+    "decoded",
+    "error",
+    "message",
+    "model",
+)
+SCORE_PREFIX = "score_"
+
+FORMULA_STARTS = ("=", "+", "-", "@", "'")
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\\\\]")
+ESCAPED = re.compile(r"\\(\\|x[0-9a-f]{2}|u[0-9a-f]{4})")
+
+
+class CsvWriter:
+    """Writes a header, then a row per result.
+
+    Parameters
+    ----------
+    stream : text stream
+    labels : sequence of str
+        The model's labels; each gets a column for its score.
+    """
+
+    def __init__(self, stream: TextIO, labels: Sequence[str]) -> None:
+        self._stream = stream
+        self._labels = tuple(labels)
+        self._rows = csv.writer(stream, lineterminator="\n")
+        self._rows.writerow([*FIXED_COLUMNS, *(SCORE_PREFIX + _escape(x) for x in self._labels)])
+        stream.flush()
+
+    def write(self, result: FileResult) -> None:
+        """Write one result and flush it."""
+        talk = {True: "yes", False: "no", None: ""}[result.no_talking]
+        self._rows.writerow(
+            [
+                _escape(result.path),
+                result.status.value,
+                _escape(result.trigger or ""),
+                " ".join(_escape(tag) for tag in result.tags),
+                talk,
+                "" if result.duration is None else f"{result.duration:.3f}",
+                f"{result.decoded:.3f}",
+                _escape(result.error.kind) if result.error else "",
+                _escape(result.error.message) if result.error else "",
+                _escape(result.model),
+                *(_score(result, label) for label in self._labels),
+            ]
+        )
+        self._stream.flush()
+
+
+def _score(result: FileResult, label: str) -> str:
+    return f"{result.scores[label]:.4f}" if label in result.scores else ""
+
+
+def _escape(text: str) -> str:
+    def code(match: re.Match[str]) -> str:
+        char = match[0]
+        if char == "\\":
+            return "\\\\"
+        return f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}"
+
+    text = UNPRINTABLE.sub(code, text)
+    return "'" + text if text.startswith(FORMULA_STARTS) else text
+
+
+def _unescape(text: str) -> str:
+    text = text.removeprefix("'")
+    return ESCAPED.sub(lambda m: "\\" if m[1] == "\\" else chr(int(m[1][1:], 16)), text)
+
+
+def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
+    """Read results from lines as :class:`CsvWriter` writes them; shares and timeline are empty."""
+    for row in csv.DictReader(lines):
+        yield FileResult(
+            path=_unescape(row["path"]),
+            status=Status(row["status"]),
+            model=_unescape(row["model"]),
+            error=_problem(row),
+            duration=float(row["duration"]) if row["duration"] else None,
+            decoded=float(row["decoded"]),
+            trigger=_unescape(row["trigger"]) or None,
+            tags=tuple(_unescape(tag) for tag in row["tags"].split()),
+            scores={
+                _unescape(name.removeprefix(SCORE_PREFIX)): float(value)
+                for name, value in row.items()
+                if name.startswith(SCORE_PREFIX) and value
+            },
+            no_talking={"yes": True, "no": False}.get(row["no_talking"]),
+        )
+
+
+def _problem(row: dict[str, str]) -> Problem | None:
+    if not row["error"]:
+        return None
+    return Problem(_unescape(row["error"]), _unescape(row["message"]))

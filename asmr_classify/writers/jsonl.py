@@ -1,0 +1,116 @@
+"""JSON Lines: one object a line, a line a file. The contract that other programs rely on.
+
+Keys are those of :class:`~asmr_classify.aggregate.FileResult` in a fixed order, and ``schema``.
+Keys may be added; none is removed or changes its meaning. Lines are UTF-8; a name that holds
+bytes which are not UTF-8 is written with escaped surrogates, from which ``os.fsencode`` gives the
+same bytes again.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.timeline import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import TextIO
+
+SCHEMA_VERSION = 1
+
+TIME_DIGITS = 3
+"""Milliseconds: finer than any window edge."""
+
+SCORE_DIGITS = 4
+"""Finer than calibration can tell."""
+
+
+class JsonlWriter:
+    """Writes a line per result.
+
+    Parameters
+    ----------
+    stream : text stream
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, result: FileResult) -> None:
+        """Write one result and flush it."""
+        self._stream.write(result_to_line(result) + "\n")
+        self._stream.flush()
+
+
+def result_to_line(result: FileResult) -> str:
+    """Turn a result into its line, without the newline."""
+    line = json.dumps(result_to_record(result), ensure_ascii=False, allow_nan=False)
+    if any(0xD800 <= ord(char) < 0xE000 for char in result.path):
+        line = json.dumps(result_to_record(result), allow_nan=False)
+    return line
+
+
+def result_to_record(result: FileResult) -> dict[str, Any]:
+    """Turn a result into the object that is written, rounded.
+
+    Returns
+    -------
+    dict
+        Plain values only, keys in the order of the contract.
+    """
+    error = result.error
+    return {
+        "schema": SCHEMA_VERSION,
+        "path": result.path,
+        "status": result.status.value,
+        "error": None if error is None else {"kind": error.kind, "message": error.message},
+        "duration": _rounded(result.duration, TIME_DIGITS),
+        "decoded": _rounded(result.decoded, TIME_DIGITS),
+        "trigger": result.trigger,
+        "tags": list(result.tags),
+        "scores": {k: _rounded(v, SCORE_DIGITS) for k, v in result.scores.items()},
+        "shares": {k: _rounded(v, SCORE_DIGITS) for k, v in result.shares.items()},
+        "segments": [
+            {
+                "start": _rounded(segment.start, TIME_DIGITS),
+                "end": _rounded(segment.end, TIME_DIGITS),
+                "label": segment.label,
+                "score": _rounded(segment.score, SCORE_DIGITS),
+            }
+            for segment in result.segments
+        ],
+        "no_talking": result.no_talking,
+        "model": result.model,
+    }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(float(value), digits)
+
+
+def record_to_result(record: dict[str, Any]) -> FileResult:
+    """Turn an object that was read back into a result."""
+    error = record["error"]
+    return FileResult(
+        path=record["path"],
+        status=Status(record["status"]),
+        model=record["model"],
+        error=None if error is None else Problem(error["kind"], error["message"]),
+        duration=record["duration"],
+        decoded=record["decoded"],
+        trigger=record["trigger"],
+        tags=tuple(record["tags"]),
+        scores=record["scores"],
+        shares=record["shares"],
+        segments=tuple(Segment(**segment) for segment in record["segments"]),
+        no_talking=record.get("no_talking"),
+    )
+
+
+def read_jsonl(lines: Iterable[str]) -> Iterator[FileResult]:
+    """Read results from lines as :class:`JsonlWriter` writes them."""
+    for line in lines:
+        if line.strip():
+            yield record_to_result(json.loads(line))
