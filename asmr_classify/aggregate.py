@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.labels import SILENCE, SPEECH, WHISPER
-from asmr_classify.model import calibrate
+from asmr_classify.estimators import calibrate
 from asmr_classify.timeline import find_segments
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ runs no code from the file, whoever made it::
     scaling.mean, scaling.scale  (n_features,)
     network.<i>.weight.<j>       (n_in, n_out) of layer j in member i
     network.<i>.bias.<j>         (n_out,)
+    trees.<array>                see :class:`~asmr_classify.estimators.Trees`; may be missing
     calibration.windows, calibration.files   (2, n_labels): slope and intercept on logits
 
 The shipped model lies in ``models/`` of a checkout and inside the installed package.
@@ -19,13 +20,14 @@ import hashlib
 import json
 import math
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asmr_classify.config import DecisionSpec, FeatureSpec, FrameSpec, WindowSpec
+from asmr_classify.estimators import Network, Trees, calibrate, mean_logits, standardise
 from asmr_classify.errors import ModelFormatError, ModelNotFoundError, OutputError, UsageError
 from asmr_classify.labels import SILENCE, Kind, kind_of
 
@@ -44,26 +46,6 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 """Larger files are refused unread: the shipped model has under 8 MB."""
 
 MAX_LABELS = 1000
-
-STANDARD_LIMIT = 4.0
-"""Standardised features are cut off here: an outlier says no more than four deviations do."""
-
-LOGIT_LIMIT = 8.0
-"""Logits of each network are cut off here, so that one over-sure member cannot outvote the rest."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Network:
-    """A fitted multilayer perceptron: rectified hidden layers and one logit per label."""
-
-    weights: tuple[Array, ...]
-    biases: tuple[Array, ...]
-
-    def predict_logits(self, X: Array) -> Array:
-        """Compute logits, shape (n_windows, n_labels), of standardised rows."""
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            X = np.maximum(X @ weight + bias, 0)
-        return X @ self.weights[-1] + self.biases[-1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +67,9 @@ class Model:
     mean, scale : ndarray of float32, shape (n_features,)
         Standardisation of the rows.
     networks : tuple of Network
-        Members of the ensemble; their logits are averaged.
+        Their logits are averaged.
+    trees : Trees or None
+        Their logits weigh as much as those of all networks together.
     window_calibration, file_calibration : ndarray of float32, shape (2, n_labels)
         Slope and intercept that turn mean logits into calibrated ones [1]_.
 
@@ -105,6 +89,7 @@ class Model:
     mean: Array
     scale: Array
     networks: tuple[Network, ...]
+    trees: Trees | None
     window_calibration: Array
     file_calibration: Array
     source: str | None = field(default=None)
@@ -147,7 +132,7 @@ class Model:
         return replace(self, thresholds={**self.thresholds, **thresholds})
 
     def predict_logits(self, X: Array) -> Array:
-        """Compute the mean logits of the ensemble, not yet calibrated.
+        """Compute the logits of the ensemble, not yet calibrated.
 
         Parameters
         ----------
@@ -157,8 +142,7 @@ class Model:
         -------
         ndarray of float32, shape (n_windows, n_labels), in [-LOGIT_LIMIT, LOGIT_LIMIT]
         """
-        standard = standardise(X, self.mean, self.scale)
-        return mean_logits([network.predict_logits(standard) for network in self.networks])
+        return ensemble_logits(X, self.mean, self.scale, self.networks, self.trees)
 
     def predict_proba(self, X: Array) -> Array:
         """Compute the calibrated probability of each label in each window.
@@ -174,31 +158,25 @@ class Model:
         return calibrate(self.predict_logits(X), self.window_calibration)
 
 
-def standardise(X: Array, mean: Array, scale: Array) -> Array:
-    """Centre and scale rows, and cut them off at ``STANDARD_LIMIT``."""
-    return np.clip((X - mean) / scale, -STANDARD_LIMIT, STANDARD_LIMIT)
-
-
-def mean_logits(members: list[Array]) -> Array:
-    """Average the logits of an ensemble's members, each cut off at ``LOGIT_LIMIT``."""
-    cut = [np.clip(member, -LOGIT_LIMIT, LOGIT_LIMIT) for member in members]
-    return np.mean(cut, axis=0, dtype=np.float32)
-
-
-def calibrate(logits: Array, calibration: Array) -> Array:
-    """Turn logits into calibrated probabilities.
+def ensemble_logits(
+    X: Array, mean: Array, scale: Array, networks: tuple[Network, ...], trees: Trees | None
+) -> Array:
+    """Average the networks' logits, then those with the trees'.
 
     Parameters
     ----------
-    logits : ndarray of float32, shape (..., n_labels)
-    calibration : ndarray of float32, shape (2, n_labels)
-        Slope and intercept per label.
+    X : ndarray of float32, shape (n_windows, n_features)
+    mean, scale : ndarray of float32, shape (n_features,)
+    networks : tuple of Network
+    trees : Trees or None
 
     Returns
     -------
-    ndarray of float32, shape (..., n_labels), in [0, 1]
+    ndarray of float32, shape (n_windows, n_labels)
     """
-    return np.asarray(1 / (1 + np.exp(-(logits * calibration[0] + calibration[1]))), np.float32)
+    standard = standardise(X, mean, scale)
+    logits = mean_logits([network.predict_logits(standard) for network in networks])
+    return logits if trees is None else mean_logits([logits, trees.predict_logits(X)])
 
 
 def load_model(source: str | os.PathLike[str] | None = None) -> Model:
@@ -279,8 +257,8 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         raise OutputError(f"{target}: cannot write the model: {exc.strerror}") from exc
 
 
-def _tensors(model: Model) -> dict[str, Array]:
-    tensors = {
+def _tensors(model: Model) -> dict[str, NDArray[Any]]:
+    tensors: dict[str, NDArray[Any]] = {
         "scaling.mean": model.mean,
         "scaling.scale": model.scale,
         "calibration.windows": model.window_calibration,
@@ -290,7 +268,9 @@ def _tensors(model: Model) -> dict[str, Array]:
         for j, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
             tensors[f"network.{i}.weight.{j}"] = weight
             tensors[f"network.{i}.bias.{j}"] = bias
-    return {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
+    if model.trees is not None:
+        tensors |= {f"trees.{f.name}": getattr(model.trees, f.name) for f in fields(Trees)}
+    return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
 
 
 def _description(model: Model) -> dict[str, Any]:
@@ -304,18 +284,19 @@ def _description(model: Model) -> dict[str, Any]:
         "fingerprint": model.fingerprint,
         "decision": asdict(model.decision),
         "networks": [len(network.weights) for network in model.networks],
+        "trees": model.trees is not None,
     }
 
 
-def _digest(description: dict[str, Any], tensors: Mapping[str, Array]) -> str:
+def _digest(description: dict[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
     for name in sorted(tensors):
-        digest.update(f"{name}{tensors[name].shape}".encode())
+        digest.update(f"{name}{tensors[name].dtype}{tensors[name].shape}".encode())
         digest.update(tensors[name].tobytes())
     return digest.hexdigest()
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read description and arrays, and verify that they are what was written."""
     from safetensors import SafetensorError, safe_open
 
@@ -335,7 +316,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     return content["model"], tensors
 
 
-def _model_from(description: dict[str, Any], tensors: dict[str, Array], *, source: str) -> Model:
+def _model_from(
+    description: dict[str, Any], tensors: dict[str, NDArray[Any]], *, source: str
+) -> Model:
     if description["format"] != FORMAT_VERSION:
         raise ModelFormatError(
             f"{source}: model format {description['format']}, this version reads {FORMAT_VERSION}"
@@ -362,12 +345,17 @@ def _model_from(description: dict[str, Any], tensors: dict[str, Array], *, sourc
         mean=tensors["scaling.mean"],
         scale=tensors["scaling.scale"],
         networks=networks,
+        trees=_trees_from(tensors) if description["trees"] else None,
         window_calibration=tensors["calibration.windows"],
         file_calibration=tensors["calibration.files"],
         source=source,
     )
     check_model(model)
     return model
+
+
+def _trees_from(tensors: Mapping[str, NDArray[Any]]) -> Trees:
+    return Trees(**{f.name: tensors[f"trees.{f.name}"] for f in fields(Trees)})
 
 
 def check_model(model: Model) -> None:
@@ -418,7 +406,8 @@ def _shape_problem(model: Model) -> str | None:
     shapes_fit = (
         model.mean.shape == model.scale.shape == (n_features,)
         and model.window_calibration.shape == model.file_calibration.shape == (2, n_labels)
-        and all(_network_fits(network, n_features, n_labels) for network in model.networks)
+        and all(network.fits(n_features, n_labels) for network in model.networks)
+        and (model.trees is None or model.trees.fits(n_features, n_labels))
     )
     if not shapes_fit:
         return "its arrays do not fit together"
@@ -426,12 +415,3 @@ def _shape_problem(model: Model) -> str | None:
     if not all(np.isfinite(array).all() for array in arrays) or not (model.scale > 0).all():
         return "its arrays hold values that are not finite, or no positive scale"
     return None
-
-
-def _network_fits(network: Network, n_features: int, n_labels: int) -> bool:
-    width = n_features
-    for weight, bias in zip(network.weights, network.biases, strict=True):
-        if weight.ndim != 2 or weight.shape[0] != width or bias.shape != (weight.shape[1],):
-            return False
-        width = weight.shape[1]
-    return width == n_labels

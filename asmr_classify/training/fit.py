@@ -1,7 +1,9 @@
 """Rows to a model: networks, calibration, thresholds.
 
 Networks are scikit-learn's multilayer perceptrons with one sigmoid output per label, so labels are
-independent; several, which differ in their seed, are averaged. Calibration and thresholds are
+independent; several, which differ in their seed, are averaged. Beside them stand its histogram
+gradient-boosted trees, one ensemble a label: they err elsewhere, and the average of both is better
+than either. Calibration and thresholds are
 fitted on logits of clips whose groups the networks never saw.
 """
 
@@ -9,19 +11,21 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asmr_classify.aggregate import Heard, pool_logits
 from asmr_classify.config import DecisionSpec
 from asmr_classify.features.schema import fingerprint
-from asmr_classify.model import Model, Network, calibrate, mean_logits, standardise
+from asmr_classify.estimators import Network, Trees, calibrate, standardise
+from asmr_classify.model import Model, ensemble_logits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from sklearn.ensemble import HistGradientBoostingClassifier
 
     from asmr_classify.features.windows import WindowRows
     from asmr_classify.training.corpus import Corpus
@@ -47,6 +51,14 @@ class FitSpec:
         A clip weighs its group's number of clips to the power of minus this: at 0 all clips weigh
         the same, at 1 all groups. One half keeps the largest sources from ruling without
         letting a source of one doubtful clip weigh as much as a hundred.
+    tree_rounds : int
+        Boosting rounds; 0 for no trees.
+    tree_leaves : int
+    tree_rate : float
+        Shrinkage of each round.
+    tree_l2 : float
+    tree_features : float
+        Share of the features that each split may choose from.
     seed : int
     """
 
@@ -57,21 +69,26 @@ class FitSpec:
     learning_rate: float = 1e-3
     l2: float = 0.1
     group_power: float = 0.5
+    tree_rounds: int = 120
+    tree_leaves: int = 15
+    tree_rate: float = 0.08
+    tree_l2: float = 5.0
+    tree_features: float = 0.2
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """Standardisation and networks, not yet calibrated."""
+    """Standardisation, networks and trees, not yet calibrated."""
 
     mean: Array
     scale: Array
     networks: tuple[Network, ...]
+    trees: Trees | None
 
     def hear(self, rows: WindowRows) -> Heard:
-        """Run the networks over the rows of one clip."""
-        standard = standardise(rows.X, self.mean, self.scale)
-        logits = mean_logits([network.predict_logits(standard) for network in self.networks])
+        """Run the ensemble over the rows of one clip."""
+        logits = ensemble_logits(rows.X, self.mean, self.scale, self.networks, self.trees)
         return Heard(rows.intervals, logits, rows.levels_db)
 
 
@@ -102,7 +119,8 @@ def fit_networks(
         _fit_network(standard, targets, weights, spec, seed=spec.seed + member)
         for member in range(spec.members)
     )
-    return Fitted(mean, scale, networks)
+    trees = _fit_trees(X, targets, weights, spec) if spec.tree_rounds else None
+    return Fitted(mean, scale, networks, trees)
 
 
 def _training_rows(
@@ -154,6 +172,81 @@ def _fit_network(
     return Network(
         weights=tuple(weight.astype(np.float32) for weight in classifier.coefs_),
         biases=tuple(bias.astype(np.float32) for bias in classifier.intercepts_),
+    )
+
+
+def _fit_trees(X: Array, targets: Array, weights: NDArray[np.float64], spec: FitSpec) -> Trees:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    boosters = []
+    for k in range(targets.shape[1]):
+        booster = HistGradientBoostingClassifier(
+            max_iter=spec.tree_rounds,
+            max_leaf_nodes=spec.tree_leaves,
+            learning_rate=spec.tree_rate,
+            l2_regularization=spec.tree_l2,
+            max_features=spec.tree_features,
+            max_bins=63,
+            early_stopping=False,
+            random_state=spec.seed,
+        )
+        boosters.append(booster.fit(X, targets[:, k], sample_weight=weights / weights.mean()))
+    return trees_from_boosters(boosters)
+
+
+def trees_from_boosters(boosters: Sequence[HistGradientBoostingClassifier]) -> Trees:
+    """Copy the trees of fitted binary boosters, one a label, into plain arrays.
+
+    Parameters
+    ----------
+    boosters : sequence of HistGradientBoostingClassifier
+        Of the same number of rounds.
+
+    Returns
+    -------
+    Trees
+
+    Notes
+    -----
+    scikit-learn has no public way to the nodes; exporters use ``_predictors`` as this does.
+    Thresholds are rounded down to 32 bits, which sends every 32-bit feature the same way.
+    """
+    parts: list[tuple[NDArray[Any], ...]] = []
+    roots, depth, offset = [], 1, 0
+    for booster in boosters:
+        for (predictor,) in booster._predictors:  # noqa: SLF001 (see Notes)
+            nodes = predictor.nodes
+            parts.append(_node_arrays(nodes, offset))
+            roots.append(offset)
+            depth = max(depth, int(nodes["depth"].max()))
+            offset += len(nodes)
+    feature, left, right, threshold, value = map(np.concatenate, zip(*parts, strict=True))
+    baseline = [booster._baseline_prediction.item() for booster in boosters]  # noqa: SLF001
+    return Trees(
+        feature=feature,
+        left=left,
+        right=right,
+        threshold=threshold,
+        value=value,
+        roots=np.array(roots, dtype=np.int32).reshape(len(boosters), -1),
+        baseline=np.array(baseline, dtype=np.float32),
+        depth=np.array([depth], dtype=np.int32),
+    )
+
+
+def _node_arrays(nodes: NDArray[Any], offset: int) -> tuple[NDArray[Any], ...]:
+    """Feature, left, right, threshold and value of one tree's nodes, placed at an offset."""
+    leaf = nodes["is_leaf"].astype(bool)
+    itself = offset + np.arange(len(nodes))
+    rounded = nodes["num_threshold"].astype(np.float32)
+    too_high = rounded.astype(np.float64) > nodes["num_threshold"]
+    rounded[too_high] = np.nextafter(rounded[too_high], np.float32(-np.inf))
+    return (
+        np.where(leaf, 0, nodes["feature_idx"]).astype(np.int32),
+        np.where(leaf, itself, offset + nodes["left"].astype(np.int64)).astype(np.int32),
+        np.where(leaf, itself, offset + nodes["right"].astype(np.int64)).astype(np.int32),
+        np.where(leaf, np.float32(0), rounded).astype(np.float32),
+        np.where(leaf, nodes["value"], 0).astype(np.float32),
     )
 
 
@@ -274,6 +367,7 @@ def finish_model(
         mean=fitted.mean,
         scale=fitted.scale,
         networks=fitted.networks,
+        trees=fitted.trees,
         window_calibration=windows,
         file_calibration=files,
     )

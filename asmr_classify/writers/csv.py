@@ -1,9 +1,14 @@
-"""CSV: one row a file, for spreadsheets. Holds all but the timeline and the shares.
+r"""CSV: one row a file, for spreadsheets. Holds all but the timeline and the shares.
 
 Spreadsheets run cells that begin with ``=``, ``+``, ``-`` or ``@`` as formulas, and a file can be
-named so. Such texts, and those that begin with an apostrophe, get an apostrophe in front, which
-the reader takes off again (OWASP, CSV injection). Control characters and surrogates in texts are
-written as ``\\xNN`` and ``\\uNNNN``, a backslash as two.
+named so. Such texts, and those that begin with an apostrophe, get an apostrophe in front [1]_.
+Control characters (tab and carriage return, which start formulas too, among them), line
+separators and the surrogates that stand for bytes which are not UTF-8 are written as ``\xNN`` and
+``\uNNNN``, a backslash as two. The reader undoes all of it.
+
+References
+----------
+.. [1] OWASP, CSV injection. https://owasp.org/www-community/attacks/CSV_Injection
 """
 
 from __future__ import annotations
@@ -17,6 +22,8 @@ from asmr_classify.aggregate import FileResult, Problem, Status
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import TextIO
+
+    from asmr_classify.writers.output import Output
 
 FIXED_COLUMNS = (
     "path",
@@ -32,8 +39,10 @@ FIXED_COLUMNS = (
 )
 SCORE_PREFIX = "score_"
 
-FORMULA_STARTS = ("=", "+", "-", "@", "'")
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\\\\]")
+FORMULA_STARTS = ("=", "+", "-", "@", "'", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Also the full-width forms, which spreadsheets in East Asian settings take for the same."""
+
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\\\]")
 ESCAPED = re.compile(r"\\(\\|x[0-9a-f]{2}|u[0-9a-f]{4})")
 
 
@@ -47,7 +56,7 @@ class CsvWriter:
         The model's labels; each gets a column for its score.
     """
 
-    def __init__(self, stream: TextIO, labels: Sequence[str]) -> None:
+    def __init__(self, stream: TextIO | Output, labels: Sequence[str]) -> None:
         self._stream = stream
         self._labels = tuple(labels)
         self._rows = csv.writer(stream, lineterminator="\n")
@@ -56,23 +65,28 @@ class CsvWriter:
 
     def write(self, result: FileResult) -> None:
         """Write one result and flush it."""
-        talk = {True: "yes", False: "no", None: ""}[result.no_talking]
-        self._rows.writerow(
-            [
-                _escape(result.path),
-                result.status.value,
-                _escape(result.trigger or ""),
-                " ".join(_escape(tag) for tag in result.tags),
-                talk,
-                "" if result.duration is None else f"{result.duration:.3f}",
-                f"{result.decoded:.3f}",
-                _escape(result.error.kind) if result.error else "",
-                _escape(result.error.message) if result.error else "",
-                _escape(result.model),
-                *(_score(result, label) for label in self._labels),
-            ]
-        )
+        scores = (_score(result, label) for label in self._labels)
+        self._rows.writerow([*_fixed_cells(result), *scores])
         self._stream.flush()
+
+    def close(self) -> None:
+        """Do nothing: every row is complete."""
+
+
+def _fixed_cells(result: FileResult) -> list[str]:
+    """Make the cells of :data:`FIXED_COLUMNS`."""
+    return [
+        _escape(result.path),
+        result.status.value,
+        _escape(result.trigger or ""),
+        " ".join(_escape(tag).replace(" ", r"\x20") for tag in result.tags),
+        {True: "yes", False: "no", None: ""}[result.no_talking],
+        "" if result.duration is None else f"{result.duration:.3f}",
+        f"{result.decoded:.3f}",
+        _escape(result.error.kind) if result.error else "",
+        _escape(result.error.message) if result.error else "",
+        _escape(result.model),
+    ]
 
 
 def _score(result: FileResult, label: str) -> str:
@@ -106,7 +120,7 @@ def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
             duration=float(row["duration"]) if row["duration"] else None,
             decoded=float(row["decoded"]),
             trigger=_unescape(row["trigger"]) or None,
-            tags=tuple(_unescape(tag) for tag in row["tags"].split()),
+            tags=tuple(_unescape(tag) for tag in row["tags"].split(" ") if tag),
             scores={
                 _unescape(name.removeprefix(SCORE_PREFIX)): float(value)
                 for name, value in row.items()

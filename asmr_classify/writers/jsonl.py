@@ -1,14 +1,17 @@
-"""JSON Lines: one object a line, a line a file. The contract that other programs rely on.
+r"""JSON Lines: one object a line, a line a file. The contract that other programs rely on.
 
 Keys are those of :class:`~asmr_classify.aggregate.FileResult` in a fixed order, and ``schema``.
-Keys may be added; none is removed or changes its meaning. Lines are UTF-8; a name that holds
-bytes which are not UTF-8 is written with escaped surrogates, from which ``os.fsencode`` gives the
-same bytes again.
+Keys may be added; none is removed or changes its meaning. Lines are UTF-8 and readable as they
+are, but for characters that are no text: control characters and line separators, which would act
+on a terminal or tear the line, and the surrogates that stand for bytes of a name which are not
+UTF-8. These are written as ``\uNNNN``, and ``os.fsencode`` of the path that is read back gives
+the bytes of the name again.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from asmr_classify.aggregate import FileResult, Problem, Status
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TextIO
 
+    from asmr_classify.writers.output import Output
+
 SCHEMA_VERSION = 1
 
 TIME_DIGITS = 3
@@ -25,6 +30,9 @@ TIME_DIGITS = 3
 
 SCORE_DIGITS = 4
 """Finer than calibration can tell."""
+
+NO_TEXT = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What :mod:`json` leaves as it is, though it is no text."""
 
 
 class JsonlWriter:
@@ -35,7 +43,7 @@ class JsonlWriter:
     stream : text stream
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | Output) -> None:
         self._stream = stream
 
     def write(self, result: FileResult) -> None:
@@ -43,13 +51,14 @@ class JsonlWriter:
         self._stream.write(result_to_line(result) + "\n")
         self._stream.flush()
 
+    def close(self) -> None:
+        """Do nothing: every line is complete."""
+
 
 def result_to_line(result: FileResult) -> str:
     """Turn a result into its line, without the newline."""
     line = json.dumps(result_to_record(result), ensure_ascii=False, allow_nan=False)
-    if any(0xD800 <= ord(char) < 0xE000 for char in result.path):
-        line = json.dumps(result_to_record(result), allow_nan=False)
-    return line
+    return NO_TEXT.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
 
 def result_to_record(result: FileResult) -> dict[str, Any]:

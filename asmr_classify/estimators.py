@@ -1,0 +1,143 @@
+"""What scikit-learn fitted, as plain arrays: networks and boosted trees, and their predictions.
+
+Predictions need NumPy only, so labelling never loads scikit-learn, and a model file holds numbers
+and no code. Both estimators give one logit per label; :func:`mean_logits` averages them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+    Indices = NDArray[np.int32]
+
+STANDARD_LIMIT = 4.0
+"""Standardised features are cut off here: an outlier says no more than four deviations do."""
+
+LOGIT_LIMIT = 8.0
+"""Logits of each member are cut off here, so that one over-sure member cannot outvote the rest."""
+
+ROWS_AT_ONCE = 256
+"""Rows that walk down the trees together: their places fit the processor's cache."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A multilayer perceptron: rectified hidden layers and one logit per label.
+
+    Parameters
+    ----------
+    weights : tuple of ndarray of float32, each of shape (n_in, n_out)
+    biases : tuple of ndarray of float32, each of shape (n_out,)
+    """
+
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+
+    def predict_logits(self, X: Array) -> Array:
+        """Compute logits, shape (n_windows, n_labels), of standardised rows."""
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            X = np.maximum(X @ weight + bias, 0)
+        return np.asarray(X @ self.weights[-1] + self.biases[-1])
+
+    def fits(self, n_features: int, n_labels: int) -> bool:
+        """Whether the arrays fit together and to the number of features and labels."""
+        width = n_features
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            if weight.ndim != 2 or weight.shape[0] != width or bias.shape != (weight.shape[1],):
+                return False
+            width = weight.shape[1]
+        return width == n_labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trees:
+    """Gradient-boosted trees, all nodes in common arrays.
+
+    A row goes left where its feature is at most the threshold. A leaf is its own child on both
+    sides, so that all rows can take the same number of steps.
+
+    Parameters
+    ----------
+    feature, left, right : ndarray of int32, shape (n_nodes,)
+    threshold, value : ndarray of float32, shape (n_nodes,)
+    roots : ndarray of int32, shape (n_labels, n_trees)
+    baseline : ndarray of float32, shape (n_labels,)
+    depth : ndarray of int32, shape (1,)
+        Steps from a root to the farthest leaf.
+    """
+
+    feature: Indices
+    left: Indices
+    right: Indices
+    threshold: Array
+    value: Array
+    roots: Indices
+    baseline: Array
+    depth: Indices
+
+    def predict_logits(self, X: Array) -> Array:
+        """Compute logits, shape (n_windows, n_labels), of rows that are not standardised."""
+        parts = [
+            self._predict_some(X[first : first + ROWS_AT_ONCE])
+            for first in range(0, len(X), ROWS_AT_ONCE)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.baseline)), np.float32)
+
+    def _predict_some(self, X: Array) -> Array:
+        places = np.broadcast_to(self.roots.ravel(), (len(X), self.roots.size))
+        row = np.arange(len(X))[:, None]
+        for _ in range(int(self.depth[0])):
+            goes_left = X[row, self.feature[places]] <= self.threshold[places]
+            places = np.where(goes_left, self.left[places], self.right[places])
+        values = self.value[places].reshape(len(X), *self.roots.shape)
+        return np.asarray(values.sum(axis=2) + self.baseline, dtype=np.float32)
+
+    def fits(self, n_features: int, n_labels: int) -> bool:
+        """Whether the arrays fit together and to the number of features and labels."""
+        n_nodes = self.feature.size
+        per_node = (self.feature, self.left, self.right, self.threshold, self.value)
+        if not n_nodes or any(array.shape != (n_nodes,) for array in per_node):
+            return False
+        if self.roots.ndim != 2 or len(self.roots) != n_labels or self.depth.shape != (1,):
+            return False
+        if self.baseline.shape != (n_labels,) or not 0 < self.depth[0] <= n_nodes:
+            return False
+        places = np.concatenate([self.left, self.right, self.roots.ravel()])
+        return bool(
+            ((places >= 0) & (places < n_nodes)).all()
+            and ((self.feature >= 0) & (self.feature < n_features)).all()
+        )
+
+
+def standardise(X: Array, mean: Array, scale: Array) -> Array:
+    """Centre and scale rows, and cut them off at ``STANDARD_LIMIT``."""
+    return np.clip((X - mean) / scale, -STANDARD_LIMIT, STANDARD_LIMIT)
+
+
+def mean_logits(members: list[Array]) -> Array:
+    """Average the logits of members, each cut off at ``LOGIT_LIMIT``."""
+    cut = [np.clip(member, -LOGIT_LIMIT, LOGIT_LIMIT) for member in members]
+    return np.mean(cut, axis=0, dtype=np.float32)
+
+
+def calibrate(logits: Array, calibration: Array) -> Array:
+    """Turn logits into calibrated probabilities.
+
+    Parameters
+    ----------
+    logits : ndarray of float32, shape (..., n_labels)
+    calibration : ndarray of float32, shape (2, n_labels)
+        Slope and intercept per label.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., n_labels), in [0, 1]
+    """
+    return np.asarray(1 / (1 + np.exp(-(logits * calibration[0] + calibration[1]))), np.float32)

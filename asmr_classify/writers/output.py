@@ -1,0 +1,186 @@
+"""Where results go: a file or standard output, as UTF-8, one whole write after the other.
+
+Law: a file holds only whole writes. One that fails half-way, on a full disk say, is cut off again,
+and :class:`~asmr_classify.errors.OutputError` says what to do. A file that holds media is never
+written over.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Self
+
+from asmr_classify.errors import OutputError, UsageError
+from asmr_classify.media.discover import MEDIA_EXTENSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+LOOK_AT_BYTES = 4096
+"""So much of an existing file is looked at to tell text from media."""
+
+REMEDIES = {
+    errno.ENOENT: "its folder does not exist: create it, or write elsewhere",
+    errno.ENOTDIR: "a part of its path is a file: write elsewhere",
+    errno.EISDIR: "it is a folder: name a file",
+    errno.EACCES: "no permission: write elsewhere, or change the permissions",
+    errno.EPERM: "no permission: write elsewhere, or change the permissions",
+    errno.EROFS: "the disk is read-only: write elsewhere",
+    errno.ENOSPC: "the disk is full: make room, or write elsewhere",
+    errno.EDQUOT: "your disk quota is used up: make room, or write elsewhere",
+    errno.EFBIG: "the file got larger than is allowed here: raise the limit, or write elsewhere",
+}
+"""What is wrong and what to do about it, by the system's number of the error."""
+
+
+class Output:
+    """A text stream whose writes are whole, flushed, and never fail without the name of the file.
+
+    Parameters
+    ----------
+    raw : binary file
+        Unbuffered, or flushed after each write.
+    name : str
+        How messages call it.
+    """
+
+    def __init__(self, raw: IO[bytes], name: str) -> None:
+        self._raw = raw
+        self._name = name
+        self._size = 0
+
+    def write(self, text: str) -> int:
+        """Write a text whole, or not at all.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        BrokenPipeError
+            If nobody reads any more.
+        """
+        data = text.encode("utf-8", "backslashreplace")
+        try:
+            self._write_all(data)
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            self._cut_off()
+            raise OutputError(explain(self._name, exc)) from exc
+        self._size += len(data)
+        return len(text)
+
+    def _write_all(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._raw.write(rest) :]
+        self._raw.flush()
+
+    def _cut_off(self) -> None:
+        # Not every output can be cut: a terminal or a pipe cannot.
+        with suppress(OSError, ValueError):
+            self._raw.truncate(self._size)
+
+    def flush(self) -> None:
+        """Do nothing: every write is flushed."""
+
+    def close(self) -> None:
+        """Close the file."""
+        try:
+            self._raw.close()
+        except OSError as exc:
+            raise OutputError(explain(self._name, exc)) from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_output(path: str) -> Output:
+    """Open a file for results; an earlier one of that name is replaced.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    Output
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    try:
+        return Output(open(path, "wb", buffering=0), path)  # noqa: SIM115 (closed by Output)
+    except OSError as exc:
+        raise OutputError(explain(path, exc)) from exc
+
+
+def explain(name: str, exc: OSError) -> str:
+    """Say what kept a file from being written, and what to do."""
+    remedy = REMEDIES.get(exc.errno or 0, f"{exc.strerror or exc}: write elsewhere")
+    return f"{name}: cannot be written; {remedy}"
+
+
+def check_output(path: str, inputs: Iterable[str] = ()) -> None:
+    """Check that writing to a path destroys no recording and no input.
+
+    Parameters
+    ----------
+    path : str
+        A file to be written; it may exist.
+    inputs : iterable of str
+        What is read.
+
+    Raises
+    ------
+    UsageError
+        If the path is named like media, is one of the inputs, or is a file that holds no text.
+    """
+    if os.path.splitext(path)[1].lstrip(".").lower() in MEDIA_EXTENSIONS:
+        raise UsageError(f"{path}: is named like a recording; name a .jsonl, .csv or .txt file")
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(status.st_mode):
+        return
+    if any(_is_same(status, other) for other in inputs):
+        raise UsageError(f"{path}: is an input and would be written over; name another file")
+    if not _holds_text(path):
+        raise UsageError(f"{path}: exists and holds no text, so it is left alone; name another")
+
+
+def _is_same(status: os.stat_result, other: str) -> bool:
+    try:
+        return os.path.samestat(status, os.stat(other))
+    except (OSError, ValueError):
+        return False
+
+
+def _holds_text(path: str) -> bool:
+    """Whether the beginning of a file is text; one that cannot be read is left to be opened."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(LOOK_AT_BYTES)
+    except OSError:
+        return True
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as exc:
+        # The last character may be cut in two.
+        return exc.start > len(head) - 4 and len(head) == LOOK_AT_BYTES
+    return "\0" not in text
