@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.labels import SILENCE, SPEECH, WHISPER
 from asmr_classify.estimators import calibrate
+from asmr_classify.labels import SILENCE, SPEECH, WHISPER
 from asmr_classify.timeline import find_segments
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def score_file(
 def pool_logits(
     logits: NDArray[np.float32], intervals: NDArray[np.float64], decision: DecisionSpec
 ) -> NDArray[np.float32]:
-    """Take each label's mean logit over the stretch of ``decision.span`` seconds where it is highest.
+    """Take each label's mean logit over the ``decision.span`` seconds where it is highest.
 
     A mean over a whole night would drown a minute of whispering, and a single window errs; a
     recording shorter than the span is averaged whole.

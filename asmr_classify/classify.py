@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,6 @@ from asmr_classify.media.decode import AudioStream
 from asmr_classify.model import load_model
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def label_file(
     'OpenError'
     """
     model = model if model is not None else load_model()
-    name = _text(path)
+    name = os.fsdecode(path)
     try:
         with AudioStream.open(name, sr=model.features.frames.sr) as stream:
             heard = _hear(_iter_samples(stream, on_progress), model)
@@ -73,12 +73,6 @@ def label_file(
     except MediaError as exc:
         logger.info("%s", exc)
         return FileResult(name, Status.FAILED, model.id, error=_problem(exc))
-
-
-def _text(path: str | os.PathLike[str]) -> str:
-    import os
-
-    return os.fsdecode(path)
 
 
 def _problem(error: MediaError) -> Problem:

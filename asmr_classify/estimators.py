@@ -118,13 +118,13 @@ class Trees:
 
 def standardise(X: Array, mean: Array, scale: Array) -> Array:
     """Centre and scale rows, and cut them off at ``STANDARD_LIMIT``."""
-    return np.clip((X - mean) / scale, -STANDARD_LIMIT, STANDARD_LIMIT)
+    return np.asarray(np.clip((X - mean) / scale, -STANDARD_LIMIT, STANDARD_LIMIT))
 
 
 def mean_logits(members: list[Array]) -> Array:
     """Average the logits of members, each cut off at ``LOGIT_LIMIT``."""
     cut = [np.clip(member, -LOGIT_LIMIT, LOGIT_LIMIT) for member in members]
-    return np.mean(cut, axis=0, dtype=np.float32)
+    return np.asarray(np.mean(cut, axis=0, dtype=np.float32))
 
 
 def calibrate(logits: Array, calibration: Array) -> Array:

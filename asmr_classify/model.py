@@ -19,7 +19,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,11 +26,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asmr_classify.config import DecisionSpec, FeatureSpec, FrameSpec, WindowSpec
-from asmr_classify.estimators import Network, Trees, calibrate, mean_logits, standardise
 from asmr_classify.errors import ModelFormatError, ModelNotFoundError, OutputError, UsageError
+from asmr_classify.estimators import Network, Trees, calibrate, mean_logits, standardise
 from asmr_classify.labels import SILENCE, Kind, kind_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from numpy.typing import NDArray

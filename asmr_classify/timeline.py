@@ -123,7 +123,7 @@ def find_segments(
 
 
 def _spans(p: NDArray[np.float64], on: float, off: float) -> list[tuple[int, int]]:
-    """Runs of cells at ``off`` or above that reach ``on``, as half-open index pairs."""
+    """Find runs of cells at ``off`` or above that reach ``on``, as half-open index pairs."""
     slack = 1e-9  # averages of equal numbers may fall short of them by rounding
     above = np.concatenate([[False], p >= off - slack, [False]])
     changes = np.flatnonzero(above[1:] != above[:-1])

@@ -6,12 +6,15 @@ import functools
 import logging
 import os
 import sys
+import unicodedata
+from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
-from asmr_classify.errors import AsmrClassifyError, UsageError
+from asmr_classify.cli.logs import close_logging
+from asmr_classify.errors import AsmrClassifyError, ModelFormatError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,20 +36,59 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130
 
 
+HINTS: dict[type[AsmrClassifyError], str] = {
+    UsageError: "--help lists the options of a command",
+    ModelFormatError: "without --model, the shipped model is used",
+}
+"""What may help, by kind of error, where the message does not say it already."""
+
+FAULT_HINT = "this is a fault of the program; run again with -v or --log-file FILE, and report it"
+
+JOINERS = "\u200c\u200d"
+"""Without width, but part of many scripts and emoji."""
+
+INVISIBLE = {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"}
+"""Unicode categories of what acts on a terminal, turns text around, or shows as nothing."""
+
+
 def printable(text: str) -> str:
-    """Make a text safe for a terminal: what is not printable is written as an escape.
+    r"""Make a text safe for a terminal: what is not printable is written as an escape.
+
+    Bytes of a name that are not UTF-8 are written as ``\xNN``.
 
     Examples
     --------
-    >>> printable("a\\x1b[2Jb")
-    'a\\\\x1b[2Jb'
+    >>> print(printable("a\x1b[2Jb"), printable("caf\udce9"), printable("囁き"))
+    a\x1b[2Jb caf\xe9 囁き
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(_printable_char(char) for char in text)
 
 
-def tell(text: str) -> None:
-    """Write a line of talk to stderr."""
-    typer.echo(printable(text), err=True)
+def _printable_char(char: str) -> str:
+    if char.isprintable() or char in JOINERS or unicodedata.category(char) not in INVISIBLE:
+        return char
+    if "\udc80" <= char <= "\udcff":
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode()
+
+
+def tell(text: str, *, lead: str = "", style: str = "") -> None:
+    """Write a line of talk to stderr.
+
+    Parameters
+    ----------
+    text : str
+        Made printable.
+    lead : str
+        Put before it, in ``style``.
+    style : str
+        A style of rich.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    line = Text(lead, style=style) + Text("\n".join(map(printable, text.split("\n"))))
+    Console(stderr=True).print(line, soft_wrap=True)
 
 
 def reporting_errors(command: Callable[P, ExitStatus]) -> Callable[P, None]:
@@ -54,7 +96,11 @@ def reporting_errors(command: Callable[P, ExitStatus]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        raise typer.Exit(_run(lambda: command(*args, **kwargs)))
+        try:
+            status = _run(lambda: command(*args, **kwargs))
+        finally:
+            close_logging()
+        raise typer.Exit(status)
 
     return run
 
@@ -62,24 +108,31 @@ def reporting_errors(command: Callable[P, ExitStatus]) -> Callable[P, None]:
 def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
     try:
         return command()
-    except UsageError as exc:
-        tell(f"error: {exc}")
-        return ExitStatus.USAGE
     except AsmrClassifyError as exc:
-        logger.debug("cannot run", exc_info=True)
-        tell(f"error: {exc}")
-        return ExitStatus.ERROR
+        return _report(exc)
     except KeyboardInterrupt:
-        tell("interrupted; what was finished is saved")
+        tell("what was finished is saved", lead="interrupted: ", style="bold yellow")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        # The reader went away; without this Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
         return ExitStatus.ERROR
     except Exception as exc:
         logger.exception("unexpected error")
-        tell(
-            f"error: {type(exc).__name__}: {exc}\n"
-            "hint: this is a fault of the program; run again with --log-file FILE and report it"
-        )
+        tell(f"{type(exc).__name__}: {exc}", lead="error: ", style="bold red")
+        tell(FAULT_HINT, lead="hint: ", style="bold")
         return ExitStatus.ERROR
+
+
+def _report(exc: AsmrClassifyError) -> ExitStatus:
+    logger.debug("cannot run", exc_info=exc)
+    tell(str(exc), lead="error: ", style="bold red")
+    hint = next((hint for kind, hint in HINTS.items() if isinstance(exc, kind)), None)
+    if hint is not None:
+        tell(hint, lead="hint: ", style="bold")
+    return ExitStatus.USAGE if isinstance(exc, UsageError) else ExitStatus.ERROR
+
+
+def _discard_stdout() -> None:
+    """Send what is left of stdout nowhere: its reader went away, which Python would complain of."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,65 +2,167 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from asmr_classify.aggregate import Status
+from asmr_classify.batch import Observer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.console import Console
     from rich.live import Live
 
-PLAIN_INTERVAL = 10.0
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.media.discover import Found, Ignored, Reason
+
+logger = logging.getLogger(__name__)
+
+PLAIN_INTERVAL = 5.0
 """Seconds between lines where stderr is not a terminal."""
 
 
-class Amount(Protocol):
-    """How much there is to do, as far as it is known."""
+class Tally(Observer):
+    """Counts what a run finds and does, and estimates what is left.
 
-    n_files: int
-    n_bytes: int
-    complete: bool
+    The time left is an estimate by audio: the bytes that are found, times the seconds of audio
+    in a byte of what was finished. Before the first file is finished, that of the first file
+    found is taken, by its header.
+
+    Parameters
+    ----------
+    now : callable
+        Gives the time in seconds.
+
+    Attributes
+    ----------
+    n_found, bytes_found : int
+    listed : bool
+        Whether all files are found.
+    statuses : Counter of Status
+        Files finished.
+    ignored : Counter of Reason
+    seconds : float
+        Audio decoded, that of files at hand included.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.n_found = 0
+        self.bytes_found = 0
+        self.listed = False
+        self.statuses: Counter[Status] = Counter()
+        self.ignored: Counter[Reason] = Counter()
+        self.seconds = 0.0
+        self._bytes_finished = 0
+        self._seconds_finished = 0.0
+        self._seconds_per_byte: float | None = None
+        self._now = now
+        self._started = now()
+
+    def on_found(self, found: Found) -> None:
+        """Count a file to be labelled."""
+        if self.n_found == 0:
+            self._seconds_per_byte = _claimed_density(found)
+        self.n_found += 1
+        self.bytes_found += found.size
+
+    def on_ignored(self, ignored: Ignored) -> None:
+        """Count a file that is passed over."""
+        logger.debug("ignored %s: %s", ignored.path, ignored.reason.value)
+        self.ignored[ignored.reason] += 1
+
+    def on_listed(self) -> None:
+        """Note that the totals are known."""
+        self.listed = True
+
+    def on_decoded(self, seconds: float) -> None:
+        """Count audio."""
+        self.seconds += seconds
+
+    def on_finished(self, found: Found, result: FileResult) -> None:
+        """Count a finished file."""
+        self.statuses[result.status] += 1
+        self._bytes_finished += found.size
+        self._seconds_finished += result.decoded
+        if self._seconds_finished > 0 and self._bytes_finished > 0:
+            self._seconds_per_byte = self._seconds_finished / self._bytes_finished
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return max(self._now() - self._started, 1e-3)
+
+    @property
+    def speed(self) -> float:
+        """Seconds of audio per second."""
+        return self.seconds / self.elapsed
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds left; None while there is no ground for an estimate."""
+        if not self.listed or self._seconds_per_byte is None or self.seconds == 0:
+            return None
+        expected = self.bytes_found * self._seconds_per_byte
+        return max(0.0, expected - self.seconds) / self.speed
+
+    def line(self) -> str:
+        """Describe the state in one line."""
+        n_finished = self.statuses.total()
+        parts = [
+            f"{n_finished}/{self.n_found}{'' if self.listed else '+'} files",
+            f"{clock(self.seconds)} of audio",
+            f"{self.speed:.0f}x real time",
+        ]
+        time_left = self.time_left
+        if time_left is not None and time_left >= 1:
+            parts.append(f"about {clock(round(time_left))} left")
+        if self.statuses[Status.FAILED]:
+            parts.append(f"{self.statuses[Status.FAILED]} failed")
+        return " · ".join(parts)
 
 
-@dataclass(slots=True)
-class Tally:
-    """What was done so far."""
+def _claimed_density(found: Found) -> float | None:
+    """Seconds of audio in a byte of a file, by its header; None if it makes no claim."""
+    from asmr_classify.media.probe import probe
 
-    files: int = 0
-    n_bytes: int = 0
-    seconds: float = 0.0
-    failures: int = 0
+    try:
+        duration = probe(found.path).duration
+    except Exception:  # whatever is wrong with it, labelling it will tell
+        logger.debug("%s: no estimate of its length", found.path, exc_info=True)
+        return None
+    return duration / found.size if duration and found.size else None
 
 
-class Progress:
+class Progress(Tally):
     """Shows a tally on stderr: a live line on a terminal, else a plain line now and then.
 
     Parameters
     ----------
     console : rich.console.Console
         On stderr.
-    amount : Amount
     quiet : bool
         Show nothing.
     """
 
-    def __init__(self, console: Console, amount: Amount, *, quiet: bool) -> None:
+    def __init__(self, console: Console, *, quiet: bool) -> None:
+        super().__init__()
         self._console = console
-        self._amount = amount
-        self._tally = Tally()
-        self._current = 0.0
-        self._started = time.monotonic()
-        self._last_line = self._started
         self._quiet = quiet
+        self._last_line = time.monotonic()
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
         if self._console.is_terminal and not self._quiet:
             from rich.live import Live
+            from rich.text import Text
 
             self._live = Live(
                 console=self._console,
-                get_renderable=self.line,
+                get_renderable=lambda: Text(self.line(), no_wrap=True, overflow="ellipsis"),
                 refresh_per_second=5,
                 transient=True,
                 redirect_stdout=False,
@@ -73,18 +175,24 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def hear(self, seconds: float) -> None:
-        """Take note of the seconds decoded of the file at hand."""
-        self._current = seconds
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the live line away while something else is written to the terminal."""
+        if self._live is None or not self._live.is_started:
+            yield
+            return
+        self._live.stop()
+        yield
+        self._live.start()
+
+    def on_decoded(self, seconds: float) -> None:
+        """Count audio, and show it."""
+        super().on_decoded(seconds)
         self._say()
 
-    def finish_file(self, *, n_bytes: int, seconds: float, failed: bool) -> None:
-        """Take note of a finished file."""
-        self._current = 0.0
-        self._tally.files += 1
-        self._tally.n_bytes += n_bytes
-        self._tally.seconds += seconds
-        self._tally.failures += failed
+    def on_finished(self, found: Found, result: FileResult) -> None:
+        """Count a finished file, and show it."""
+        super().on_finished(found, result)
         self._say()
 
     def _say(self) -> None:
@@ -93,50 +201,17 @@ class Progress:
             self._last_line = now
             self._console.print(self.line(), highlight=False, soft_wrap=True)
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self._started
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of audio labelled, the file at hand included."""
-        return self._tally.seconds + self._current
-
-    def line(self) -> str:
-        """Describe the state in one line."""
-        tally = self._tally
-        total = f"{self._amount.n_files}" + ("" if self._amount.complete else "+")
-        parts = [
-            f"{tally.files}/{total} files",
-            f"{clock(self.seconds)} of audio",
-            f"{self.seconds / max(self.elapsed, 1e-3):.0f}x real time",
-        ]
-        left = self.time_left()
-        if left is not None:
-            parts.append(f"about {clock(left)} left")
-        if tally.failures:
-            parts.append(f"{tally.failures} failed")
-        return " · ".join(parts)
-
-    def time_left(self) -> float | None:
-        """Estimate the seconds left, by bytes; None while there is no ground for it."""
-        if not self._amount.complete or self._tally.n_bytes == 0:
-            return None
-        rate = self._tally.n_bytes / max(self.elapsed, 1e-3)
-        return max(0, self._amount.n_bytes - self._tally.n_bytes) / rate
-
 
 def clock(seconds: float) -> str:
     """Write a duration as people read it.
 
     Examples
     --------
-    >>> clock(63.2), clock(3723), clock(0.26)
-    ('1:03', '1:02:03', '0.3 s')
+    >>> clock(63.2), clock(3723), clock(0.26), clock(9.96)
+    ('1:03', '1:02:03', '0.3 s', '0:10')
     """
-    if seconds < 10:
+    if round(seconds, 1) < 10:
         return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,10 +1,10 @@
-"""Results as people look at them: a table with a coloured timeline."""
+"""Results as people look at them: a table with a coloured timeline, and a line that sums up."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -12,189 +12,233 @@ from rich.text import Text
 from asmr_classify.aggregate import Status
 from asmr_classify.cli.errors import printable
 from asmr_classify.cli.progress import clock
+from asmr_classify.cli.timeline_bar import Look, legend, timeline_bar
 from asmr_classify.labels import SILENCE, Kind, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console, RenderableType
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.media.discover import Reason
+    from asmr_classify.cli.progress import Tally
 
-STYLES = {
-    "whisper": "magenta",
-    "tap": "yellow",
-    "crinkle": "cyan",
-    "white_noise": "blue",
-    "speech": "green",
-    "music": "red",
-    "other": "bright_black",
-    SILENCE: "bright_black",
-}
-MORE_STYLES = ("bright_magenta", "bright_yellow", "bright_cyan", "bright_blue", "bright_green")
-"""Styles for the labels of a user's own model, in turn."""
+GAP = 2
+"""Blank cells between columns."""
 
-TRIGGER_CELL, CONTEXT_CELL, SILENT_CELL, EMPTY_CELL = "█", "▄", "·", " "
-NARROW_BAR, WIDE_BAR, WIDE_CONSOLE = 16, 32, 100
+MIN_WIDTH = 60
+"""Narrower consoles get a table of this width, which they wrap."""
 
-PROBLEM_STYLES = {Status.FAILED: "bold red", Status.PARTIAL: "yellow"}
+NAME_SHARE, ALSO_SHARE, BAR_LIMIT = 0.45, 0.3, 40
+"""Of the width that name, further tags and bar share: what name and tags may take at most, the
+longest of each allowing; and the cells that a bar may take."""
+
+CONTEXT_SHARE = 0.25
+"""Contexts that cover at least this share of a file are named beside its tags."""
+
+ELLIPSIS = "…"
+
+STATUS_STYLES = {Status.FAILED: "bold red", Status.PARTIAL: "yellow"}
 
 
-def results_view(
-    results: Sequence[FileResult], labels: Sequence[str], console: Console
+def results_table(
+    results: Sequence[FileResult], labels: Sequence[str], *, width: int, plain: bool = False
 ) -> RenderableType:
     """Build the table of results, with what went wrong and a legend below it.
 
     Parameters
     ----------
     results : sequence of FileResult
+        At least one; shown in this order, those that failed last.
     labels : sequence of str
         The model's labels.
-    console : rich.console.Console
-        Decides width and colour.
+    width : int
+        Cells that the table may take.
+    plain : bool
+        Tell labels apart by letters, not by colours.
 
     Returns
     -------
     rich renderable
     """
-    styles = label_styles(labels)
+    look = Look.of_labels(labels, plain=plain)
+    heard = [result for result in results if result.status is not Status.FAILED]
+    lost = [result for result in results if result.error and result.status in STATUS_STYLES]
+    widths = _column_widths(results, max(width, MIN_WIDTH))
+    parts: list[RenderableType] = []
+    if heard:
+        parts.append(_heard_table(heard, look, widths))
+    if lost:
+        parts += [Text(), _lost_table(lost, widths)] if heard else [_lost_table(lost, widths)]
+    shown = {segment.label for result in heard for segment in result.segments}
+    if shown:
+        parts += [Text(), legend(look, shown)]
+    return Group(*parts)
+
+
+def results_view(
+    results: Sequence[FileResult], labels: Sequence[str], console: Console
+) -> RenderableType:
+    """Build the table of results for a console, which decides width and colour."""
     plain = console.no_color or console.color_system is None
-    width = WIDE_BAR if console.width >= WIDE_CONSOLE else NARROW_BAR
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("File", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("Trigger", no_wrap=True)
-    table.add_column("Also", overflow="fold")
-    table.add_column("Length", justify="right", no_wrap=True)
-    table.add_column("Timeline", no_wrap=True, width=width)
+    return results_table(results, labels, width=console.width, plain=plain)
+
+
+def _column_widths(results: Sequence[FileResult], width: int) -> tuple[int, int, int, int, int]:
+    """Widths of name, main tag, further tags, length and timeline; the first ones as needed."""
+    main = max(8, *(cell_len(_main_text(result)) for result in results))
+    length = max(6, *(len(_length_text(result)) for result in results))
+    rest = width - main - length - 4 * GAP
+    longest_name = max(cell_len(printable(result.path)) for result in results)
+    longest_also = max(cell_len(", ".join(_also_texts(result))) for result in results)
+    also = min(max(4, longest_also), int(rest * ALSO_SHARE))
+    name = min(max(4, longest_name), max(int(rest * NAME_SHARE), rest - also - BAR_LIMIT))
+    return name, main, also, length, min(BAR_LIMIT, rest - name - also)
+
+
+def _new_table(widths: Sequence[int], *, show_header: bool) -> Table:
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, GAP, 0, 0),
+        show_header=show_header,
+        header_style="bold",
+    )
+    for title, width in zip(
+        ("file", "trigger", "also", "length", "timeline"), widths, strict=False
+    ):
+        justify = "right" if title == "length" else "left"
+        table.add_column(title, width=width, justify=justify)  # type: ignore[arg-type]  # two of its literals
+    return table
+
+
+def _heard_table(results: Sequence[FileResult], look: Look, widths: Sequence[int]) -> Table:
+    table = _new_table(widths, show_header=True)
     for result in results:
         table.add_row(
-            Text(printable(result.path)),
-            _main(result, styles),
-            _also(result, styles),
-            Text("" if result.duration is None else clock(result.duration)),
-            timeline_bar(result, width, styles, plain=plain),
+            _name(result.path, widths[0]),
+            _main(result, look),
+            _also(result, look, widths[2]),
+            _length_text(result),
+            timeline_bar(result, widths[4], look),
         )
-    return Group(table, *_problems(results), _legend(results, styles, plain=plain))
+    return table
 
 
-def label_styles(labels: Iterable[str]) -> dict[str, str]:
-    """Give each label a style: that of the shipped model's labels, or one in turn."""
-    styles = dict(STYLES)
-    own = [label for label in labels if label not in styles]
-    return styles | {x: MORE_STYLES[k % len(MORE_STYLES)] for k, x in enumerate(own)}
+def _lost_table(results: Sequence[FileResult], widths: Sequence[int]) -> Table:
+    """Tell what went wrong, the reason as wide as the rest of the table above."""
+    reason_width = sum(widths[2:]) + 2 * GAP
+    table = _new_table((widths[0], widths[1], reason_width), show_header=False)
+    for result in results:
+        if result.error is not None:
+            reason = result.error.message.removeprefix(f"{result.path}: ")
+            table.add_row(
+                _name(result.path, widths[0]),
+                Text(result.status.value, style=STATUS_STYLES[result.status]),
+                Text(printable(reason), overflow="fold"),
+            )
+    return table
 
 
-def _main(result: FileResult, styles: dict[str, str]) -> Text:
-    if result.trigger is not None:
-        return _scored(result, result.trigger, styles)
-    if result.status is Status.OK:
-        return Text("none", style="dim")
-    return Text(
-        result.status.value.replace("_", " "), style=PROBLEM_STYLES.get(result.status, "dim")
-    )
+def _name(path: str, width: int) -> Text:
+    """Name of a file, what stands before its last part dimmed, shortened in the middle."""
+    short = shorten(printable(path), width)
+    folder = short.rfind("/") + 1
+    return Text(short[:folder], style="dim").append(short[folder:], style="not dim")
 
 
-def _scored(result: FileResult, label: str, styles: dict[str, str]) -> Text:
-    return Text(f"{label} {result.scores[label]:.2f}", style=styles[label])
-
-
-def _also(result: FileResult, styles: dict[str, str]) -> Text:
-    """Further tags, and the contexts that cover most of the file."""
-    contexts = [
-        label
-        for label, share in sorted(result.shares.items(), key=lambda item: -item[1])
-        if kind_of(label) is Kind.CONTEXT and label != SILENCE and share >= 0.5
-    ]
-    parts = [_scored(result, tag, styles) for tag in result.tags[1:]]
-    parts += [Text(label, style="dim") for label in contexts]
-    return Text(", ").join(parts)
-
-
-def timeline_bar(result: FileResult, width: int, styles: dict[str, str], *, plain: bool) -> Text:
-    """Draw the timeline as one line of cells, each in the colour of its strongest label.
-
-    Triggers go before contexts. Without colour, cells are the labels' first letters.
-    """
-    bar = Text(no_wrap=True)
-    for label in _cells(result, width):
-        if label is None:
-            bar.append(EMPTY_CELL)
-        elif label == SILENCE:
-            bar.append(SILENT_CELL, style=styles[label])
-        elif plain:
-            bar.append(letter_of(label))
-        else:
-            block = TRIGGER_CELL if kind_of(label) is Kind.TRIGGER else CONTEXT_CELL
-            bar.append(block, style=styles[label])
-    return bar
-
-
-def letter_of(label: str) -> str:
-    """One letter for a label where there is no colour: capital for triggers."""
-    letter = "n" if label == "white_noise" else label[0]
-    return letter.upper() if kind_of(label) is Kind.TRIGGER else letter.lower()
-
-
-def _cells(result: FileResult, width: int) -> list[str | None]:
-    """Label of each of ``width`` equal parts of the file, or None."""
-    if not result.duration:
-        return [None] * width
-    cells: list[str | None] = []
-    for k in range(width):
-        middle = (k + 0.5) * result.duration / width
-        there = [s for s in result.segments if s.start <= middle < s.end]
-        there.sort(key=lambda s: (kind_of(s.label) is Kind.TRIGGER, s.score), reverse=True)
-        cells.append(there[0].label if there else None)
-    return cells
-
-
-def _problems(results: Sequence[FileResult]) -> list[Text]:
-    bad = [r for r in results if r.error is not None and r.status in PROBLEM_STYLES]
-    lines = [
-        Text(f"{r.status.value}: {printable(r.error.message)}", style=PROBLEM_STYLES[r.status])
-        for r in bad
-        if r.error is not None
-    ]
-    return [Text(""), *lines] if lines else []
-
-
-def _legend(results: Sequence[FileResult], styles: dict[str, str], *, plain: bool) -> Text:
-    shown = {segment.label for result in results for segment in result.segments}
-    legend = Text("\n" if shown else "")
-    for label in styles:
-        if label not in shown:
-            continue
-        if label == SILENCE:
-            mark = SILENT_CELL
-        elif plain:
-            mark = letter_of(label)
-        else:
-            mark = TRIGGER_CELL if kind_of(label) is Kind.TRIGGER else CONTEXT_CELL
-        legend.append(mark, style=styles[label]).append(f" {label}  ")
-    return legend
-
-
-def summary(
-    statuses: Counter[Status], ignored: Counter[Reason], *, seconds: float, elapsed: float
-) -> str:
-    """Sum up a run in one line, every file found counted once.
+def shorten(text: str, width: int) -> str:
+    """Shorten a text to a number of cells; two thirds of what is kept are its end.
 
     Examples
     --------
-    >>> from collections import Counter
-    >>> summary(Counter({Status.OK: 2}), Counter(), seconds=120, elapsed=2)
-    '2 files: 2 ok; 2:00 of audio at 60x real time'
+    >>> shorten("recordings/a-long-name.mp3", 16)
+    'recor…g-name.mp3'
     """
-    total = sum(statuses.values())
-    counts = ", ".join(
-        f"{statuses[status]} {status.value.replace('_', ' ')}"
+    if cell_len(text) <= width:
+        return text
+    head = _fitting(text, (width - 1) // 3)
+    tail = _fitting(text[::-1], width - 1 - cell_len(head))[::-1]
+    return head + ELLIPSIS + tail
+
+
+def _fitting(text: str, width: int) -> str:
+    """Take as many characters as fit."""
+    end = used = 0
+    for char in text:
+        used += cell_len(char)
+        if used > width:
+            break
+        end += 1
+    return text[:end]
+
+
+def _main_text(result: FileResult) -> str:
+    if result.trigger is not None:
+        return f"{printable(result.trigger)} {result.scores[result.trigger]:.2f}"
+    return "none" if result.status is Status.OK else result.status.value.replace("_", " ")
+
+
+def _main(result: FileResult, look: Look) -> Text:
+    text = Text(_main_text(result), style="dim")
+    if result.trigger is not None:
+        end = len(printable(result.trigger))
+        text.stylize(f"not dim bold {look.styles[result.trigger]}", 0, end)
+    elif result.status in STATUS_STYLES:
+        text.stylize(f"not dim {STATUS_STYLES[result.status]}")
+    return text
+
+
+def _also_labels(result: FileResult) -> list[str]:
+    """Further tags, and the contexts that cover much of the file."""
+    contexts = [
+        label
+        for label, share in sorted(result.shares.items(), key=lambda item: -item[1])
+        if kind_of(label) is Kind.CONTEXT and label != SILENCE and share >= CONTEXT_SHARE
+    ]
+    return [*result.tags[1:], *contexts]
+
+
+def _also_texts(result: FileResult) -> list[str]:
+    return [
+        f"{printable(label)} {result.scores.get(label, 0):.2f}" for label in _also_labels(result)
+    ]
+
+
+def _also(result: FileResult, look: Look, width: int) -> Text:
+    """Further labels with their scores; lines break between labels only."""
+    cell, used = Text(), 0
+    for label, text in zip(_also_labels(result), _also_texts(result), strict=True):
+        if used:
+            fits = used + len(", ") + cell_len(text) <= width
+            cell.append(", " if fits else ",\n")
+            used = used + len(", ") if fits else 0
+        part = Text(text, style="dim")
+        if kind_of(label) is Kind.TRIGGER:
+            part.stylize(f"not dim {look.styles[label]}", 0, len(printable(label)))
+        cell.append_text(part)
+        used += cell_len(text)
+    return cell
+
+
+def _length_text(result: FileResult) -> str:
+    return "" if result.duration is None else clock(result.duration)
+
+
+def summary(tally: Tally) -> str:
+    """Sum up a run in one line; every file found is counted once."""
+    total = tally.statuses.total()
+    counts = " · ".join(
+        f"{tally.statuses[status]} {status.value.replace('_', ' ')}"
         for status in Status
-        if statuses[status]
+        if tally.statuses[status]
     )
-    text = f"{total} file{'' if total == 1 else 's'}: {counts or 'none'}"
-    text += f"; {clock(seconds)} of audio at {seconds / max(elapsed, 1e-3):.0f}x real time"
-    if ignored:
-        reasons = ", ".join(f"{count} {reason.value}" for reason, count in sorted(ignored.items()))
-        text += f"; ignored {sum(ignored.values())} ({reasons})"
+    text = f"{total} file{'' if total == 1 else 's'}: {counts or 'none labelled'}"
+    if tally.ignored:
+        reasons = sorted(tally.ignored.items(), key=lambda item: (-item[1], item[0]))
+        listed = ", ".join(f"{count} {reason.value}" for reason, count in reasons)
+        text += f"; ignored {tally.ignored.total()} ({listed})"
+    if tally.seconds:
+        took = f"in {clock(tally.elapsed)}, {tally.speed:.0f}x real time"
+        text += f"; {clock(tally.seconds)} of audio {took}"
     return text

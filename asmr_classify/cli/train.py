@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,8 @@ from asmr_classify.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asmr_classify.training.evaluate import Evaluation, TrainingSpec
+    from asmr_classify.training.evaluate import Evaluation
+    from asmr_classify.training.fit import TrainingSpec
 
 ManifestArgument = Annotated[
     Path, typer.Argument(help="CSV file that lists labelled clips beside their audio.")
@@ -76,14 +78,18 @@ def train(
         raise UsageError(f"--output {output}: a model file ends in .safetensors")
     check_folder(output)
     corpus = read_corpus(manifest)
-    spec = training_spec(seed=seed, members=members, copies=copies)
+    spec = replace(
+        training_spec(seed=seed, members=members, copies=copies),
+        name=name or output.stem,
+        version=version,
+    )
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
     prepared = prepare(
         corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
     )
     evaluation = evaluate(prepared, spec, jobs=n_jobs, on_progress=report)
-    model = fit_model(prepared, evaluation, spec, name=name or output.stem, version=version)
+    model = fit_model(prepared, evaluation, spec)
     save_model(model, output)
     write_text(output.with_suffix(".md"), model_card(model, corpus, evaluation, spec))
     if not quiet:
@@ -94,8 +100,7 @@ def train(
 
 def training_spec(*, seed: int, members: int | None, copies: int | None) -> TrainingSpec:
     """Put the settings together; None keeps a default."""
-    from asmr_classify.training.evaluate import TrainingSpec
-    from asmr_classify.training.fit import FitSpec
+    from asmr_classify.training.fit import FitSpec, TrainingSpec
     from asmr_classify.training.takes import TakeSpec
 
     takes = TakeSpec(seed=seed) if copies is None else TakeSpec(seed=seed, copies=copies)

@@ -1,4 +1,4 @@
-"""Blocks of samples to frame features: one shared spectral analysis, and one shared texture analysis.
+"""Samples to frame features: one shared spectral analysis, and one shared texture analysis.
 
 Conventions
 -----------
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
     from asmr_classify.config import FrameSpec
 
-FLOOR = 1e-16
-"""Least power of a band, -160 dB: below the rounding noise of a 32-bit FFT, so that only digital
-silence meets it."""
+FLOOR = 1e-20
+"""Least power of a band, -200 dB: a whisper at -60 dBFS turned down by another 60 dB still stands
+clear of it, so that only digital silence meets it and gain changes nothing."""
 
 FLATNESS_FLOOR = 1e-8
 """Power that each bin gets of its frame's total before flatness, -80 dB: bins that a codec or a
@@ -147,7 +147,7 @@ def power_spectrum(
     """
     framed = np.lib.stride_tricks.sliding_window_view(y, n_fft)[::hop_length]
     spectrum = fft.rfft(framed * window, axis=1)
-    return np.square(spectrum.real) + np.square(spectrum.imag)
+    return np.asarray(np.square(spectrum.real) + np.square(spectrum.imag))
 
 
 def analyse(y: NDArray[np.float32], spec: FrameSpec) -> Frames:

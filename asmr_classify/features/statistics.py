@@ -228,7 +228,7 @@ def _modulation_power(relative: Array, rate: float) -> Array:
     edges = np.array(MODULATION_EDGES_HZ)
     inside = (freqs >= edges[:-1, None]) & (freqs < edges[1:, None])
     per_octave = power @ inside.T.astype(np.float32) / np.float32(relative.shape[1] ** 2)
-    return np.log10(per_octave + 1e-7).reshape(len(relative), -1).astype(np.float32)
+    return np.asarray(np.log10(per_octave + 1e-7).reshape(len(relative), -1), np.float32)
 
 
 def impulse_statistics(envelopes: Array, rate: float) -> Array:
@@ -280,7 +280,7 @@ def _rises(level: Array) -> Array:
 def _rates(rises: Array, rate: float) -> Array:
     """Impulses a second over each threshold, as log2(1 + rate)."""
     counts = np.stack([(rises >= threshold).sum(axis=1) for threshold in RISE_DB], axis=1)
-    return np.log2(1 + counts * (rate / rises.shape[1])).astype(np.float32)
+    return np.asarray(np.log2(1 + counts * (rate / rises.shape[1])), np.float32)
 
 
 def _spacing(rises: Array, rate: float) -> Array:
@@ -327,7 +327,7 @@ def _regularity(rises: Array) -> Array:
     spectrum = fft.rfft(soft, n=fft.next_fast_len(2 * n_frames, real=True), axis=1)
     r = fft.irfft(np.square(spectrum.real) + np.square(spectrum.imag), axis=1)
     peak = r[:, low : min(high, n_frames)].max(axis=1)
-    return np.clip(peak / (r[:, 0] + TINY), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(peak / (r[:, 0] + TINY), 0, 1), np.float32)
 
 
 def _band_rises(levels: Array) -> Array:
@@ -336,4 +336,5 @@ def _band_rises(levels: Array) -> Array:
     rise = levels[rows, columns] - levels[rows, columns - RISE_FRAMES]
     total = np.zeros((len(levels), levels.shape[2]))
     np.add.at(total, rows, rise)
-    return total / np.maximum(np.bincount(rows, minlength=len(levels)), 1)[:, None]
+    count = np.maximum(np.bincount(rows, minlength=len(levels)), 1)
+    return np.asarray(total / count[:, None], np.float32)

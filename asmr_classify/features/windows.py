@@ -20,7 +20,7 @@ from asmr_classify.features.statistics import (
     spectral_statistics,
     texture_statistics,
 )
-from asmr_classify.units import samples_to_frames, samples_to_seconds, seconds_to_samples
+from asmr_classify.units import samples_to_frames, seconds_to_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

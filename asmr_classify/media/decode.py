@@ -172,7 +172,7 @@ class AudioStream:
         self._conclude()
 
     def _iter_clean(self) -> Iterator[Samples]:
-        """Decoded samples of any lengths, shape (n_channels, n_samples), all finite."""
+        """Yield decoded samples of any lengths, shape (n_channels, n_samples), all finite."""
         resampler = _Resampler(self._sr, self._layout)
         for frame in self._iter_frames():
             try:
@@ -190,7 +190,7 @@ class AudioStream:
         return y
 
     def _iter_frames(self) -> Iterator[av.AudioFrame]:
-        """Decoded frames; packets that cannot be decoded are counted and left out."""
+        """Yield decoded frames; packets that cannot be decoded are counted and left out."""
         is_float_pcm = self.info.codec.startswith("pcm_f")
         for packet in self._iter_packets():
             try:
@@ -202,7 +202,7 @@ class AudioStream:
                 yield self._mend(frame) if is_float_pcm else frame
 
     def _iter_packets(self) -> Iterator[Any]:
-        """Packets of the audio stream; those of a video are read along to see where the file ends."""
+        """Yield packets of the audio stream; a video's are read too, to see where the file ends."""
         stream = audio_stream(self._container, self.info.path)
         packets = self._container.demux()
         while True:
@@ -221,14 +221,16 @@ class AudioStream:
 
     def _mend(self, frame: av.AudioFrame) -> av.AudioFrame:
         """Replace samples that are no sound before resampling spreads them."""
-        y = frame.to_ndarray()
+        y: NDArray[Any] = frame.to_ndarray()
         with np.errstate(invalid="ignore"):
             bad = ~(np.abs(y) <= LOUDEST)
         if not bad.any():
             return frame
         self._bad_samples += int(bad.sum())
         mended = av.AudioFrame.from_ndarray(
-            np.where(bad, 0, y).astype(y.dtype), format=frame.format.name, layout=frame.layout.name
+            np.where(bad, y.dtype.type(0), y),
+            format=frame.format.name,
+            layout=frame.layout.name,
         )
         mended.sample_rate, mended.pts, mended.time_base = (
             frame.sample_rate,
@@ -305,14 +307,18 @@ class _Resampler:
             self._current = av.AudioResampler(format="fltp", layout=self._layout, rate=self._sr)
             self._kind = kind
         frame.pts = None  # samples are counted, not stamped: gaps must not be filled or cut
-        return before + [piece.to_ndarray() for piece in self._current.resample(frame)]
+        return before + [_samples_of(piece) for piece in self._current.resample(frame)]
 
     def flush(self) -> list[Samples]:
         if self._current is None:
             return []
-        pieces = [piece.to_ndarray() for piece in self._current.resample(None)]
+        pieces = [_samples_of(piece) for piece in self._current.resample(None)]
         self._current = None
         return pieces
+
+
+def _samples_of(frame: av.AudioFrame) -> Samples:
+    return np.asarray(frame.to_ndarray(), dtype=np.float32)
 
 
 def _regroup(pieces: Iterator[Samples], n_samples: int) -> Iterator[Samples]:

@@ -28,9 +28,9 @@ MEDIA_EXTENSIONS = frozenset(
 
 OTHER_EXTENSIONS = frozenset(
     "7z ass avif bmp bz2 c cfg conf css csv cue db doc docx epub gif gz heic htm html ico ini jpeg "
-    "jpg js json jsonl log lrc m3u m3u8 md nfo npy npz odt part pdf pkl pls png ppt pptx psd py rar "
-    "raw rtf sh sqlite srt ssa sub svg tar tif tiff toml torrent tsv ttf txt url vtt webp xls xlsx "
-    "xml xz yaml yml zip".split()
+    "jpg js json jsonl log lrc m3u m3u8 md nfo npy npz odt part pdf pkl pls png ppt pptx psd py "
+    "rar raw rtf sh sqlite srt ssa sub svg tar tif tiff toml torrent tsv ttf txt url vtt webp xls "
+    "xlsx xml xz yaml yml zip".split()
 )
 """Extensions of what is known to hold no sound; such files are not even opened."""
 
@@ -174,22 +174,25 @@ def _look_at(
     try:
         status = entry.stat()
     except OSError:  # a dangling link, or gone since the folder was read
-        return (
-            Found(entry.path, 0)
-            if _extension(entry.name) in MEDIA_EXTENSIONS
-            else Ignored(entry.path, Reason.NOT_MEDIA)
-        )
-    if stat.S_ISDIR(status.st_mode):
-        key = (status.st_dev, status.st_ino)
-        if key in seen:
-            return Ignored(entry.path, Reason.LOOP)
-        seen.add(key)
-        return None
-    if not globs.wants(below):
-        return Ignored(entry.path, Reason.EXCLUDED)
-    if stat.S_ISREG(status.st_mode) and not _looks_like_media(entry.path):
-        return Ignored(entry.path, Reason.NOT_MEDIA)
-    return _once(entry.path, status, seen)
+        is_media = _extension(entry.name) in MEDIA_EXTENSIONS
+        return Found(entry.path, 0) if is_media else Ignored(entry.path, Reason.NOT_MEDIA)
+    if not stat.S_ISDIR(status.st_mode):
+        return _look_at_file(entry.path, status, seen, wanted=globs.wants(below))
+    key = (status.st_dev, status.st_ino)
+    if key in seen:
+        return Ignored(entry.path, Reason.LOOP)
+    seen.add(key)
+    return None
+
+
+def _look_at_file(
+    path: str, status: os.stat_result, seen: set[tuple[int, int]], *, wanted: bool
+) -> Found | Ignored:
+    if not wanted:
+        return Ignored(path, Reason.EXCLUDED)
+    if stat.S_ISREG(status.st_mode) and not _looks_like_media(path):
+        return Ignored(path, Reason.NOT_MEDIA)
+    return _once(path, status, seen)
 
 
 def _once(path: str, status: os.stat_result, seen: set[tuple[int, int]]) -> Found | Ignored:
@@ -232,7 +235,7 @@ def read_paths(stream: BinaryIO, *, separator: bytes = b"\n") -> list[str]:
     ----------
     stream : binary file
     separator : bytes
-        A newline, or ``b"\\0"`` for names that may hold newlines.
+        A newline, or a NUL byte for names that may hold newlines.
 
     Returns
     -------

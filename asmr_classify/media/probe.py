@@ -211,12 +211,12 @@ def claimed_duration(container: InputContainer, stream: AvAudioStream) -> float 
         seconds = container.duration / av.time_base
     else:
         return None
-    if not 0 < seconds < MAX_DURATION or _is_estimate(container, stream):
+    if not 0 < seconds < MAX_DURATION or _is_estimate(container):
         return None
     return seconds
 
 
-def _is_estimate(container: InputContainer, stream: AvAudioStream) -> bool:
+def _is_estimate(container: InputContainer) -> bool:
     """Whether the format holds no duration, so that FFmpeg divides size by bit rate.
 
     Of the formats that people use these are bare AAC and MP3 without a Xing, Info or VBRI header;

@@ -98,7 +98,7 @@ def augment(
 def change_speed(y: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
     """Play faster (factor over 1) or slower, by linear interpolation."""
     places = np.arange(0, len(y) - 1, factor) if len(y) > 1 else np.zeros(1)
-    return np.interp(places, np.arange(len(y)), y).astype(np.float32)
+    return np.asarray(np.interp(places, np.arange(len(y)), y), dtype=np.float32)
 
 
 def equalise(
@@ -126,9 +126,8 @@ def equalise(
     gain = 10 ** (curve_db / 20)
     if cutoff_hz is not None:
         gain *= np.clip((1.04 * cutoff_hz - freqs) / (0.08 * cutoff_hz), 0, 1)
-    return fft.irfft(fft.rfft(y, n_fft) * gain.astype(np.float32), n_fft)[: len(y)].astype(
-        np.float32
-    )
+    changed = fft.irfft(fft.rfft(y, n_fft) * gain.astype(np.float32), n_fft)
+    return np.asarray(changed[: len(y)], dtype=np.float32)
 
 
 def add_hiss(

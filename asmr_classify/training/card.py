@@ -17,10 +17,22 @@ if TYPE_CHECKING:
 
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Clip, Corpus
-    from asmr_classify.training.evaluate import Evaluation, TrainingSpec
+    from asmr_classify.training.evaluate import Evaluation
+    from asmr_classify.training.fit import TrainingSpec
     from asmr_classify.training.metrics import Measures
 
 LIBRARIES = ("asmr-classify", "numpy", "scipy", "scikit-learn", "librosa", "av")
+
+ABOUT_FIGURES = """\
+Nested cross-validation by group: each clip is labelled by networks, trees, calibration and
+thresholds that saw nothing of its fold. AP is the average precision of the score; F1 and recall
+are of the main tag; *false tags* is the share of clips without a trigger that get one; *ECE* is
+the expected calibration error."""
+
+ABOUT_LIMITS = """\
+The labels that it was fitted on may be wrong here and there. Recordings of other makers, languages
+and rooms may do worse than the figures. Scores say what a recording holds, not what it does to a
+listener."""
 
 
 def model_card(model: Model, corpus: Corpus, evaluation: Evaluation, spec: TrainingSpec) -> str:
@@ -43,15 +55,11 @@ def model_card(model: Model, corpus: Corpus, evaluation: Evaluation, spec: Train
     n_groups = len({clip.group for clip in corpus.clips})
     sections = [
         f"# {model.id}",
-        f"Fitted by `asmr-classify train` on {len(corpus.clips)} clips of {n_groups} groups. "
-        "This card was written by the same command.",
+        f"By `asmr-classify train`, from {len(corpus.clips)} clips of {n_groups} groups.",
         "## Labels",
         _label_table(model),
         "## Figures on sources never heard",
-        "Nested cross-validation by group: each clip is labelled by networks, calibration and "
-        "thresholds that saw nothing of its fold. AP is the average precision of the score, F1 and "
-        "recall are of the main tag; *false tags* is the share of clips without a trigger that get "
-        "one, *ECE* the expected calibration error.",
+        ABOUT_FIGURES,
         _figure_table(evaluation),
         _trigger_table(evaluation),
         "## Data",
@@ -63,9 +71,7 @@ def model_card(model: Model, corpus: Corpus, evaluation: Evaluation, spec: Train
         "## Settings",
         _setting_table(spec, model),
         "## Limits",
-        "Labels of the corpus come from names and measures, not from listeners; a few per cent are "
-        "wrong. Recordings of other makers, languages and rooms may do worse than the figures. "
-        "The scores say what a recording holds, not what it does to a listener.",
+        ABOUT_LIMITS,
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.aggregate import summarise
-from asmr_classify.config import DecisionSpec
 from asmr_classify.errors import CorpusError
-from asmr_classify.training.fit import FitSpec, finish_model, fit_networks
+from asmr_classify.training.fit import finish_model, fit_networks
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.splits import assign_folds
-from asmr_classify.training.takes import TakeSpec, compute_rows, plan_takes
+from asmr_classify.training.takes import compute_rows, plan_takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,19 +30,10 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult, Heard
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
-    from asmr_classify.training.fit import Fitted
+    from asmr_classify.training.fit import Fitted, TrainingSpec
     from asmr_classify.training.takes import TakeRows
 
     Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSpec:
-    """All that decides which model comes out of a corpus."""
-
-    takes: TakeSpec = TakeSpec()
-    fit: FitSpec = FitSpec()
-    decision: DecisionSpec = DecisionSpec()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +123,6 @@ def evaluate(
     prepared: Prepared,
     spec: TrainingSpec,
     *,
-    name: str = "evaluation",
-    version: str = "0",
     jobs: int = -1,
     on_progress: Progress | None = None,
 ) -> Evaluation:
@@ -144,8 +132,6 @@ def evaluate(
     ----------
     prepared : Prepared
     spec : TrainingSpec
-    name, version : str
-        Stated as the model in the results.
     jobs : int
         Processes; -1 for one per core.
     on_progress : callable, optional
@@ -170,7 +156,7 @@ def evaluate(
     results: list[FileResult | None] = [None] * len(prepared.folds)
     heard: list[Heard | None] = [None] * len(prepared.folds)
     for fold in range(n_folds):
-        for index, result, sound in _label_fold(prepared, fold, fits, spec, name, version):
+        for index, result, sound in _label_fold(prepared, fold, fits, spec):
             results[index], heard[index] = result, sound
     done = tuple(result for result in results if result is not None)
     return Evaluation(
@@ -198,8 +184,7 @@ def _fit_without(
             prepared.rows,
             prepared.corpus,
             ~np.isin(prepared.folds, folds),
-            spec.fit,
-            spec.decision,
+            spec,
         )
         for folds in left_out
     )
@@ -216,8 +201,6 @@ def _label_fold(
     fold: int,
     fits: Mapping[tuple[int, ...], Fitted],
     spec: TrainingSpec,
-    name: str,
-    version: str,
 ) -> list[tuple[int, FileResult, Heard]]:
     """Label the clips of one fold; calibration and thresholds come from the others."""
     others = np.flatnonzero(prepared.folds != fold)
@@ -230,11 +213,8 @@ def _label_fold(
         fits[(fold,)],
         calibration,
         prepared.truth[others],
-        corpus=prepared.corpus,
-        takes=spec.takes,
-        decision=spec.decision,
-        name=name,
-        version=version,
+        prepared.corpus,
+        spec,
     )
     labelled = []
     for index in np.flatnonzero(prepared.folds == fold):
@@ -264,9 +244,6 @@ def train(
     prepared: Prepared,
     evaluation: Evaluation,
     spec: TrainingSpec,
-    *,
-    name: str,
-    version: str,
 ) -> Model:
     """Fit the model to ship on all clips; calibrate it on what cross-validation heard.
 
@@ -276,21 +253,17 @@ def train(
     evaluation : Evaluation
         Of the same corpus and settings.
     spec : TrainingSpec
-    name, version : str
 
     Returns
     -------
     Model
     """
     everything = np.ones(len(prepared.folds), dtype=bool)
-    fitted = fit_networks(prepared.rows, prepared.corpus, everything, spec.fit, spec.decision)
+    fitted = fit_networks(prepared.rows, prepared.corpus, everything, spec)
     return finish_model(
         fitted,
         evaluation.heard,
         prepared.truth,
-        corpus=prepared.corpus,
-        takes=spec.takes,
-        decision=spec.decision,
-        name=name,
-        version=version,
+        prepared.corpus,
+        spec,
     )

@@ -10,16 +10,17 @@ fitted on logits of clips whose groups the networks never saw.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asmr_classify.aggregate import Heard, pool_logits
 from asmr_classify.config import DecisionSpec
-from asmr_classify.features.schema import fingerprint
 from asmr_classify.estimators import Network, Trees, calibrate, standardise
+from asmr_classify.features.schema import fingerprint
 from asmr_classify.model import Model, ensemble_logits
+from asmr_classify.training.takes import TakeSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.features.windows import WindowRows
     from asmr_classify.training.corpus import Corpus
-    from asmr_classify.training.takes import TakeRows, TakeSpec
+    from asmr_classify.training.takes import TakeRows
 
     Array = NDArray[np.float32]
 
@@ -77,6 +78,26 @@ class FitSpec:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """All that decides which model comes out of a corpus.
+
+    Parameters
+    ----------
+    name, version : str
+        Of the model.
+    takes : TakeSpec
+    fit : FitSpec
+    decision : DecisionSpec
+    """
+
+    name: str = "model"
+    version: str = "1.0.0"
+    takes: TakeSpec = field(default_factory=TakeSpec)
+    fit: FitSpec = field(default_factory=FitSpec)
+    decision: DecisionSpec = field(default_factory=DecisionSpec)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
     """Standardisation, networks and trees, not yet calibrated."""
@@ -93,7 +114,7 @@ class Fitted:
 
 
 def fit_networks(
-    rows: TakeRows, corpus: Corpus, inside: NDArray[np.bool_], spec: FitSpec, decision: DecisionSpec
+    rows: TakeRows, corpus: Corpus, inside: NDArray[np.bool_], spec: TrainingSpec
 ) -> Fitted:
     """Fit the networks on the takes of some clips.
 
@@ -103,34 +124,33 @@ def fit_networks(
     corpus : Corpus
     inside : ndarray of bool, shape (n_clips,)
         Clips to fit on.
-    spec : FitSpec
-    decision : DecisionSpec
+    spec : TrainingSpec
         Windows below its silence level are left out.
 
     Returns
     -------
     Fitted
     """
-    X, targets, weights = _training_rows(rows, corpus, inside, spec, decision)
+    X, targets, weights = _training_rows(rows, corpus, inside, spec)
     mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
     scale = np.maximum(X.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
     standard = standardise(X, mean, scale)
     networks = tuple(
-        _fit_network(standard, targets, weights, spec, seed=spec.seed + member)
-        for member in range(spec.members)
+        _fit_network(standard, targets, weights, spec.fit, seed=spec.fit.seed + member)
+        for member in range(spec.fit.members)
     )
-    trees = _fit_trees(X, targets, weights, spec) if spec.tree_rounds else None
+    trees = _fit_trees(X, targets, weights, spec.fit) if spec.fit.tree_rounds else None
     return Fitted(mean, scale, networks, trees)
 
 
 def _training_rows(
-    rows: TakeRows, corpus: Corpus, inside: NDArray[np.bool_], spec: FitSpec, decision: DecisionSpec
+    rows: TakeRows, corpus: Corpus, inside: NDArray[np.bool_], spec: TrainingSpec
 ) -> tuple[Array, Array, NDArray[np.float64]]:
-    clip_weights = group_weights(corpus, inside, spec.group_power)
+    clip_weights = group_weights(corpus, inside, spec.fit.group_power)
     clip_of = np.array([take.clip for take in rows.takes])
     take_weights = clip_weights[clip_of]
     take_of_row = rows.take_of_row()
-    kept = inside[clip_of][take_of_row] & (rows.rows.levels_db >= decision.silence_dbfs)
+    kept = inside[clip_of][take_of_row] & (rows.rows.levels_db >= spec.decision.silence_dbfs)
     take_of_row = take_of_row[kept]
     # Windows of one clip are alike: ten of them tell less than ten clips would.
     counts = np.bincount(take_of_row, minlength=len(rows.takes))
@@ -318,15 +338,7 @@ def _f1(held: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
 
 
 def finish_model(
-    fitted: Fitted,
-    heard: Sequence[Heard],
-    truth: Array,
-    *,
-    corpus: Corpus,
-    takes: TakeSpec,
-    decision: DecisionSpec,
-    name: str,
-    version: str,
+    fitted: Fitted, heard: Sequence[Heard], truth: Array, corpus: Corpus, spec: TrainingSpec
 ) -> Model:
     """Calibrate fitted networks, choose thresholds, and put the model together.
 
@@ -337,14 +349,13 @@ def finish_model(
         Of clips whose groups were not fitted on.
     truth : ndarray of float32, shape (n_clips, n_labels)
     corpus : Corpus
-    takes : TakeSpec
-    decision : DecisionSpec
-    name, version : str
+    spec : TrainingSpec
 
     Returns
     -------
     Model
     """
+    decision = spec.decision
     audible = [bool((h.levels_db >= decision.silence_dbfs).any()) for h in heard]
     heard = [h for h, keep in zip(heard, audible, strict=True) if keep]
     truth = truth[np.array(audible)]
@@ -357,12 +368,12 @@ def finish_model(
     pooled = np.stack([pool_logits(h.logits, h.intervals, decision) for h in heard])
     files = fit_calibration(pooled, truth)
     return Model(
-        name=name,
-        version=version,
+        name=spec.name,
+        version=spec.version,
         labels=corpus.labels,
         thresholds=choose_thresholds(calibrate(pooled, files), truth, corpus.labels),
-        features=takes.features,
-        fingerprint=fingerprint(takes.features),
+        features=spec.takes.features,
+        fingerprint=fingerprint(spec.takes.features),
         decision=decision,
         mean=fitted.mean,
         scale=fitted.scale,

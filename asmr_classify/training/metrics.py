@@ -89,7 +89,7 @@ def measure(
     f1 = f1_score(
         expected, found, labels=classes, average=None, sample_weight=weights, zero_division=0
     )
-    clear = ~held.any(axis=1)
+    clear = np.asarray(~held.any(axis=1))
     return Measures(
         average_precision={
             trigger: float(average_precision_score(held[:, k], scores[:, k], sample_weight=weights))
@@ -123,7 +123,7 @@ def _share(hits: NDArray[np.bool_], weights: Floats, inside: NDArray[np.bool_]) 
 
 
 def calibration_error(held: NDArray[np.bool_], scores: Floats, weights: Floats) -> float:
-    """Expected calibration error: mean distance of score and share of hits over equal bins."""
+    """Compute the expected calibration error: mean distance of score and hits over equal bins."""
     bins = np.minimum((scores * N_BINS).astype(int), N_BINS - 1)
     total = np.bincount(bins, weights, minlength=N_BINS)
     hits = np.bincount(bins, weights * held, minlength=N_BINS)

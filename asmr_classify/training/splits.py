@@ -60,8 +60,8 @@ def check_no_leak(groups: NDArray[np.str_], folds: NDArray[np.int64]) -> None:
         if len(inside) > 1:
             listed = ", ".join(str(fold) for fold in inside)
             raise CorpusError(
-                f"group {group!r} is in folds {listed}: recordings of one source on both sides of "
-                "a split make the figures a lie; give the group one fold"
+                f"group {str(group)!r} is in folds {listed}: recordings of one source on both "
+                "sides of a split make figures a lie; give the group one fold"
             )
 
 

@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
 from asmr_classify.errors import OutputError, UsageError
@@ -124,7 +125,7 @@ def open_output(path: str) -> Output:
         If the file cannot be written.
     """
     try:
-        return Output(open(path, "wb", buffering=0), path)  # noqa: SIM115 (closed by Output)
+        return Output(Path(path).open("wb", buffering=0), path)
     except OSError as exc:
         raise OutputError(explain(path, exc)) from exc
 
@@ -150,10 +151,10 @@ def check_output(path: str, inputs: Iterable[str] = ()) -> None:
     UsageError
         If the path is named like media, is one of the inputs, or is a file that holds no text.
     """
-    if os.path.splitext(path)[1].lstrip(".").lower() in MEDIA_EXTENSIONS:
+    if Path(path).suffix.lstrip(".").lower() in MEDIA_EXTENSIONS:
         raise UsageError(f"{path}: is named like a recording; name a .jsonl, .csv or .txt file")
     try:
-        status = os.stat(path)
+        status = Path(path).stat()
     except (OSError, ValueError):
         return
     if not stat.S_ISREG(status.st_mode):
@@ -166,7 +167,7 @@ def check_output(path: str, inputs: Iterable[str] = ()) -> None:
 
 def _is_same(status: os.stat_result, other: str) -> bool:
     try:
-        return os.path.samestat(status, os.stat(other))
+        return os.path.samestat(status, Path(other).stat())
     except (OSError, ValueError):
         return False
 
@@ -174,7 +175,7 @@ def _is_same(status: os.stat_result, other: str) -> bool:
 def _holds_text(path: str) -> bool:
     """Whether the beginning of a file is text; one that cannot be read is left to be opened."""
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             head = file.read(LOOK_AT_BYTES)
     except OSError:
         return True

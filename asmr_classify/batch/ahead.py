@@ -1,0 +1,73 @@
+"""An iterator that is read ahead of its use."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from queue import Empty, Full, Queue
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+T = TypeVar("T")
+
+PATIENCE = 0.1
+"""Seconds between two looks at whether a full queue is still wanted."""
+
+
+class ReadAhead(Generic[T]):
+    """An iterator whose items are taken from another in a thread, before they are asked for.
+
+    Any thread may ask for the next item, one at a time. An error of the other iterator is raised
+    where its next item is asked for.
+
+    Parameters
+    ----------
+    items : iterator
+    limit : int
+        So many items wait at most.
+    """
+
+    def __init__(self, items: Iterator[T], limit: int) -> None:
+        self._ready: Queue[tuple[T] | Exception | None] = Queue(limit)
+        self._stopped = threading.Event()
+        threading.Thread(target=self._fill, args=(items,), daemon=True).start()
+
+    def _fill(self, items: Iterator[T]) -> None:
+        end: Exception | None = None
+        try:
+            for item in items:
+                self._put((item,))
+                if self._stopped.is_set():
+                    return
+        except Exception as exc:  # noqa: BLE001 (raised again where the items are taken)
+            end = exc
+        self._put(end)
+
+    def _put(self, entry: tuple[T] | Exception | None) -> None:
+        while not self._stopped.is_set():
+            with suppress(Full):
+                self._ready.put(entry, timeout=PATIENCE)
+                return
+
+    def __iter__(self) -> ReadAhead[T]:
+        return self
+
+    def __next__(self) -> T:
+        entry = None if self._stopped.is_set() else self._ready.get()
+        if isinstance(entry, tuple):
+            return entry[0]
+        self.close()
+        if entry is not None:
+            raise entry
+        raise StopIteration
+
+    def close(self) -> None:
+        """Stop taking items; whoever waits for one is told that there are no more."""
+        self._stopped.set()
+        with suppress(Empty):
+            while True:
+                self._ready.get_nowait()
+        with suppress(Full):
+            self._ready.put_nowait(None)

@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+
+import pytest
+
+from asmr_classify.errors import OutputError
+from asmr_classify.writers.output import Output
+
+
+def records(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def by_path(text):
+    return {record["path"]: record for record in records(text)}
+
+
+def test_a_table_by_default_and_a_summary_beside_it(label, touch):
+    touch("b.mp3", "a.mp3", "notes.txt", ".hidden.mp3")
+    done = label(".")
+    assert done.exit_code == 0
+    header, first, second, *_ = done.stdout.splitlines()
+    assert header.split() == ["file", "trigger", "also", "length", "timeline"]
+    assert first.startswith("a.mp3  tap 0.90  speech 0.70")
+    assert second.startswith("b.mp3")
+    assert "2 files: 2 ok; ignored 2 (1 hidden, 1 not media); 1:20 of audio in" in done.stderr
+
+
+def test_jsonl_on_stdout_holds_nothing_but_data(label, touch):
+    touch("a.mp3", "fail.mp3")
+    done = label(".", "-f", "jsonl")
+    assert {path: r["status"] for path, r in by_path(done.stdout).items()} == {
+        "a.mp3": "ok",
+        "fail.mp3": "failed",
+    }
+    assert "failed: fail.mp3: no such file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        pytest.param("out.jsonl", '{"schema": 1', id="jsonl"),
+        pytest.param("OUT.NDJSON", '{"schema": 1', id="ndjson"),
+        pytest.param("out.csv", "path,status", id="csv"),
+        pytest.param("out.txt", "file ", id="table"),
+    ],
+)
+def test_the_format_follows_from_the_name_of_the_output(name, first, label, touch, place):
+    touch("a.mp3")
+    done = label("a.mp3", "-o", name)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert (place / name).read_text().startswith(first)
+
+
+def test_an_output_whose_format_is_unknown_is_refused(label, touch):
+    touch("a.mp3")
+    done = label("a.mp3", "-o", "out.xls")
+    assert done.exit_code == 2
+    assert "no format ends in '.xls'; name a .jsonl, .csv or .txt file" in done.stderr
+
+
+def test_a_table_in_a_file_has_no_escapes_and_letters_for_colours(label, touch, place):
+    touch("a.mp3")
+    label("a.mp3", "-o", "out.txt")
+    text = (place / "out.txt").read_text()
+    assert "\x1b" not in text
+    assert "TTTT" in text
+    assert "T tap   s speech" in text
+
+
+def test_a_result_is_written_before_the_next_file_is_begun(label, touch, place, labelling):
+    touch("a.mp3", "b.mp3")
+    sizes = []
+    class_write = Output.write
+
+    def write(self, text):
+        sizes.append((len(labelling), text[:1]))
+        return class_write(self, text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Output, "write", write)
+        label(".", "-o", "out.jsonl")
+    assert sizes == [(1, "{"), (2, "{")]
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "status"),
+    [
+        pytest.param(["a.mp3"], [], 0, id="all labelled"),
+        pytest.param(["a.mp3", "partial.mp3", "mute.mp4"], [], 0, id="partial is labelled"),
+        pytest.param(["a.mp3", "fail.mp3"], [], 3, id="some failed"),
+        pytest.param(["fail.mp3"], [], 3, id="all failed"),
+        pytest.param(["notes.txt"], [], 4, id="nothing to label"),
+        pytest.param(["a.mp3", "fail.mp3"], ["--strict"], 1, id="strict and failed"),
+        pytest.param(["a.mp3", "partial.mp3"], ["--strict"], 1, id="strict and partial"),
+        pytest.param(["a.mp3", "mute.mp4"], ["--strict"], 0, id="strict and without audio"),
+        pytest.param(["a.mp3", "interrupt.mp3", "z.mp3"], [], 130, id="interrupted"),
+    ],
+)
+def test_exit_status(names, options, status, label, touch):
+    touch(*names)
+    assert label(".", "-o", "out.jsonl", *options).exit_code == status
+
+
+def test_strict_stops_at_the_first_failure_and_keeps_what_was_finished(label, touch, place):
+    touch("a.mp3", "fail.mp3", "z.mp3")
+    done = label(".", "-o", "out.jsonl", "--strict")
+    assert list(by_path((place / "out.jsonl").read_text())) == ["a.mp3", "fail.mp3"]
+    assert "error: stopped at fail.mp3 (--strict)" in done.stderr
+
+
+def test_an_interrupt_keeps_what_was_finished(label, touch, place):
+    touch("a.mp3", "interrupt.mp3", "z.mp3")
+    done = label(".", "-o", "out.jsonl")
+    assert list(by_path((place / "out.jsonl").read_text())) == ["a.mp3"]
+    assert "interrupted: what was finished is saved" in done.stderr
+
+
+def test_an_interrupted_table_is_printed_as_far_as_it_came(label, touch):
+    touch("a.mp3", "interrupt.mp3")
+    assert "a.mp3  tap 0.90" in label(".").stdout
+
+
+def test_an_unexpected_error_costs_its_file_only_and_is_logged(label, touch, place):
+    touch("a.mp3", "bug.mp3", "z.mp3")
+    done = label(".", "-f", "jsonl", "--log-file", "run.log")
+    assert done.exit_code == 3
+    assert {r["path"]: r["status"] for r in records(done.stdout)} == {
+        "a.mp3": "ok",
+        "bug.mp3": "failed",
+        "z.mp3": "ok",
+    }
+    error = by_path(done.stdout)["bug.mp3"]["error"]
+    assert error["kind"] == "ZeroDivisionError"
+    assert error["message"].startswith("bug.mp3: unexpected error (ZeroDivisionError")
+    assert "Traceback" in (place / "run.log").read_text()
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_found_is_told_also_when_quiet(label, touch):
+    touch("notes.txt")
+    done = label(".", "-q")
+    assert done.stderr == "error: nothing to label was found\n"
+
+
+def test_quiet_leaves_stderr_empty(label, touch):
+    touch("a.mp3", "fail.mp3")
+    assert label(".", "-q", "-f", "csv").stderr == ""
+
+
+def test_verbose_tells_of_every_file(label, touch):
+    touch("a.mp3", "mute.mp4")
+    done = label(".", "-v", "-f", "jsonl")
+    assert "a.mp3: ok tap 0.90\n" in done.stderr
+    assert "mute.mp4: no_audio" in done.stderr
+
+
+def test_the_log_file_is_appended_to(label, touch, place):
+    touch("a.mp3")
+    for _ in range(2):
+        label("a.mp3", "--log-file", "run.log")
+    assert (place / "run.log").read_text().count("a.mp3: ok tap 0.90") == 2
+
+
+def test_include_and_exclude_choose_among_the_files_of_a_folder(label, touch, labelling):
+    touch("a.mp3", "b.wav", "old/c.wav")
+    label(".", "--include", "*.wav", "--exclude", "old")
+    assert labelling == ["b.wav"]
+
+
+def test_paths_inside_the_working_directory_are_named_relative_to_it(label, touch, place):
+    touch("in/a.mp3")
+    (outside := place.parent / f"{place.name}-outside.mp3").write_bytes(b"RIFF----WAVE")
+    done = label(place, place / "in/a.mp3", "./in/../in", outside, "-f", "jsonl")
+    assert list(by_path(done.stdout)) == ["in/a.mp3", str(outside)]
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        pytest.param("a.mp3\r\n\nb c.mp3\n", [], id="lines"),
+        pytest.param("a.mp3\0b c.mp3\0", ["-0"], id="NUL bytes"),
+    ],
+)
+@pytest.mark.parametrize("place_of_list", ["-", "list.txt"])
+def test_files_from(content, options, place_of_list, label, touch, place, labelling):
+    touch("a.mp3", "b c.mp3")
+    (place / "list.txt").write_text(content, newline="")
+    done = label("--files-from", place_of_list, *options, stdin=content)
+    assert done.exit_code == 0
+    assert labelling == ["a.mp3", "b c.mp3"]
+
+
+def test_files_from_with_nul_bytes_takes_any_name(label, place):
+    name = b"two\nlines caf\xe9.mp3"
+    (place / os.fsdecode(name)).write_bytes(b"RIFF----WAVE")
+    done = label("--files-from", "-", "-0", "-f", "jsonl", stdin=name + b"\0")
+    assert os.fsencode(records(done.stdout)[0]["path"]) == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param([], "nothing to label is named", id="no path"),
+        pytest.param(["a.mp3", "-0"], "--null tells how --files-from is read", id="null alone"),
+        pytest.param(["--files-from", "none"], "none: cannot be read: No such file", id="no list"),
+        pytest.param(["a.mp3", "--threshold", "tap"], "write LABEL=X", id="no number"),
+        pytest.param(["a.mp3", "--threshold", "tap=x"], "write LABEL=X", id="not a number"),
+        pytest.param(["a.mp3", "--threshold", "hum=0.5"], "labels are tap, whisper", id="label"),
+        pytest.param(["a.mp3", "--threshold", "tap=1.5"], "between 0 and 1", id="too high"),
+        pytest.param(["a.mp3", "--threshold", "tap=nan"], "between 0 and 1", id="nan"),
+        pytest.param(["a.mp3", "--jobs", "0"], "'--jobs'", id="no jobs"),
+        pytest.param(["a.mp3", "--format", "xml"], "'--format'", id="format"),
+        pytest.param(["a.mp3", "-o", "a.mp3"], "named like a recording", id="input"),
+        pytest.param(["a.mp3", "-o", "new.WAV"], "named like a recording", id="media"),
+        pytest.param(["a.mp3", "-f", "csv", "-o", "track"], "holds no text", id="sniffed media"),
+        pytest.param(["a.mp3", "--log-file", "a.mp3"], "named like a recording", id="log"),
+        pytest.param(["--files-from", "l.txt", "-o", "l.txt"], "is an input", id="list"),
+        pytest.param(["a.mp3", "--no-such-option"], "No such option", id="unknown option"),
+    ],
+)
+def test_wrong_usage_is_refused_before_anything_is_done(
+    arguments, message, label, touch, place, labelling
+):
+    touch("a.mp3", "track")
+    (place / "l.txt").write_text("a.mp3\n")
+    before = {path: path.read_bytes() for path in place.iterdir()}
+    done = label(*arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert done.stdout == ""
+    assert labelling == []
+    assert {path: path.read_bytes() for path in place.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(
+            ["-o", "no/out.csv"], "no/out.csv: cannot be written; its folder", id="folder"
+        ),
+        pytest.param(["--log-file", "no/log"], "no/log: cannot be written", id="log"),
+        pytest.param(["--model", "none"], "none: no such model file", id="no model"),
+        pytest.param(["--model", "a.mp3"], "a.mp3: not a model", id="not a model"),
+    ],
+)
+def test_what_cannot_run_is_told_before_anything_is_labelled(
+    arguments, message, label, touch, labelling
+):
+    touch("a.mp3")
+    done = label("a.mp3", *arguments)
+    assert done.exit_code == 1
+    assert message in done.stderr
+    assert labelling == []
+
+
+def test_a_full_disk_ends_the_run_with_whole_lines(label, touch, place, monkeypatch):
+    touch("a.mp3", "b.mp3", "c.mp3")
+    write = Output.write
+    calls = []
+
+    def write_until_full(self, text):
+        calls.append(text)
+        if len(calls) == 2:
+            raise OutputError("out.jsonl: cannot be written; the disk is full")
+        return write(self, text)
+
+    monkeypatch.setattr(Output, "write", write_until_full)
+    done = label(".", "-o", "out.jsonl")
+    assert done.exit_code == 1
+    assert "error: out.jsonl: cannot be written; the disk is full" in done.stderr
+    assert len(records((place / "out.jsonl").read_text())) == 1
+
+
+def test_thresholds_reach_the_model(label, touch, monkeypatch):
+    touch("a.mp3")
+    seen = []
+
+    def label_file(path, *, model, on_progress):
+        seen.append(dict(model.thresholds))
+        raise OSError
+
+    monkeypatch.setattr("asmr_classify.batch.isolate.label_file", label_file)
+    label("a.mp3", "--threshold", "tap=0.25", "--threshold", "speech=0.75")
+    assert seen == [{"tap": 0.25, "whisper": 0.5, "speech": 0.75}]
+
+
+HOSTILE = "\x1b[31m[red]x[/red]\x9b2J\u202e\r\nevil\udce9.mp3"
+
+
+@pytest.mark.parametrize("form", ["table", "jsonl", "csv"])
+def test_names_do_not_act_on_the_terminal(form, label, place):
+    (place / HOSTILE).write_bytes(b"RIFF----WAVE")
+    (place / f"fail{HOSTILE}").write_bytes(b"RIFF----WAVE")
+    done = label(".", "-f", form, "-v")
+    for text in (done.stdout, done.stderr):
+        assert not any(char in text for char in "\x1b\x9b\r")
+    assert "[red]x" in done.stdout
+    if form == "csv":
+        assert len(list(csv.reader(io.StringIO(done.stdout)))) == 3

@@ -1,0 +1,62 @@
+"""What tests of several packages share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asmr_classify.config import DecisionSpec, FeatureSpec
+from asmr_classify.estimators import Network
+from asmr_classify.features.schema import column_names, fingerprint
+from asmr_classify.model import Model
+
+ROOT = Path(__file__).parent.parent
+DEMO = ROOT / "data" / "demo"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20240229)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder with a corpus and media files that are not part of the project."""
+    folder = Path(os.environ.get("ASMR_SHARED", ROOT.parent / "shared"))
+    if not (folder / "corpus" / "manifest.csv").is_file():
+        pytest.skip("no shared corpus beside the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Model:
+    """A valid model with random weights, three labels, and nothing learnt."""
+    rng = np.random.default_rng(1)
+    spec = FeatureSpec()
+    n_features, labels = len(column_names(spec)), ("tap", "whisper", "speech")
+    network = Network(
+        weights=(
+            rng.standard_normal((n_features, 4)).astype(np.float32) * np.float32(0.1),
+            rng.standard_normal((4, len(labels))).astype(np.float32),
+        ),
+        biases=(np.zeros(4, dtype=np.float32), np.zeros(len(labels), dtype=np.float32)),
+    )
+    straight = np.tile(np.array([[1.0], [0.0]], dtype=np.float32), (1, len(labels)))
+    return Model(
+        name="tiny",
+        version="0.1",
+        labels=labels,
+        thresholds=dict.fromkeys(labels, 0.5),
+        features=spec,
+        fingerprint=fingerprint(spec),
+        decision=DecisionSpec(),
+        mean=np.zeros(n_features, dtype=np.float32),
+        scale=np.full(n_features, 20, dtype=np.float32),
+        networks=(network,),
+        trees=None,
+        window_calibration=straight,
+        file_calibration=straight,
+    )

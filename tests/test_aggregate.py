@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from asmr_classify.aggregate import Heard, Problem, Status, choose_tags, pool_logits, summarise
+from asmr_classify.config import DecisionSpec
+
+# labels of the tiny model: tap, whisper, speech; its calibration changes nothing
+
+
+def heard(rows, levels=None):
+    starts = np.arange(len(rows), dtype=float)
+    return Heard(
+        np.stack([starts, starts + 2], axis=1),
+        np.array(rows, dtype=np.float32),
+        np.full(len(rows), -30.0, dtype=np.float32) if levels is None else np.array(levels),
+    )
+
+
+def summed(model, rows, levels=None, **kwargs):
+    seconds = len(rows) + 1.0
+    return summarise(
+        "a.wav", heard(rows, levels), model, duration=seconds, decoded=seconds, **kwargs
+    )
+
+
+def test_a_sure_file(tiny_model):
+    result = summed(tiny_model, [[4, -4, -4]] * 5)
+    assert (result.status, result.trigger, result.tags) == (Status.OK, "tap", ("tap",))
+    assert result.scores["tap"] == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-6)
+    assert result.shares == {"tap": 1.0, "whisper": 0.0, "speech": 0.0, "silence": 0.0}
+    assert result.no_talking is True
+    assert result.model == "tiny@0.1"
+
+
+def test_labels_are_independent_and_the_strongest_is_first(tiny_model):
+    result = summed(tiny_model, [[2, 3, -4]] * 5)
+    assert result.tags == ("whisper", "tap")
+    assert result.no_talking is False
+
+
+def test_contexts_are_no_tags(tiny_model):
+    result = summed(tiny_model, [[-4, -4, 4]] * 5)
+    assert result.tags == ()
+    assert result.trigger is None
+    assert result.scores["speech"] > 0.9
+    assert result.no_talking is False
+
+
+def test_a_minute_in_an_hour_is_found(tiny_model):
+    rows = [[-5, -5, -5]] * 3600
+    rows[1000:1060] = [[-5, 5, -5]] * 60
+    result = summed(tiny_model, rows)
+    assert result.tags == ("whisper",)
+    assert result.shares["whisper"] == pytest.approx(60 / 3601, rel=0.1)
+
+
+def test_a_single_window_in_an_hour_is_not(tiny_model):
+    rows = [[-5, -5, -5]] * 3600
+    rows[1000] = [-5, 5, -5]
+    assert summed(tiny_model, rows).tags == ()
+
+
+def test_silence_has_no_scores(tiny_model):
+    result = summed(tiny_model, [[4, 4, 4]] * 4, levels=[-120.0] * 4)
+    assert result.status is Status.SILENT
+    assert result.scores == {}
+    assert result.tags == ()
+    assert result.no_talking is None
+    assert result.shares["silence"] == 1.0
+
+
+def test_silent_windows_do_not_count(tiny_model):
+    rows = [[4, -4, -4]] * 4 + [[-4, 4, -4]] * 4
+    result = summed(tiny_model, rows, levels=[-30.0] * 4 + [-120.0] * 4)
+    assert result.tags == ("tap",)
+    assert result.shares["silence"] == pytest.approx(4 / 9)
+
+
+def test_quiet_is_not_silence(tiny_model):
+    assert summed(tiny_model, [[4, -4, -4]] * 4, levels=[-75.0] * 4).tags == ("tap",)
+
+
+def test_a_broken_decode_is_partial_and_still_labelled(tiny_model):
+    problem = Problem("DecodeError", "a.wav: cut short")
+    result = summed(tiny_model, [[4, -4, -4]] * 4, error=problem)
+    assert (result.status, result.error, result.tags) == (Status.PARTIAL, problem, ("tap",))
+
+
+def test_thresholds_decide_tags(tiny_model):
+    scores = {"tap": 0.6, "whisper": 0.7, "speech": 0.9}
+    assert choose_tags(scores, tiny_model) == ("whisper", "tap")
+    assert choose_tags(scores, tiny_model.with_thresholds({"whisper": 0.8})) == ("tap",)
+
+
+def test_a_model_without_voices_says_nothing_of_talking(tiny_model):
+    model = dataclasses.replace(
+        tiny_model,
+        labels=("tap", "brush", "pop"),
+        thresholds={"tap": 0.5, "brush": 0.5, "pop": 0.5},
+    )
+    assert summed(model, [[4, -4, -4]] * 4).no_talking is None
+
+
+def test_pooling_takes_the_best_span():
+    logits = np.zeros((30, 1), dtype=np.float32)
+    logits[12:21] = 3
+    sound = heard(logits)
+    pooled = pool_logits(sound.logits, sound.intervals, DecisionSpec(span=10))
+    assert pooled[0] == pytest.approx(3)
+    longer = pool_logits(sound.logits, sound.intervals, DecisionSpec(span=20))
+    assert longer[0] == pytest.approx(3 * 9 / 19)
+
+
+def test_pooling_averages_what_is_shorter_than_the_span():
+    sound = heard([[1.0], [3.0]])
+    assert pool_logits(sound.logits, sound.intervals, DecisionSpec(span=10))[0] == pytest.approx(2)

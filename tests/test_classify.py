@@ -1,0 +1,212 @@
+"""One file to its result, with the shipped model."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import wavfile
+
+from asmr_classify import Status, label_file, load_model
+from asmr_classify.media.decode import AudioStream
+from tests.conftest import DEMO
+
+SR = 32000
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model()
+
+
+def demo_rows():
+    with (DEMO / "manifest.csv").open(newline="") as file:
+        return [pytest.param(row, id=row["path"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("row", demo_rows())
+def test_demo_clips_get_their_labels(row, model):
+    result = label_file(DEMO / row["path"], model=model)
+    triggers = set(row["trigger"].split(",")) - {"none"}
+    if row["label"] == "silence":
+        assert result.status is Status.SILENT
+    else:
+        assert result.status is Status.OK
+        assert (result.trigger in triggers) if triggers else result.trigger is None
+    assert result.duration == pytest.approx(float(row["duration_s"]))
+
+
+MEDIA = {
+    "frog.webm": ("ok", None),
+    "keyboard.mp3": ("ok", "tap"),
+    "music-video.webm": ("ok", None),
+    "phone-tapping.mp3": ("ok", "tap"),
+    "rabbit320.mp4": ("ok", None),
+    "rabbit320.webm": ("ok", None),
+    "rain-on-tent.mp3": ("ok", "white_noise"),
+    "silence.wav": ("silent", None),
+    "video-no-audio-stream.mp4": ("no_audio", None),
+    "video-silent-audio.mp4": ("silent", None),
+    "waves-quiet-5min.m4a": ("ok", "white_noise"),
+    "whispers.ogg": ("ok", "whisper"),
+    "white-noise.wav": ("ok", "white_noise"),
+}
+
+
+@pytest.mark.parametrize("name", MEDIA)
+def test_real_files_hold_what_their_names_say(name, shared, model):
+    result = label_file(shared / "media" / name, model=model)
+    assert (result.status.value, result.trigger) == MEDIA[name]
+
+
+def test_a_result_is_complete(model):
+    result = label_file(DEMO / "tap-wood.flac", model=model)
+    assert set(result.scores) == set(model.labels)
+    assert set(result.shares) == {*model.labels, "silence"}
+    assert result.segments
+    assert result.decoded == pytest.approx(6.0)
+    assert result.model == model.id
+    assert result.no_talking is True
+    assert result.error is None
+
+
+def test_progress_comes_in_seconds(model):
+    heard = []
+    label_file(DEMO / "noise-pink.flac", model=model, on_progress=heard.append)
+    assert heard == [pytest.approx(6.0)]
+
+
+def test_block_size_does_not_change_a_result(model, monkeypatch):
+    whole = label_file(DEMO / "whisper-slow.flac", model=model)
+    real = AudioStream.open.__func__
+
+    def small(cls, path, **kwargs):
+        return real(cls, path, **kwargs, block_duration=0.013)
+
+    monkeypatch.setattr(AudioStream, "open", classmethod(small))
+    assert label_file(DEMO / "whisper-slow.flac", model=model) == whole
+
+
+def test_thresholds_are_heeded(model):
+    strict = model.with_thresholds({"tap": 0.9999})
+    assert label_file(DEMO / "tap-wood.flac", model=strict).trigger != "tap"
+
+
+def test_a_model_with_other_labels_drives_it_unchanged(tiny_model):
+    result = label_file(DEMO / "tap-wood.flac", model=tiny_model)
+    assert set(result.scores) == {"tap", "whisper", "speech"}
+
+
+def wav(path: Path, y: np.ndarray, sr: int = SR) -> Path:
+    wavfile.write(path, sr, y)
+    return path
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.3, 1.0, 2.0, 2.01], ids=str)
+def test_clips_of_all_lengths(seconds, tmp_path, rng, model):
+    y = (0.1 * rng.standard_normal(int(seconds * SR))).astype(np.float32)
+    result = label_file(wav(tmp_path / "a.wav", y), model=model)
+    assert result.status is Status.OK
+    assert result.duration == pytest.approx(seconds, abs=1e-3)
+    assert all(0 <= s.start < s.end <= seconds + 1e-6 for s in result.segments)
+
+
+@pytest.mark.parametrize("sr", [8000, 11025, 44100, 192000])
+def test_all_sampling_rates(sr, tmp_path, rng, model):
+    y = (0.1 * rng.standard_normal(3 * sr)).astype(np.float32)
+    result = label_file(wav(tmp_path / "a.wav", y, sr), model=model)
+    assert result.status is Status.OK
+    assert result.decoded == pytest.approx(3, abs=0.01)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 4, 6, 8])
+def test_mono_to_seven_point_one(n_channels, tmp_path, rng, model):
+    y = (0.1 * rng.standard_normal((2 * SR, n_channels))).astype(np.float32)
+    assert label_file(wav(tmp_path / "a.wav", y), model=model).status is Status.OK
+
+
+def test_gain_does_not_change_the_labels(tmp_path, model):
+    with AudioStream.open(str(DEMO / "crinkle-paper.flac")) as stream:
+        y = np.concatenate([block.y for block in stream.iter_blocks()])
+    plain, quiet = (
+        label_file(wav(tmp_path / "a.wav", y * np.float32(gain)), model=model)
+        for gain in (1, 10**-1.5)
+    )
+    assert quiet.tags == plain.tags
+    assert quiet.scores == pytest.approx(plain.scores, abs=0.02)
+
+
+def test_nan_and_infinity_are_told_and_the_rest_is_labelled(tmp_path, rng, model):
+    y = (0.1 * rng.standard_normal(4 * SR)).astype(np.float32)
+    y[1000:1010] = np.nan
+    y[5000] = np.inf
+    result = label_file(wav(tmp_path / "a.wav", y), model=model)
+    assert result.status is Status.PARTIAL
+    assert "11 samples are NaN, infinite" in result.error.message
+    assert result.trigger == "white_noise"
+
+
+def failures(tmp_path):
+    (tmp_path / "empty.mp3").touch()
+    (tmp_path / "text.mp3").write_text("these are words, not sound\n" * 50)
+    (tmp_path / "folder.wav").mkdir()
+    full = (DEMO / "tap-wood.flac").read_bytes()
+    (tmp_path / "head.flac").write_bytes(full[:60])
+    return {
+        "empty.mp3": ("OpenError", "the file is empty"),
+        "text.mp3": ("OpenError", "not an audio or video file"),
+        "folder.wav": ("OpenError", "not a regular file"),
+        "gone.wav": ("OpenError", "no such file"),
+        "head.flac": ("DecodeError", "no sound could be decoded"),
+    }
+
+
+def test_bad_files_end_as_results_that_say_what_to_do(tmp_path, tiny_model):
+    for name, (kind, message) in failures(tmp_path).items():
+        result = label_file(tmp_path / name, model=tiny_model)
+        assert result.status is Status.FAILED, name
+        assert result.error.kind == kind
+        assert message in result.error.message
+        assert name in result.error.message
+        assert result.scores == {}
+
+
+def test_an_unreadable_file_is_told(tmp_path, tiny_model, monkeypatch):
+    path = wav(tmp_path / "a.wav", np.zeros(SR, dtype=np.float32))
+    real = Path.open
+
+    def refused(self, *args, **kwargs):
+        if self == path:
+            raise PermissionError(13, "Permission denied")
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refused)
+    result = label_file(path, model=tiny_model)
+    assert result.status is Status.FAILED
+    assert "may not be read" in result.error.message
+
+
+def test_a_cut_file_is_partial_and_labelled(tmp_path, model):
+    full = (DEMO / "noise-pink.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(full[: len(full) // 2])
+    result = label_file(tmp_path / "cut.flac", model=model)
+    assert result.status is Status.PARTIAL
+    assert result.decoded < result.duration
+    assert "cut short" in result.error.message
+    assert result.trigger == "white_noise"
+
+
+NAMES = ["new\nline.wav", "qu'ote\".wav", "🐈 purr.wav", "囁き.wav", "ø.wav", b"\xff\xfe.wav"]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=repr)
+def test_names_of_all_kinds(name, tmp_path, tiny_model):
+    path = tmp_path / os.fsdecode(name)
+    with path.open("wb") as file:
+        wavfile.write(file, SR, np.full(SR, 0.1, dtype=np.float32))
+    result = label_file(path, model=tiny_model)
+    assert result.status is Status.OK
+    assert os.fsencode(result.path) == os.fsencode(path)

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from asmr_classify import model as model_module
+from asmr_classify.errors import (
+    ModelFormatError,
+    ModelNotFoundError,
+    OutputError,
+    UsageError,
+)
+from asmr_classify.model import METADATA_KEY, load_model, save_model
+
+
+@pytest.fixture
+def saved(tiny_model, tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    save_model(tiny_model, path)
+    return path
+
+
+def test_write_and_read_give_the_same_model(tiny_model, saved, rng):
+    again = load_model(saved)
+    X = rng.standard_normal((5, tiny_model.mean.size)).astype(np.float32)
+    assert np.array_equal(again.predict_proba(X), tiny_model.predict_proba(X))
+    assert (again.labels, again.thresholds) == (tiny_model.labels, tiny_model.thresholds)
+    assert (again.features, again.decision) == (tiny_model.features, tiny_model.decision)
+    assert again.source == str(saved)
+
+
+def test_the_same_model_gives_the_same_bytes(tiny_model, saved, tmp_path):
+    save_model(tiny_model, tmp_path / "twin.safetensors")
+    assert (tmp_path / "twin.safetensors").read_bytes() == saved.read_bytes()
+
+
+def test_probabilities_are_probabilities(tiny_model, rng):
+    X = 100 * rng.standard_normal((50, tiny_model.mean.size)).astype(np.float32)
+    p = tiny_model.predict_proba(X)
+    assert p.shape == (50, 3)
+    assert ((p >= 0) & (p <= 1)).all()
+
+
+def test_the_shipped_model_loads_and_is_small():
+    model = load_model()
+    assert model.triggers == ("whisper", "tap", "crinkle", "white_noise")
+    assert Path(model.source).stat().st_size <= 8 * 1024 * 1024
+
+
+def test_a_file_crafted_to_run_code_is_refused(tmp_path):
+    marker = tmp_path / "it ran"
+
+    class Bomb:
+        def __reduce__(self):
+            return (os.mkdir, (str(marker),))
+
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ModelFormatError, match="not a model file"):
+        load_model(path)
+    assert not marker.exists()
+    pickle.loads(path.read_bytes())  # noqa: S301 (shows that the file does run code if unpickled)
+    assert marker.exists()
+
+
+def test_every_changed_byte_of_the_arrays_is_noticed(saved):
+    content = bytearray(saved.read_bytes())
+    content[-100] ^= 1
+    saved.write_bytes(content)
+    with pytest.raises(ModelFormatError, match="damaged"):
+        load_model(saved)
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_mutated_file_is_refused_or_the_same(tiny_model, tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("mutated") / "model.safetensors"
+    save_model(tiny_model, path)
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1) | st.integers(0, 4000))
+    content[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)) | st.just(len(content)))])
+    try:
+        model = load_model(path)
+    except ModelFormatError:
+        return
+    assert np.array_equal(model.mean, tiny_model.mean)
+    assert model.thresholds == tiny_model.thresholds
+
+
+def test_a_stranger_of_the_same_format_is_refused(tmp_path):
+    save_file({"x": np.zeros(3, dtype=np.float32)}, tmp_path / "x.safetensors")
+    with pytest.raises(ModelFormatError, match="not a model of asmr-classify"):
+        load_model(tmp_path / "x.safetensors")
+
+
+def test_metadata_that_is_no_description_is_refused(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file({"x": np.zeros(3, dtype=np.float32)}, path, metadata={METADATA_KEY: "[1, 2]"})
+    with pytest.raises(ModelFormatError, match="description is damaged"):
+        load_model(path)
+
+
+def test_no_such_model(tmp_path):
+    with pytest.raises(ModelNotFoundError, match="no such model file"):
+        load_model(tmp_path / "none.safetensors")
+
+
+def test_too_large_a_file_is_refused_unread(monkeypatch, saved):
+    monkeypatch.setattr(model_module, "MAX_FILE_BYTES", 10)
+    with pytest.raises(ModelFormatError, match="larger than any model"):
+        load_model(saved)
+
+
+def other(tiny_model, **changes):
+    return replace(tiny_model, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"fingerprint": "0" * 16}, "made for other features", id="other features"),
+        pytest.param({"labels": ("tap", "tap", "speech")}, "labels must differ", id="doubled"),
+        pytest.param({"labels": ("tap", "x", "silence")}, "decided by level", id="silence"),
+        pytest.param({"labels": ()}, "between 1 and", id="no labels"),
+        pytest.param({"thresholds": {"tap": 0.5}}, "one threshold for each", id="few thresholds"),
+        pytest.param(
+            {"thresholds": {"tap": 0.5, "whisper": 1.5, "speech": 0.5}},
+            "between 0 and 1",
+            id="threshold out of range",
+        ),
+        pytest.param({"networks": ()}, "no network", id="no networks"),
+        pytest.param({"mean": np.zeros(3, np.float32)}, "do not fit together", id="shapes"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(tiny_model, tmp_path, changes, message):
+    path = tmp_path / "odd.safetensors"
+    save_model(other(tiny_model, **changes), path)
+    with pytest.raises(ModelFormatError, match=message):
+        load_model(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, -1.0])
+def test_scales_that_are_no_scales_are_refused(tiny_model, tmp_path, value):
+    scale = tiny_model.scale.copy()
+    scale[7] = value
+    save_model(other(tiny_model, scale=scale), tmp_path / "odd.safetensors")
+    with pytest.raises(ModelFormatError, match="not finite, or no positive scale"):
+        load_model(tmp_path / "odd.safetensors")
+
+
+def test_a_newer_format_is_refused(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_module, "FORMAT_VERSION", 99)
+    save_model(tiny_model, tmp_path / "new.safetensors")
+    monkeypatch.undo()
+    with pytest.raises(ModelFormatError, match="model format 99"):
+        load_model(tmp_path / "new.safetensors")
+
+
+def test_thresholds_can_be_replaced(tiny_model):
+    model = tiny_model.with_thresholds({"tap": 0.9})
+    assert model.thresholds == {"tap": 0.9, "whisper": 0.5, "speech": 0.5}
+    assert tiny_model.thresholds["tap"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [({"nap": 0.5}, "the model's labels are tap, whisper"), ({"tap": 1.2}, "between 0 and 1")],
+    ids=["unknown label", "out of range"],
+)
+def test_wrong_thresholds_are_refused(tiny_model, thresholds, message):
+    with pytest.raises(UsageError, match=message):
+        tiny_model.with_thresholds(thresholds)
+
+
+def test_a_failed_write_leaves_the_earlier_file(tiny_model, saved, monkeypatch):
+    before = saved.read_bytes()
+
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(model_module.Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left"):
+        save_model(tiny_model, saved)
+    assert saved.read_bytes() == before
+
+
+def test_the_description_is_readable_json(saved):
+    with safe_open(saved, framework="numpy") as file:
+        content = json.loads(file.metadata()[METADATA_KEY])
+    assert content["model"]["labels"] == ["tap", "whisper", "speech"]

@@ -1,0 +1,75 @@
+"""What the README says is true: its commands run, its links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asmr_classify.labels import DEFINITIONS
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"<!-- run -->\n```sh\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(ROOT / "data" / "demo", folder / "data" / "demo")
+    return folder
+
+
+def shell(command, folder):
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_its_commands_run(block, workplace):
+    done = shell(block, workplace)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout or (workplace / "labels.jsonl").exists()
+
+
+def test_every_shell_command_is_run_here_or_as_a_whole_by_ci():
+    shown = re.findall(r"(<!-- [\w: ]+ -->\n)?```sh\n", README)
+    assert all(shown)
+    marks = set(re.findall(r"<!-- command: (\w+) -->", README))
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert marks == set(re.findall(r"readme_command\.py (\w+)", script))
+
+
+def test_the_set_up_commands_do_what_they_say(workplace):
+    """What follows the set-up in the command for the demo, in this environment."""
+    command = re.search(r"<!-- command: demo -->\n```sh\n(.*?)```", README, re.DOTALL)[1]
+    done = shell(command.rsplit("&&", 1)[1].replace(".venv/bin/", ""), workplace)
+    assert done.returncode == 0, done.stderr
+    assert "tap-wood" in done.stdout
+
+
+def test_its_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_its_labels_are_defined_as_in_the_program():
+    for label in ("whisper", "tap", "crinkle", "white_noise"):
+        assert f"| `{label}` | trigger | {DEFINITIONS[label]} |" in README

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asmr_classify.config import DecisionSpec
+from asmr_classify.labels import SILENCE
+from asmr_classify.timeline import Segment, average_overlaps, find_segments
+
+LABELS = ("tap", "speech")
+THRESHOLDS = {"tap": 0.5, "speech": 0.4}
+
+
+def windows(n_windows, duration=2.0, hop=1.0):
+    starts = hop * np.arange(n_windows)
+    return np.stack([starts, starts + duration], axis=1)
+
+
+def segments_of(p, *, silent=None, decision=None):
+    """Segments of ``tap`` when it alone has probabilities."""
+    p = np.asarray(p, dtype=np.float32)
+    found = find_segments(
+        windows(len(p)),
+        np.stack([p, np.zeros_like(p)], axis=1),
+        np.zeros(len(p), dtype=bool) if silent is None else np.asarray(silent),
+        labels=LABELS,
+        thresholds=THRESHOLDS,
+        decision=decision or DecisionSpec(),
+    )
+    return [(s.start, s.end, s.label) for s in found]
+
+
+def test_overlapping_windows_are_averaged():
+    cells = average_overlaps(windows(3), np.array([[1.0], [0.0], [0.5]], dtype=np.float32))
+    assert cells.edges.tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(cells.probabilities[:, 0], [1, 0.5, 0.25, 0.5])
+
+
+def test_a_sure_label_covers_the_whole_file():
+    assert segments_of([0.9] * 5) == [(0, 6, "tap")]
+
+
+def test_hysteresis_holds_on_above_the_release():
+    held = [0.9, 0.35, 0.35, 0.35, 0.0, 0.0]
+    assert segments_of(held) == [(0, 4, "tap")]
+    assert segments_of(held, decision=DecisionSpec(release=1.0)) == [(0, 2, "tap")]
+
+
+def test_never_reaching_the_threshold_gives_nothing():
+    assert segments_of([0.45] * 6) == []
+
+
+def test_gaps_up_to_the_limit_are_merged():
+    p = [0.9, 0.9, 0, 0, 0.9, 0.9]
+    assert segments_of(p) == [(0, 3, "tap"), (4, 7, "tap")]
+    assert segments_of(p, decision=DecisionSpec(max_gap=1.5)) == [(0, 7, "tap")]
+
+
+def test_short_segments_are_dropped():
+    p = [0, 0, 0.9, 0, 0]
+    assert segments_of(p, decision=DecisionSpec(release=1, min_duration=0)) == []
+    high = segments_of([0, 0, 1, 1, 0], decision=DecisionSpec(release=1, min_duration=3.5))
+    assert high == []
+
+
+def test_a_clip_shorter_than_the_least_duration_may_still_have_a_segment():
+    found = find_segments(
+        np.array([[0.0, 0.02]]),
+        np.array([[0.9, 0.0]], dtype=np.float32),
+        np.array([False]),
+        labels=LABELS,
+        thresholds=THRESHOLDS,
+        decision=DecisionSpec(),
+    )
+    assert found == (Segment(0.0, 0.02, "tap", pytest.approx(0.9)),)
+
+
+def test_silence_is_where_all_windows_are_silent_and_no_label_holds_there():
+    found = segments_of([0.9] * 6, silent=[False, True, True, True, True, True])
+    assert (2.0, 7.0, SILENCE) in found
+    assert [s for s in found if s[2] == "tap"] == [(0, 2, "tap")]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.booleans()), min_size=1, max_size=40),
+    st.floats(0.1, 1.0),
+    st.floats(0, 3),
+    st.floats(0, 3),
+)
+def test_segments_of_a_label_are_sorted_apart_and_inside_the_file(values, release, shortest, gap):
+    p = np.array([(a, b) for a, b, _ in values], dtype=np.float32)
+    found = find_segments(
+        windows(len(p)),
+        p,
+        np.array([silent for _, _, silent in values]),
+        labels=LABELS,
+        thresholds=THRESHOLDS,
+        decision=DecisionSpec(release=release, min_duration=shortest, max_gap=gap),
+    )
+    for label in (*LABELS, SILENCE):
+        own = [s for s in found if s.label == label]
+        assert all(0 <= s.start < s.end <= len(p) + 1 and 0 <= s.score <= 1 for s in own)
+        assert all(a.end < b.start for a, b in pairwise(own))

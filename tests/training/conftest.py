@@ -1,0 +1,78 @@
+"""A corpus of sounds so different that any model tells them apart."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from scipy.io import wavfile
+
+from asmr_classify.config import ANALYSIS_SR
+from asmr_classify.training.corpus import file_sha256
+
+N_GROUPS = 4
+FIELDS = ("path", "trigger", "label", "group", "fold", "licence", "source", "sha256")
+
+
+def _sound(kind: str, rng: np.random.Generator) -> np.ndarray:
+    t = np.arange(int(1.6 * ANALYSIS_SR)) / ANALYSIS_SR
+    noise = rng.standard_normal(len(t))
+    if kind == "tap":
+        return noise * np.exp(-(t % rng.uniform(0.2, 0.4)) / 0.01)
+    if kind == "white_noise":
+        return noise
+    return sum(np.sin(2 * np.pi * k * rng.uniform(200, 400) * t) / k for k in range(1, 5))
+
+
+@pytest.fixture(scope="session")
+def corpus_folder(tmp_path_factory):
+    """Three kinds of sound by four makers, two clips each, and a manifest."""
+    folder = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(5)
+    rows = []
+    for group in range(N_GROUPS):
+        for kind in ("tap", "white_noise", "music"):
+            for take in range(2):
+                name = f"{kind}-{group}-{take}.wav"
+                y = _sound(kind, rng)
+                wavfile.write(folder / name, ANALYSIS_SR, (0.1 * y / np.abs(y).max()).astype("f4"))
+                rows.append(
+                    {
+                        "path": name,
+                        "trigger": "none" if kind == "music" else kind,
+                        "label": kind,
+                        "group": f"maker-{group}",
+                        "fold": str(group),
+                        "licence": "CC0",
+                        "source": f"shelf {group % 2}",
+                        "sha256": file_sha256(folder / name),
+                    }
+                )
+    write_manifest(folder / "manifest.csv", rows)
+    return folder
+
+
+def write_manifest(path, rows):
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture
+def manifest_rows(corpus_folder):
+    with (corpus_folder / "manifest.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def write_rows(corpus_folder):
+    """Write changed rows to a second manifest beside the same audio."""
+
+    def write(rows):
+        path = corpus_folder / "changed.csv"
+        write_manifest(path, rows)
+        return path
+
+    return write

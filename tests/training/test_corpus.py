@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from asmr_classify.errors import CorpusError
+from asmr_classify.training.corpus import read_corpus
+
+
+def test_a_manifest_is_read(corpus_folder):
+    corpus = read_corpus(corpus_folder / "manifest.csv")
+    assert corpus.labels == ("tap", "white_noise", "music")
+    assert len(corpus.clips) == 24
+    assert {clip.labels for clip in corpus.clips} == {("tap",), ("white_noise",), ("music",)}
+    assert {clip.triggers for clip in corpus.clips} == {("tap",), ("white_noise",), ()}
+
+
+def test_several_triggers_and_labels_of_ones_own(manifest_rows, write_rows):
+    manifest_rows[0]["trigger"] = "tap, brush"
+    manifest_rows[4]["label"] = "dog"
+    corpus = read_corpus(write_rows(manifest_rows))
+    assert corpus.clips[0].labels == ("tap", "brush")
+    assert corpus.clips[4].labels == ("other",)
+    assert corpus.labels == ("tap", "white_noise", "music", "other", "brush")
+
+
+def test_unsure_clips_are_left_out(manifest_rows, write_rows):
+    manifest_rows[0]["trigger"] = "unsure"
+    assert len(read_corpus(write_rows(manifest_rows)).clips) == 23
+
+
+def test_no_manifest(tmp_path):
+    with pytest.raises(CorpusError, match="cannot read the manifest"):
+        read_corpus(tmp_path / "none.csv")
+
+
+def test_a_missing_column(tmp_path):
+    (tmp_path / "m.csv").write_text("path,label\na.wav,tap\n")
+    with pytest.raises(CorpusError, match="no column trigger, group"):
+        read_corpus(tmp_path / "m.csv")
+
+
+def test_an_empty_manifest(tmp_path):
+    (tmp_path / "m.csv").write_text("path,trigger,group\n")
+    with pytest.raises(CorpusError, match="lists no clip"):
+        read_corpus(tmp_path / "m.csv")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"path": "gone.wav"}, "gone.wav: no such file, of 1 missing", id="missing"),
+        pytest.param({"sha256": "0" * 64}, "its checksum is not the manifest's", id="changed"),
+        pytest.param({"group": " "}, "line 2: nothing in column group", id="no group"),
+        pytest.param({"path": "tap-0-1.wav"}, "listed twice", id="doubled"),
+        pytest.param({"fold": "first"}, "fold 'first' is not a whole number", id="fold"),
+    ],
+)
+def test_a_wrong_row(manifest_rows, write_rows, changes, message):
+    manifest_rows[0].update(changes)
+    with pytest.raises(CorpusError, match=message):
+        read_corpus(write_rows(manifest_rows))
+
+
+def test_one_group_only(manifest_rows, write_rows):
+    with pytest.raises(CorpusError, match="all clips are of one group"):
+        read_corpus(write_rows([{**row, "group": "me"} for row in manifest_rows]))
+
+
+def test_no_trigger_at_all(manifest_rows, write_rows):
+    with pytest.raises(CorpusError, match="no clip has a trigger"):
+        read_corpus(write_rows([{**row, "trigger": "none"} for row in manifest_rows]))

@@ -1,0 +1,207 @@
+"""Corpus to model on sounds that are easily told apart."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asmr_classify.classify import label_file
+from asmr_classify.errors import CorpusError, OutputError
+from asmr_classify.model import load_model, save_model
+from asmr_classify.training import takes as takes_module
+from asmr_classify.training.card import model_card
+from asmr_classify.training.corpus import read_corpus
+from asmr_classify.training.evaluate import evaluate, prepare, train
+from asmr_classify.training.fit import (
+    FitSpec,
+    TrainingSpec,
+    choose_thresholds,
+    fit_calibration,
+    fit_networks,
+    group_weights,
+)
+from asmr_classify.training.takes import TakeSpec, compute_rows, plan_takes
+from asmr_classify.writers.jsonl import result_to_line
+
+SPEC = TrainingSpec(
+    name="toy",
+    version="3.1",
+    fit=FitSpec(members=1, hidden=(16,), epochs=30, batch_size=16, tree_rounds=5),
+    takes=TakeSpec(copies=1),
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(corpus_folder):
+    return read_corpus(corpus_folder / "manifest.csv")
+
+
+@pytest.fixture(scope="module")
+def prepared(corpus, tmp_path_factory):
+    return prepare(corpus, SPEC, cache=tmp_path_factory.mktemp("cache"), jobs=1)
+
+
+@pytest.fixture(scope="module")
+def evaluation(prepared):
+    return evaluate(prepared, SPEC, jobs=1)
+
+
+@pytest.fixture(scope="module")
+def model(prepared, evaluation):
+    return train(prepared, evaluation, SPEC)
+
+
+def test_easy_sounds_are_told_apart_by_models_that_never_heard_them(evaluation):
+    assert evaluation.by_clip.mean_average_precision > 0.95
+    assert evaluation.by_group.macro_f1 > 0.8
+    assert len(evaluation.results) == 24
+
+
+def test_the_model_labels_files_with_its_own_labels(model, corpus_folder, tmp_path):
+    save_model(model, tmp_path / "toy.safetensors")
+    again = load_model(tmp_path / "toy.safetensors")
+    assert again.id == "toy@3.1"
+    result = label_file(corpus_folder / "tap-2-1.wav", model=again)
+    assert result.trigger == "tap"
+    assert set(result.scores) == {"tap", "white_noise", "music"}
+
+
+def test_the_same_seed_gives_the_same_model(prepared, evaluation, model):
+    again = train(prepared, evaluation, SPEC)
+    for ours, theirs in zip(model.networks, again.networks, strict=True):
+        assert all(map(np.array_equal, ours.weights, theirs.weights))
+    assert np.array_equal(model.trees.value, again.trees.value)
+
+
+def test_the_clips_of_a_fold_are_never_fitted_on(prepared, monkeypatch):
+    seen = []
+
+    def spy(rows, corpus, inside, spec):
+        seen.append(frozenset(np.unique(prepared.folds[inside]).tolist()))
+        return fit_networks(rows, corpus, inside, spec)
+
+    monkeypatch.setattr("asmr_classify.training.evaluate.fit_networks", spy)
+    quick = FitSpec(members=1, hidden=(2,), epochs=1, tree_rounds=0)
+    evaluate(prepared, replace(SPEC, fit=quick), jobs=1)
+    everything = frozenset(range(4))
+    left_out = sorted(sorted(everything - inside) for inside in seen)
+    assert left_out == sorted(
+        [[0], [1], [2], [3], *([a, b] for a in range(4) for b in range(a + 1, 4))]
+    )
+
+
+def test_two_folds_are_too_few(manifest_rows, write_rows):
+    rows = [{**row, "fold": str(int(row["fold"]) % 2)} for row in manifest_rows]
+    prepared = prepare(read_corpus(write_rows(rows)), SPEC, jobs=1)
+    with pytest.raises(CorpusError, match="2 folds: figures need at least three"):
+        evaluate(prepared, SPEC, jobs=1)
+
+
+def test_the_card_holds_what_was_measured(model, corpus, evaluation):
+    card = model_card(model, corpus, evaluation, SPEC)
+    assert card.startswith("# toy@3.1\n")
+    assert f"{evaluation.by_clip.mean_average_precision:.3f}" in card
+    assert "| CC0 | 24 |" in card
+    assert "| shelf 0 | 12 |" in card
+    assert "| tap | trigger |" in card
+    assert "scikit-learn" in card
+
+
+def test_rows_come_from_the_cache_the_second_time(corpus, tmp_path, monkeypatch):
+    spec = TakeSpec(copies=0)
+    planned = plan_takes(corpus, spec)
+    first = compute_rows(corpus, planned, spec, cache=tmp_path, jobs=1)
+
+    def never(*_args, **_kwargs):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(takes_module, "read_audio", never)
+    second = compute_rows(corpus, planned, spec, cache=tmp_path, jobs=1)
+    assert np.array_equal(first.rows.X, second.rows.X)
+    assert np.array_equal(first.offsets, second.offsets)
+
+
+def test_an_interrupted_run_leaves_whole_files_only(corpus, tmp_path, monkeypatch):
+    spec, calls = TakeSpec(copies=0), []
+    real = takes_module.read_audio
+
+    def breaks(path, **kwargs):
+        calls.append(path)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return real(path, **kwargs)
+
+    monkeypatch.setattr(takes_module, "read_audio", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        compute_rows(corpus, plan_takes(corpus, spec), spec, cache=tmp_path, jobs=1)
+    kept = list(tmp_path.iterdir())
+    assert len(kept) == 5
+    assert {path.suffix for path in kept} == {".npz"}
+
+
+def test_other_settings_are_other_files(corpus, tmp_path):
+    for spec in (TakeSpec(copies=1), TakeSpec(copies=1, seed=1)):
+        compute_rows(corpus, plan_takes(corpus, spec), spec, cache=tmp_path, jobs=1)
+    # the clips themselves are shared, their changed copies are not
+    assert len(list(tmp_path.iterdir())) == 3 * len(corpus.clips)
+
+
+def test_a_full_disk_is_told(corpus, tmp_path, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    spec = TakeSpec(copies=0)
+    with pytest.raises(OutputError, match="cannot write the cache: No space left"):
+        compute_rows(corpus, plan_takes(corpus, spec), spec, cache=tmp_path, jobs=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_clip_that_cannot_be_decoded_is_named(corpus, tmp_path):
+    (tmp_path / "bad.wav").write_text("no sound")
+    clips = (
+        replace(corpus.clips[0], path=str(tmp_path / "bad.wav"), sha256=None),
+        *corpus.clips[1:],
+    )
+    broken = replace(corpus, clips=clips)
+    spec = TakeSpec(copies=0)
+    with pytest.raises(CorpusError, match=r"bad\.wav: .*take the clip out of the manifest"):
+        compute_rows(broken, plan_takes(broken, spec), spec, jobs=1)
+
+
+def test_large_groups_weigh_less_per_clip(corpus):
+    inside = np.array([k != 0 for k in range(24)])
+    weights = group_weights(corpus, inside, 1.0)
+    assert weights[0] == 0
+    assert weights[1] == pytest.approx(1 / 5)
+    assert weights[6] == pytest.approx(1 / 6)
+    assert np.array_equal(group_weights(corpus, inside, 0.0), inside.astype(float))
+
+
+def test_calibration_finds_the_line_that_was_used(rng):
+    logits = rng.normal(0, 3, (4000, 1)).astype(np.float32)
+    truth = (rng.random((4000, 1)) < 1 / (1 + np.exp(-(0.5 * logits - 1)))).astype(np.float32)
+    slope, intercept = fit_calibration(logits, truth)[:, 0]
+    assert slope == pytest.approx(0.5, abs=0.06)
+    assert intercept == pytest.approx(-1, abs=0.15)
+
+
+def test_calibration_leaves_a_label_alone_that_nothing_holds():
+    logits = np.ones((5, 1), dtype=np.float32)
+    assert fit_calibration(logits, np.zeros((5, 1), dtype=np.float32)).ravel().tolist() == [1, 0]
+
+
+def test_thresholds_separate_what_can_be_separated():
+    scores = np.array([[0.1], [0.2], [0.3], [0.6], [0.8]], dtype=np.float32)
+    truth = np.array([[0], [0], [0], [1], [1]], dtype=np.float32)
+    assert 0.3 < choose_thresholds(scores, truth, ["tap"])["tap"] <= 0.6
+
+
+def test_predictions_hold_the_contract(evaluation):
+    record = json.loads(result_to_line(evaluation.results[0]))
+    assert record["schema"] == 1
+    assert Path(record["path"]).is_file()
