@@ -11,8 +11,9 @@ import pytest
 from scipy.io import wavfile
 
 from asmr_classify import Status, label_file, load_model
-from asmr_classify.media.decode import AudioStream
+from asmr_classify.media.decode import AudioStream, read_audio
 from tests.conftest import DEMO
+from tests.media.make_media import RECIPES, write_media
 
 SR = 32000
 
@@ -210,3 +211,32 @@ def test_names_of_all_kinds(name, tmp_path, tiny_model):
     result = label_file(path, model=tiny_model)
     assert result.status is Status.OK
     assert os.fsencode(result.path) == os.fsencode(path)
+
+
+def as_video(source: Path, path: Path) -> Path:
+    """Put the sound of a file under moving pictures."""
+    recipe = RECIPES[path.suffix[1:]]
+    y = read_audio(str(source), sr=recipe.sr)[None]
+    return write_media(path, y, recipe, video_duration=y.shape[1] / recipe.sr)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "webm"])
+@pytest.mark.parametrize("clip", ["tap-wood", "whisper-slow", "noise-pink"])
+def test_a_video_gets_the_labels_of_its_sound(clip, ending, tmp_path, model):
+    source = DEMO / f"{clip}.flac"
+    video = label_file(as_video(source, tmp_path / f"video.{ending}"), model=model)
+    assert video.status is Status.OK
+    assert video.trigger == label_file(source, model=model).trigger
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "webm"])
+def test_videos_of_real_recordings_get_the_labels_of_their_sound(ending, tmp_path, shared, model):
+    """Of each trigger, recordings from different makers, as sound and as video."""
+    same, count = 0, 0
+    for trigger in model.triggers:
+        for source in sorted((shared / "corpus" / trigger).glob("*.opus"))[5::40][:4]:
+            video = label_file(as_video(source, tmp_path / f"{count}.{ending}"), model=model)
+            assert video.status is Status.OK
+            same += video.trigger == label_file(source, model=model).trigger
+            count += 1
+    assert same >= count - 1  # a lossy codec may tip one that stands at its threshold

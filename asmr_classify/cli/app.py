@@ -13,6 +13,7 @@ from asmr_classify.cli.train import train
 app = typer.Typer(
     name="asmr-classify",
     no_args_is_help=True,
+    rich_markup_mode="markdown",  # joins the lines of a paragraph
     # Errors are reported in one place (cli/errors.py); a traceback goes to the log.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -80,7 +80,7 @@ def labelling(monkeypatch):
 
 
 @pytest.fixture
-def label(place, labelling, model_file):
+def label(place, labelling, model_file):  # noqa: ARG001 (what it runs on)
     """Runs ``asmr-classify label`` with a small model."""
 
     def run(*arguments, stdin=None):

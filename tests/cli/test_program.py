@@ -1,0 +1,173 @@
+"""The program as its users start it: commands, help, start-up, terminals, signals, pipes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import typer.main
+
+from asmr_classify.cli.app import app
+
+PROGRAM = [sys.executable, "-m", "asmr_classify"]
+COMMANDS = typer.main.get_command(app).commands
+
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals of POSIX")
+
+
+def run(*arguments, **options):
+    environment = {**os.environ, "COLUMNS": "100", **options.pop("env", {})}
+    return subprocess.run(
+        [*PROGRAM, *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        env=environment,
+        timeout=120,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_help(name):
+    command = COMMANDS[name]
+    assert len(command.help) > 20
+    for parameter in command.params:
+        assert getattr(parameter, "help", None), parameter.name
+        assert parameter.help.endswith("."), parameter.name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_reports_its_errors(name):
+    assert hasattr(COMMANDS[name].callback, "__wrapped__")
+    assert "ExitStatus" in str(inspect.signature(COMMANDS[name].callback).return_annotation)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)], ids=" ".join
+)
+def test_help_and_version_write_nothing_and_load_nothing_heavy(arguments, tmp_path):
+    script = (
+        "import sys\n"
+        "from asmr_classify.cli.app import main\n"
+        f"sys.argv = ['asmr-classify', *{arguments!r}]\n"
+        "try:\n    main()\n"
+        "except SystemExit as exc:\n    assert exc.code == 0\n"
+        "heavy = {'librosa', 'sklearn', 'scipy', 'pandas', 'av', 'numpy', 'joblib'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    home = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script],
+        cwd=tmp_path,
+        env=home,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_version_is_that_of_the_package():
+    done = run("--version")
+    assert re.fullmatch(rb"asmr-classify \d+\.\d+\.\d+\S*\n", done.stdout)
+
+
+def test_the_help_tells_the_exit_statuses():
+    text = " ".join(run("--help").stdout.decode().split())
+    for status in ("0 all labelled", "1 could not run", "2 wrong usage", "130 interrupted"):
+        assert status in text
+
+
+def test_real_files_give_the_same_records_with_one_process_and_with_two(place, record, model_file):
+    record("a.wav", "b.wav", duration=2.5)
+    (place / "fail.wav").write_bytes(b"")
+    lines = []
+    for jobs in (1, 2):
+        done = run("label", ".", "--model", model_file, "-f", "jsonl", "-q", "-j", jobs)
+        assert (done.returncode, done.stderr) == (3, b"")
+        lines.append(sorted(done.stdout.splitlines()))
+    assert lines[0] == lines[1]
+    assert [json.loads(line)["path"] for line in lines[0]] == ["a.wav", "b.wav", "fail.wav"]
+
+
+@pytest.mark.usefixtures("place")
+def test_a_reader_that_goes_away_ends_the_program_quietly(record, model_file):
+    record(*(f"{k}.wav" for k in range(5)))
+    command = [*PROGRAM, "label", ".", "--model", model_file, "-f", "jsonl", "-q", "-j", "1"]
+    with subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+@needs_posix
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_from_the_terminal_leaves_whole_lines_and_no_traceback(
+    jobs, place, record, model_file
+):
+    record("one.wav", duration=20)
+    for k in range(200):
+        (place / f"{k}.wav").hardlink_to(place / "one.wav")
+    command = [*PROGRAM, "label", ".", "--model", model_file, "-o", "out.jsonl", "-j", jobs]
+    with subprocess.Popen(
+        list(map(str, command)), stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        out = place / "out.jsonl"
+        deadline = time.monotonic() + 60
+        while not (out.exists() and out.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        talk = process.stderr.read().decode()
+    assert process.returncode == 130, talk
+    assert "interrupted: what was finished is saved" in talk
+    assert "Traceback" not in talk
+    lines = out.read_text().splitlines()
+    assert 0 < len(lines) < 201
+    assert all(json.loads(line)["status"] == "ok" for line in lines)
+
+
+def on_a_terminal(command, **env):
+    """Run a command on a terminal of its own, and give what it wrote there."""
+    import pty
+
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        list(map(str, command)),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", **env},
+    )
+    os.close(follower)
+    written = b""
+    try:
+        while chunk := os.read(leader, 4096):
+            written += chunk
+    except OSError:  # how Linux tells that the other end is closed
+        pass
+    os.close(leader)
+    assert process.wait() == 0
+    return written.decode()
+
+
+@needs_posix
+@pytest.mark.usefixtures("place")
+def test_colour_on_a_terminal_and_none_with_no_color(record, model_file):
+    record("a.wav", duration=2)
+    command = [*PROGRAM, "label", "a.wav", "--model", model_file]
+    colour = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
+    coloured = on_a_terminal(command)
+    assert colour.search(coloured)
+    plain = on_a_terminal(command, NO_COLOR="1")
+    assert not colour.search(plain)
+    assert "1 file: 1 ok" in plain

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from asmr_classify.cli import progress as module
+from asmr_classify.cli.progress import Progress, Tally
+from asmr_classify.cli.render import summary
+from asmr_classify.media.discover import Found, Ignored, Reason
+from tests.cli.conftest import heard, lost
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def tally(clock):
+    tally = Tally(clock)
+    for name in ("a", "b", "c", "d"):
+        tally.on_found(Found(name, 1000))
+    return tally
+
+
+def test_speed_counts_files_at_hand(tally, clock):
+    clock.now += 2
+    tally.on_decoded(60.0)
+    assert tally.speed == pytest.approx(30)
+    assert tally.line() == "0/4+ files · 1:00 of audio · 30x real time"
+
+
+def test_the_time_left_is_told_once_all_is_listed_and_something_finished(tally, clock):
+    clock.now += 2
+    tally.on_decoded(40.0)
+    tally.on_finished(Found("a", 1000), heard("a"))
+    assert tally.time_left is None
+    tally.on_listed()
+    assert tally.time_left == pytest.approx(6)
+    tally.on_decoded(20.0)
+    assert tally.time_left == pytest.approx(100 / 30)
+    assert "about 3.0 s left" in tally.line()
+
+
+def test_failures_are_counted_and_take_no_time(tally, clock):
+    clock.now += 1
+    tally.on_decoded(40.0)
+    tally.on_finished(Found("a", 1000), heard("a"))
+    tally.on_finished(Found("b", 1000), lost("b"))
+    tally.on_listed()
+    assert tally.time_left == pytest.approx(1)
+    assert tally.line().endswith("1 failed")
+
+
+def test_the_first_file_s_header_gives_the_first_estimate(place, record, clock):
+    record("a.wav", duration=60.0)
+    tally = Tally(clock)
+    tally.on_found(Found("a.wav", (place / "a.wav").stat().st_size))
+    tally.on_listed()
+    clock.now += 1
+    tally.on_decoded(20.0)
+    assert tally.time_left == pytest.approx(2, rel=0.01)
+
+
+def test_a_summary_counts_every_file_once(tally, clock):
+    for result in (heard("a"), heard("b"), lost("c"), lost("d")):
+        tally.on_finished(Found(result.path, 1000), result)
+    for reason in (Reason.HIDDEN, Reason.NOT_MEDIA, Reason.NOT_MEDIA):
+        tally.on_ignored(Ignored("x", reason))
+    tally.on_decoded(3600.0)
+    clock.now += 10
+    assert summary(tally) == (
+        "4 files: 2 ok · 2 failed; ignored 3 (2 not media, 1 hidden); "
+        "1:00:00 of audio in 0:10, 360x real time"
+    )
+
+
+def shown(*, quiet, terminal, monkeypatch):
+    monkeypatch.setattr(module, "PLAIN_INTERVAL", -1.0)
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=80)
+    with Progress(console, quiet=quiet) as progress:
+        progress.on_found(Found("none", 10))
+        progress.on_decoded(5.0)
+        progress.on_finished(Found("none", 10), lost("none"))
+    return console.file.getvalue()
+
+
+def test_plain_lines_where_there_is_no_terminal(monkeypatch):
+    lines = shown(quiet=False, terminal=False, monkeypatch=monkeypatch).splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("1/1+ files · 5.0 s of audio")
+
+
+def test_one_live_line_on_a_terminal(monkeypatch):
+    text = shown(quiet=False, terminal=True, monkeypatch=monkeypatch)
+    assert "1/1+ files" in text
+    assert "\x1b[2K" in text
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_nothing_when_quiet(terminal, monkeypatch):
+    assert shown(quiet=True, terminal=terminal, monkeypatch=monkeypatch) == ""
+
+
+def test_the_live_line_goes_away_while_paused():
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with Progress(console, quiet=False) as progress:
+        with progress.paused():
+            console.file.truncate(0)
+            progress.on_found(Found("none", 10))
+            assert console.file.getvalue() == ""
+        assert progress._live.is_started

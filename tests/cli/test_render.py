@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from asmr_classify.aggregate import Problem, Status
+from asmr_classify.cli.render import results_table, shorten
+from asmr_classify.cli.results import TableWriter
+from asmr_classify.cli.timeline_bar import Look, cells_of
+from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS
+from asmr_classify.timeline import Segment
+from tests.cli.conftest import heard, lost
+
+LABELS = ("tap", "whisper", "speech")
+
+
+def draw(results, width, *, plain=True):
+    console = Console(file=io.StringIO(), width=width, force_terminal=not plain)
+    console.print(results_table(results, LABELS, width=width, plain=plain))
+    return console.file.getvalue()
+
+
+MANY = [
+    heard("recordings/2024/a-very-long-name-of-a-recording-that-goes-on-and-on.mp3"),
+    heard("囁き声の録音ファイル-とても長い名前-とても長い名前.webm", tags=("tap", "whisper")),
+    heard("x", trigger=None, tags=(), segments=()),
+    heard("quiet.wav", status=Status.SILENT, trigger=None, tags=(), scores={}, shares={}),
+    lost("mute.mp4", "NoAudioError", "no sound track", status=Status.NO_AUDIO),
+    lost("lost/gone.mp3", message="a reason that is told at length " * 5),
+    heard("part.mkv", status=Status.PARTIAL, error=Problem("DecodeError", "part.mkv: broke off")),
+]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_table_fits_its_width(width):
+    lines = draw(MANY, width).splitlines()
+    assert max(cell_len(line) for line in lines) <= width
+    assert len({line.index("timeline") for line in lines if "timeline" in line}) == 1
+
+
+def test_failures_come_last_with_their_reason_and_without_their_name_twice():
+    text = draw(MANY, 120)
+    assert text.index("part.mkv") < text.index("lost/gone.mp3")
+    assert "a reason that is told at length" in text
+    assert text.count("lost/gone.mp3") == 1
+    assert "broke off" in text
+    assert "partial" in text
+
+
+def test_what_has_no_trigger_says_why():
+    text = draw(MANY, 120)
+    rows = {line.split()[0]: line for line in text.splitlines() if line.strip()}
+    assert "none" in rows["x"]
+    assert "silent" in rows["quiet.wav"]
+    assert "no audio" in rows["mute.mp4"]
+
+
+def test_only_failures_make_no_empty_table():
+    assert "timeline" not in draw([lost("gone.mp3")], 80)
+
+
+def test_labels_from_a_model_do_not_act_on_the_terminal():
+    evil = "t\x1b[2J[red]"
+    result = heard("a", trigger=evil, tags=(evil,), scores={evil: 0.9}, shares={}, segments=())
+    console = Console(file=io.StringIO(), width=100)
+    console.print(results_table([result], [evil], width=100, plain=True))
+    assert "\x1b" not in console.file.getvalue()
+    assert "[red]" in console.file.getvalue()
+
+
+@given(st.text(st.characters(exclude_categories=["C", "M", "Z"])), st.integers(4, 60))
+def test_a_shortened_text_fits_and_keeps_its_end(text, width):
+    short = shorten(text, width)
+    assert cell_len(short) <= width
+    assert short == text or text.endswith(short.split("…")[-1])
+
+
+def test_cells_hold_the_labels_that_cover_most_of_them():
+    result = heard("a", duration=40.0)
+    assert cells_of(result, 4) == [["tap"], ["tap"], ["tap", "speech"], ["tap", "speech"]]
+
+
+def test_triggers_stand_before_contexts_and_silence_alone():
+    segments = (
+        Segment(0, 10, "speech", 0.9),
+        Segment(4, 10, "tap", 0.6),
+        Segment(10, 20, SILENCE, 1.0),
+        Segment(15, 20, "speech", 0.6),
+    )
+    result = heard("a", duration=30.0, segments=segments)
+    assert cells_of(result, 3) == [["tap", "speech"], ["speech"], []]
+
+
+def test_a_short_segment_is_not_lost_where_nothing_else_is():
+    result = heard("a", duration=3600.0, segments=(Segment(1000, 1001, "tap", 0.9),))
+    assert [k for k, cell in enumerate(cells_of(result, 36)) if cell] == [10]
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), max_size=5), st.integers(1, 50))
+def test_any_timeline_gives_as_many_cells_as_asked_for(spans, width):
+    segments = tuple(Segment(min(s), max(s), "tap", 0.5) for s in spans)
+    assert len(cells_of(heard("a", duration=100.0, segments=segments), width)) == width
+    assert cells_of(heard("a", duration=None, segments=segments), width) == [[]] * width
+
+
+def test_each_label_has_a_letter_of_its_own_capital_for_triggers():
+    letters = Look.of_labels(("soft tap", "scratch"), plain=True).letters
+    assert len(set(letters.values())) == len(letters)
+    assert all(letters[label].isupper() for label in (*TRIGGERS, "soft tap"))
+    assert all(letters[label].islower() for label in CONTEXTS)
+
+
+def test_colours_are_named_in_the_legend():
+    text = draw([heard("a")], 100, plain=False)
+    assert "▀" in text
+    assert "tap   " in text.splitlines()[-1]
+    assert "whisper" not in text.splitlines()[-1]
+
+
+def test_a_long_run_prints_one_table_after_the_other(monkeypatch):
+    monkeypatch.setattr("asmr_classify.cli.results.TABLE_CHUNK", 2)
+    console = Console(file=io.StringIO(), width=100)
+    writer = TableWriter(console, LABELS)
+    for name in ("c", "b", "a"):
+        writer.write(replace(MANY[2], path=name))
+    assert console.file.getvalue().count("timeline") == 1
+    writer.close()
+    text = console.file.getvalue()
+    assert [line[0] for line in text.splitlines() if "none" in line] == ["b", "c", "a"]
