@@ -16,6 +16,12 @@ crinkles    a Poisson stream of tiny broadband clicks: Cook (1997), Physically i
 whispers    noise through moving formants: Klatt (1980), Software for a cascade/parallel formant
             synthesizer, JASA 67(3); formants of whispered vowels lie some 10 % above the voiced
             ones of Peterson and Barney (1952), JASA 24(2)
+rooms       reverberation as decaying noise: Moorer (1979), About this reverberation business,
+            Computer Music Journal 3(2)
+
+Numbers that no paper gives (rates, widths, levels, rooms) were set so that the features of a clip
+lie among those of real recordings of its kind, and so that a model fitted on real recordings hears
+its truth. What a model says of these clips is therefore no measure of how good it is.
 """
 
 from __future__ import annotations
@@ -82,7 +88,18 @@ def strike_times(rng: np.random.Generator, rate: float, spread: float) -> NDArra
 
 @dataclass(frozen=True)
 class Body:
-    """A thing that rings when struck: modes in Hz, decay in seconds, and the finger's click."""
+    """A thing that rings when struck.
+
+    Parameters
+    ----------
+    modes_hz : tuple of float
+    decay : float
+        Time in which the lowest mode falls to 1/e; the higher ones fall sooner.
+    click : float
+        Level of the finger's own noise against the ringing.
+    click_hz : tuple of float
+        Its band.
+    """
 
     modes_hz: tuple[float, ...]
     decay: float
@@ -110,79 +127,179 @@ def taps(rng: np.random.Generator, *, body: Body, rate: float, spread: float) ->
     return y
 
 
-def crinkles(
-    rng: np.random.Generator, *, rate: float, low_hz: float, high_hz: float, moves: float
-) -> Samples:
+@dataclass(frozen=True)
+class Sheet:
+    """A thing that crinkles, as the parameters of a PhISEM stream.
+
+    Parameters
+    ----------
+    rate : float
+        Mean number of creases that give way in a second.
+    low_hz, high_hz : float
+        Range of their resonances.
+    decay_ms : tuple of float
+        Range of their decay.
+    moves_hz : float
+        How fast the hand moves; it stays below some 5 Hz.
+    grip : float
+        Exponent that gathers the creases in the hand's moves.
+    tail : float
+        Pareto exponent of their strength: few loud ones, many faint.
+    rustle : float
+        Level of the creases too faint to tell apart, against the loudest one.
+    """
+
+    rate: float
+    low_hz: float
+    high_hz: float
+    decay_ms: tuple[float, float]
+    moves_hz: float
+    grip: float
+    tail: float
+    rustle: float
+
+
+PLASTIC = Sheet(320, 1500, 10000, (0.3, 1.6), moves_hz=3.0, grip=1.3, tail=2.2, rustle=0.02)
+PAPER = Sheet(400, 1500, 9000, (0.3, 1.6), moves_hz=2.0, grip=2.0, tail=2.2, rustle=0.01)
+
+
+def crinkles(rng: np.random.Generator, *, sheet: Sheet) -> Samples:
     """Make a Poisson stream of clicks whose rate follows the hand, with heavy-tailed strength."""
-    t = np.arange(N_SAMPLES) / SR
-    hand = np.clip(shaped_noise(rng, band(0.3, moves)), 0, None) ** 1.3
+    hand = np.clip(shaped_noise(rng, band(0.3, sheet.moves_hz)), 0, None) ** sheet.grip
     hand = 0.08 + hand / hand.mean()
     y = np.zeros(N_SAMPLES)
     length = SR // 50
     ticks = np.arange(length) / SR
-    for start in np.flatnonzero(rng.random(N_SAMPLES) < hand * rate / SR):
+    for start in np.flatnonzero(rng.random(N_SAMPLES) < hand * sheet.rate / SR):
         if start + length >= N_SAMPLES:
             continue
-        centre = np.exp(rng.uniform(np.log(low_hz), np.log(high_hz)))
-        decay = rng.uniform(0.3, 1.6) * 1e-3
+        centre = np.exp(rng.uniform(np.log(sheet.low_hz), np.log(sheet.high_hz)))
+        decay = rng.uniform(*sheet.decay_ms) * 1e-3
         tick = rng.standard_normal(length) * 0.6 + np.sin(2 * np.pi * centre * ticks)
-        y[start : start + length] += (rng.pareto(2.2) + 0.05) * tick * np.exp(-ticks / decay)
-    rustle = shaped_noise(rng, band(low_hz, high_hz)) * hand * 0.02 * np.abs(y).max()
-    return y + rustle + 0 * t
+        y[start : start + length] += (rng.pareto(sheet.tail) + 0.05) * tick * np.exp(-ticks / decay)
+    rustle = shaped_noise(rng, band(sheet.low_hz, sheet.high_hz)) * hand
+    return y + sheet.rustle * np.abs(y).max() * rustle
 
 
-def syllables(rng: np.random.Generator, rate: float) -> tuple[Samples, NDArray[np.int64]]:
-    """Loudness of talk at a syllable rate with pauses for breath, and the vowel at each sample."""
-    envelope = np.zeros(N_SAMPLES)
-    vowel = np.zeros(N_SAMPLES, dtype=np.int64)
-    start = int(0.1 * SR)
-    while start < N_SAMPLES:
+@dataclass(frozen=True)
+class Utterance:
+    """What is said: vowels under a syllabic loudness, and where the rest goes.
+
+    Parameters
+    ----------
+    envelope : ndarray of float64, shape (n_samples,), in [0, 1]
+        Loudness of the vowels.
+    formants_hz : ndarray of float64, shape (n_samples, 3)
+        Formants, gliding from vowel to vowel.
+    onsets, pauses : ndarray of int64
+        First samples of syllables, and of pauses for breath.
+    """
+
+    envelope: Samples
+    formants_hz: Samples
+    onsets: NDArray[np.int64]
+    pauses: NDArray[np.int64]
+
+
+def utter(rng: np.random.Generator, *, rate: float) -> Utterance:
+    """Draw syllables at a rate of talk (3 to 5 a second), in phrases with a pause after each."""
+    envelope, vowel = np.zeros(N_SAMPLES), np.zeros(N_SAMPLES, dtype=np.int64)
+    onsets, pauses = [], []
+    start, left = int(0.15 * SR), int(rng.integers(5, 9))
+    while start < N_SAMPLES - SR // 8:
         length = int(SR / rate * 2 ** rng.normal(0, 0.3))
         end = min(start + length, N_SAMPLES)
-        envelope[start:end] = signal.windows.tukey(length, 0.7)[: end - start] * rng.uniform(0.5, 1)
-        vowel[start:end] = rng.integers(len(VOWELS_HZ))
-        start = end + int(SR * (rng.uniform(0.3, 0.6) if rng.random() < 0.15 else 0.03))
-    return envelope, vowel
+        loudness = signal.windows.tukey(length, rng.uniform(0.5, 0.9)) * rng.uniform(0.4, 1)
+        envelope[start:end] = loudness[: end - start]
+        vowel[start:] = rng.integers(len(VOWELS_HZ))
+        onsets.append(start)
+        start, left = end - int(0.02 * SR), left - 1
+        if left == 0:
+            pauses.append(end)
+            start, left = end + int(SR * rng.uniform(0.5, 0.8)), int(rng.integers(5, 9))
+    glide = signal.windows.hann(int(0.09 * SR))
+    targets = np.array(VOWELS_HZ, dtype=float)[np.pad(vowel, len(glide), mode="edge")]
+    tracks = signal.fftconvolve(targets, glide[:, None] / glide.sum(), mode="same", axes=0)
+    tracks = tracks[len(glide) : -len(glide)]
+    return Utterance(envelope, tracks, np.array(onsets), np.array(pauses, dtype=np.int64))
 
 
-def formants(source: Samples, vowel: NDArray[np.int64], *, shift: float, width: float) -> Samples:
-    """Filter a source by each vowel's formants, and fade from vowel to vowel."""
-    smooth = signal.windows.hann(int(0.06 * SR))
+def resonate(source: Samples, centres_hz: Samples, width: float) -> Samples:
+    """Filter by a moving resonator whose coefficients change every 5 ms, as Klatt's (1980) do."""
+    y, state = np.zeros(N_SAMPLES), np.zeros(2)
+    step = SR // 200
+    for start in range(0, N_SAMPLES, step):
+        hz = centres_hz[start]
+        radius = np.exp(-np.pi * width * (60 + 0.05 * hz) / SR)
+        a = np.array([1, -2 * radius * np.cos(2 * np.pi * hz / SR), radius**2])
+        gain = (1 - radius) * np.abs(1 - radius * np.exp(-4j * np.pi * hz / SR))
+        part = slice(start, start + step)
+        y[part], state = signal.lfilter([gain], a, source[part], zi=state)
+    return y
+
+
+def vowels(source: Samples, said: Utterance, *, shift: float, width: float) -> Samples:
+    """Filter a source by parallel formants, of mean square 1."""
+    y = sum(
+        gain * resonate(source, hz * shift, width)
+        for gain, hz in zip((1.0, 0.7, 0.5), said.formants_hz.T, strict=True)
+    )
+    return y / np.sqrt(np.mean(y**2))
+
+
+CONSONANTS = (
+    (4500, 10000, (0.08, 0.15), 0.6),
+    (2200, 7000, (0.08, 0.14), 0.7),
+    (1500, 11000, (0.05, 0.1), 0.2),
+    (2500, 9000, (0.01, 0.025), 0.8),
+    (900, 3500, (0.015, 0.03), 0.7),
+)
+"""Whispered /s/, /sh/, /f/, /t/ and /k/: band in Hz, range of lengths in seconds, strength."""
+
+
+def consonants(rng: np.random.Generator, said: Utterance) -> Samples:
+    """Put a hiss or a burst before most syllables."""
     y = np.zeros(N_SAMPLES)
-    for k, peaks_hz in enumerate(VOWELS_HZ):
-        fade = signal.fftconvolve((vowel == k).astype(float), smooth / smooth.sum(), mode="same")
-        voice = np.zeros(N_SAMPLES)
-        for gain, hz in zip((1.0, 0.7, 0.5), peaks_hz, strict=True):
-            b, a = signal.iirpeak(hz * shift, hz * shift / (width * (60 + 0.05 * hz)), fs=SR)
-            voice += gain * signal.lfilter(b, a, source)
-        y += fade * voice
+    hisses = [shaped_noise(rng, band(low, high)) for low, high, _, _ in CONSONANTS]
+    for onset in said.onsets[rng.random(len(said.onsets)) < 0.8]:
+        kind = int(rng.integers(len(CONSONANTS)))
+        *_, lengths, strength = CONSONANTS[kind]
+        length = int(rng.uniform(*lengths) * SR)
+        first = max(0, onset - length // 2)
+        part = slice(first, first + length)  # shorter at the clip's end
+        hiss = hisses[kind][part] * signal.windows.hann(length)[: N_SAMPLES - first]
+        y[part] += strength * rng.uniform(0.6, 1.2) * hiss
+    return y
+
+
+def breaths(rng: np.random.Generator, said: Utterance) -> Samples:
+    """Draw air in each pause, close to the microphone."""
+    y = np.zeros(N_SAMPLES)
+    air = shaped_noise(rng, band(600, 4500, -3.0))
+    swell = signal.windows.tukey(SR // 2 - SR // 10, 0.8)
+    for pause in said.pauses:
+        part = slice(pause + SR // 10, pause + SR // 2)
+        y[part] = swell[: len(y[part])] * air[part]
     return y
 
 
 def whispers(rng: np.random.Generator, *, rate: float, shift: float) -> Samples:
-    """Breath through moving formants, hissing consonants between them, and no voice at all."""
-    envelope, vowel = syllables(rng, rate)
-    breath = shaped_noise(rng, band(300, 9000, -2.0))
-    voice = formants(breath, vowel, shift=shift, width=2.5)
-    voice /= np.sqrt(np.mean(voice**2))
-    onsets = np.flatnonzero(np.diff((envelope > 0.02).astype(int)) == 1)
-    hiss = np.zeros(N_SAMPLES)
-    for start in onsets[rng.random(len(onsets)) < 0.6]:
-        length = int(rng.uniform(0.05, 0.13) * SR)
-        first = max(0, start - length // 2)
-        hiss[first : first + length] += signal.windows.hann(length)[: N_SAMPLES - first]
-    sharp = shaped_noise(rng, band(rng.uniform(3500, 5000), 9500))
-    return envelope * (voice + 0.25 * breath) + 0.9 * hiss * sharp
+    """Breath through gliding formants, consonants and breaths between them, no voice at all."""
+    said = utter(rng, rate=rate)
+    source = shaped_noise(rng, band(300, 9000, -2.0))
+    voice = vowels(source, said, shift=shift, width=1.8)
+    y = said.envelope * (voice + 0.06 * source)
+    return y + consonants(rng, said) + 0.25 * breaths(rng, said)
 
 
 def talk(rng: np.random.Generator, *, pitch_hz: float) -> Samples:
     """Make a voice: glottal pulses with a moving pitch through the same formants."""
-    envelope, vowel = syllables(rng, 4.0)
+    said = utter(rng, rate=4.0)
     wander = shaped_noise(rng, band(0.2, 3.0))
     phase = np.cumsum(pitch_hz * 2 ** (0.15 * wander) / SR)
     pulses = np.diff(np.floor(phase), prepend=0.0)
     source = signal.lfilter([1.0], [1.0, -0.92], pulses)
-    return envelope * formants(source, vowel, shift=1.0, width=1.2)
+    return said.envelope * vowels(source, said, shift=1.0, width=1.2) + 0.3 * consonants(rng, said)
 
 
 def melody(rng: np.random.Generator) -> Samples:
@@ -215,41 +332,96 @@ def steady(rng: np.random.Generator, *, tilt_db: float, high_hz: float) -> Sampl
 
 
 def whisper_over_rain(rng: np.random.Generator) -> Samples:
-    """Two sounds at once: labels are independent."""
+    """Two sounds at once, as labels are independent: rain, and from 3 s on a whisper over it."""
     voice, hiss = whispers(rng, rate=4.0, shift=1.12), rain(rng)
+    voice *= np.clip((np.arange(N_SAMPLES) / SR - 3.0) / 0.05, 0, 1)
     voice /= np.sqrt(np.mean(voice**2))
-    return voice + 0.4 * hiss / np.sqrt(np.mean(hiss**2))
+    return voice + 0.6 * hiss / np.sqrt(np.mean(hiss**2))
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where a clip is heard, and through which microphone.
+
+    Parameters
+    ----------
+    seconds : float
+        Time in which the reverberation falls by 60 dB; 0.2 to 0.5 s in furnished rooms.
+    wet_db : float
+        Level of the reverberation against the direct sound.
+    hiss_db : float
+        Level of the microphone's own noise against the clip.
+    mic_hz : float
+        Where the microphone's band ends.
+    """
+
+    seconds: float
+    wet_db: float
+    hiss_db: float
+    mic_hz: float
+
+    def hear(self, y: Samples, rng: np.random.Generator) -> Samples:
+        """Add reverberation (noise that decays exponentially) and hiss, and band-limit all."""
+        t = np.arange(int(SR * self.seconds)) / SR
+        tail = rng.standard_normal(len(t)) * 10 ** (-3 * t / self.seconds)
+        tail *= 10 ** (self.wet_db / 20) / np.sqrt(np.sum(tail**2))
+        y = y + signal.fftconvolve(y, tail)[:N_SAMPLES]
+        hiss = np.sqrt(np.mean(y**2)) * 10 ** (self.hiss_db / 20) * rng.standard_normal(N_SAMPLES)
+        gain = band(80, self.mic_hz)(np.maximum(fft.rfftfreq(N_SAMPLES, 1 / SR), 1.0))
+        return fft.irfft(fft.rfft(y + hiss) * gain, N_SAMPLES)
+
+
+STUDY = Room(0.25, wet_db=-16, hiss_db=-28, mic_hz=10000)
+BEDROOM = Room(0.25, wet_db=-16, hiss_db=-24, mic_hz=9000)
+PARLOUR = Room(0.3, wet_db=-14, hiss_db=-32, mic_hz=10000)
 
 
 @dataclass(frozen=True)
 class DemoClip:
-    """One clip: its name, truth, level, and how it is made."""
+    """One clip.
+
+    Parameters
+    ----------
+    name : str
+    trigger : str
+        Truth: a trigger, several as ``a,b``, or ``none``.
+    label : str
+        The finer label.
+    level_db : float
+        Root mean square in dB of full scale. Whispers are the quietest, as real ones are.
+    make : callable
+        Makes the sound from a seeded generator.
+    room : Room, optional
+        Where it is heard; as it is if left out.
+    """
 
     name: str
     trigger: str
     label: str
     level_db: float
     make: Callable[[np.random.Generator], Samples]
+    room: Room | None = None
 
 
 CLIPS = (
     DemoClip("tap-wood", "tap", "tap", -32, lambda g: taps(g, body=WOOD, rate=4.5, spread=0.2)),
     DemoClip("tap-keys", "tap", "typing", -38, lambda g: taps(g, body=KEYS, rate=6.5, spread=0.5)),
     DemoClip("crinkle-plastic", "crinkle", "crinkle", -34,
-             lambda g: crinkles(g, rate=320, low_hz=1500, high_hz=10000, moves=3.0)),
+             lambda g: crinkles(g, sheet=PLASTIC)),
     DemoClip("crinkle-paper", "crinkle", "paper_rustle", -40,
-             lambda g: crinkles(g, rate=700, low_hz=900, high_hz=8000, moves=5.0)),
+             lambda g: crinkles(g, sheet=PAPER), STUDY),
     DemoClip("noise-pink", "white_noise", "pink_noise", -36,
-             lambda g: steady(g, tilt_db=-3.0, high_hz=15000)),
+             lambda g: steady(g, tilt_db=-3.0, high_hz=9000)),
     DemoClip("noise-fan", "white_noise", "fan", -42,
              lambda g: steady(g, tilt_db=-5.0, high_hz=8000)),
     DemoClip("whisper-slow", "whisper", "whisper", -44,
-             lambda g: whispers(g, rate=3.2, shift=1.1)),
+             lambda g: whispers(g, rate=3.2, shift=1.1), BEDROOM),
     DemoClip("whisper-quick", "whisper", "whisper", -50,
-             lambda g: whispers(g, rate=4.6, shift=1.2)),
-    DemoClip("whisper-over-rain", "whisper,white_noise", "whisper", -40, whisper_over_rain),
+             lambda g: whispers(g, rate=4.6, shift=1.2), BEDROOM),
+    DemoClip("whisper-over-rain", "whisper,white_noise", "whisper", -40,
+             whisper_over_rain, BEDROOM),
     DemoClip("none-melody", "none", "music", -30, melody),
-    DemoClip("none-talk", "none", "speech", -34, lambda g: talk(g, pitch_hz=118)),
+    DemoClip("none-talk", "none", "speech", -34, lambda g: talk(g, pitch_hz=118), PARLOUR),
     DemoClip("none-silence", "none", "silence", -np.inf, lambda _g: np.zeros(N_SAMPLES)),
 )  # fmt: skip
 
@@ -259,6 +431,8 @@ def synthesise(index: int) -> NDArray[np.int16]:
     clip = CLIPS[index]
     rng = np.random.default_rng([SEED, index])
     y = clip.make(rng)
+    if clip.room is not None:
+        y = clip.room.hear(y, rng)
     power = np.mean(y**2)
     if power == 0:
         return np.zeros(N_SAMPLES, dtype=np.int16)

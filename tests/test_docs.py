@@ -26,7 +26,7 @@ def test_the_reference_of_commands_is_current(tmp_path):
 
 
 def words(svg):
-    """Words of the picture without figures, whose last digit another machine may round otherwise."""
+    """Words of the picture without figures, which another machine may round otherwise."""
     texts = ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 (our own)
     return re.sub(r"[\d.]+", "#", " ".join(text.text or "" for text in texts)).split()
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asmr_classify.batch.ahead import ReadAhead
+from asmr_classify.batch.interrupts import interrupts_deferred
 from asmr_classify.batch.isolate import label_safely
 from asmr_classify.batch.observe import Observer
 from asmr_classify.batch.pool import count_cores, iter_parallel
@@ -25,6 +26,7 @@ from asmr_classify.model import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
+    from threading import Event
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch.isolate import Outcome
@@ -152,8 +154,23 @@ def _iter_outcomes(
     if n_jobs > 1:
         yield from iter_parallel(finds, model, n_jobs, observer.on_decoded)
     else:
-        for found in finds:
-            yield label_safely(found, model, observer.on_decoded)
+        yield from _iter_here(finds, model, observer)
+
+
+def _iter_here(finds: Iterator[Found], model: Model, observer: Observer) -> Generator[Outcome]:
+    """Label files in this process. An interrupt leaves off the file at hand at its next block."""
+    for found in finds:
+        with interrupts_deferred() as interrupted:
+
+            def count(seconds: float, interrupted: Event = interrupted) -> None:
+                if interrupted.is_set():
+                    raise KeyboardInterrupt
+                observer.on_decoded(seconds)
+
+            outcome = label_safely(found, model, count)
+        yield outcome
+        if interrupted.is_set():
+            raise KeyboardInterrupt
 
 
 def _take_few(finds: Iterator[Found]) -> list[Found]:

@@ -22,8 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from asmr_classify.batch.interrupts import interrupts_deferred, interrupts_ignored
 from asmr_classify.batch.isolate import label_safely
 from asmr_classify.errors import AsmrClassifyError
 from asmr_classify.model import load_model, save_model
@@ -111,8 +112,7 @@ def iter_parallel(
     with _temporary_run(model) as run, _metered(run, on_decoded):
         outcomes = _start(finds, run, n_jobs)
         try:
-            while (outcome := _next_outcome(outcomes, run)) is not None:
-                yield outcome
+            yield from _iter_finished(outcomes, run)
         except BrokenProcessPool as exc:
             raise AsmrClassifyError(
                 "a worker process died, perhaps for lack of memory; what was finished is kept. "
@@ -129,7 +129,7 @@ def _start(finds: Iterator[Found], run: Run, n_jobs: int) -> Iterator[Outcome | 
     from joblib import Parallel, delayed, parallel_config
 
     # Every worker is busy with files of its own: threads inside it would only get in the way.
-    with parallel_config("loky", inner_max_num_threads=1), _interrupts_blocked():
+    with parallel_config("loky", inner_max_num_threads=1), interrupts_ignored():
         pool = Parallel(
             n_jobs=n_jobs,
             return_as="generator_unordered",
@@ -149,50 +149,21 @@ def _until_stopped(finds: Iterator[Found], run: Run) -> Iterator[Found]:
         yield found
 
 
-def _next_outcome(outcomes: Iterator[Outcome | None], run: Run) -> Outcome | None:
-    """Wait for an outcome; None if there are no more. An interrupt is raised between outcomes."""
-    with _interrupts_deferred(run) as interrupted:
-        outcome = next(outcomes, None)
-    if interrupted.is_set():
+def _iter_finished(outcomes: Iterator[Outcome | None], run: Run) -> Generator[Outcome]:
+    """Pass on what was finished. An interrupt stops the run, and is raised when it has stopped."""
+    interrupted = ended = False
+    while not ended:
+        outcome = None
+        with interrupts_deferred(run.stop.touch) as flag:
+            try:
+                outcome = next(outcomes)
+            except StopIteration:
+                ended = True
+        interrupted = interrupted or flag.is_set()
+        if outcome is not None:
+            yield outcome
+    if interrupted:
         raise KeyboardInterrupt
-    return outcome
-
-
-@contextmanager
-def _interrupts_blocked() -> Generator[None]:
-    """Hold interrupts from the keyboard back, so that processes started meanwhile get none.
-
-    A terminal sends them to every process, but only this one knows what to do.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _interrupts_deferred(run: Run) -> Generator[threading.Event]:
-    """Turn the first interrupt into a stop of the run, which the event tells of."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(*_: Any) -> None:
-        interrupted.set()
-        run.stop.touch()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

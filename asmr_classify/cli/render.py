@@ -12,7 +12,7 @@ from rich.text import Text
 from asmr_classify.aggregate import Status
 from asmr_classify.cli.errors import printable
 from asmr_classify.cli.progress import clock
-from asmr_classify.cli.timeline_bar import Look, legend, timeline_bar
+from asmr_classify.cli.timeline_bar import Look, in_lines, legend, timeline_bar
 from asmr_classify.labels import SILENCE, Kind, kind_of
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def results_table(
         parts += [Text(), _lost_table(lost, widths)] if heard else [_lost_table(lost, widths)]
     shown = {segment.label for result in heard for segment in result.segments}
     if shown:
-        parts += [Text(), legend(look, shown)]
+        parts += [Text(), legend(look, shown, max(width, MIN_WIDTH))]
     return Group(*parts)
 
 
@@ -141,8 +141,13 @@ def _lost_table(results: Sequence[FileResult], widths: Sequence[int]) -> Table:
 
 
 def _name(path: str, width: int) -> Text:
-    """Name of a file, what stands before its last part dimmed, shortened in the middle."""
-    short = shorten(printable(path), width)
+    """Name of a file, what stands before its last part dimmed, and shortened first."""
+    whole = printable(path)
+    last = whole.rpartition("/")[2]
+    if cell_len(whole) > width >= cell_len(last) + len(f"{ELLIPSIS}/"):
+        short = ELLIPSIS + _fitting(whole[::-1], width - 1)[::-1]
+    else:
+        short = shorten(whole, width)
     folder = short.rfind("/") + 1
     return Text(short[:folder], style="dim").append(short[folder:], style="not dim")
 
@@ -207,18 +212,13 @@ def _also_texts(result: FileResult) -> list[str]:
 
 def _also(result: FileResult, look: Look, width: int) -> Text:
     """Further labels with their scores; lines break between labels only."""
-    cell, used = Text(), 0
+    parts = []
     for label, text in zip(_also_labels(result), _also_texts(result), strict=True):
-        if used:
-            fits = used + len(", ") + cell_len(text) <= width
-            cell.append(", " if fits else ",\n")
-            used = used + len(", ") if fits else 0
         part = Text(text, style="dim")
         if kind_of(label) is Kind.TRIGGER:
             part.stylize(f"not dim {look.styles[label]}", 0, len(printable(label)))
-        cell.append_text(part)
-        used += cell_len(text)
-    return cell
+        parts.append(part)
+    return in_lines(parts, ", ", width)
 
 
 def _length_text(result: FileResult) -> str:

@@ -115,11 +115,24 @@ def _most_covering(cover: Mapping[str, float]) -> list[str]:
     return [label for label in labels if label != SILENCE][:2] or labels[:1]
 
 
-def legend(look: Look, shown: Collection[str]) -> Text:
-    """Explain the cells of the labels that are shown."""
-    line = Text(overflow="fold")
-    for label in look.styles:
-        if label in shown:
-            line.append_text(look.cell([label])).append(f" {printable(label)}   ")
-    line.rstrip()
-    return line
+def legend(look: Look, shown: Collection[str], width: int) -> Text:
+    """Explain the cells of the labels that are shown, in lines of at most ``width`` cells."""
+    parts = [
+        look.cell([label]) + Text(f" {printable(label)}") for label in look.styles if label in shown
+    ]
+    return in_lines(parts, "   ", width)
+
+
+def in_lines(parts: Iterable[Text], separator: str, width: int) -> Text:
+    """Join texts, with line breaks between them where they would be wider than ``width``."""
+    joined, used = Text(), 0
+    for part in parts:
+        if used and used + len(separator) + part.cell_len <= width:
+            joined.append(separator)
+            used += len(separator)
+        elif used:
+            joined.append(f"{separator.rstrip()}\n")
+            used = 0
+        joined.append_text(part)
+        used += part.cell_len
+    return joined

@@ -34,6 +34,10 @@ DYNAMIC_RANGE_DB = 70.0
 """Levels further below the window's loudest are raised to this: about what a 12-bit recording
 holds, and more than lossy codecs keep."""
 
+LEAST_ENVELOPE = np.float32(10 ** (-DYNAMIC_RANGE_DB / 10 * COMPRESSION))
+"""The same for compressed envelopes, relative to the window's highest: what a codec or a sampling
+rate left empty would otherwise have a texture of its own."""
+
 N_CEPSTRA = 13
 """Cepstral coefficients, as customary since [3]_."""
 
@@ -190,6 +194,7 @@ def texture_statistics(envelopes: Array, rate: float) -> Array:
         Relative level, spread, skewness and kurtosis of each band, correlations of all pairs of
         bands, and the power of modulation in octaves for each band.
     """
+    envelopes = np.maximum(envelopes, envelopes.max(axis=(1, 2), keepdims=True) * LEAST_ENVELOPE)
     mean = envelopes.mean(axis=1, keepdims=True)
     relative = envelopes / mean - 1
     std = np.maximum(relative.std(axis=1), LEAST_SPREAD)

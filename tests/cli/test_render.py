@@ -44,6 +44,29 @@ def test_the_table_fits_its_width(width):
     assert len({line.index("timeline") for line in lines if "timeline" in line}) == 1
 
 
+def test_folders_are_shortened_before_names():
+    text = draw(
+        [heard(f"recordings/of/a/whole/year/and/more/{k}/whispering.mp3") for k in "ab"], 80
+    )
+    assert "/a/whispering.mp3  tap" in text
+    assert "…" in text
+
+
+def test_lines_of_tags_and_of_the_legend_break_between_labels_only():
+    labels = ("tap", "whisper", "crinkle", "white_noise")
+    result = heard(
+        "a-name-that-takes-its-share-of-the-width.mp3",
+        tags=labels,
+        scores=dict.fromkeys(labels, 0.5),
+        segments=tuple(Segment(0, 40, x, 0.5) for x in (*labels, "speech", "music", "other")),
+    )
+    lines = draw([result], 84).splitlines()
+    for tag in ("whisper 0.50", "crinkle 0.50", "white_noise 0.50"):
+        assert sum(tag in line for line in lines) == 1
+    legend = draw([result], 60).splitlines()[-2:]
+    assert [line.split()[0] for line in legend] == ["W", "m"]
+
+
 def test_failures_come_last_with_their_reason_and_without_their_name_twice():
     text = draw(MANY, 120)
     assert text.index("part.mkv") < text.index("lost/gone.mp3")
@@ -119,7 +142,7 @@ def test_each_label_has_a_letter_of_its_own_capital_for_triggers():
 def test_colours_are_named_in_the_legend():
     text = draw([heard("a")], 100, plain=False)
     assert "▀" in text
-    assert "tap   " in text.splitlines()[-1]
+    assert "█ tap" in text.splitlines()[-1]
     assert "whisper" not in text.splitlines()[-1]
 
 

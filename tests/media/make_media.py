@@ -111,6 +111,10 @@ def _encode_video(container, stream, duration: float) -> None:
 
 def _encode_audio(container, stream, y: NDArray[np.float32], sr: int) -> None:
     context = stream.codec_context
+    if stream.name.startswith("wma"):
+        context.bit_rate = 128_000  # its encoder has no default that it accepts
+    if not context.is_open:
+        context.open()  # the frame size is known only then
     resampler = av.AudioResampler(
         format=context.format.name,
         layout=context.layout.name,

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asmr_classify.errors import DecodeError, NoAudioError, OpenError
+from asmr_classify.media.decode import AudioStream, read_audio
+from asmr_classify.media.probe import probe
+from tests.media.make_media import (
+    LOSSLESS,
+    RECIPES,
+    tone,
+    write_float_wav,
+    write_media,
+    write_wav_bytes,
+)
+
+SR = 32000
+
+
+def decoded(path, **kwargs):
+    with AudioStream.open(str(path), **kwargs) as stream:
+        blocks = list(stream.iter_blocks())
+    return stream, blocks
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory):
+    """Two seconds of a tone in every container, under pictures where it holds them."""
+    folder = tmp_path_factory.mktemp("media")
+    for ending, recipe in RECIPES.items():
+        y = tone(2.0, recipe.sr, n_channels=2)
+        duration = 2.0 if recipe.video else None
+        write_media(folder / f"tone.{ending}", y, recipe, video_duration=duration)
+    return folder
+
+
+@pytest.mark.parametrize("ending", RECIPES)
+def test_every_container_gives_its_sound(media, ending):
+    stream, blocks = decoded(media / f"tone.{ending}")
+    y = np.concatenate([block.y for block in blocks])
+    assert stream.problem is None
+    assert len(y) / SR == pytest.approx(2.0, abs=0.12)  # codecs pad and trim
+    middle = y[SR // 2 : SR // 2 + SR]
+    peak_hz = np.argmax(np.abs(np.fft.rfft(middle * np.hanning(SR))))
+    assert peak_hz == pytest.approx(1000, abs=2)
+    # two equal channels of a sine at 0.25, each mixed in at -3 dB
+    level_db = 20 * np.log10(np.sqrt(np.mean(middle**2)) / 0.25)
+    assert level_db == pytest.approx(0, abs=0.1 if ending in LOSSLESS else 1.0)
+
+
+@pytest.mark.parametrize("ending", RECIPES)
+def test_probing_tells_duration_and_streams_without_decoding(media, ending):
+    info = probe(str(media / f"tone.{ending}"))
+    assert info.n_channels == 2
+    assert info.has_video == (RECIPES[ending].video is not None)
+    if ending != "aac":  # bare AAC does not say how long it is
+        assert info.duration == pytest.approx(2.0, abs=0.15)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.floats(1e-4, 5.0))
+def test_blocks_end_to_end_are_the_whole_decode(media, block_duration):
+    path = media / "tone.opus"
+    stream, blocks = decoded(path, block_duration=block_duration)
+    assert [block.start for block in blocks] == list(
+        np.cumsum([0, *(len(block.y) for block in blocks[:-1])])
+    )
+    assert len({len(block.y) for block in blocks[:-1]}) <= 1
+    assert np.array_equal(np.concatenate([block.y for block in blocks]), read_audio(str(path)))
+    assert stream.decoded == pytest.approx(sum(len(block.y) for block in blocks) / SR)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_channels_are_mixed_down(tmp_path, n_channels):
+    path = write_float_wav(tmp_path / "a.wav", tone(0.5, SR, n_channels=n_channels), SR)
+    y = read_audio(str(path))
+    assert y.ndim == 1
+    assert len(y) == SR // 2
+    assert 0.05 < np.abs(y).max() < 1.2  # the mix of float samples is not scaled down
+
+
+def test_stereo_is_kept_on_request(tmp_path):
+    left_only = tone(0.5, SR, n_channels=2) * np.array([[1], [0]], dtype=np.float32)
+    path = write_float_wav(tmp_path / "a.wav", left_only, SR)
+    y = read_audio(str(path), layout="stereo")
+    assert y.shape == (2, SR // 2)
+    np.testing.assert_allclose(y, left_only, atol=1e-6)
+
+
+@pytest.mark.parametrize("sr", [8000, 11025, 44100, 96000, 192000])
+def test_rates_are_converted(tmp_path, sr):
+    path = write_float_wav(tmp_path / "a.wav", tone(1.0, sr), sr)
+    y = read_audio(str(path))
+    assert len(y) == pytest.approx(SR, abs=2)
+    assert np.sqrt(np.mean(y[1000:-1000] ** 2)) == pytest.approx(0.25 / np.sqrt(2), rel=0.01)
+
+
+def test_a_video_without_sound(tmp_path):
+    write_media(tmp_path / "mute.mp4", None, RECIPES["mp4"], video_duration=1.0)
+    with pytest.raises(NoAudioError, match="a video without a sound track"):
+        AudioStream.open(str(tmp_path / "mute.mp4"))
+
+
+def test_a_video_that_goes_on_after_its_sound_is_not_cut(tmp_path):
+    for ending in ("mp4", "mkv", "webm"):
+        recipe = RECIPES[ending]
+        path = write_media(
+            tmp_path / f"a.{ending}", tone(1.0, recipe.sr), recipe, video_duration=4.0
+        )
+        stream, _ = decoded(path)
+        assert stream.problem is None
+        assert stream.decoded == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("ending", ["mp3", "wav", "flac", "mkv", "webm", "aiff", "m4a"])
+def test_a_file_cut_short_says_so(tmp_path, ending, rng):
+    recipe = RECIPES[ending]
+    y = (0.1 * rng.standard_normal((1, 8 * recipe.sr))).astype(np.float32)
+    options = {"movflags": "faststart"} if ending == "m4a" else None
+    path = write_media(tmp_path / f"a.{ending}", y, recipe, options=options)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(0.6 * len(content))])
+    stream, _ = decoded(path)
+    assert 3 < stream.decoded < 6.5
+    assert "cut short" in str(stream.problem)
+    assert str(path) in str(stream.problem)
+
+
+def test_an_mp4_cut_before_its_index_cannot_be_opened(tmp_path):
+    path = write_media(tmp_path / "a.mp4", tone(2.0, 44100), RECIPES["mp4"], video_duration=2.0)
+    path.write_bytes(path.read_bytes()[:4000])
+    with pytest.raises(OpenError, match="damaged at its beginning or end"):
+        AudioStream.open(str(path))
+
+
+def test_an_mp3_that_does_not_say_how_long_it_is_is_not_called_short(tmp_path, rng):
+    y = (0.1 * rng.standard_normal((1, 4 * 44100))).astype(np.float32)
+    y[:, : 3 * 44100] = 0  # at a variable rate, size says little about duration
+    path = write_media(
+        tmp_path / "a.mp3",
+        y,
+        RECIPES["mp3"],
+        options={"write_xing": "0"},
+        codec_options={"qscale": "2"},
+    )
+    stream, _ = decoded(path)
+    assert stream.problem is None
+    assert stream.duration is None
+
+
+def test_damaged_packets_are_left_out_and_told(tmp_path, rng):
+    recipe = RECIPES["mp3"]
+    y = (0.1 * rng.standard_normal((1, 10 * recipe.sr))).astype(np.float32)
+    path = write_media(tmp_path / "a.mp3", y, recipe)
+    content = bytearray(path.read_bytes())
+    third = len(content) // 3
+    content[third : third + 3000] = rng.integers(0, 256, 3000, dtype=np.uint8).tobytes()
+    path.write_bytes(content)
+    stream, blocks = decoded(path)
+    assert stream.decoded > 8.5
+    assert all(np.isfinite(block.y).all() for block in blocks)
+    assert stream.problem is None or "damaged packets" in str(stream.problem)
+
+
+def test_values_that_are_no_sound_are_replaced_and_counted(tmp_path):
+    y = tone(1.0, 44100)
+    y[0, 1000:1003] = [np.nan, np.inf, -np.inf]
+    y[0, 2000] = 1e30
+    stream, blocks = decoded(write_float_wav(tmp_path / "a.wav", y, 44100))
+    assert "4 samples are NaN, infinite or absurdly large" in str(stream.problem)
+    assert max(np.abs(block.y).max() for block in blocks) < 0.5
+
+
+def test_a_file_of_nothing_but_nan_fails(tmp_path):
+    path = write_float_wav(tmp_path / "a.wav", np.full((1, SR), np.nan, dtype=np.float32), SR)
+    with pytest.raises(DecodeError, match="all samples are NaN"):
+        decoded(path)
+
+
+def test_a_header_without_samples_fails(tmp_path):
+    path = write_wav_bytes(tmp_path / "a.wav", b"", 44100)
+    with pytest.raises(DecodeError, match="no sound could be decoded"):
+        decoded(path)
+
+
+@pytest.mark.parametrize("sr", [1, 999, 5_000_000, 0xFFFFFFFF])
+def test_absurd_rates_are_refused(tmp_path, sr):
+    path = write_wav_bytes(tmp_path / "a.wav", bytes(2000), sr)
+    with pytest.raises((OpenError, DecodeError), match=r"sampling rate|not an audio|no sound"):
+        decoded(path)
+
+
+def test_a_duration_left_open_is_no_claim(tmp_path):
+    path = write_wav_bytes(tmp_path / "a.wav", bytes(2 * SR), SR, claimed=0xFFFFFFFF)
+    stream, _ = decoded(path)
+    assert stream.problem is None
+    assert stream.decoded == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        pytest.param("a.mp3", b"", "the file is empty", id="empty"),
+        pytest.param("a.mp3", b"just words\n" * 90, "not an audio or video file", id="text as mp3"),
+        pytest.param("a.txt", b"just words\n" * 90, "not an audio or video file", id="text"),
+        pytest.param("a.srt", b"1\n00:00:01,000 --> 00:00:02,000\nhi\n", "not an audio", id="srt"),
+        pytest.param("a.m3u8", b"#EXTM3U\n#EXTINF:1,\nb.wav\n", "not an audio", id="playlist"),
+        pytest.param("a.ff", b"ffconcat version 1.0\nfile b.wav\n", "not an audio", id="concat"),
+        pytest.param("a.sdp", b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\n", "not an audio", id="sdp"),
+    ],
+)  # fmt: skip
+def test_what_is_no_recording_is_refused(tmp_path, name, content, message):
+    write_float_wav(tmp_path / "b.wav", tone(1.0, SR), SR)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(OpenError, match=message):
+        AudioStream.open(str(tmp_path / name))
+
+
+def test_missing_files_and_folders_are_refused(tmp_path):
+    with pytest.raises(OpenError, match="no such file"):
+        AudioStream.open(str(tmp_path / "none.wav"))
+    with pytest.raises(OpenError, match="not a regular file"):
+        AudioStream.open(str(tmp_path))
+    with pytest.raises(OpenError, match="cannot be read"):
+        AudioStream.open("nul\0byte.wav")
+
+
+def test_urls_are_names_of_files():
+    with pytest.raises(OpenError, match="no such file"):
+        AudioStream.open("http://127.0.0.1:9/a.mp3")
+
+
+def test_reading_whole_refuses_what_is_cut(tmp_path):
+    path = write_wav_bytes(tmp_path / "a.wav", bytes(2 * SR), SR, claimed=8 * SR)
+    with pytest.raises(DecodeError, match="cut short"):
+        read_audio(str(path))
