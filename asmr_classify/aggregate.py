@@ -216,11 +216,16 @@ def pool_logits(
     first = np.arange(len(starts))
     last = np.searchsorted(ends, starts + decision.span, side="right")
     last = np.maximum(last, first + 1)
-    complete = ends[last - 1] - starts >= min(decision.span, ends[-1] - starts[0]) - 1e-6
-    complete[0] = complete[0] or not complete.any()
+    span = min(decision.span, ends[-1] - starts[0])
+    whole = starts + span <= ends[-1] + 1e-6
+    first, last = first[whole], last[whole]
+    if last[-1] < len(starts) and starts[last[-1]] >= ends[last[-1] - 1]:
+        # What follows the last whole span, after silence, would not be looked at.
+        first = np.append(first, np.searchsorted(starts, ends[-1] - span))
+        last = np.append(last, len(starts))
     sums = np.concatenate([np.zeros((1, logits.shape[1])), np.cumsum(logits, axis=0, dtype=float)])
     means = (sums[last] - sums[first]) / (last - first)[:, None]
-    return np.asarray(means[complete].max(axis=0), dtype=np.float32)
+    return np.asarray(means.max(axis=0), dtype=np.float32)
 
 
 def choose_tags(scores: Mapping[str, float], model: Model) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from asmr_classify.errors import MediaError, NoAudioError
 from asmr_classify.features.windows import iter_window_rows
 from asmr_classify.media.decode import AudioStream
 from asmr_classify.model import load_model
+from asmr_classify.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +60,8 @@ def label_file(
     name = os.fsdecode(path)
     try:
         with AudioStream.open(name, sr=model.features.frames.sr) as stream:
-            heard = _hear(_iter_samples(stream, on_progress), model)
+            with one_thread():
+                heard = _hear(_iter_samples(stream, on_progress), model)
             return summarise(
                 name,
                 heard,

@@ -118,3 +118,20 @@ def test_pooling_takes_the_best_span():
 def test_pooling_averages_what_is_shorter_than_the_span():
     sound = heard([[1.0], [3.0]])
     assert pool_logits(sound.logits, sound.intervals, DecisionSpec(span=10))[0] == pytest.approx(2)
+
+
+@pytest.mark.parametrize("place", [0, 30, 60], ids=["first", "middle", "last"])
+def test_a_short_sound_between_long_silences_is_found_wherever_it_is(place):
+    starts = np.concatenate([np.arange(3.0) + shift for shift in (0, 30, 60)])
+    logits = np.zeros((9, 1), dtype=np.float32)
+    logits[(starts >= place) & (starts < place + 3)] = 4
+    intervals = np.stack([starts, starts + 2], axis=1)
+    assert pool_logits(logits, intervals, DecisionSpec(span=10))[0] == pytest.approx(4)
+
+
+def test_every_window_of_a_recording_without_gaps_counts_once_in_a_span():
+    starts = np.append(np.arange(11.0), 10.5)  # 12.5 s: the last window ends with the recording
+    intervals = np.stack([starts, starts + 2], axis=1)
+    logits = np.arange(12, dtype=np.float32)[:, None]
+    pooled = pool_logits(logits, intervals, DecisionSpec(span=10))
+    assert pooled[0] == pytest.approx(np.mean(np.arange(2, 11)))  # from 2 s to 12 s

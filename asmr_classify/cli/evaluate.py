@@ -15,6 +15,7 @@ from asmr_classify.cli.train import (
     ManifestArgument,
     MembersOption,
     QuietOption,
+    RoundsOption,
     SeedOption,
     check_folder,
     default_cache,
@@ -37,6 +38,7 @@ def evaluate(
     seed: SeedOption = 0,
     members: MembersOption = None,
     copies: CopiesOption = None,
+    rounds: RoundsOption = None,
     quiet: QuietOption = False,
 ) -> ExitStatus:
     """Label every clip of a corpus with a model that never heard its group.
@@ -50,7 +52,7 @@ def evaluate(
 
     check_folder(output)
     corpus = read_corpus(manifest)
-    spec = training_spec(seed=seed, members=members, copies=copies)
+    spec = training_spec(seed=seed, members=members, copies=copies, rounds=rounds)
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
     prepared = prepare(

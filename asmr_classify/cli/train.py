@@ -45,6 +45,10 @@ MembersOption = Annotated[
 CopiesOption = Annotated[
     int | None, typer.Option(min=0, help="Changed copies of each clip to learn from as well.")
 ]
+RoundsOption = Annotated[
+    int | None,
+    typer.Option(min=0, help="Boosting rounds of the trees beside the networks; 0 for no trees."),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
@@ -61,6 +65,7 @@ def train(
     seed: SeedOption = 0,
     members: MembersOption = None,
     copies: CopiesOption = None,
+    rounds: RoundsOption = None,
     quiet: QuietOption = False,
 ) -> ExitStatus:
     """Fit a model on labelled clips, and write it with a card that says how well it does.
@@ -79,7 +84,7 @@ def train(
     check_folder(output)
     corpus = read_corpus(manifest)
     spec = replace(
-        training_spec(seed=seed, members=members, copies=copies),
+        training_spec(seed=seed, members=members, copies=copies, rounds=rounds),
         name=name or output.stem,
         version=version,
     )
@@ -98,13 +103,16 @@ def train(
     return ExitStatus.OK
 
 
-def training_spec(*, seed: int, members: int | None, copies: int | None) -> TrainingSpec:
+def training_spec(
+    *, seed: int, members: int | None, copies: int | None, rounds: int | None
+) -> TrainingSpec:
     """Put the settings together; None keeps a default."""
     from asmr_classify.training.fit import FitSpec, TrainingSpec
     from asmr_classify.training.takes import TakeSpec
 
+    changes = {"members": members, "tree_rounds": rounds}
+    fit = replace(FitSpec(seed=seed), **{k: v for k, v in changes.items() if v is not None})
     takes = TakeSpec(seed=seed) if copies is None else TakeSpec(seed=seed, copies=copies)
-    fit = FitSpec(seed=seed) if members is None else FitSpec(seed=seed, members=members)
     return TrainingSpec(takes=takes, fit=fit)
 
 

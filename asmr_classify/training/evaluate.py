@@ -213,7 +213,8 @@ def _label_fold(
         fits[(fold,)],
         calibration,
         prepared.truth[others],
-        prepared.corpus,
+        group_balance([prepared.corpus.clips[index].group for index in others]),
+        prepared.corpus.labels,
         spec,
     )
     labelled = []
@@ -264,6 +265,7 @@ def train(
         fitted,
         evaluation.heard,
         prepared.truth,
-        prepared.corpus,
+        group_balance([clip.group for clip in prepared.corpus.clips]),
+        prepared.corpus.labels,
         spec,
     )

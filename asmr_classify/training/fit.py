@@ -63,7 +63,7 @@ class FitSpec:
     seed : int
     """
 
-    members: int = 6
+    members: int = 4
     hidden: tuple[int, ...] = (256,)
     epochs: int = 25
     batch_size: int = 256
@@ -74,7 +74,7 @@ class FitSpec:
     tree_leaves: int = 15
     tree_rate: float = 0.08
     tree_l2: float = 5.0
-    tree_features: float = 0.2
+    tree_features: float = 0.1
     seed: int = 0
 
 
@@ -338,7 +338,12 @@ def _f1(held: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
 
 
 def finish_model(
-    fitted: Fitted, heard: Sequence[Heard], truth: Array, corpus: Corpus, spec: TrainingSpec
+    fitted: Fitted,
+    heard: Sequence[Heard],
+    truth: Array,
+    weights: NDArray[np.float64],
+    labels: tuple[str, ...],
+    spec: TrainingSpec,
 ) -> Model:
     """Calibrate fitted networks, choose thresholds, and put the model together.
 
@@ -348,7 +353,10 @@ def finish_model(
     heard : sequence of Heard, length n_clips
         Of clips whose groups were not fitted on.
     truth : ndarray of float32, shape (n_clips, n_labels)
-    corpus : Corpus
+    weights : ndarray of float64, shape (n_clips,)
+        For calibration: equal for all groups, because scores are to be right for the next source
+        and not for the one that gave most clips.
+    labels : tuple of str
     spec : TrainingSpec
 
     Returns
@@ -356,22 +364,22 @@ def finish_model(
     Model
     """
     decision = spec.decision
-    audible = [bool((h.levels_db >= decision.silence_dbfs).any()) for h in heard]
+    audible = np.array([bool((h.levels_db >= decision.silence_dbfs).any()) for h in heard])
     heard = [h for h, keep in zip(heard, audible, strict=True) if keep]
-    truth = truth[np.array(audible)]
+    truth, weights = truth[audible], weights[audible] / weights[audible].mean()
     counts = [len(h.logits) for h in heard]
     windows = fit_calibration(
         np.concatenate([h.logits for h in heard]),
         np.repeat(truth, counts, axis=0),
-        np.repeat(1 / np.sqrt(counts), counts),
+        np.repeat(weights / np.sqrt(counts), counts),
     )
     pooled = np.stack([pool_logits(h.logits, h.intervals, decision) for h in heard])
-    files = fit_calibration(pooled, truth)
+    files = fit_calibration(pooled, truth, weights)
     return Model(
         name=spec.name,
         version=spec.version,
-        labels=corpus.labels,
-        thresholds=choose_thresholds(calibrate(pooled, files), truth, corpus.labels),
+        labels=labels,
+        thresholds=choose_thresholds(calibrate(pooled, files), truth, labels),
         features=spec.takes.features,
         fingerprint=fingerprint(spec.takes.features),
         decision=decision,

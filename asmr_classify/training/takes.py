@@ -46,7 +46,7 @@ class TakeSpec:
     features : FeatureSpec
     """
 
-    copies: int = 1
+    copies: int = 2
     seed: int = 0
     augmentation: AugmentSpec = field(default_factory=AugmentSpec)
     features: FeatureSpec = field(default_factory=FeatureSpec)

@@ -30,7 +30,7 @@ from asmr_classify.writers.jsonl import result_to_line
 SPEC = TrainingSpec(
     name="toy",
     version="3.1",
-    fit=FitSpec(members=1, hidden=(16,), epochs=30, batch_size=16, tree_rounds=5),
+    fit=FitSpec(members=1, hidden=(16,), epochs=30, batch_size=16, tree_rounds=2),
     takes=TakeSpec(copies=1),
 )
 

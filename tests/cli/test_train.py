@@ -1,0 +1,62 @@
+"""``train`` and ``evaluate``: the demo clips are too few for a good model, but enough for a run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from asmr_classify.cli.app import app
+from asmr_classify.model import load_model
+from tests.conftest import DEMO
+
+QUICK = ["--members", "1", "--copies", "0", "--rounds", "2", "--jobs", "1"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    cache = str(tmp_path_factory.mktemp("cache"))
+
+    def invoke(command, *arguments):
+        extra = ["--cache", cache, *QUICK]
+        return CliRunner().invoke(app, [command, *map(str, arguments), *extra])
+
+    return invoke
+
+
+def test_train_writes_a_model_with_its_card(run, tmp_path):
+    output = tmp_path / "mine.safetensors"
+    done = run("train", DEMO / "manifest.csv", "--output", output, "--version", "2.0")
+    assert done.exit_code == 0, done.output
+    assert load_model(output).id == "mine@2.0"
+    assert (tmp_path / "mine.md").read_text().startswith("# mine@2.0")
+    assert "mean AP" in done.stderr
+    assert done.stdout == ""
+
+
+def test_evaluate_writes_predictions_of_every_clip(run, tmp_path):
+    output = tmp_path / "p.jsonl"
+    done = run("evaluate", DEMO / "manifest.csv", "--output", output, "--quiet")
+    assert done.exit_code == 0, done.output
+    records = [json.loads(line) for line in output.read_text().splitlines()]
+    assert {r["path"] for r in records} == {str(p) for p in DEMO.glob("*.flac")}
+    assert {r["status"] for r in records} == {"ok", "silent"}
+    assert done.output == ""
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_what_cannot_be_read_or_written_is_told_before_the_work(run, tmp_path, command):
+    good = "m.safetensors" if command == "train" else "p.jsonl"
+    gone = run(command, tmp_path / "none.csv", "--output", tmp_path / good)
+    assert gone.exit_code == 1
+    assert "cannot read the manifest" in gone.stderr
+    nowhere = run(command, DEMO / "manifest.csv", "--output", tmp_path / "no" / "folder" / good)
+    assert nowhere.exit_code == 1
+    assert "cannot be written there" in nowhere.stderr
+
+
+def test_a_model_file_has_its_ending(run, tmp_path):
+    done = run("train", DEMO / "manifest.csv", "--output", tmp_path / "model.pkl")
+    assert done.exit_code == 2
+    assert "ends in .safetensors" in done.stderr
