@@ -20,6 +20,7 @@ from asmr_classify.config import DecisionSpec
 from asmr_classify.estimators import Network, Trees, calibrate, standardise
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.model import Model, ensemble_logits
+from asmr_classify.threads import one_thread
 from asmr_classify.training.takes import TakeSpec
 
 if TYPE_CHECKING:
@@ -135,10 +136,11 @@ def fit_networks(
     mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
     scale = np.maximum(X.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
     standard = standardise(X, mean, scale)
-    networks = tuple(
-        _fit_network(standard, targets, weights, spec.fit, seed=spec.fit.seed + member)
-        for member in range(spec.fit.members)
-    )
+    with one_thread():
+        networks = tuple(
+            _fit_network(standard, targets, weights, spec.fit, seed=spec.fit.seed + member)
+            for member in range(spec.fit.members)
+        )
     trees = _fit_trees(X, targets, weights, spec.fit) if spec.fit.tree_rounds else None
     return Fitted(mean, scale, networks, trees)
 

@@ -21,6 +21,7 @@ from asmr_classify.errors import CorpusError, MediaError, OutputError
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.features.windows import WindowRows, concatenate_rows, window_rows
 from asmr_classify.media.decode import read_audio
+from asmr_classify.threads import one_thread
 from asmr_classify.training.augment import AugmentSpec, augment
 from asmr_classify.training.corpus import file_sha256
 
@@ -195,7 +196,8 @@ def _take_rows(clip: Clip, seed: list[int], spec: TakeSpec, path: Path | None) -
     if seed[-1]:
         sr = spec.features.frames.sr
         y = augment(y, sr, np.random.default_rng(seed), spec.augmentation)
-    rows = window_rows(y, spec.features)
+    with one_thread():
+        rows = window_rows(y, spec.features)
     if path is not None:
         _save_rows(rows, path)
     return rows
