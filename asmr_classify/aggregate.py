@@ -117,6 +117,10 @@ class Heard:
             np.zeros(0, dtype=np.float32),
         )
 
+    def where(self, kept: NDArray[np.bool_]) -> Heard:
+        """Take some of the windows."""
+        return Heard(self.intervals[kept], self.logits[kept], self.levels_db[kept])
+
 
 def summarise(
     path: str,
@@ -161,7 +165,7 @@ def summarise(
         return FileResult(
             path, status, model.id, error, duration, decoded, shares=shares, segments=segments
         )
-    scores = score_file(heard.logits[~silent], heard.intervals[~silent], model)
+    scores = score_file(heard.where(~silent), model)
     tags = choose_tags(scores, model)
     return FileResult(
         path=path,
@@ -179,53 +183,61 @@ def summarise(
     )
 
 
-def score_file(
-    logits: NDArray[np.float32], intervals: NDArray[np.float64], model: Model
-) -> dict[str, float]:
+def score_file(heard: Heard, model: Model) -> dict[str, float]:
     """Compute the probability of each label being present anywhere in a file.
 
     Parameters
     ----------
-    logits : ndarray of float32, shape (n_windows, n_labels)
+    heard : Heard
         Of the windows that are not silent; at least one.
-    intervals : ndarray of float64, shape (n_windows, 2)
     model : Model
 
     Returns
     -------
     dict of str to float
     """
-    pooled = pool_logits(logits, intervals, model.decision)
+    pooled = pool_logits(heard, model.decision)
     scores = calibrate(pooled, model.file_calibration)
     return {label: float(score) for label, score in zip(model.labels, scores, strict=True)}
 
 
-def pool_logits(
-    logits: NDArray[np.float32], intervals: NDArray[np.float64], decision: DecisionSpec
-) -> NDArray[np.float32]:
+def pool_logits(heard: Heard, decision: DecisionSpec) -> NDArray[np.float32]:
     """Take each label's mean logit over the ``decision.span`` seconds where it is highest.
 
     A mean over a whole night would drown a minute of whispering, and a single window errs; a
-    recording shorter than the span is averaged whole.
+    recording shorter than the span is averaged whole. Windows ``decision.background_db`` below
+    the loudest of their span are left out: the hiss after a knock says nothing of the knock.
 
     Returns
     -------
     ndarray of float32, shape (n_labels,)
     """
+    first, last = _spans(heard.intervals, decision.span)
+    places = first[:, None] + np.arange((last - first).max())
+    inside = places < last[:, None]
+    places = np.minimum(places, last[:, None] - 1)
+    levels = np.where(inside, heard.levels_db[places], -np.inf)
+    counted = levels >= levels.max(axis=1, keepdims=True) - decision.background_db
+    sums = np.einsum("sw,swl->sl", counted, heard.logits[places], dtype=np.float64)
+    means = sums / counted.sum(axis=1, keepdims=True)
+    return np.asarray(means.max(axis=0), dtype=np.float32)
+
+
+def _spans(
+    intervals: NDArray[np.float64], span: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the windows of each whole span, as first and one past the last."""
     starts, ends = intervals[:, 0], intervals[:, 1]
     first = np.arange(len(starts))
-    last = np.searchsorted(ends, starts + decision.span, side="right")
-    last = np.maximum(last, first + 1)
-    span = min(decision.span, ends[-1] - starts[0])
+    last = np.maximum(np.searchsorted(ends, starts + span, side="right"), first + 1)
+    span = min(span, ends[-1] - starts[0])
     whole = starts + span <= ends[-1] + 1e-6
     first, last = first[whole], last[whole]
     if last[-1] < len(starts) and starts[last[-1]] >= ends[last[-1] - 1]:
         # What follows the last whole span, after silence, would not be looked at.
         first = np.append(first, np.searchsorted(starts, ends[-1] - span))
         last = np.append(last, len(starts))
-    sums = np.concatenate([np.zeros((1, logits.shape[1])), np.cumsum(logits, axis=0, dtype=float)])
-    means = (sums[last] - sums[first]) / (last - first)[:, None]
-    return np.asarray(means.max(axis=0), dtype=np.float32)
+    return first, last
 
 
 def choose_tags(scores: Mapping[str, float], model: Model) -> tuple[str, ...]:

@@ -92,6 +92,9 @@ class DecisionSpec:
     span : float
         Length of the stretch over which a label must hold to be scored as present, in seconds;
         the score of a file is that of its best stretch.
+    background_db : float
+        Windows that are quieter than the loudest of their stretch by more than this are the
+        background that is left between sounds, and do not count for the stretch.
     silence_dbfs : float
         Windows whose level in the analysis band lies below are silence. Real whispers reach down
         to -60 dBFS and quiet surf to -75, 16-bit dither lies near -95.
@@ -101,4 +104,5 @@ class DecisionSpec:
     min_duration: float = 0.5
     max_gap: float = 1.0
     span: float = 10.0
+    background_db: float = 25.0
     silence_dbfs: float = -85.0

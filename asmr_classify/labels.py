@@ -22,6 +22,9 @@ SPEECH = "speech"
 WHISPER = "whisper"
 """Trigger: whispered talk. With ``speech`` it decides ``no_talking``."""
 
+WHITE_NOISE = "white_noise"
+"""Trigger: steady noise."""
+
 
 class Kind(StrEnum):
     """Whether listeners seek a label (trigger) or not (context)."""

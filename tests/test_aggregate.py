@@ -109,15 +109,15 @@ def test_pooling_takes_the_best_span():
     logits = np.zeros((30, 1), dtype=np.float32)
     logits[12:21] = 3
     sound = heard(logits)
-    pooled = pool_logits(sound.logits, sound.intervals, DecisionSpec(span=10))
+    pooled = pool_logits(sound, DecisionSpec(span=10))
     assert pooled[0] == pytest.approx(3)
-    longer = pool_logits(sound.logits, sound.intervals, DecisionSpec(span=20))
+    longer = pool_logits(sound, DecisionSpec(span=20))
     assert longer[0] == pytest.approx(3 * 9 / 19)
 
 
 def test_pooling_averages_what_is_shorter_than_the_span():
     sound = heard([[1.0], [3.0]])
-    assert pool_logits(sound.logits, sound.intervals, DecisionSpec(span=10))[0] == pytest.approx(2)
+    assert pool_logits(sound, DecisionSpec(span=10))[0] == pytest.approx(2)
 
 
 @pytest.mark.parametrize("place", [0, 30, 60], ids=["first", "middle", "last"])
@@ -126,12 +126,22 @@ def test_a_short_sound_between_long_silences_is_found_wherever_it_is(place):
     logits = np.zeros((9, 1), dtype=np.float32)
     logits[(starts >= place) & (starts < place + 3)] = 4
     intervals = np.stack([starts, starts + 2], axis=1)
-    assert pool_logits(logits, intervals, DecisionSpec(span=10))[0] == pytest.approx(4)
+    sound = Heard(intervals, logits, np.full(9, -30.0, dtype=np.float32))
+    assert pool_logits(sound, DecisionSpec(span=10))[0] == pytest.approx(4)
 
 
 def test_every_window_of_a_recording_without_gaps_counts_once_in_a_span():
     starts = np.append(np.arange(11.0), 10.5)  # 12.5 s: the last window ends with the recording
     intervals = np.stack([starts, starts + 2], axis=1)
     logits = np.arange(12, dtype=np.float32)[:, None]
-    pooled = pool_logits(logits, intervals, DecisionSpec(span=10))
+    sound = Heard(intervals, logits, np.full(12, -30.0, dtype=np.float32))
+    pooled = pool_logits(sound, DecisionSpec(span=10))
     assert pooled[0] == pytest.approx(np.mean(np.arange(2, 11)))  # from 2 s to 12 s
+
+
+def test_the_hiss_after_a_sound_does_not_count():
+    sound = heard([[4.0], [4.0], [-4.0], [-4.0]], levels=[-20.0, -30.0, -46.0, -60.0])
+    decision = DecisionSpec(span=10, background_db=25)
+    assert pool_logits(sound, decision)[0] == pytest.approx(4)
+    louder = heard([[4.0], [4.0], [-4.0], [-4.0]], levels=[-20.0, -30.0, -44.0, -60.0])
+    assert pool_logits(louder, decision)[0] == pytest.approx(4 / 3)

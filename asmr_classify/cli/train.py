@@ -110,9 +110,13 @@ def training_spec(
     from asmr_classify.training.fit import FitSpec, TrainingSpec
     from asmr_classify.training.takes import TakeSpec
 
-    changes = {"members": members, "tree_rounds": rounds}
-    fit = replace(FitSpec(seed=seed), **{k: v for k, v in changes.items() if v is not None})
-    takes = TakeSpec(seed=seed) if copies is None else TakeSpec(seed=seed, copies=copies)
+    fit, takes = FitSpec(seed=seed), TakeSpec(seed=seed)
+    if members is not None:
+        fit = replace(fit, members=members)
+    if rounds is not None:
+        fit = replace(fit, tree_rounds=rounds)
+    if copies is not None:
+        takes = replace(takes, copies=copies, steady_copies=min(copies, takes.steady_copies))
     return TrainingSpec(takes=takes, fit=fit)
 
 

@@ -152,6 +152,17 @@ def reverberate(
     return mix(y, wet.astype(np.float32), ratio_db=ratio_db)
 
 
+def make_steady(y: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Make steady noise with the spectrum of a recording, by drawing the phases anew.
+
+    The sum of many components with independent phases is Gaussian and has no events in it
+    (Theiler et al. 1992, there to test time series for structure).
+    """
+    spectrum = np.abs(fft.rfft(y))
+    phases = np.exp(2j * np.pi * rng.random(len(spectrum)))
+    return np.asarray(fft.irfft(spectrum * phases, len(y)), dtype=np.float32)
+
+
 def mix(
     y: NDArray[np.float32], other: NDArray[np.float32], *, ratio_db: float
 ) -> NDArray[np.float32]:

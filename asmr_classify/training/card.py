@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 LIBRARIES = ("asmr-classify", "numpy", "scipy", "scikit-learn", "librosa", "av")
 
 ABOUT_FIGURES = """\
-Nested cross-validation by group: each clip is labelled by networks, trees, calibration and
-thresholds that saw nothing of its fold. AP is the average precision of the score; F1 and recall
-are of the main tag; *false tags* is the share of clips without a trigger that get one; *ECE* is
-the expected calibration error."""
+Cross-validation by group: networks and trees saw nothing of a clip's fold; its scores and tags
+follow calibration and thresholds that were chosen on the other folds. AP is the average precision
+of the score; F1 and recall are of the main tag; *false tags* is the share of clips without a
+trigger that get one; *ECE* is the expected calibration error."""
 
 ABOUT_LIMITS = """\
 The labels that it was fitted on may be wrong here and there. Recordings of other makers, languages
@@ -152,7 +152,7 @@ def _count_table(name: str, clips: Sequence[Clip], key: Callable[[Clip], str]) -
 
 def _setting_table(spec: TrainingSpec, model: Model) -> str:
     settings = {f"fit: {k}": v for k, v in asdict(spec.fit).items()}
-    settings |= {f"takes: {k}": getattr(spec.takes, k) for k in ("copies", "seed")}
+    settings |= {f"takes: {k}": getattr(spec.takes, k) for k in ("copies", "steady_copies", "seed")}
     settings |= {f"augmentation: {k}": v for k, v in asdict(spec.takes.augmentation).items()}
     settings |= {f"decision: {k}": v for k, v in asdict(spec.decision).items()}
     settings["features"] = f"{model.fingerprint}, {model.mean.size} columns"

@@ -1,10 +1,11 @@
 """Rows to a model: networks, calibration, thresholds.
 
-Networks are scikit-learn's multilayer perceptrons with one sigmoid output per label, so labels are
-independent; several, which differ in their seed, are averaged. Beside them stand its histogram
-gradient-boosted trees, one ensemble a label: they err elsewhere, and the average of both is better
-than either. Calibration and thresholds are
-fitted on logits of clips whose groups the networks never saw.
+Networks are scikit-learn's multilayer perceptrons with one output per label, so labels are
+independent; several, which differ in their seed, are averaged. They learn plus or minus a constant
+by squared error: cross-entropy goes on to be ever surer of makers that it knows, and did worse on
+makers never heard. Beside them stand histogram gradient-boosted trees, one ensemble a label: they
+err elsewhere, and the average of both is better than either. Calibration and thresholds are fitted
+on logits of clips whose groups the ensemble never saw.
 """
 
 from __future__ import annotations
@@ -38,10 +39,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FitSpec:
-    """How the networks are fitted.
+    """How networks and trees are fitted.
 
     Parameters
     ----------
+    background_db : float
+        Windows that are quieter than the loudest of their clip by more than this are left out:
+        what follows a bark is the hiss of the room, and its clip's label is wrong for it.
     members : int
         Networks in the ensemble.
     hidden : tuple of int
@@ -64,8 +68,9 @@ class FitSpec:
     seed : int
     """
 
+    background_db: float = 15.0
     members: int = 4
-    hidden: tuple[int, ...] = (256,)
+    hidden: tuple[int, ...] = (384,)
     epochs: int = 25
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -114,10 +119,10 @@ class Fitted:
         return Heard(rows.intervals, logits, rows.levels_db)
 
 
-def fit_networks(
+def fit_ensemble(
     rows: TakeRows, corpus: Corpus, inside: NDArray[np.bool_], spec: TrainingSpec
 ) -> Fitted:
-    """Fit the networks on the takes of some clips.
+    """Fit networks and trees on the takes of some clips.
 
     Parameters
     ----------
@@ -132,7 +137,9 @@ def fit_networks(
     -------
     Fitted
     """
-    X, targets, weights = _training_rows(rows, corpus, inside, spec)
+    kept = _training_rows(rows, inside, spec)
+    X, targets = rows.rows.X[kept], rows.targets[rows.take_of_row()[kept]]
+    weights = _row_weights(rows, corpus, inside, kept, spec)
     mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
     scale = np.maximum(X.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
     standard = standardise(X, mean, scale)
@@ -146,18 +153,32 @@ def fit_networks(
 
 
 def _training_rows(
-    rows: TakeRows, corpus: Corpus, inside: NDArray[np.bool_], spec: TrainingSpec
-) -> tuple[Array, Array, NDArray[np.float64]]:
-    clip_weights = group_weights(corpus, inside, spec.fit.group_power)
-    clip_of = np.array([take.clip for take in rows.takes])
-    take_weights = clip_weights[clip_of]
+    rows: TakeRows, inside: NDArray[np.bool_], spec: TrainingSpec
+) -> NDArray[np.bool_]:
+    """Which rows to fit on: of the clips inside, neither silent nor background."""
+    loudest_db = np.maximum.reduceat(rows.rows.levels_db, rows.offsets[:-1])
+    least_db = np.maximum(loudest_db - spec.fit.background_db, spec.decision.silence_dbfs)
+    of_clips = inside[[take.clip for take in rows.takes]]
     take_of_row = rows.take_of_row()
-    kept = inside[clip_of][take_of_row] & (rows.rows.levels_db >= spec.decision.silence_dbfs)
-    take_of_row = take_of_row[kept]
+    kept = of_clips[take_of_row] & (rows.rows.levels_db >= least_db[take_of_row])
+    return np.asarray(kept)
+
+
+def _row_weights(
+    rows: TakeRows,
+    corpus: Corpus,
+    inside: NDArray[np.bool_],
+    kept: NDArray[np.bool_],
+    spec: TrainingSpec,
+) -> NDArray[np.float64]:
+    """Weights of the kept rows, with a mean of one."""
+    clip_weights = group_weights(corpus, inside, spec.fit.group_power)
+    take_weights = clip_weights[[take.clip for take in rows.takes]]
+    take_of_row = rows.take_of_row()[kept]
     # Windows of one clip are alike: ten of them tell less than ten clips would.
     counts = np.bincount(take_of_row, minlength=len(rows.takes))
     weights = (take_weights / np.sqrt(np.maximum(counts, 1)))[take_of_row]
-    return rows.rows.X[kept], rows.targets[take_of_row], weights
+    return np.asarray(weights / weights.mean())
 
 
 def group_weights(corpus: Corpus, inside: NDArray[np.bool_], power: float) -> NDArray[np.float64]:
@@ -173,13 +194,20 @@ def group_weights(corpus: Corpus, inside: NDArray[np.bool_], power: float) -> ND
     return np.where(inside, np.maximum(sizes[groups], 1.0) ** -power, 0.0)
 
 
+TARGET = 2.0
+"""What a network learns to say of a label that is there; with a minus, of one that is not."""
+
+LOGITS_PER_OUTPUT = 2.0
+"""What outputs are multiplied by, to vary as much as the logits of the trees."""
+
+
 def _fit_network(
     X: Array, targets: Array, weights: NDArray[np.float64], spec: FitSpec, *, seed: int
 ) -> Network:
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPClassifier
+    from sklearn.neural_network import MLPRegressor
 
-    classifier = MLPClassifier(
+    regressor = MLPRegressor(
         hidden_layer_sizes=spec.hidden,
         alpha=spec.l2,
         batch_size=min(spec.batch_size, len(X)),
@@ -190,10 +218,13 @@ def _fit_network(
     with warnings.catch_warnings():
         # A fixed number of epochs is meant: stopping early is part of the regularisation.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        classifier.fit(X, targets.astype(int), sample_weight=weights / weights.mean())
+        outputs = (2 * targets - 1) * TARGET
+        regressor.fit(X, outputs.squeeze(axis=1) if len(outputs[0]) == 1 else outputs, weights)
+    *hidden, (weight, bias) = zip(regressor.coefs_, regressor.intercepts_, strict=True)
+    layers = [*hidden, (weight * LOGITS_PER_OUTPUT, bias * LOGITS_PER_OUTPUT)]
     return Network(
-        weights=tuple(weight.astype(np.float32) for weight in classifier.coefs_),
-        biases=tuple(bias.astype(np.float32) for bias in classifier.intercepts_),
+        weights=tuple(weight.astype(np.float32) for weight, _ in layers),
+        biases=tuple(bias.astype(np.float32) for _, bias in layers),
     )
 
 
@@ -212,7 +243,7 @@ def _fit_trees(X: Array, targets: Array, weights: NDArray[np.float64], spec: Fit
             early_stopping=False,
             random_state=spec.seed,
         )
-        boosters.append(booster.fit(X, targets[:, k], sample_weight=weights / weights.mean()))
+        boosters.append(booster.fit(X, targets[:, k], sample_weight=weights))
     return trees_from_boosters(boosters)
 
 
@@ -367,15 +398,20 @@ def finish_model(
     """
     decision = spec.decision
     audible = np.array([bool((h.levels_db >= decision.silence_dbfs).any()) for h in heard])
-    heard = [h for h, keep in zip(heard, audible, strict=True) if keep]
+    heard = [
+        h.where(h.levels_db >= decision.silence_dbfs)
+        for h, keep in zip(heard, audible, strict=True)
+        if keep
+    ]
     truth, weights = truth[audible], weights[audible] / weights[audible].mean()
-    counts = [len(h.logits) for h in heard]
+    pooled = np.stack([pool_logits(h, decision) for h in heard])
+    parts = [h.logits[h.levels_db >= h.levels_db.max() - spec.fit.background_db] for h in heard]
+    counts = [len(part) for part in parts]
     windows = fit_calibration(
-        np.concatenate([h.logits for h in heard]),
+        np.concatenate(parts),
         np.repeat(truth, counts, axis=0),
         np.repeat(weights / np.sqrt(counts), counts),
     )
-    pooled = np.stack([pool_logits(h.logits, h.intervals, decision) for h in heard])
     files = fit_calibration(pooled, truth, weights)
     return Model(
         name=spec.name,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,10 @@ from asmr_classify.config import FeatureSpec
 from asmr_classify.errors import CorpusError, MediaError, OutputError
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.features.windows import WindowRows, concatenate_rows, window_rows
+from asmr_classify.labels import WHITE_NOISE
 from asmr_classify.media.decode import read_audio
 from asmr_classify.threads import one_thread
-from asmr_classify.training.augment import AugmentSpec, augment
+from asmr_classify.training.augment import AugmentSpec, augment, make_steady
 from asmr_classify.training.corpus import file_sha256
 
 if TYPE_CHECKING:
@@ -41,13 +43,17 @@ class TakeSpec:
     Parameters
     ----------
     copies : int
-        Changed copies.
+        Changed copies of each clip.
+    steady_copies : int
+        Changed copies of each clip of ``white_noise`` whose sound was made steady as well: few
+        recordings are pure noise, and the rest have birds, drops and gusts in them.
     seed : int
     augmentation : AugmentSpec
     features : FeatureSpec
     """
 
     copies: int = 2
+    steady_copies: int = 1
     seed: int = 0
     augmentation: AugmentSpec = field(default_factory=AugmentSpec)
     features: FeatureSpec = field(default_factory=FeatureSpec)
@@ -62,10 +68,13 @@ class Take:
     clip : int
         Index in the corpus.
     version : int
+    steady : bool
+        Made steady before it was changed.
     """
 
     clip: int
     version: int
+    steady: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +110,13 @@ class TakeRows:
 
 def plan_takes(corpus: Corpus, spec: TakeSpec) -> list[Take]:
     """List the takes of a corpus, clip by clip."""
-    return [
-        Take(index, version)
-        for index in range(len(corpus.clips))
-        for version in range(spec.copies + 1)
-    ]
+    takes = []
+    for index, clip in enumerate(corpus.clips):
+        takes += [Take(index, version) for version in range(spec.copies + 1)]
+        if WHITE_NOISE in clip.labels:
+            first = spec.copies + 1
+            takes += [Take(index, first + k, steady=True) for k in range(spec.steady_copies)]
+    return takes
 
 
 def compute_rows(
@@ -149,17 +160,20 @@ def compute_rows(
     tasks = (
         delayed(_take_rows)(
             corpus.clips[take.clip],
-            [spec.seed, take.clip, take.version],
+            take,
             spec,
             None if cache is None else cache / f"{key}.npz",
         )
         for take, key in zip(takes, keys, strict=True)
     )
     parts = []
-    for done, part in enumerate(pool(tasks), start=1):
-        parts.append(part)
-        if on_progress is not None:
-            on_progress(done, len(takes))
+    with warnings.catch_warnings():
+        # joblib replaces processes that have grown; no take is lost by it.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        for done, part in enumerate(pool(tasks), start=1):
+            parts.append(part)
+            if on_progress is not None:
+                on_progress(done, len(takes))
     return TakeRows(
         tuple(takes),
         np.cumsum([0, *(len(part.X) for part in parts)]),
@@ -184,18 +198,22 @@ def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
         parts = [settings, content[take.clip], str(take.version)]
         if take.version:
             parts += [str(spec.seed), str(take.clip)]
+        if take.steady:
+            parts.append("steady")
         keys.append(hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32])
     return keys
 
 
-def _take_rows(clip: Clip, seed: list[int], spec: TakeSpec, path: Path | None) -> WindowRows:
+def _take_rows(clip: Clip, take: Take, spec: TakeSpec, path: Path | None) -> WindowRows:
     if path is not None and path.is_file():
         with np.load(path, allow_pickle=False) as saved:
             return WindowRows(saved["X"], saved["intervals"], saved["levels_db"])
     y = _sound(clip, spec)
-    if seed[-1]:
-        sr = spec.features.frames.sr
-        y = augment(y, sr, np.random.default_rng(seed), spec.augmentation)
+    if take.version:
+        rng = np.random.default_rng([spec.seed, take.clip, take.version])
+        if take.steady:
+            y = make_steady(y, rng)
+        y = augment(y, spec.features.frames.sr, rng, spec.augmentation)
     with one_thread():
         rows = window_rows(y, spec.features)
     if path is not None:

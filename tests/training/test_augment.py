@@ -8,6 +8,7 @@ from asmr_classify.training.augment import (
     augment,
     change_speed,
     equalise,
+    make_steady,
     mix,
     reverberate,
 )
@@ -72,3 +73,14 @@ def test_reverberation_goes_on_after_the_sound(rng):
 
 def test_mixing_with_silence_changes_nothing(noise):
     assert np.array_equal(mix(noise, np.zeros_like(noise), ratio_db=0), noise)
+
+
+def test_steady_noise_keeps_the_spectrum_and_loses_the_events(rng):
+    y = np.zeros(SR, dtype=np.float32)
+    y[1000:1200] = rng.standard_normal(200)
+    steady = make_steady(y, rng)
+    before, after = (np.abs(np.fft.rfft(x))[1:-1] for x in (y, steady))
+    assert after == pytest.approx(before, rel=0.01, abs=0.01)
+    assert power(steady) == pytest.approx(power(y), rel=0.01)
+    loudest = max(power(part) for part in np.split(steady, 20))
+    assert loudest < 2 * power(steady)

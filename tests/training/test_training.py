@@ -12,16 +12,17 @@ import pytest
 from asmr_classify.classify import label_file
 from asmr_classify.errors import CorpusError, OutputError
 from asmr_classify.model import load_model, save_model
+from asmr_classify.training import fit as fit_module
 from asmr_classify.training import takes as takes_module
 from asmr_classify.training.card import model_card
 from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.evaluate import evaluate, prepare, train
+from asmr_classify.training.evaluate import Prepared, evaluate, prepare, train
 from asmr_classify.training.fit import (
     FitSpec,
     TrainingSpec,
     choose_thresholds,
     fit_calibration,
-    fit_networks,
+    fit_ensemble,
     group_weights,
 )
 from asmr_classify.training.takes import TakeSpec, compute_rows, plan_takes
@@ -82,16 +83,23 @@ def test_the_clips_of_a_fold_are_never_fitted_on(prepared, monkeypatch):
 
     def spy(rows, corpus, inside, spec):
         seen.append(frozenset(np.unique(prepared.folds[inside]).tolist()))
-        return fit_networks(rows, corpus, inside, spec)
+        return fit_ensemble(rows, corpus, inside, spec)
 
-    monkeypatch.setattr("asmr_classify.training.evaluate.fit_networks", spy)
+    monkeypatch.setattr("asmr_classify.training.evaluate.fit_ensemble", spy)
     quick = FitSpec(members=1, hidden=(2,), epochs=1, tree_rounds=0)
     evaluate(prepared, replace(SPEC, fit=quick), jobs=1)
     everything = frozenset(range(4))
-    left_out = sorted(sorted(everything - inside) for inside in seen)
-    assert left_out == sorted(
-        [[0], [1], [2], [3], *([a, b] for a in range(4) for b in range(a + 1, 4))]
-    )
+    assert [sorted(everything - inside) for inside in seen] == [[0], [1], [2], [3]]
+
+
+def test_a_clip_has_no_say_in_its_own_calibration(prepared, evaluation, monkeypatch):
+    """Turning the truth of one fold round leaves the scores of that fold as they are."""
+    wrong = prepared.truth.copy()
+    wrong[prepared.folds == 2] = 1 - wrong[prepared.folds == 2]
+    monkeypatch.setattr(Prepared, "truth", property(lambda _: wrong))
+    again = evaluate(prepared, SPEC, jobs=1)
+    same = [ours == theirs for ours, theirs in zip(evaluation.results, again.results, strict=True)]
+    assert np.array_equal(same, prepared.folds == 2)
 
 
 def test_two_folds_are_too_few(manifest_rows, write_rows):
@@ -147,7 +155,33 @@ def test_other_settings_are_other_files(corpus, tmp_path):
     for spec in (TakeSpec(copies=1), TakeSpec(copies=1, seed=1)):
         compute_rows(corpus, plan_takes(corpus, spec), spec, cache=tmp_path, jobs=1)
     # the clips themselves are shared, their changed copies are not
-    assert len(list(tmp_path.iterdir())) == 3 * len(corpus.clips)
+    steady = sum("white_noise" in clip.labels for clip in corpus.clips)
+    assert len(list(tmp_path.iterdir())) == 3 * len(corpus.clips) + 2 * steady
+
+
+def test_only_steady_noise_is_made_steady(corpus):
+    takes = plan_takes(corpus, TakeSpec(copies=1, steady_copies=2))
+    steady = [take for take in takes if take.steady]
+    assert {corpus.clips[take.clip].labels for take in steady} == {("white_noise",)}
+    assert len(steady) == 2 * 8
+    assert len(takes) == 2 * 24 + len(steady)
+    assert len({(take.clip, take.version) for take in takes}) == len(takes)
+
+
+def test_background_and_silence_are_not_fitted_on(prepared, monkeypatch):
+    levels = np.full(len(prepared.rows.rows.levels_db), -30.0, dtype=np.float32)
+    levels[:4] = -30, -46, -90, -44  # of three takes, the first of two windows
+    rows = replace(
+        prepared.rows,
+        takes=prepared.rows.takes[1:],
+        offsets=np.array([0, 2, *range(3, len(levels) + 1)]),
+        targets=prepared.rows.targets[1:],
+        rows=replace(prepared.rows.rows, levels_db=levels),
+    )
+    fitted_on = []
+    monkeypatch.setattr(fit_module, "_fit_trees", lambda X, *_: fitted_on.append(len(X)))
+    fit_ensemble(rows, prepared.corpus, np.ones(24, dtype=bool), SPEC)
+    assert fitted_on == [len(levels) - 2]
 
 
 def test_a_full_disk_is_told(corpus, tmp_path, monkeypatch):
