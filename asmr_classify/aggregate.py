@@ -76,6 +76,8 @@ class FileResult:
         The timeline, by start.
     no_talking : bool or None
         No speech and no whisper anywhere; None where nothing was heard.
+    longest_talk : float or None
+        Seconds of the longest stretch of speech or whisper or both; None where nothing was heard.
     """
 
     path: str
@@ -90,6 +92,7 @@ class FileResult:
     shares: Mapping[str, float] = field(default_factory=dict)
     segments: tuple[Segment, ...] = ()
     no_talking: bool | None = None
+    longest_talk: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,7 @@ def summarise(
         shares=shares,
         segments=segments,
         no_talking=_no_talking(scores, segments, model),
+        longest_talk=_longest_talk(segments, model),
     )
 
 
@@ -255,12 +259,30 @@ def _shares(
     return {label: min(1.0, seconds / duration) for label, seconds in covered.items()}
 
 
+def _voices(model: Model) -> tuple[str, ...]:
+    return tuple(label for label in (SPEECH, WHISPER) if label in model.labels)
+
+
 def _no_talking(
     scores: Mapping[str, float], segments: tuple[Segment, ...], model: Model
 ) -> bool | None:
     """Whether neither speech nor whisper is anywhere; None for a model that knows neither."""
-    voices = [label for label in (SPEECH, WHISPER) if label in scores]
+    voices = _voices(model)
     if not voices:
         return None
     talk = any(segment.label in voices for segment in segments)
     return not talk and all(scores[label] < model.thresholds[label] for label in voices)
+
+
+def _longest_talk(segments: tuple[Segment, ...], model: Model) -> float | None:
+    """Longest stretch that segments of speech and whisper cover without a gap."""
+    voices = _voices(model)
+    if not voices:
+        return None
+    longest = start = end = 0.0
+    for segment in segments:
+        if segment.label in voices:
+            start = segment.start if segment.start > end else start
+            end = max(end, segment.end)
+            longest = max(longest, end - start)
+    return longest

@@ -22,10 +22,15 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20240229)
 
 
+def shared_folder() -> Path:
+    """Where a corpus and media files lie that are not part of the project, if anywhere."""
+    return Path(os.environ.get("ASMR_SHARED", ROOT.parent / "shared"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder with a corpus and media files that are not part of the project."""
-    folder = Path(os.environ.get("ASMR_SHARED", ROOT.parent / "shared"))
+    folder = shared_folder()
     if not (folder / "corpus" / "manifest.csv").is_file():
         pytest.skip("no shared corpus beside the project")
     return folder

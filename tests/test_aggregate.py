@@ -145,3 +145,15 @@ def test_the_hiss_after_a_sound_does_not_count():
     assert pool_logits(sound, decision)[0] == pytest.approx(4)
     louder = heard([[4.0], [4.0], [-4.0], [-4.0]], levels=[-20.0, -30.0, -44.0, -60.0])
     assert pool_logits(louder, decision)[0] == pytest.approx(4 / 3)
+
+
+def test_the_longest_talk_is_of_speech_and_whisper_together(tiny_model):
+    tap, whisper, speech = [4, -4, -4], [-4, 4, -4], [-4, -4, 4]
+    result = summed(tiny_model, [whisper] * 3 + [speech] * 4 + [tap] * 6 + [speech] * 3)
+    talk = [s for s in result.segments if s.label != "tap"]
+    assert [s.label for s in talk] == ["whisper", "speech", "speech"]
+    assert talk[0].end >= talk[1].start
+    assert result.longest_talk == pytest.approx(talk[1].end - talk[0].start)
+    assert summed(tiny_model, [tap] * 3).longest_talk == 0
+    silent = summed(tiny_model, [tap] * 3, levels=[-99.0] * 3)
+    assert silent.longest_talk is None

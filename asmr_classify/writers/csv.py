@@ -31,6 +31,7 @@ FIXED_COLUMNS = (
     "trigger",
     "tags",
     "no_talking",
+    "longest_talk",
     "duration",
     "decoded",
     "error",
@@ -81,12 +82,17 @@ def _fixed_cells(result: FileResult) -> list[str]:
         _escape(result.trigger or ""),
         " ".join(_escape(tag).replace(" ", r"\x20") for tag in result.tags),
         {True: "yes", False: "no", None: ""}[result.no_talking],
-        "" if result.duration is None else f"{result.duration:.3f}",
-        f"{result.decoded:.3f}",
+        _seconds(result.longest_talk),
+        _seconds(result.duration),
+        _seconds(result.decoded),
         _escape(result.error.kind) if result.error else "",
         _escape(result.error.message) if result.error else "",
         _escape(result.model),
     ]
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _score(result: FileResult, label: str) -> str:
@@ -127,6 +133,7 @@ def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
                 if name.startswith(SCORE_PREFIX) and value
             },
             no_talking={"yes": True, "no": False}.get(row["no_talking"]),
+            longest_talk=float(row["longest_talk"]) if row["longest_talk"] else None,
         )
 
 

@@ -91,6 +91,7 @@ def result_to_record(result: FileResult) -> dict[str, Any]:
             for segment in result.segments
         ],
         "no_talking": result.no_talking,
+        "longest_talk": _rounded(result.longest_talk, TIME_DIGITS),
         "model": result.model,
     }
 
@@ -115,6 +116,7 @@ def record_to_result(record: dict[str, Any]) -> FileResult:
         shares=record["shares"],
         segments=tuple(Segment(**segment) for segment in record["segments"]),
         no_talking=record.get("no_talking"),
+        longest_talk=record.get("longest_talk"),
     )
 
 

@@ -36,4 +36,5 @@ def results(draw) -> FileResult:
         shares=draw(st.just({}) | st.fixed_dictionaries(dict.fromkeys(LABELS, scores))),
         segments=tuple(draw(st.lists(segments, max_size=4))),
         no_talking=draw(st.sampled_from([True, False, None])),
+        longest_talk=draw(st.none() | times),
     )

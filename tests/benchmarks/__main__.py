@@ -1,0 +1,44 @@
+"""Run benchmarks and write their tables: ``python -m tests.benchmarks [NAME…]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tests.benchmarks import robustness
+from tests.benchmarks.report import Table, describe_machine, to_markdown
+
+BENCHMARKS = {"robustness": robustness.run}
+RESULTS = Path(__file__).parent / "results"
+
+
+def write_table(table: Table, folder: Path) -> None:
+    """Write one table as Markdown and JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    machine = describe_machine()
+    (folder / f"{table.name}.md").write_text(to_markdown(table, machine), encoding="utf-8")
+    record = {"name": table.name, "machine": machine, "head": table.head, "rows": table.rows}
+    (folder / f"{table.name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+def main() -> None:
+    """Run what is named on the command line, or all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder for the tables")
+    args = parser.parse_args()
+    unknown = set(args.names).difference(BENCHMARKS)
+    if unknown:
+        parser.error(
+            f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
+        )
+    for name in args.names or BENCHMARKS:
+        table = BENCHMARKS[name]()
+        write_table(table, args.output)
+        sys.stdout.write(to_markdown(table, describe_machine()))
+
+
+if __name__ == "__main__":
+    main()
