@@ -12,13 +12,15 @@ from asmr_classify.cli.train import (
     CacheOption,
     CopiesOption,
     JobsOption,
-    ManifestArgument,
     MembersOption,
     QuietOption,
+    RenameOption,
     RoundsOption,
     SeedOption,
+    SourcesArgument,
     check_folder,
     default_cache,
+    parse_renames,
     phase_reporter,
     tell_figures,
     training_spec,
@@ -28,11 +30,12 @@ from asmr_classify.cli.train import (
 
 @reporting_errors
 def evaluate(
-    manifest: ManifestArgument,
+    sources: SourcesArgument,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="FILE", help="Where predictions go, as JSON Lines."),
     ] = Path("predictions.jsonl"),
+    rename: RenameOption = None,
     cache: CacheOption = None,
     jobs: JobsOption = None,
     seed: SeedOption = 0,
@@ -45,13 +48,13 @@ def evaluate(
 
     The predictions are written as `label` writes them; the figures go to stderr.
     """
-    from asmr_classify.training.corpus import read_corpus
     from asmr_classify.training.evaluate import evaluate as cross_validate
     from asmr_classify.training.evaluate import prepare
+    from asmr_classify.training.layouts import read_sources
     from asmr_classify.writers.jsonl import result_to_line
 
     check_folder(output)
-    corpus = read_corpus(manifest)
+    corpus = read_sources(sources, parse_renames(rename or ()))
     spec = training_spec(seed=seed, members=members, copies=copies, rounds=rounds)
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)

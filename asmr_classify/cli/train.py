@@ -13,13 +13,27 @@ from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from asmr_classify.training.evaluate import Evaluation
     from asmr_classify.training.fit import TrainingSpec
 
-ManifestArgument = Annotated[
-    Path, typer.Argument(help="CSV file that lists labelled clips beside their audio.")
+SourcesArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SOURCE",
+        help="Labelled recordings: a CSV manifest, a folder with a folder per label, ESC-50, "
+        "FSD50K, or an AudioSet list of segments beside its audio. Several are joined.",
+    ),
+]
+RenameOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="OLD=NEW",
+        help="Call a label of the sources otherwise: by other names (a,b), none for a clear "
+        "negative, or unsure to leave its clips out. Repeatable.",
+        show_default=False,
+    ),
 ]
 CacheOption = Annotated[
     Path | None,
@@ -54,12 +68,13 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on
 
 @reporting_errors
 def train(
-    manifest: ManifestArgument,
+    sources: SourcesArgument,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")
     ] = Path("model.safetensors"),
     name: Annotated[str | None, typer.Option(help="Of the model. Default: as its file.")] = None,
     version: Annotated[str, typer.Option(help="Of the model.")] = "1.0.0",
+    rename: RenameOption = None,
     cache: CacheOption = None,
     jobs: JobsOption = None,
     seed: SeedOption = 0,
@@ -75,14 +90,14 @@ def train(
     """
     from asmr_classify.model import save_model
     from asmr_classify.training.card import model_card
-    from asmr_classify.training.corpus import read_corpus
     from asmr_classify.training.evaluate import evaluate, prepare
     from asmr_classify.training.evaluate import train as fit_model
+    from asmr_classify.training.layouts import read_sources
 
     if output.suffix != ".safetensors":
         raise UsageError(f"--output {output}: a model file ends in .safetensors")
     check_folder(output)
-    corpus = read_corpus(manifest)
+    corpus = read_sources(sources, parse_renames(rename or ()))
     spec = replace(
         training_spec(seed=seed, members=members, copies=copies, rounds=rounds),
         name=name or output.stem,
@@ -118,6 +133,24 @@ def training_spec(
     if copies is not None:
         takes = replace(takes, copies=copies, steady_copies=min(copies, takes.steady_copies))
     return TrainingSpec(takes=takes, fit=fit)
+
+
+def parse_renames(renames: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Parse ``OLD=NEW[,NEW]``.
+
+    Raises
+    ------
+    UsageError
+        If there is no equals sign, or nothing on one side of it.
+    """
+    parsed = {}
+    for rename in renames:
+        old, _, new = rename.rpartition("=")
+        names = tuple(name.strip() for name in new.split(",") if name.strip())
+        if not old or not names:
+            raise UsageError(f"--rename {rename}: give OLD=NEW, as in --rename Whispering=whisper")
+        parsed[old] = names
+    return parsed
 
 
 def default_cache() -> Path:

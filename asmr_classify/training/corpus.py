@@ -20,12 +20,12 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asmr_classify.errors import CorpusError
-from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS
+from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, Kind, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,6 +61,8 @@ class Clip:
     group, recording, source, licence : str
     fold : int or None
     sha256 : str or None
+    span : tuple of float or None
+        Seconds from which to which the labels hold, if the file goes on beyond them.
     """
 
     path: str
@@ -73,6 +75,30 @@ class Clip:
     licence: str
     fold: int | None
     sha256: str | None
+    span: tuple[float, float] | None = None
+
+    def labelled(self, names: Iterable[str], **changes: Any) -> Clip:
+        """Copy the clip with other labels: triggers and contexts by name; ``none`` is neither.
+
+        Parameters
+        ----------
+        names : iterable of str
+        **changes
+            Further fields to change.
+
+        Returns
+        -------
+        Clip
+        """
+        stated = [name.strip() for name in names if name.strip()]
+        named = tuple(name for name in stated if name != NONE)
+        return replace(
+            self,
+            labels=named or ("other",),
+            triggers=tuple(name for name in named if kind_of(name) is Kind.TRIGGER),
+            label=self.label or (stated[0] if stated else ""),
+            **changes,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +135,15 @@ def read_corpus(manifest: str | Path) -> Corpus:
         If the manifest cannot be read, lacks a column, names audio that is missing or was
         changed, or holds too little to learn from.
     """
-    manifest = Path(manifest)
+    return make_corpus(read_manifest(Path(manifest)), str(manifest))
+
+
+def read_manifest(manifest: Path) -> tuple[Clip, ...]:
+    """Read the clips of a manifest, without the ``unsure`` ones; see :func:`read_corpus`."""
     rows = _read_rows(manifest)
     clips = tuple(_clip(row, manifest.parent) for row in rows if row["trigger"].strip() != UNSURE)
-    _check_audio(clips)
-    return make_corpus(clips, str(manifest))
+    check_audio(clips)
+    return clips
 
 
 def make_corpus(clips: Iterable[Clip], source: str) -> Corpus:
@@ -184,12 +214,18 @@ def _clip(row: dict[str, str], folder: Path) -> Clip:
     )
 
 
-def _check_audio(clips: tuple[Clip, ...]) -> None:
+def check_audio(clips: Iterable[Clip]) -> None:
+    """Check that all audio is there and unchanged.
+
+    Raises
+    ------
+    CorpusError
+        With the first clip that is missing or whose checksum differs.
+    """
+    clips = tuple(clips)
     missing = [clip.path for clip in clips if not Path(clip.path).is_file()]
     if missing:
-        raise CorpusError(
-            f"{missing[0]}: no such file, of {len(missing)} missing that the manifest lists"
-        )
+        raise CorpusError(f"{missing[0]}: no such file, of {len(missing)} missing that are listed")
     for clip in clips:
         if clip.sha256 and file_sha256(clip.path) != clip.sha256:
             raise CorpusError(

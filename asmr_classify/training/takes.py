@@ -52,7 +52,7 @@ class TakeSpec:
     features : FeatureSpec
     """
 
-    copies: int = 2
+    copies: int = 3
     steady_copies: int = 1
     seed: int = 0
     augmentation: AugmentSpec = field(default_factory=AugmentSpec)
@@ -196,6 +196,8 @@ def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
     keys = []
     for take in takes:
         parts = [settings, content[take.clip], str(take.version)]
+        if corpus.clips[take.clip].span:
+            parts.append(str(corpus.clips[take.clip].span))
         if take.version:
             parts += [str(spec.seed), str(take.clip)]
         if take.steady:
@@ -222,10 +224,14 @@ def _take_rows(clip: Clip, take: Take, spec: TakeSpec, path: Path | None) -> Win
 
 
 def _sound(clip: Clip, spec: TakeSpec) -> NDArray[np.float32]:
+    sr = spec.features.frames.sr
     try:
-        return read_audio(clip.path, sr=spec.features.frames.sr)
+        y = read_audio(clip.path, sr=sr)
     except MediaError as exc:
         raise CorpusError(f"{exc}; take the clip out of the manifest") from exc
+    first, last = (round(seconds * sr) for seconds in clip.span or (0, 0))
+    # A file that ends before its span does was cut to the span already.
+    return y[first:last] if first < last <= len(y) else y
 
 
 def _save_rows(rows: WindowRows, path: Path) -> None:

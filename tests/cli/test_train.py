@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -60,3 +61,25 @@ def test_a_model_file_has_its_ending(run, tmp_path):
     done = run("train", DEMO / "manifest.csv", "--output", tmp_path / "model.pkl")
     assert done.exit_code == 2
     assert "ends in .safetensors" in done.stderr
+
+
+def test_a_folder_per_label_trains_a_model_with_those_labels(run, tmp_path):
+    for maker in range(3):
+        for clip, label in (("tap-wood", "knock"), ("noise-pink", "hiss"), ("none-talk", "none")):
+            place = tmp_path / "mine" / label / f"maker-{maker}" / f"{clip}.flac"
+            place.parent.mkdir(parents=True)
+            shutil.copy(DEMO / f"{clip}.flac", place)
+    output = tmp_path / "mine.safetensors"
+    done = run("train", tmp_path / "mine", "--output", output, "--rename", "hiss=white_noise")
+    assert done.exit_code == 0, done.output
+    assert load_model(output).labels == ("white_noise", "other", "knock")
+    labelled = CliRunner().invoke(
+        app, ["label", str(DEMO / "tap-wood.flac"), "--model", str(output), "-f", "jsonl", "-q"]
+    )
+    assert json.loads(labelled.stdout)["trigger"] == "knock"
+
+
+def test_a_wrong_rename_is_wrong_usage(run, tmp_path):
+    done = run("train", DEMO / "manifest.csv", "-o", tmp_path / "m.safetensors", "--rename", "tap")
+    assert done.exit_code == 2
+    assert "--rename tap: give OLD=NEW" in done.stderr

@@ -1,0 +1,237 @@
+"""Labelled recordings as people and data sets lay them out on disk.
+
+============== ==============================================================================
+manifest       a CSV file with ``path``, ``trigger`` and ``group``,
+               see :mod:`asmr_classify.training.corpus`
+folder         a folder per label, ``tap/…`` or ``tap,whisper/…`` for several; a folder below
+               that names the maker and is the group, else each file is a group of its own
+ESC-50         ``meta/esc50.csv`` and ``audio/``; groups are its Freesound recordings [1]_
+FSD50K         ``FSD50K.ground_truth/dev.csv`` and ``eval.csv``, ``FSD50K.dev_audio/`` and
+               ``FSD50K.eval_audio/``; groups are uploaders where the metadata is there [2]_
+AudioSet       a CSV file of segments (``# YTID, start_seconds, end_seconds, positive_labels``)
+               beside audio whose names begin with the YouTube identifier [3]_
+============== ==============================================================================
+
+References
+----------
+.. [1] Piczak (2015). ESC: Dataset for environmental sound classification. ACM Multimedia.
+.. [2] Fonseca et al. (2022). FSD50K: an open dataset of human-labeled sound events. IEEE TASLP 30.
+.. [3] Gemmeke et al. (2017). Audio Set: an ontology and human-labeled dataset. ICASSP.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asmr_classify.errors import CorpusError
+from asmr_classify.media.discover import Found, discover
+from asmr_classify.training.corpus import (
+    UNSURE,
+    Clip,
+    check_audio,
+    make_corpus,
+    read_manifest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from asmr_classify.training.corpus import Corpus
+
+Names = tuple[str, ...]
+
+
+def read_sources(sources: Sequence[Path], renamed: Mapping[str, Names] | None = None) -> Corpus:
+    """Read labelled recordings, whatever their layout, into one corpus.
+
+    Parameters
+    ----------
+    sources : sequence of path
+        Manifests, folders and data sets, see above.
+    renamed : mapping of str to tuple of str, optional
+        What a label of the source is to be called: other names, ``none`` for a clear negative, or
+        ``unsure`` to leave its clips out. Labels that are not in it keep their names.
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    CorpusError
+        If a source is of no known layout, lacks audio or labels, or all of them together hold too
+        little to learn from; or a label that is renamed does not occur.
+    """
+    clips: list[Clip] = []
+    for source in sources:
+        clips += _read_source(source)
+    known = {label for clip in clips for label in (*clip.labels, clip.label)}
+    strange = sorted(set(renamed or ()) - known)
+    if strange:
+        raise CorpusError(
+            f"no clip is labelled {strange[0]!r}, which was to be renamed; there are "
+            f"{', '.join(sorted(known - {''})[:20])}"
+        )
+    return make_corpus(_renamed(clips, renamed or {}), ", ".join(map(str, sources)))
+
+
+def _read_source(source: Path) -> list[Clip]:
+    if source.is_dir():
+        if (source / "meta" / "esc50.csv").is_file():
+            return _read_esc50(source)
+        if (source / "FSD50K.ground_truth").is_dir():
+            return _read_fsd50k(source)
+        return _read_folders(source)
+    if _is_segment_list(source):
+        return _read_segments(source)
+    return list(read_manifest(source))
+
+
+def _renamed(clips: Iterable[Clip], renamed: Mapping[str, Names]) -> list[Clip]:
+    kept = []
+    for clip in clips:
+        # The finer label of a clip without triggers may be renamed as well: it says more.
+        old = (clip.label,) if not clip.triggers and clip.label in renamed else clip.labels
+        names = [name for label in old for name in renamed.get(label, (label,))]
+        if UNSURE not in names:
+            kept.append(clip if tuple(names) == clip.labels else clip.labelled(names))
+    return kept
+
+
+def _clip(path: Path, names: Iterable[str], *, group: str, source: str, **other: Any) -> Clip:
+    blank = Clip(
+        path=str(path),
+        labels=(),
+        triggers=(),
+        label="",
+        group=group,
+        recording=str(path),
+        source=source,
+        licence="unknown",
+        fold=None,
+        sha256=None,
+    )
+    return blank.labelled(names, **other)
+
+
+def _read_folders(source: Path) -> list[Clip]:
+    clips = []
+    for found in discover([str(source)]):
+        if isinstance(found, Found):
+            path = Path(found.path)
+            label, *between = path.relative_to(source).parts[:-1] or ("",)
+            names = [name.strip() for name in label.split(",") if name.strip()]
+            if not names:
+                raise CorpusError(
+                    f"{path}: lies in no folder that names its label; sort recordings into folders "
+                    f"below {source}, one a label, or write a manifest"
+                )
+            group = "/".join(between) if between else str(path.relative_to(source))
+            clips.append(_clip(path, names, group=group, source=source.name))
+    if not clips:
+        raise CorpusError(f"{source}: no recording in it; a folder per label is expected")
+    return clips
+
+
+def _read_esc50(source: Path) -> list[Clip]:
+    clips = [
+        _clip(
+            source / "audio" / row["filename"],
+            [row["category"]],
+            group=f"freesound:{row['src_file']}",
+            source="ESC-50",
+            fold=int(row["fold"]),
+            licence="CC BY-NC 3.0",
+        )
+        for row in _rows(source / "meta" / "esc50.csv", "filename fold category src_file".split())
+    ]
+    check_audio(clips)
+    return clips
+
+
+def _read_fsd50k(source: Path) -> list[Clip]:
+    clips = []
+    for part in ("dev", "eval"):
+        table = source / "FSD50K.ground_truth" / f"{part}.csv"
+        about = source / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json"
+        facts = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
+        for row in _rows(table, ["fname", "labels"]) if table.is_file() else ():
+            fact = facts.get(row["fname"], {})
+            clips.append(
+                _clip(
+                    source / f"FSD50K.{part}_audio" / f"{row['fname']}.wav",
+                    row["labels"].split(","),
+                    group=f"freesound:{fact.get('uploader', row['fname'])}",
+                    source="FSD50K",
+                    licence=fact.get("license", "unknown"),
+                )
+            )
+    check_audio(clips)
+    return clips
+
+
+SEGMENT_COLUMNS = ("YTID", "start_seconds", "end_seconds", "positive_labels")
+
+
+def _is_segment_list(source: Path) -> bool:
+    try:
+        with source.open(encoding="utf-8") as file:
+            head = [file.readline() for _ in range(3)]
+    except (OSError, UnicodeDecodeError):
+        return False
+    return any(line.startswith("#") and "YTID" in line for line in head)
+
+
+def _read_segments(source: Path) -> list[Clip]:
+    names = _display_names(source.parent)
+    audio: dict[str, list[Path]] = {}
+    for found in discover([str(source.parent)]):
+        if isinstance(found, Found):
+            audio.setdefault(Path(found.path).stem, []).append(Path(found.path))
+    clips = []
+    with source.open(newline="", encoding="utf-8") as file:
+        lines = (line for line in file if not line.startswith("#"))
+        for row in csv.DictReader(lines, SEGMENT_COLUMNS, skipinitialspace=True):
+            begin, end = float(row["start_seconds"]), float(row["end_seconds"])
+            path = _audio_of(row["YTID"], begin, audio)
+            if path is not None:  # copies of AudioSet are never whole: videos were taken down
+                labels = [names.get(x, x) for x in row["positive_labels"].split(",")]
+                group = f"youtube:{row['YTID']}"
+                clips.append(_clip(path, labels, group=group, source="AudioSet", span=(begin, end)))
+    if not clips:
+        raise CorpusError(
+            f"{source}: no audio of its segments lies beside it; names must begin with the YTID"
+        )
+    return clips
+
+
+def _audio_of(ytid: str, begin: float, audio: Mapping[str, list[Path]]) -> Path | None:
+    """Find the audio of a segment: the whole video's, or a cut's that names its start."""
+    for stem in (ytid, f"{ytid}_{begin:g}", f"{ytid}_{begin:.3f}", f"{ytid}_{round(1000 * begin)}"):
+        if stem in audio:
+            return audio[stem][0]
+    cut = [path for stem, paths in audio.items() if stem.startswith(f"{ytid}_") for path in paths]
+    return cut[0] if len(cut) == 1 else None
+
+
+def _display_names(folder: Path) -> dict[str, str]:
+    """Names of AudioSet's classes by identifier, where its list lies beside the segments."""
+    table = folder / "class_labels_indices.csv"
+    if not table.is_file():
+        return {}
+    return {row["mid"]: row["display_name"] for row in _rows(table, ["mid", "display_name"])}
+
+
+def _rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            if missing:
+                raise CorpusError(f"{table}: no column {', '.join(missing)}")
+            return list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise CorpusError(f"{table}: cannot be read: {exc}") from exc
