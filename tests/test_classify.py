@@ -140,6 +140,15 @@ def test_gain_does_not_change_the_labels(tmp_path, model):
     assert quiet.scores == pytest.approx(plain.scores, abs=0.02)
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.5, 1.0], ids=["white", "pink", "brown"])
+def test_pure_noise_of_any_colour_is_white_noise(slope, tmp_path, rng, model):
+    spectrum = np.fft.rfft(rng.standard_normal(5 * SR))
+    spectrum[1:] *= np.arange(1, len(spectrum)) ** -slope
+    y = np.fft.irfft(spectrum)
+    y = (0.1 * y / y.std()).astype(np.float32)
+    assert label_file(wav(tmp_path / "a.wav", y), model=model).trigger == "white_noise"
+
+
 def test_nan_and_infinity_are_told_and_the_rest_is_labelled(tmp_path, rng, model):
     y = (0.1 * rng.standard_normal(4 * SR)).astype(np.float32)
     y[1000:1010] = np.nan

@@ -23,8 +23,9 @@ class AugmentSpec:
 
     Parameters
     ----------
-    eq_db : float
-        Standard deviation of the gain at each of ``eq_points`` octave-spaced frequencies.
+    eq_db : tuple of float
+        Range of the standard deviation of the gain at each of ``eq_points`` octave-spaced
+        frequencies: some copies are changed a little, some a lot.
     eq_points : int
     lowpass_probability : float
         Share of copies that lose the top of their band, because many corpora were recorded at
@@ -33,7 +34,8 @@ class AugmentSpec:
         Range of the cut-off, drawn evenly on a logarithmic scale.
     hiss_probability : float
     hiss_snr_db : tuple of float
-        Range of the ratio of the recording to the added noise.
+        Range of the ratio of the recording to the added noise. More noise would be heard as
+        ``white_noise``, whatever the label says.
     reverb_probability : float
     reverb_seconds : tuple of float
         Range of the time in which the reverberation falls by 60 dB.
@@ -43,16 +45,16 @@ class AugmentSpec:
         Largest change of speed, and with it of pitch, to either side.
     """
 
-    eq_db: float = 4.0
+    eq_db: tuple[float, float] = (2.0, 8.0)
     eq_points: int = 7
     lowpass_probability: float = 0.4
     lowpass_hz: tuple[float, float] = (3600.0, 11000.0)
     hiss_probability: float = 0.5
     hiss_snr_db: tuple[float, float] = (10.0, 45.0)
-    reverb_probability: float = 0.35
+    reverb_probability: float = 0.45
     reverb_seconds: tuple[float, float] = (0.1, 0.6)
     reverb_ratio_db: tuple[float, float] = (-25.0, -5.0)
-    speed_octaves: float = 0.15
+    speed_octaves: float = 0.2
 
 
 def augment(
@@ -89,7 +91,8 @@ def augment(
     cutoff_hz = None
     if rng.random() < spec.lowpass_probability:
         cutoff_hz = float(np.exp(rng.uniform(*np.log(spec.lowpass_hz))))
-    y = equalise(y, sr, rng.normal(0, spec.eq_db, spec.eq_points), cutoff_hz=cutoff_hz)
+    gains_db = rng.normal(0, rng.uniform(*spec.eq_db), spec.eq_points)
+    y = equalise(y, sr, gains_db, cutoff_hz=cutoff_hz)
     if rng.random() < spec.hiss_probability:
         y = add_hiss(y, rng, snr_db=rng.uniform(*spec.hiss_snr_db))
     return y

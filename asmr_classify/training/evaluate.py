@@ -18,6 +18,7 @@ from asmr_classify.aggregate import summarise
 from asmr_classify.errors import CorpusError
 from asmr_classify.training.fit import finish_model, fit_ensemble
 from asmr_classify.training.metrics import Measures, group_balance, measure
+from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.splits import assign_folds
 from asmr_classify.training.takes import compute_rows, plan_takes
 
@@ -178,15 +179,14 @@ def _fit_folds(
     on_progress: Progress | None,
 ) -> list[Fitted]:
     """Fit networks and trees without each of the folds, side by side."""
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
-    pool = Parallel(n_jobs=jobs, return_as="generator")
     tasks = (
         delayed(fit_ensemble)(prepared.rows, prepared.corpus, prepared.folds != fold, spec)
         for fold in range(n_folds)
     )
     fits = []
-    for fitted in pool(tasks):
+    for fitted in iter_results(tasks, jobs=jobs):
         fits.append(fitted)
         if on_progress is not None:
             on_progress("fits", len(fits), n_folds)

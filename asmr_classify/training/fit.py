@@ -69,8 +69,8 @@ class FitSpec:
     """
 
     background_db: float = 15.0
-    members: int = 4
-    hidden: tuple[int, ...] = (384,)
+    members: int = 2
+    hidden: tuple[int, ...] = (768,)
     epochs: int = 25
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -335,9 +335,11 @@ def fit_calibration(
 
 THRESHOLD_GRID = np.round(np.arange(0.10, 0.91, 0.02), 2)
 
+F1_TOLERANCE = 0.005
+
 
 def choose_thresholds(scores: Array, truth: Array, labels: Sequence[str]) -> dict[str, float]:
-    """Choose the threshold of each label that gives the highest F1.
+    """Choose the threshold of each label: near one half, unless another gives a better F1.
 
     Parameters
     ----------
@@ -353,7 +355,8 @@ def choose_thresholds(scores: Array, truth: Array, labels: Sequence[str]) -> dic
     Notes
     -----
     F1 over thresholds is jagged on a few hundred clips; it is smoothed over five neighbouring
-    thresholds before the highest is taken.
+    thresholds, and of all that come within ``F1_TOLERANCE`` of the highest, the threshold
+    nearest to one half is taken: it depends least on the clips at hand.
     """
     thresholds = {}
     for k, label in enumerate(labels):
@@ -361,7 +364,8 @@ def choose_thresholds(scores: Array, truth: Array, labels: Sequence[str]) -> dic
         f1 = np.array([_f1(held, scores[:, k] >= t) for t in THRESHOLD_GRID])
         padded = np.pad(f1, 2, mode="edge")
         smooth = np.convolve(padded, np.full(5, 0.2), mode="valid")
-        thresholds[label] = float(THRESHOLD_GRID[int(np.argmax(smooth))])
+        good = THRESHOLD_GRID[smooth >= smooth.max() - F1_TOLERANCE]
+        thresholds[label] = float(good[np.argmin(np.abs(good - 0.5))])
     return thresholds
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from asmr_classify.media.decode import read_audio
 from asmr_classify.threads import one_thread
 from asmr_classify.training.augment import AugmentSpec, augment, make_steady
 from asmr_classify.training.corpus import file_sha256
+from asmr_classify.training.parallel import iter_results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ class TakeSpec:
     """
 
     copies: int = 3
-    steady_copies: int = 1
+    steady_copies: int = 2
     seed: int = 0
     augmentation: AugmentSpec = field(default_factory=AugmentSpec)
     features: FeatureSpec = field(default_factory=FeatureSpec)
@@ -153,9 +153,8 @@ def compute_rows(
     OutputError
         If the cache cannot be written.
     """
-    from joblib import Parallel, delayed
+    from joblib import delayed
 
-    pool = Parallel(n_jobs=jobs, batch_size=16, return_as="generator")
     keys = _take_keys(corpus, takes, spec)
     tasks = (
         delayed(_take_rows)(
@@ -167,13 +166,10 @@ def compute_rows(
         for take, key in zip(takes, keys, strict=True)
     )
     parts = []
-    with warnings.catch_warnings():
-        # joblib replaces processes that have grown; no take is lost by it.
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-        for done, part in enumerate(pool(tasks), start=1):
-            parts.append(part)
-            if on_progress is not None:
-                on_progress(done, len(takes))
+    for done, part in enumerate(iter_results(tasks, jobs=jobs, batch_size=16), start=1):
+        parts.append(part)
+        if on_progress is not None:
+            on_progress(done, len(takes))
     return TakeRows(
         tuple(takes),
         np.cumsum([0, *(len(part.X) for part in parts)]),

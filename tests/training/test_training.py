@@ -156,7 +156,7 @@ def test_other_settings_are_other_files(corpus, tmp_path):
         compute_rows(corpus, plan_takes(corpus, spec), spec, cache=tmp_path, jobs=1)
     # the clips themselves are shared, their changed copies are not
     steady = sum("white_noise" in clip.labels for clip in corpus.clips)
-    assert len(list(tmp_path.iterdir())) == 3 * len(corpus.clips) + 2 * steady
+    assert len(list(tmp_path.iterdir())) == 3 * len(corpus.clips) + 2 * spec.steady_copies * steady
 
 
 def test_only_steady_noise_is_made_steady(corpus):
