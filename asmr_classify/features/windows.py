@@ -72,23 +72,27 @@ def iter_window_rows(
     window = seconds_to_samples(spec.windows.duration, sr)
     hop = seconds_to_samples(spec.windows.hop, sr)
     step = SPAN_WINDOWS * hop
-    held = np.zeros(0, dtype=np.float32)
-    start = 0
+    held: list[NDArray[np.float32]] = []
+    count = start = 0
     for block in blocks:
-        held = np.concatenate([held, block])
-        while len(held) >= window + step:  # a whole window must be left for the end
-            yield _rows(held[: window + step - hop], start, spec)
-            held = held[step:]
-            start += step
-    yield from _last_rows(held, start, spec)
+        held.append(block)
+        count += len(block)
+        if count < window + step:  # a whole window must be left for the end
+            continue
+        y = np.concatenate(held)
+        while count >= window + step:
+            yield _rows(y[: window + step - hop], start, spec)
+            y = y[step:]
+            start, count = start + step, count - step
+        held = [y]
+    if count:
+        yield from _last_rows(np.concatenate(held), start, spec)
 
 
 def _last_rows(held: NDArray[np.float32], start: int, spec: FeatureSpec) -> Iterator[WindowRows]:
     """Rows of what is left at the end, the window that ends at the last sample included."""
     window = seconds_to_samples(spec.windows.duration, spec.frames.sr)
     hop = seconds_to_samples(spec.windows.hop, spec.frames.sr)
-    if len(held) == 0:
-        return
     if len(held) < window:  # then it is the whole recording
         yield _rows(held, start, spec)
         return

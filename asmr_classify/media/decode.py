@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 BLOCK_DURATION = 8.0
 """Seconds in a block: long enough that the cost per call does not show, short enough for memory."""
 
+PIECE_SAMPLES = 32000
+"""Resampled samples are taken from FFmpeg so many at a time: each call costs microseconds, and a
+packet of AAC holds but 21 ms."""
+
 SHORTFALL = (0.5, 0.01)
 """A decode is short if it lacks more than this many seconds and this share of the claim: codecs
 pad and trim up to 0.1 s, and containers round."""
@@ -180,10 +184,14 @@ class AudioStream:
             except (av.error.FFmpegError, ValueError):
                 self._damaged_packets += 1
                 continue
-            yield from (self._checked(piece) for piece in pieces)
-        yield from (self._checked(piece) for piece in resampler.flush())
+            for piece in pieces:
+                yield self._checked(piece)
+        for piece in resampler.flush():
+            yield self._checked(piece)
 
-    def _checked(self, y: Samples) -> Samples:
+    def _checked(self, frame: av.AudioFrame) -> Samples:
+        planes: tuple[Any, ...] = frame.planes  # buffers, with padding at their ends
+        y = np.stack([np.frombuffer(plane, np.float32)[: frame.samples] for plane in planes])
         if not np.isfinite(y).all():
             self._bad_samples += int((~np.isfinite(y)).any(axis=0).sum())
             y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
@@ -203,7 +211,8 @@ class AudioStream:
 
     def _iter_packets(self) -> Iterator[Any]:
         """Yield packets of the audio stream; a video's are read too, to see where the file ends."""
-        stream = audio_stream(self._container, self.info.path)
+        index = audio_stream(self._container, self.info.path).index
+        ticks = [float(stream.time_base or 0) for stream in self._container.streams]
         packets = self._container.demux()
         while True:
             try:
@@ -213,9 +222,11 @@ class AudioStream:
             except (av.error.FFmpegError, OSError, ValueError) as exc:
                 self._broke_off = getattr(exc, "strerror", None) or str(exc)
                 return
-            end = _packet_end(packet)
+            of = packet.stream_index
+            tick = ticks[of] if of < len(ticks) else 0.0  # streams may turn up later
+            end = ((packet.pts or 0) + (packet.duration or 0)) * tick
             self._seen_until = max(self._seen_until, end)
-            if packet.stream.index == stream.index:
+            if of == index:
                 self._heard_until = max(self._heard_until, end)
                 yield packet
 
@@ -284,41 +295,30 @@ class AudioStream:
         return self.decoded < expected - tolerance
 
 
-def _packet_end(packet: Any) -> float:
-    """Time at which a packet ends, in seconds; 0 where it has no time."""
-    if packet.pts is None or packet.time_base is None:
-        return 0.0
-    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
-
-
 class _Resampler:
     """FFmpeg's resampler, made anew when rate or layout change within a file."""
 
     def __init__(self, sr: int, layout: str) -> None:
         self._sr, self._layout = sr, layout
-        self._current: av.AudioResampler | None = None
-        self._kind: tuple[object, ...] = ()
+        self._current = self._new()
 
-    def resample(self, frame: av.AudioFrame) -> list[Samples]:
-        kind = (frame.format.name, frame.sample_rate, frame.layout.name)
-        before: list[Samples] = []
-        if kind != self._kind or self._current is None:
-            before = self.flush()
-            self._current = av.AudioResampler(format="fltp", layout=self._layout, rate=self._sr)
-            self._kind = kind
+    def _new(self) -> av.AudioResampler:
+        return av.AudioResampler(
+            format="fltp", layout=self._layout, rate=self._sr, frame_size=PIECE_SAMPLES
+        )
+
+    def resample(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
         frame.pts = None  # samples are counted, not stamped: gaps must not be filled or cut
-        return before + [_samples_of(piece) for piece in self._current.resample(frame)]
+        try:
+            return self._current.resample(frame)
+        except ValueError:  # not the kind of sound that it was
+            before = self.flush()
+            return before + self._current.resample(frame)
 
-    def flush(self) -> list[Samples]:
-        if self._current is None:
-            return []
-        pieces = [_samples_of(piece) for piece in self._current.resample(None)]
-        self._current = None
-        return pieces
-
-
-def _samples_of(frame: av.AudioFrame) -> Samples:
-    return np.asarray(frame.to_ndarray(), dtype=np.float32)
+    def flush(self) -> list[av.AudioFrame]:
+        """Give what is still held back, and begin anew."""
+        last, self._current = self._current, self._new()
+        return last.resample(None)
 
 
 def _regroup(pieces: Iterator[Samples], n_samples: int) -> Iterator[Samples]:
