@@ -7,7 +7,8 @@
     ├── MediaError                 one media file; carries its path
     │   ├── OpenError              missing, unreadable, or not a media file
     │   ├── NoAudioError           a media file without an audio stream
-    │   └── DecodeError            decoding broke off or gave nothing
+    │   ├── DecodeError            decoding broke off or gave nothing
+    │   └── WorkerError            its process crashed, was killed, hung or needed too much memory
     ├── ModelError                 a model file
     │   ├── ModelNotFoundError     no such model
     │   └── ModelFormatError       not a model of this program, damaged, or of another version
@@ -59,6 +60,10 @@ class NoAudioError(MediaError):
 
 class DecodeError(MediaError):
     """Decoding broke off, or gave no sound at all."""
+
+
+class WorkerError(MediaError):
+    """The process that labelled the file crashed, was killed, hung, or needed too much memory."""
 
 
 class ModelError(AsmrClassifyError):

@@ -104,6 +104,10 @@ class Model:
         """The labels that are triggers, in the model's order."""
         return tuple(label for label in self.labels if kind_of(label) is Kind.TRIGGER)
 
+    def digest(self) -> str:
+        """Compute the SHA-256 of all that decides what the model says, in hexadecimal digits."""
+        return _digest(_description(self), _tensors(self))
+
     def with_thresholds(self, thresholds: Mapping[str, float]) -> Model:
         """Replace the thresholds of some labels.
 
@@ -243,9 +247,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
 
     tensors = _tensors(model)
     description = _description(model)
-    text = json.dumps(
-        {"sha256": _digest(description, tensors), "model": description}, sort_keys=True
-    )
+    text = json.dumps({"sha256": model.digest(), "model": description}, sort_keys=True)
     content = save(tensors, metadata={METADATA_KEY: text})
     target = Path(path)
     scratch = target.with_name(target.name + ".part")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asmr_classify.batch.isolate import Outcome, label_safely
 from asmr_classify.config import DecisionSpec, FeatureSpec
 from asmr_classify.estimators import Network
 from asmr_classify.features.schema import column_names, fingerprint
@@ -65,3 +66,16 @@ def tiny_model() -> Model:
         window_calibration=straight,
         file_calibration=straight,
     )
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Let runs do without workers, so that what they call can be replaced."""
+
+    def iter_here(items, model, _n_jobs, *, stop, on_decoded, **_):
+        for item in items:
+            if stop.is_set():
+                return
+            yield item if isinstance(item, Outcome) else label_safely(item, model, on_decoded)
+
+    monkeypatch.setattr("asmr_classify.batch.iter_parallel", iter_here)

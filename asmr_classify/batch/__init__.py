@@ -1,8 +1,9 @@
 """Many files to an iterator of results: workers, and isolation of each file's failure.
 
 Files are found, labelled and given one by one; nothing waits for the end of the list. Every file
-that is found gives exactly one result. Results come as they are finished, not in order; which
-worker made them, and how many there are, changes nothing in them.
+that is found gives exactly one result, whatever happens to the worker that labels it. Results
+come as they are finished, not in order; which worker made them, and how many there are, changes
+nothing in them.
 """
 
 from __future__ import annotations
@@ -11,29 +12,28 @@ import logging
 import os
 from contextlib import closing
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from asmr_classify.batch.ahead import ReadAhead
-from asmr_classify.batch.interrupts import interrupts_deferred
-from asmr_classify.batch.isolate import label_safely
+from asmr_classify.batch.isolate import Outcome, label_safely
+from asmr_classify.batch.journal import Journal
 from asmr_classify.batch.observe import Observer
-from asmr_classify.batch.pool import count_cores, iter_parallel
+from asmr_classify.batch.pool import Limits, count_cores, iter_parallel
 from asmr_classify.errors import UsageError
 from asmr_classify.media.discover import Found, discover
 from asmr_classify.model import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
-    from threading import Event
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.batch.isolate import Outcome
     from asmr_classify.media.discover import Ignored
     from asmr_classify.model import Model
 
-__all__ = ["Observer", "label_paths", "name_from_here"]
+__all__ = ["Journal", "Limits", "Observer", "label_paths", "name_from_here"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,18 +41,17 @@ READ_AHEAD = 65536
 """So many files are found before they are needed: enough to know the total of most libraries
 early, and under 20 MB."""
 
-FEW_FILES, FEW_BYTES = 32, 8 * 1024 * 1024
-"""No more than so many files, of no more than so many bytes, are labelled faster in this process
-than workers take to start (two to three seconds, in which they import the libraries)."""
 
-
-def label_paths(
+def label_paths(  # noqa: PLR0913 (options by name)
     paths: Iterable[str | os.PathLike[str]],
     *,
     model: Model | None = None,
     jobs: int | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    journal: Journal | None = None,
+    limits: Limits | None = None,
+    stop: Event | None = None,
     observer: Observer | None = None,
 ) -> Generator[FileResult]:
     """Label files and folders.
@@ -65,10 +64,16 @@ def label_paths(
     model : Model, optional
         The shipped model by default.
     jobs : int, optional
-        Processes. By default as many as there are cores, or only this one if the files are few
-        and small.
+        Worker processes; by default as many as there are cores. A single file is labelled in this
+        process.
     include, exclude : sequence of str
         Globs, see :mod:`asmr_classify.media.discover`.
+    journal : Journal, optional
+        Files whose results it holds are not labelled again; those of the others are added.
+    limits : Limits, optional
+        What a file may take before it is given up.
+    stop : threading.Event, optional
+        Once set, no more files are begun; the results of those at hand are still given.
     observer : Observer, optional
         Told how the run goes.
 
@@ -85,7 +90,9 @@ def label_paths(
     ModelError
         If no model is given and the shipped one cannot be loaded.
     AsmrClassifyError
-        From the generator, if a worker process dies.
+        From the generator, if no worker process can be started.
+    OutputError
+        From the generator, if the journal cannot be written.
 
     Examples
     --------
@@ -97,7 +104,11 @@ def label_paths(
     observer = observer or Observer()
     names = [name_from_here(os.fsdecode(path)) for path in paths]
     finds = _watch(discover(names, include=include, exclude=exclude), observer)
-    return _iter_results(finds, model if model is not None else load_model(), jobs, observer)
+    model = model if model is not None else load_model()
+    outcomes = _iter_outcomes(
+        finds, model, jobs or count_cores(), limits or Limits(), stop or Event(), journal, observer
+    )
+    return _iter_results(outcomes, journal, observer)
 
 
 def name_from_here(path: str) -> str:
@@ -132,63 +143,47 @@ def _watch(finds: Iterable[Found | Ignored], observer: Observer) -> Iterator[Fou
 
 
 def _iter_results(
-    finds: Iterator[Found], model: Model, jobs: int | None, observer: Observer
+    outcomes: Generator[Outcome], journal: Journal | None, observer: Observer
 ) -> Generator[FileResult]:
-    with (
-        closing(ReadAhead(finds, READ_AHEAD)) as ahead,
-        closing(_iter_outcomes(ahead, model, jobs, observer)) as outcomes,
-    ):
+    with closing(outcomes):
         for outcome in outcomes:
-            if outcome.trace is not None:
-                logger.error("%s: unexpected error\n%s", outcome.found.path, outcome.trace)
-            observer.on_finished(outcome.found, outcome.result)
+            if outcome.is_recalled:
+                observer.on_recalled(outcome.found, outcome.result)
+            else:
+                if outcome.trace is not None:
+                    logger.error("%s: unexpected error\n%s", outcome.found.path, outcome.trace)
+                if journal is not None:
+                    journal.record(outcome.found, outcome.result)
+                observer.on_finished(outcome.found, outcome.result)
             yield outcome.result
 
 
-def _iter_outcomes(
-    finds: Iterator[Found], model: Model, jobs: int | None, observer: Observer
+def _iter_outcomes(  # noqa: PLR0913, PLR0917 (what label_paths was given)
+    finds: Iterator[Found],
+    model: Model,
+    n_jobs: int,
+    limits: Limits,
+    stop: Event,
+    journal: Journal | None,
+    observer: Observer,
 ) -> Generator[Outcome]:
-    first = _take_few(finds)
-    n_jobs = _choose_jobs(first, jobs)
-    finds = chain(first, finds)
-    if n_jobs > 1:
-        yield from iter_parallel(finds, model, n_jobs, observer.on_decoded)
-    else:
-        yield from _iter_here(finds, model, observer)
+    with closing(ReadAhead(finds, READ_AHEAD)) as ahead:
+        first = list(islice(ahead, 2))
+        items = _recalled(chain(first, ahead), journal)
+        if len(first) > 1:
+            yield from iter_parallel(
+                items, model, n_jobs, limits=limits, stop=stop, on_decoded=observer.on_decoded
+            )
+        else:  # one file is not worth the start of a worker
+            for item in items:
+                if isinstance(item, Outcome):
+                    yield item
+                else:
+                    yield label_safely(item, model, observer.on_decoded)
 
 
-def _iter_here(finds: Iterator[Found], model: Model, observer: Observer) -> Generator[Outcome]:
-    """Label files in this process. An interrupt leaves off the file at hand at its next block."""
+def _recalled(finds: Iterator[Found], journal: Journal | None) -> Iterator[Found | Outcome]:
+    """Put the results that are known already in the place of their files."""
     for found in finds:
-        with interrupts_deferred() as interrupted:
-
-            def count(seconds: float, interrupted: Event = interrupted) -> None:
-                if interrupted.is_set():
-                    raise KeyboardInterrupt
-                observer.on_decoded(seconds)
-
-            outcome = label_safely(found, model, count)
-        yield outcome
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-
-
-def _take_few(finds: Iterator[Found]) -> list[Found]:
-    """Take files until it is clear that they are not few and small."""
-    first: list[Found] = []
-    for found in finds:
-        first.append(found)
-        if len(first) > 1 and not _is_little(first):
-            break
-    return first
-
-
-def _choose_jobs(first: list[Found], jobs: int | None) -> int:
-    """Choose the number of processes, given the first files or all of them."""
-    if len(first) < 2 or (jobs is None and _is_little(first)):
-        return 1
-    return jobs or count_cores()
-
-
-def _is_little(files: list[Found]) -> bool:
-    return len(files) <= FEW_FILES and sum(found.size for found in files) <= FEW_BYTES
+        result = journal.recall(found) if journal is not None else None
+        yield found if result is None else Outcome(found, result, is_recalled=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.classify import label_file
+from asmr_classify.errors import WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +27,14 @@ class Outcome:
     result : FileResult
     trace : str or None
         The traceback of an error that nobody expected, for the log: workers have none.
+    is_recalled : bool
+        Whether it was kept from an earlier run.
     """
 
     found: Found
     result: FileResult
     trace: str | None = None
+    is_recalled: bool = False
 
 
 def label_safely(found: Found, model: Model, on_decoded: Callable[[float], None]) -> Outcome:
@@ -52,6 +56,14 @@ def label_safely(found: Found, model: Model, on_decoded: Callable[[float], None]
 
     try:
         return Outcome(found, label_file(found.path, model=model, on_progress=on_progress))
+    except MemoryError:
+        error = WorkerError(
+            found.path,
+            "labelling it needs more memory than is allowed or there is; the file may be damaged: "
+            "check that it plays, or allow more with --max-memory",
+        )
+        problem = Problem(type(error).__name__, str(error))
+        return Outcome(found, FileResult(found.path, Status.FAILED, model.id, error=problem))
     except Exception as exc:  # noqa: BLE001 (logged, with its traceback, where outcomes are taken)
         kind = type(exc).__name__
         message = f"{found.path}: unexpected error ({kind}: {exc}); please report it with the file"

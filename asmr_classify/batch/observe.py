@@ -13,7 +13,7 @@ class Observer:
     """Learns how a run goes. Does nothing by itself: override what you want to know.
 
     ``on_found``, ``on_ignored`` and ``on_listed`` are called from a thread that searches ahead,
-    ``on_decoded`` from any one thread, ``on_finished`` from the one that asks for results.
+    the others from the one that asks for results.
     """
 
     def on_found(self, found: Found) -> None:
@@ -30,3 +30,6 @@ class Observer:
 
     def on_finished(self, found: Found, result: FileResult) -> None:
         """Learn the result of a file, before it is given."""
+
+    def on_recalled(self, found: Found, result: FileResult) -> None:
+        """Learn the result of a file that an earlier run has left, before it is given."""

@@ -1,81 +1,73 @@
-"""Worker processes, which are joblib's.
+"""Worker processes, and what becomes of a file whose worker crashes, is killed or hangs.
 
-What workers need to know of a run lies in a temporary folder that is removed at its end::
-
-    model    the model file: written once, loaded once by each worker
-    meter    seconds of audio decoded; every worker appends eight bytes for each block
-    stop     made when no more results are wanted; workers then leave off at their next block
-
-A run that is stopped, or interrupted from the keyboard, ends that way and leaves the workers
-whole. A second interrupt does not wait for them.
+Each worker is a Python of its own, see :mod:`asmr_classify.batch.worker`. One that dies costs the
+file at hand only: that file fails, and another worker takes the place. joblib's pool, which the
+training uses, is broken as a whole when a process dies, and cannot tell which file it was.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
+import queue
 import signal
-import struct
-import tempfile
+import subprocess
+import sys
 import threading
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+import time
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
-from asmr_classify.batch.interrupts import interrupts_deferred, interrupts_ignored
-from asmr_classify.batch.isolate import label_safely
-from asmr_classify.errors import AsmrClassifyError
-from asmr_classify.model import load_model, save_model
+from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.batch.isolate import Outcome
+from asmr_classify.batch.worker import START, Briefing
+from asmr_classify.errors import AsmrClassifyError, WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+    from types import TracebackType
 
-    from asmr_classify.batch.isolate import Outcome
+    from asmr_classify.batch.worker import Message
     from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
 
-PRE_DISPATCH = 4
-"""Files handed out for each worker; more would only wait in its queue."""
+TICK = 0.25
+"""Seconds between two looks at whether a worker still gets on."""
 
-METER_INTERVAL = 0.25
-"""Seconds between two looks at how much the workers have decoded."""
+FAREWELL = 5.0
+"""Seconds in which a worker that has nothing left to do must end."""
+
+FUTILE_STARTS = 3
+"""So many workers in a row that die before they are ready mean that none will ever be."""
+
+APART: dict[str, Any] = {"process_group": 0}
+"""A terminal's interrupt is for the starting process only, which tells the workers."""
+if sys.platform == "win32":
+    APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+"""Every worker is busy with a file of its own: threads inside it would only get in the way."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What a worker has to know of a run.
+class Limits:
+    """What one file may take before it is given up.
 
     Parameters
     ----------
-    folder : Path
-        The temporary folder, see above.
-    directory : str
-        The working directory, from which paths start; empty if it was removed.
+    patience : float
+        Seconds in which no sound is decoded. Blocks of eight seconds of audio take milliseconds,
+        so that this is a hang, or a very slow disk. A long file may take as long as it gets on.
+    max_memory : int
+        Bytes that a worker may hold; ten hours of audio take a sixth of the default. Kept on
+        Linux only.
     """
 
-    folder: Path
-    directory: str
-
-    @property
-    def model(self) -> Path:
-        """The model file."""
-        return self.folder / "model"
-
-    @property
-    def meter(self) -> Path:
-        """Where decoded seconds are counted."""
-        return self.folder / "meter"
-
-    @property
-    def stop(self) -> Path:
-        """What says that no more results are wanted."""
-        return self.folder / "stop"
-
-
-class Stopped(BaseException):
-    """No more results are wanted. Not an ``Exception``: it is no failure of the file at hand."""
+    patience: float = 60.0
+    max_memory: int = 2_000_000_000
 
 
 def count_cores() -> int:
@@ -86,19 +78,28 @@ def count_cores() -> int:
 
 
 def iter_parallel(
-    finds: Iterator[Found], model: Model, n_jobs: int, on_decoded: Callable[[float], None]
+    items: Iterator[Found | Outcome],
+    model: Model,
+    n_jobs: int,
+    *,
+    limits: Limits,
+    stop: threading.Event,
+    on_decoded: Callable[[float], None],
 ) -> Generator[Outcome]:
-    """Label files in several processes.
+    """Label files in processes of their own.
 
     Parameters
     ----------
-    finds : iterator of Found
-        Taken up as workers become free.
+    items : iterator of Found or Outcome
+        Taken up as workers become free; what is an outcome already is passed on.
     model : Model
     n_jobs : int
-        At least 2.
+        Workers at a time.
+    limits : Limits
+    stop : threading.Event
+        Once set, no more items are taken up.
     on_decoded : callable
-        Called, from a thread, with seconds of audio decoded since the last call.
+        Called with seconds of audio decoded since the last call.
 
     Yields
     ------
@@ -107,128 +108,238 @@ def iter_parallel(
     Raises
     ------
     AsmrClassifyError
-        If a worker dies.
+        If no worker can be started.
+    KeyboardInterrupt
+        After a first interrupt when the files at hand are finished, after a second one at once.
     """
-    with _temporary_run(model) as run, _metered(run, on_decoded):
-        outcomes = _start(finds, run, n_jobs)
+    with _Crew(model, n_jobs, limits, on_decoded) as crew:
+        while True:
+            outcome = crew.hand_out(items, stop)
+            if outcome is None and crew.is_busy:
+                outcome = crew.wait()
+            if outcome is not None:
+                yield outcome
+            elif not crew.is_busy:
+                return
+
+
+class _Crew:
+    """The workers of a run, their files, and the watch over them."""
+
+    def __init__(
+        self, model: Model, n_jobs: int, limits: Limits, on_decoded: Callable[[float], None]
+    ) -> None:
+        self._model_id = model.id
+        self._briefing = pickle.dumps(Briefing(model, limits.max_memory))
+        self._directory = _working_directory()
+        self._n_jobs = n_jobs
+        self._limits = limits
+        self._on_decoded = on_decoded
+        self._events: queue.SimpleQueue[tuple[_Worker, Message | _Gone]] = queue.SimpleQueue()
+        self._idle: list[_Worker] = []
+        self._busy: list[_Worker] = []
+        self._futile_starts = 0
+        self._last_look = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for worker in self._busy:
+            worker.kill()
+        for worker in self._busy + self._idle:
+            worker.dismiss()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a file is at hand."""
+        return bool(self._busy)
+
+    def hand_out(self, items: Iterator[Found | Outcome], stop: threading.Event) -> Outcome | None:
+        """Give files to free workers; return early with an outcome that comes along."""
+        while len(self._busy) < self._n_jobs and not stop.is_set():
+            item = next(items, None)
+            if item is None:
+                break
+            if isinstance(item, Outcome):
+                return item
+            self._busy.append(self._put_to_work(item))
+        return None
+
+    def wait(self) -> Outcome | None:
+        """Wait for news of a worker, a moment at most; return the outcome of a file, if any."""
         try:
-            yield from _iter_finished(outcomes, run)
-        except BrokenProcessPool as exc:
+            worker, message = self._events.get(timeout=TICK)
+        except queue.Empty:
+            self._watch()
+            return None
+        self._watch()
+        worker.quiet_for = 0.0
+        if isinstance(message, Outcome):
+            self._busy.remove(worker)
+            self._idle.append(worker)
+            return message
+        if isinstance(message, _Gone):
+            return self._replace(worker)
+        if message is None:
+            self._futile_starts = 0
+            worker.begin()
+        else:
+            self._on_decoded(message)
+        return None
+
+    def _put_to_work(self, found: Found) -> _Worker:
+        if not self._idle:
+            return _Worker(found, self._briefing, self._directory, self._events)
+        worker = self._idle.pop()
+        worker.give(found)
+        return worker
+
+    def _watch(self) -> None:
+        """Kill workers that no longer get on.
+
+        A moment in which this process itself was stopped counts as two looks at most.
+        """
+        now = time.monotonic()
+        passed, self._last_look = min(now - self._last_look, 2 * TICK), now
+        for worker in self._busy:
+            worker.quiet_for += passed
+            if worker.quiet_for > self._limits.patience and not worker.given_up:
+                worker.given_up = True
+                worker.kill()
+
+    def _replace(self, worker: _Worker) -> Outcome | None:
+        """Let a worker go that ended by itself; the outcome of its file, if it had begun it."""
+        ended = worker.dismiss()
+        if worker in self._idle:
+            self._idle.remove(worker)
+            return None
+        self._busy.remove(worker)
+        if worker.is_ready:
+            return self._failed(worker.found, self._why(worker, ended))
+        self._futile_starts += 1
+        if self._futile_starts >= FUTILE_STARTS:
             raise AsmrClassifyError(
-                "a worker process died, perhaps for lack of memory; what was finished is kept. "
-                "Label the rest with fewer processes (--jobs 1)"
-            ) from exc
-        finally:
-            # Killing busy workers, as joblib would, leaves tracebacks and sometimes orphans.
-            run.stop.touch()
-            for _ in outcomes:
-                pass
+                f"no worker process can be started (the last one {ended}): free some memory, or "
+                "install the program anew; what was finished is kept"
+            )
+        self._busy.append(self._put_to_work(worker.found))
+        return None
 
-
-def _start(finds: Iterator[Found], run: Run, n_jobs: int) -> Iterator[Outcome | None]:
-    from joblib import Parallel, delayed, parallel_config
-
-    # Every worker is busy with files of its own: threads inside it would only get in the way.
-    with parallel_config("loky", inner_max_num_threads=1), interrupts_ignored():
-        pool = Parallel(
-            n_jobs=n_jobs,
-            return_as="generator_unordered",
-            pre_dispatch=PRE_DISPATCH * n_jobs,
-            batch_size=1,
+    def _why(self, worker: _Worker, ended: str) -> str:
+        if worker.given_up:
+            return (
+                f"nothing of it was decoded for {self._limits.patience:g} s, so it was given up; "
+                "check that it plays, or allow more with --timeout"
+            )
+        return (
+            f"the process that labelled it {ended}; check that it plays, fetch it again, or run "
+            "again to try once more"
         )
-        outcomes: Iterator[Outcome | None] = pool(
-            delayed(_label_in_worker)(found, run) for found in _until_stopped(finds, run)
+
+    def _failed(self, found: Found, why: str) -> Outcome:
+        error = WorkerError(found.path, why)
+        problem = Problem(type(error).__name__, str(error))
+        return Outcome(found, FileResult(found.path, Status.FAILED, self._model_id, error=problem))
+
+
+class _Gone:
+    """A worker has ended."""
+
+
+class _Worker:
+    """One worker process, seen from here.
+
+    Attributes
+    ----------
+    found : Found
+        The file at hand, or the last one.
+    is_ready : bool
+        Whether it has begun to label.
+    quiet_for : float
+        Seconds since it was given its file, or was last heard of.
+    given_up : bool
+        Whether it was killed for that.
+    """
+
+    def __init__(
+        self,
+        found: Found,
+        briefing: bytes,
+        directory: str | None,
+        events: queue.SimpleQueue[tuple[_Worker, Message | _Gone]],
+    ) -> None:
+        self.found = found
+        self.is_ready = False
+        self.quiet_for = 0.0
+        self.given_up = False
+        self._process = subprocess.Popen(  # noqa: S603 (Python, and what is written here)
+            [sys.executable, "-c", START, json.dumps(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=directory,
+            env=os.environ | ONE_THREAD,
+            **APART,
         )
-    return outcomes
+        self._tasks = cast("IO[bytes]", self._process.stdin)
+        threading.Thread(target=self._talk, args=(briefing, events), daemon=True).start()
+
+    def give(self, found: Found) -> None:
+        """Give the next file."""
+        self.found = found
+        self.quiet_for = 0.0
+        self._send(pickle.dumps(found))
+
+    def begin(self) -> None:
+        """Give the first file, now that the worker is ready."""
+        self.is_ready = True
+        self.give(self.found)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+
+    def dismiss(self) -> str:
+        """Wait for the end of a worker that is to end or has ended; tell how it did."""
+        with suppress(OSError):
+            self._tasks.close()
+        try:
+            status = self._process.wait(FAREWELL)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            status = self._process.wait()
+        if status >= 0:
+            return f"ended with status {status}"
+        with suppress(ValueError):
+            return f"was killed ({signal.Signals(-status).name})"
+        return f"was killed (signal {-status})"
+
+    def _send(self, data: bytes) -> None:
+        # Whoever is gone is told of by the thread that listens.
+        with suppress(OSError):
+            self._tasks.write(data)
+            self._tasks.flush()
+
+    def _talk(
+        self, briefing: bytes, events: queue.SimpleQueue[tuple[_Worker, Message | _Gone]]
+    ) -> None:
+        """Brief the worker, then pass on what it tells; runs in a thread."""
+        self._send(briefing)
+        answers = cast("IO[bytes]", self._process.stdout)
+        with answers, suppress(Exception):  # who crashes may write anything
+            while True:
+                events.put((self, pickle.load(answers)))  # noqa: S301 (of our own worker)
+        events.put((self, _Gone()))
 
 
-def _until_stopped(finds: Iterator[Found], run: Run) -> Iterator[Found]:
-    for found in finds:
-        if run.stop.exists():
-            return
-        yield found
-
-
-def _iter_finished(outcomes: Iterator[Outcome | None], run: Run) -> Generator[Outcome]:
-    """Pass on what was finished. An interrupt stops the run, and is raised when it has stopped."""
-    interrupted = ended = False
-    while not ended:
-        outcome = None
-        with interrupts_deferred(run.stop.touch) as flag:
-            try:
-                outcome = next(outcomes)
-            except StopIteration:
-                ended = True
-        interrupted = interrupted or flag.is_set()
-        if outcome is not None:
-            yield outcome
-    if interrupted:
-        raise KeyboardInterrupt
-
-
-@contextmanager
-def _temporary_run(model: Model) -> Generator[Run]:
-    """Make the folder of a run, and remove it."""
-    with tempfile.TemporaryDirectory(prefix="asmr-classify-", ignore_cleanup_errors=True) as folder:
-        run = Run(Path(folder), _working_directory())
-        save_model(model, run.model)
-        run.meter.touch()
-        yield run
-
-
-def _working_directory() -> str:
+def _working_directory() -> str | None:
     try:
         return str(Path.cwd())
     except OSError:  # it was removed
-        return ""
-
-
-@contextmanager
-def _metered(run: Run, on_decoded: Callable[[float], None]) -> Generator[None]:
-    """Tell, from a thread, of the seconds that the workers decode."""
-    finished = threading.Event()
-
-    def watch() -> None:
-        with run.meter.open("rb") as meter:
-            while not finished.wait(METER_INTERVAL):
-                _tell_of_more(meter.read, on_decoded)
-            _tell_of_more(meter.read, on_decoded)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        thread.join()
-
-
-def _tell_of_more(read: Callable[[], bytes], on_decoded: Callable[[float], None]) -> None:
-    # Appends of a few bytes are whole, so what is read is too.
-    content = read()
-    if content:
-        on_decoded(sum(seconds for (seconds,) in struct.iter_unpack("<d", content)))
-
-
-def _label_in_worker(found: Found, run: Run) -> Outcome | None:
-    """Label one file in a process of its own; None if no more results are wanted."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if run.directory != _working_directory():
-        os.chdir(run.directory)
-
-    def count(seconds: float) -> None:
-        if run.stop.exists():
-            raise Stopped
-        meter.write(struct.pack("<d", seconds))
-
-    try:
-        with run.meter.open("ab", buffering=0) as meter:
-            count(0.0)
-            return label_safely(found, _load_once(run.model), count)
-    except Stopped:
         return None
-
-
-@lru_cache(maxsize=1)
-def _load_once(path: Path) -> Model:
-    return load_model(path)

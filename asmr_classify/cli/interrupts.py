@@ -1,8 +1,8 @@
-"""Interrupts from the keyboard, at places where nothing is lost by them.
+"""Interrupts from the keyboard, at a place where nothing is lost by them.
 
 Raised anywhere, ``KeyboardInterrupt`` may land in a library's callback, which swallows it, or in
-the middle of a hand-over between processes. So the first one only sets a flag, and is raised where
-a file is finished or left off; a second one is raised at once.
+the middle of a hand-over between processes. So the first one only sets a flag, upon which a run
+finishes the files at hand; a second one is raised at once.
 """
 
 from __future__ import annotations
@@ -47,22 +47,5 @@ def interrupts_deferred(
     signal.signal(signal.SIGINT, defer)
     try:
         yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def interrupts_ignored() -> Generator[None]:
-    """Ignore interrupts, as do processes that are started meanwhile, for good.
-
-    A terminal sends them to every process, but only the first one knows what to do. (Blocking
-    them instead would not last: starting multiprocessing's resource tracker unblocks them.)
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
     finally:
         signal.signal(signal.SIGINT, before)

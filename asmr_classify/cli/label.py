@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
+from asmr_classify.cli.interrupts import interrupts_deferred
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import STDOUT, FormatName, format_of, open_writer
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
+    from threading import Event
 
     from rich.console import Console
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.cli.progress import Tally
+    from asmr_classify.batch import Journal
+    from asmr_classify.cli.progress import Progress, Tally
     from asmr_classify.model import Model
     from asmr_classify.writers import Writer
 
@@ -46,6 +50,9 @@ class Request:
     model: str | None
     thresholds: dict[str, float]
     jobs: int | None
+    timeout: float
+    max_memory: int
+    fresh: bool
     strict: bool
     quiet: bool
 
@@ -109,11 +116,29 @@ def label(
             "--jobs",
             "-j",
             min=1,
-            help="Processes. Default: one per core, or one in all for a few small files.",
+            help="Worker processes. Default: one per core.",
             show_default=False,
             rich_help_panel=HOW,
         ),
     ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=1,
+            help="Give a file up if nothing of it is decoded for so long.",
+            rich_help_panel=HOW,
+        ),
+    ] = 60,
+    max_memory: Annotated[
+        int,
+        typer.Option(
+            metavar="MB",
+            min=500,
+            help="Memory that labelling one file may take (on Linux).",
+            rich_help_panel=HOW,
+        ),
+    ] = 2000,
     strict: Annotated[
         bool,
         typer.Option(
@@ -140,10 +165,20 @@ def label(
             "--output",
             "-o",
             metavar="FILE",
-            help="Where results go; - is standard output.",
+            help="Where results go; - is standard output. A file is accompanied by a journal "
+            "(FILE.journal), by which a run that was broken off goes on where it was, and a later "
+            "one labels only what is new or changed.",
             rich_help_panel=WHERE,
         ),
     ] = Path(STDOUT),
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help="Label everything anew, whatever the journal of the output holds.",
+            rich_help_panel=WHERE,
+        ),
+    ] = False,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Nothing but errors.", rich_help_panel=TALK),
@@ -164,7 +199,7 @@ def label(
     """Label recordings and videos with the ASMR triggers they hold.
 
     A file that is named is taken as it is; folders are searched for media, by extension and, where
-    that is unknown, by content. Nothing is changed on disk but the output.
+    that is unknown, by content. Nothing is changed on disk but the output and its journal.
     """
     from rich.console import Console
 
@@ -183,6 +218,9 @@ def label(
         model=str(model) if model else None,
         thresholds=dict(parse_threshold(text) for text in threshold or ()),
         jobs=jobs,
+        timeout=timeout,
+        max_memory=max_memory * 10**6,
+        fresh=fresh,
         strict=strict,
         quiet=quiet,
     )
@@ -260,26 +298,41 @@ def run(request: Request, console: Console) -> ExitStatus:
     progress = Progress(console, quiet=request.quiet)
     try:
         with (
+            _open_journal(request, model) as journal,
             open_writer(request.output, request.format, model.labels, progress.paused) as writer,
             progress,
+            interrupts_deferred(progress.on_stopping) as stop,
         ):
-            complete = _label_all(request, model, writer, progress, _teller(request, console))
+            complete = _label_all(request, model, journal, stop, writer, progress)
+            if stop.is_set():
+                raise KeyboardInterrupt
     finally:
         if progress.listed and not request.quiet:
             console.print(summary(progress), highlight=False, markup=False, soft_wrap=True)
     return _exit_status(progress) if complete else ExitStatus.ERROR
 
 
+def _open_journal(request: Request, model: Model) -> AbstractContextManager[Journal | None]:
+    """Open the journal of the output, if that is a file."""
+    from asmr_classify.batch.journal import SUFFIX, Journal
+
+    output = Path(request.output)
+    if request.output == STDOUT or (output.exists() and not output.is_file()):
+        return nullcontext()
+    return Journal.open(request.output + SUFFIX, model, fresh=request.fresh)
+
+
 def _label_all(
     request: Request,
     model: Model,
+    journal: Journal | None,
+    stop: Event,
     writer: Writer,
-    progress: Tally,
-    tell_of: Callable[[FileResult], None],
+    progress: Progress,
 ) -> bool:
-    """Label and write; tell whether it came to its end."""
+    """Label and write; tell whether nothing made it stop but an interrupt."""
     from asmr_classify.aggregate import Status
-    from asmr_classify.batch import label_paths
+    from asmr_classify.batch import Limits, label_paths
 
     results = label_paths(
         request.paths,
@@ -287,8 +340,12 @@ def _label_all(
         jobs=request.jobs,
         include=request.include,
         exclude=request.exclude,
+        journal=journal,
+        limits=Limits(request.timeout, request.max_memory),
+        stop=stop,
         observer=progress,
     )
+    tell_of = _teller(request, progress.console)
     with closing(results):
         for result in results:
             writer.write(result)

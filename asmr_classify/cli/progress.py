@@ -44,7 +44,9 @@ class Tally(Observer):
     listed : bool
         Whether all files are found.
     statuses : Counter of Status
-        Files finished.
+        Files finished, those of an earlier run included.
+    n_recalled : int
+        Files that an earlier run has finished.
     ignored : Counter of Reason
     seconds : float
         Audio decoded, that of files at hand included.
@@ -55,6 +57,7 @@ class Tally(Observer):
         self.bytes_found = 0
         self.listed = False
         self.statuses: Counter[Status] = Counter()
+        self.n_recalled = 0
         self.ignored: Counter[Reason] = Counter()
         self.seconds = 0.0
         self._bytes_finished = 0
@@ -90,6 +93,12 @@ class Tally(Observer):
         self._seconds_finished += result.decoded
         if self._seconds_finished > 0 and self._bytes_finished > 0:
             self._seconds_per_byte = self._seconds_finished / self._bytes_finished
+
+    def on_recalled(self, found: Found, result: FileResult) -> None:
+        """Count a file that was finished before: there is nothing to do for it."""
+        self.statuses[result.status] += 1
+        self.n_recalled += 1
+        self.bytes_found -= found.size
 
     @property
     def elapsed(self) -> float:
@@ -150,18 +159,18 @@ class Progress(Tally):
 
     def __init__(self, console: Console, *, quiet: bool) -> None:
         super().__init__()
-        self._console = console
+        self.console = console
         self._quiet = quiet
         self._last_line = time.monotonic()
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal and not self._quiet:
+        if self.console.is_terminal and not self._quiet:
             from rich.live import Live
             from rich.text import Text
 
             self._live = Live(
-                console=self._console,
+                console=self.console,
                 get_renderable=lambda: Text(self.line(), no_wrap=True, overflow="ellipsis"),
                 refresh_per_second=5,
                 transient=True,
@@ -195,11 +204,17 @@ class Progress(Tally):
         super().on_finished(found, result)
         self._say()
 
+    def on_stopping(self) -> None:
+        """Say what an interrupt does."""
+        if not self._quiet:
+            text = "finishing the files at hand; interrupt again to stop at once"
+            self.console.print(text, style="yellow", highlight=False, soft_wrap=True)
+
     def _say(self) -> None:
         now = time.monotonic()
         if self._live is None and not self._quiet and now - self._last_line > PLAIN_INTERVAL:
             self._last_line = now
-            self._console.print(self.line(), highlight=False, soft_wrap=True)
+            self.console.print(self.line(), highlight=False, soft_wrap=True)
 
 
 def clock(seconds: float) -> str:

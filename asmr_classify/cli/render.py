@@ -227,13 +227,18 @@ def _length_text(result: FileResult) -> str:
 
 def summary(tally: Tally) -> str:
     """Sum up a run in one line; every file found is counted once."""
-    total = tally.statuses.total()
+    total = tally.n_found
     counts = " · ".join(
         f"{tally.statuses[status]} {status.value.replace('_', ' ')}"
         for status in Status
         if tally.statuses[status]
     )
-    text = f"{total} file{'' if total == 1 else 's'}: {counts or 'none labelled'}"
+    rest = total - tally.statuses.total()
+    if rest and counts:
+        counts += f" · {rest} not yet labelled"
+    text = f"{total} file{'' if total == 1 else 's'} found: {counts or 'none labelled'}"
+    if tally.n_recalled:
+        text += f" ({tally.n_recalled} by an earlier run)"
     if tally.ignored:
         reasons = sorted(tally.ignored.items(), key=lambda item: (-item[1], item[0]))
         listed = ", ".join(f"{count} {reason.value}" for reason, count in reasons)

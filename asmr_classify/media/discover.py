@@ -61,10 +61,22 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file to label; its size in bytes is 0 where unknown."""
+    """A file to label.
+
+    Parameters
+    ----------
+    path : str
+    size : int
+        In bytes; 0 where unknown.
+    mtime_ns, ctime_ns : int
+        When the content and when the file's entry were last changed, in nanoseconds since 1970;
+        0 where unknown.
+    """
 
     path: str
     size: int
+    mtime_ns: int = 0
+    ctime_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +216,7 @@ def _once(path: str, status: os.stat_result, seen: set[tuple[int, int]]) -> Foun
     if key in seen:
         return Ignored(path, Reason.DUPLICATE)
     seen.add(key)
-    return Found(path, status.st_size)
+    return Found(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _extension(name: str) -> str:

@@ -61,8 +61,14 @@ def result_to_line(result: FileResult) -> str:
     return NO_TEXT.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
 
-def result_to_record(result: FileResult) -> dict[str, Any]:
-    """Turn a result into the object that is written, rounded.
+def result_to_record(result: FileResult, *, rounded: bool = True) -> dict[str, Any]:
+    """Turn a result into the object that is written.
+
+    Parameters
+    ----------
+    result : FileResult
+    rounded : bool
+        To the digits that mean something, as is usual; else numbers are kept as they are.
 
     Returns
     -------
@@ -70,34 +76,37 @@ def result_to_record(result: FileResult) -> dict[str, Any]:
         Plain values only, keys in the order of the contract.
     """
     error = result.error
+
+    def seconds(value: float | None) -> float | None:
+        return round(float(value), TIME_DIGITS) if rounded and value is not None else value
+
+    def score(value: float) -> float:
+        return round(float(value), SCORE_DIGITS) if rounded else float(value)
+
     return {
         "schema": SCHEMA_VERSION,
         "path": result.path,
         "status": result.status.value,
         "error": None if error is None else {"kind": error.kind, "message": error.message},
-        "duration": _rounded(result.duration, TIME_DIGITS),
-        "decoded": _rounded(result.decoded, TIME_DIGITS),
+        "duration": seconds(result.duration),
+        "decoded": seconds(result.decoded),
         "trigger": result.trigger,
         "tags": list(result.tags),
-        "scores": {k: _rounded(v, SCORE_DIGITS) for k, v in result.scores.items()},
-        "shares": {k: _rounded(v, SCORE_DIGITS) for k, v in result.shares.items()},
+        "scores": {label: score(value) for label, value in result.scores.items()},
+        "shares": {label: score(value) for label, value in result.shares.items()},
         "segments": [
             {
-                "start": _rounded(segment.start, TIME_DIGITS),
-                "end": _rounded(segment.end, TIME_DIGITS),
+                "start": seconds(segment.start),
+                "end": seconds(segment.end),
                 "label": segment.label,
-                "score": _rounded(segment.score, SCORE_DIGITS),
+                "score": score(segment.score),
             }
             for segment in result.segments
         ],
         "no_talking": result.no_talking,
-        "longest_talk": _rounded(result.longest_talk, TIME_DIGITS),
+        "longest_talk": seconds(result.longest_talk),
         "model": result.model,
     }
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(float(value), digits)
 
 
 def record_to_result(record: dict[str, Any]) -> FileResult:

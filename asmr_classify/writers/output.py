@@ -47,12 +47,14 @@ class Output:
         Unbuffered, or flushed after each write.
     name : str
         How messages call it.
+    size : int
+        Bytes that it holds already.
     """
 
-    def __init__(self, raw: IO[bytes], name: str) -> None:
+    def __init__(self, raw: IO[bytes], name: str, size: int = 0) -> None:
         self._raw = raw
         self._name = name
-        self._size = 0
+        self._size = size
 
     def write(self, text: str) -> int:
         """Write a text whole, or not at all.

@@ -2,77 +2,25 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
-import tempfile
 import threading
 import time
-import wave
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from asmr_classify.aggregate import FileResult, Status
-from asmr_classify.batch import Observer, label_paths, pool
+from asmr_classify.batch import label_paths
 from asmr_classify.batch.ahead import ReadAhead
-from asmr_classify.batch.interrupts import interrupts_deferred, interrupts_ignored
 from asmr_classify.batch.isolate import label_safely
-from asmr_classify.errors import AsmrClassifyError, UsageError
+from asmr_classify.errors import UsageError
 from asmr_classify.media.discover import Found
-from asmr_classify.writers.jsonl import result_to_line
-
-
-class Notes(Observer):
-    """Writes down what it is told."""
-
-    def __init__(self):
-        self.found, self.ignored, self.finished = [], [], []
-        self.seconds = 0.0
-        self.listed = False
-
-    def on_found(self, found):
-        self.found.append(found)
-
-    def on_ignored(self, ignored):
-        self.ignored.append(ignored)
-
-    def on_listed(self):
-        self.listed = True
-
-    def on_decoded(self, seconds):
-        self.seconds += seconds
-
-    def on_finished(self, found, result):
-        self.finished.append((found, result))
-
-
-def write_noise(path, duration):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    samples = np.random.default_rng(3).normal(0, 3000, round(16000 * duration))
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, 16000, 0, "NONE", "NONE"))
-        file.writeframes(samples.astype("<i2").tobytes())
+from asmr_classify.writers.jsonl import result_to_line, result_to_record
+from tests.batch.conftest import Notes, write_noise
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def recordings(place):
-    """Three recordings, an empty file, and one that is no media."""
-    for number, duration in enumerate((0.5, 1.0, 9.0)):
-        write_noise(place / "in" / f"{number}.wav", duration)
-    (place / "in" / "empty.mp3").touch()
-    (place / "in" / "notes.txt").write_text("nothing")
-    return place / "in"
-
-
-@pytest.fixture
-def labelled(monkeypatch):
+def labelled(monkeypatch, in_this_process):  # noqa: ARG001 (so that workers do not need it)
     """Stands in for decoding and features; gives the paths that were labelled, as they come."""
     seen = []
 
@@ -113,8 +61,6 @@ def test_the_number_of_processes_changes_no_record(recordings, tiny_model):
     alone, shared = Notes(), Notes()
     one = label_paths([recordings], model=model, jobs=1, observer=alone)
     two = label_paths([recordings], model=model, jobs=2, observer=shared)
-    # As written, that is rounded: the number of threads that multiply matrices, one in a worker,
-    # changes the last digits of a sum.
     assert sorted(map(result_to_line, one)) == sorted(map(result_to_line, two))
     assert shared.seconds == pytest.approx(alone.seconds)
 
@@ -138,38 +84,6 @@ def test_each_run_has_its_own_model(recordings, tiny_model):
         assert {result.model for result in results} == {f"tiny@{version}"}
 
 
-def test_a_closed_run_stops_its_workers_quietly_and_leaves_nothing(
-    place, tiny_model, tmp_path_factory, monkeypatch, recwarn
-):
-    scratch = tmp_path_factory.mktemp("scratch")
-    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    for number in range(30):
-        write_noise(place / f"{number}.wav", 2.0)
-    notes = Notes()
-    results = label_paths([place], model=tiny_model, jobs=2, observer=notes)
-    next(results)
-    assert len(list(scratch.glob("asmr-classify-*"))) == 1
-    results.close()
-    assert len(notes.finished) == 1
-    assert list(scratch.glob("asmr-classify-*")) == []
-    assert not recwarn.list
-    assert len(list(label_paths([place], model=tiny_model, jobs=2))) == 30
-
-
-@pytest.mark.skipif(os.name != "posix", reason="kills a process")
-def test_a_dead_worker_is_told(place, tiny_model):
-    from joblib.externals.loky import get_reusable_executor
-
-    for number in range(30):
-        write_noise(place / f"{number}.wav", 2.0)
-    results = label_paths([place], model=tiny_model, jobs=2)
-    next(results)
-    for worker in list(get_reusable_executor(reuse=True)._processes):
-        os.kill(worker, signal.SIGKILL)
-    with pytest.raises(AsmrClassifyError, match=r"a worker process died.*--jobs 1"):
-        list(results)
-
-
 def test_an_unexpected_error_stays_with_its_file_and_is_logged(labelled, tiny_model, caplog):
     results = by_path(label_paths(["a", "bug", "c"], model=tiny_model))
     assert [result.status for result in results.values()] == ["ok", "failed", "ok"]
@@ -178,23 +92,6 @@ def test_an_unexpected_error_stays_with_its_file_and_is_logged(labelled, tiny_mo
     assert results["bug"].error.message.startswith("bug: unexpected error")
     assert "Traceback" in caplog.text
     assert "bug: unexpected error" in caplog.text
-
-
-def test_progress_is_told_as_differences(labelled, tiny_model):
-    deltas = []
-    label_safely(Found("a", 1), tiny_model, deltas.append)
-    assert deltas == [1.0, 1.5]
-    assert labelled == ["a"]
-
-
-def test_a_worker_leaves_off_when_no_more_results_are_wanted(labelled, tiny_model, monkeypatch):
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    with pool._temporary_run(tiny_model) as run:
-        assert pool._label_in_worker(Found("a", 1), run).result.path == "a"
-        assert np.frombuffer(run.meter.read_bytes()).sum() == 2.5
-        run.stop.touch()
-        assert pool._label_in_worker(Found("b", 1), run) is None
-    assert labelled == ["a"]
 
 
 def test_results_come_before_everything_is_found(place, labelled, tiny_model, monkeypatch):
@@ -213,24 +110,20 @@ def test_results_come_before_everything_is_found(place, labelled, tiny_model, mo
     assert [result.path for result in results] == ["last.wav"]
 
 
-@pytest.mark.parametrize(
-    ("sizes", "jobs", "expected"),
-    [
-        pytest.param([10**9], 4, 1, id="one file"),
-        pytest.param([1000] * 12, None, 1, id="few and small"),
-        pytest.param([1000] * 12, 4, 4, id="few, but asked for"),
-        pytest.param([1000] * 100, None, 3, id="many"),
-        pytest.param([10**9] * 2, None, 3, id="large"),
-        pytest.param([10**9] * 2, 1, 1, id="large, but one asked for"),
-        pytest.param([], None, 1, id="none"),
-    ],
-)
-def test_the_number_of_processes_is_chosen(sizes, jobs, expected, monkeypatch):
-    from asmr_classify import batch
+def test_a_run_that_is_stopped_begins_no_more_files(labelled, tiny_model):
+    stop = threading.Event()
+    results = label_paths(["a", "b", "c"], model=tiny_model, stop=stop)
+    next(results)
+    stop.set()
+    assert list(results) == []
+    assert labelled == ["a"]
 
-    monkeypatch.setattr(batch, "count_cores", lambda: 3)
-    finds = iter([Found(str(k), size) for k, size in enumerate(sizes)])
-    assert batch._choose_jobs(batch._take_few(finds), jobs) == expected
+
+def test_progress_is_told_as_differences(labelled, tiny_model):
+    deltas = []
+    label_safely(Found("a", 1), tiny_model, deltas.append)
+    assert deltas == [1.0, 1.5]
+    assert labelled == ["a"]
 
 
 def test_no_jobs_are_refused(tiny_model):
@@ -244,47 +137,11 @@ def test_paths_outside_are_named_as_given(place, labelled, tiny_model):
     assert labelled == outside
 
 
-def test_an_interrupt_leaves_off_at_the_next_block(tiny_model, monkeypatch):
-    blocks = []
-
-    def label_file(path, *, model, on_progress):
-        for seconds in range(10):
-            blocks.append(path)
-            on_progress(float(seconds))
-            if path == "b" and seconds == 3:
-                signal.raise_signal(signal.SIGINT)
-        return FileResult(path, Status.OK, model.id)
-
-    monkeypatch.setattr("asmr_classify.batch.isolate.label_file", label_file)
-    results = label_paths(["a", "b", "c"], model=tiny_model)
-    assert next(results).path == "a"
-    with pytest.raises(KeyboardInterrupt):
-        next(results)
-    assert blocks == ["a"] * 10 + ["b"] * 5
-
-
-def test_a_second_interrupt_is_raised_at_once():
-    told = []
-    with interrupts_deferred(lambda: told.append(1)) as flag:
-        signal.raise_signal(signal.SIGINT)
-        assert flag.is_set()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert told == [1]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_other_threads_leave_signals_alone():
-    seen = []
-
-    def look():
-        with interrupts_deferred(), interrupts_ignored():
-            seen.append(signal.getsignal(signal.SIGINT))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    thread.join()
-    assert seen == [signal.default_int_handler]
+def test_a_file_alone_gives_the_record_that_it_gives_in_a_folder(recordings, tiny_model):
+    together = by_path(label_paths([recordings], model=tiny_model))
+    for path, result in together.items():
+        [alone] = label_paths([path], model=tiny_model)
+        assert result_to_record(alone, rounded=False) == result_to_record(result, rounded=False)
 
 
 def test_read_ahead_keeps_the_order_and_the_limit():

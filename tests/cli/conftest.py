@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import wave
 
 import numpy as np
@@ -52,7 +53,7 @@ def lost(path, kind="OpenError", message="no such file; check the name", **chang
 
 
 @pytest.fixture
-def labelling(monkeypatch):
+def labelling(monkeypatch, in_this_process):  # noqa: ARG001 (so that workers do not need it)
     """Stands in for decoding and features: what a file gives follows from its name."""
     seen = []
 
@@ -70,7 +71,7 @@ def labelling(monkeypatch):
         if name.startswith("bug"):
             raise ZeroDivisionError("float division")
         if name.startswith("interrupt"):
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         on_progress(20.0)
         on_progress(40.0)
         return heard(path, model=model.id)

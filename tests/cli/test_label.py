@@ -27,7 +27,7 @@ def test_a_table_by_default_and_a_summary_beside_it(label, touch):
     assert header.split() == ["file", "trigger", "also", "length", "timeline"]
     assert first.startswith("a.mp3  tap 0.90  speech 0.70")
     assert second.startswith("b.mp3")
-    assert "2 files: 2 ok; ignored 2 (1 hidden, 1 not media); 1:20 of audio in" in done.stderr
+    assert "2 files found: 2 ok; ignored 2 (1 hidden, 1 not media); 1:20 of audio in" in done.stderr
 
 
 def test_jsonl_on_stdout_holds_nothing_but_data(label, touch):
@@ -78,7 +78,8 @@ def test_a_result_is_written_before_the_next_file_is_begun(label, touch, labelli
     class_write = Output.write
 
     def write(self, text):
-        sizes.append((len(labelling), text[:1]))
+        if self._name == "out.jsonl":
+            sizes.append((len(labelling), text[:1]))
         return class_write(self, text)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -113,16 +114,18 @@ def test_strict_stops_at_the_first_failure_and_keeps_what_was_finished(label, to
     assert "error: stopped at fail.mp3 (--strict)" in done.stderr
 
 
-def test_an_interrupt_keeps_what_was_finished(label, touch, place):
+def test_an_interrupt_lets_the_file_at_hand_be_finished(label, touch, place):
     touch("a.mp3", "interrupt.mp3", "z.mp3")
     done = label(".", "-o", "out.jsonl")
-    assert list(by_path((place / "out.jsonl").read_text())) == ["a.mp3"]
+    assert list(by_path((place / "out.jsonl").read_text())) == ["a.mp3", "interrupt.mp3"]
+    assert "finishing the files at hand; interrupt again to stop at once" in done.stderr
+    assert "3 files found: 2 ok · 1 not yet labelled" in done.stderr
     assert "interrupted: what was finished is saved" in done.stderr
 
 
 def test_an_interrupted_table_is_printed_as_far_as_it_came(label, touch):
     touch("a.mp3", "interrupt.mp3")
-    assert "a.mp3  tap 0.90" in label(".").stdout
+    assert "a.mp3          tap 0.90" in label(".").stdout
 
 
 def test_an_unexpected_error_costs_its_file_only_and_is_logged(label, touch, place):
@@ -241,7 +244,7 @@ def test_wrong_usage_is_refused_before_anything_is_done(
     ("arguments", "message"),
     [
         pytest.param(
-            ["-o", "no/out.csv"], "no/out.csv: cannot be written; its folder", id="folder"
+            ["-o", "no/out.csv"], "no/out.csv.journal: cannot be written; its folder", id="folder"
         ),
         pytest.param(["--log-file", "no/log"], "no/log: cannot be written", id="log"),
         pytest.param(["--model", "none"], "none: no such model file", id="no model"),
@@ -264,8 +267,8 @@ def test_a_full_disk_ends_the_run_with_whole_lines(label, touch, place, monkeypa
     calls = []
 
     def write_until_full(self, text):
-        calls.append(text)
-        if len(calls) == 2:
+        calls.append(self._name)
+        if calls.count("out.jsonl") == 2:
             raise OutputError("out.jsonl: cannot be written; the disk is full")
         return write(self, text)
 

@@ -170,4 +170,4 @@ def test_colour_on_a_terminal_and_none_with_no_color(record, model_file):
     assert colour.search(coloured)
     plain = on_a_terminal(command, NO_COLOR="1")
     assert not colour.search(plain)
-    assert "1 file: 1 ok" in plain
+    assert "1 file found: 1 ok" in plain

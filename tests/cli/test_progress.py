@@ -79,7 +79,7 @@ def test_a_summary_counts_every_file_once(tally, clock):
     tally.on_decoded(3600.0)
     clock.now += 10
     assert summary(tally) == (
-        "4 files: 2 ok · 2 failed; ignored 3 (2 not media, 1 hidden); "
+        "4 files found: 2 ok · 2 failed; ignored 3 (2 not media, 1 hidden); "
         "1:00:00 of audio in 0:10, 360x real time"
     )
 

@@ -47,8 +47,10 @@ def test_folders_are_searched_in_a_stable_order_whatever_the_case_of_extensions(
 
 
 @pytest.mark.usefixtures("tree")
-def test_sizes_are_told():
-    assert next(iter(discover(["lib/a.WAV"]))) == Found("lib/a.WAV", 10)
+def test_sizes_and_times_are_told():
+    status = Path("lib/a.WAV").stat()
+    expected = Found("lib/a.WAV", 10, status.st_mtime_ns, status.st_ctime_ns)
+    assert next(iter(discover(["lib/a.WAV"]))) == expected
 
 
 @pytest.mark.usefixtures("tree")

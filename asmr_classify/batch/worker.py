@@ -1,0 +1,85 @@
+"""A worker: a process that labels the files it is handed, one after the other.
+
+It is started by :mod:`asmr_classify.batch.pool` and talks with it in pickles over two pipes. In
+come a :class:`Briefing`, then files; out go ``None`` when it is ready, seconds of audio as they
+are decoded, and an outcome per file. It ends when nothing more comes in, and so does not outlive
+who started it.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asmr_classify.batch.isolate import Outcome
+    from asmr_classify.media.discover import Found
+    from asmr_classify.model import Model
+
+    Message = Outcome | float | None
+
+START = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from asmr_classify.batch.worker import main
+main()
+"""
+"""What a worker's Python runs: it finds the package where the starting process found it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """What a worker has to know of a run.
+
+    Parameters
+    ----------
+    model : Model
+    max_memory : int
+        Bytes that the process may hold.
+    """
+
+    model: Model
+    max_memory: int
+
+
+def main() -> None:
+    """Label files until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tasks = sys.stdin.buffer
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may write among the answers
+
+    def send(message: Message) -> None:
+        pickle.dump(message, answers)
+        answers.flush()
+
+    try:
+        _work(tasks, send)
+    except (EOFError, BrokenPipeError):
+        os._exit(0)  # whoever started it wants no more; what is unsent has no reader
+
+
+def _work(tasks: Any, send: Any) -> None:
+    from asmr_classify.batch.isolate import label_safely
+
+    briefing: Briefing = pickle.load(tasks)  # noqa: S301 (of who started this process)
+    limit_memory(briefing.max_memory)
+    send(None)
+    while True:
+        found: Found = pickle.load(tasks)  # noqa: S301
+        send(label_safely(found, briefing.model, send))
+
+
+def limit_memory(n_bytes: int) -> None:
+    """Make allocations fail beyond so many bytes, where the system can do that (Linux)."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

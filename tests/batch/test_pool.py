@@ -1,0 +1,206 @@
+"""What becomes of a file whose worker crashes, is killed, hangs or takes too much memory."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from asmr_classify.batch import Limits, label_paths, pool
+from asmr_classify.errors import AsmrClassifyError
+
+NAMES = [f"{number}.wav" for number in range(8)]
+
+posix = pytest.mark.skipif(os.name != "posix", reason="kills by signals")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+
+
+def label_here(model, **options):
+    """Label the working directory; each file of it has one result."""
+    results = list(label_paths(["."], model=model, **options))
+    assert sorted(result.path for result in results) == NAMES
+    return {result.path: result for result in results}
+
+
+def failures(results):
+    return {path: result.error for path, result in results.items() if result.status == "failed"}
+
+
+def is_running(pid):
+    """Whether a process runs; one that has ended and is not yet waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@posix
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        pytest.param("os.kill(os.getpid(), signal.SIGKILL)", "was killed (SIGKILL)", id="killed"),
+        pytest.param("signal.raise_signal(signal.SIGSEGV)", "was killed (SIGSEGV)", id="fault"),
+        pytest.param("os._exit(7)", "ended with status 7", id="exit"),
+    ],
+)
+def test_a_dead_worker_costs_its_file_only(noises, workers_with, tiny_model, end, reason, jobs):
+    noises(*NAMES)
+    workers_with([f"if path in ('3.wav', '7.wav'): {end}"])
+    failed = failures(label_here(tiny_model, jobs=jobs))
+    assert sorted(failed) == ["3.wav", "7.wav"]
+    for path, error in failed.items():
+        assert error.kind == "WorkerError"
+        assert error.message.startswith(f"{path}: the process that labelled it {reason}; ")
+
+
+def test_what_a_file_makes_a_library_print_does_no_harm(noises, workers_with, tiny_model):
+    noises(*NAMES)
+    workers_with(["print('x' * 9000, flush=True)", "os.write(1, b'y' * 9000)"])
+    assert not failures(label_here(tiny_model))
+
+
+def test_a_file_that_hangs_is_given_up(noises, workers_with, tiny_model):
+    noises(*NAMES)
+    workers_with(["if path == '3.wav': time.sleep(600)"])
+    began = time.monotonic()
+    failed = failures(label_here(tiny_model, limits=Limits(patience=2)))
+    assert time.monotonic() - began < 60
+    [(path, error)] = failed.items()
+    assert (path, error.kind) == ("3.wav", "WorkerError")
+    assert "nothing of it was decoded for 2 s" in error.message
+    assert "--timeout" in error.message
+
+
+def test_a_long_file_may_take_as_long_as_it_gets_on(noises, workers_with, tiny_model):
+    noises(*NAMES)
+    workers_with(
+        [
+            "if path == '3.wav':",
+            "    for seconds in range(12): on_progress(seconds); time.sleep(0.25)",
+        ]
+    )
+    assert not failures(label_here(tiny_model, limits=Limits(patience=2)))
+
+
+@linux
+def test_a_file_that_takes_too_much_memory_fails(noises, workers_with, tiny_model):
+    noises(*NAMES)
+    workers_with(["if path == '3.wav': bytearray(700_000_000)"])
+    assert not failures(label_here(tiny_model))
+    failed = failures(label_here(tiny_model, limits=Limits(max_memory=600_000_000)))
+    [(path, error)] = failed.items()
+    assert (path, error.kind) == ("3.wav", "WorkerError")
+    assert "needs more memory than is allowed or there is" in error.message
+    assert "--max-memory" in error.message
+
+
+def test_recordings_are_labelled_within_the_least_memory(recordings, tiny_model):
+    limits = Limits(max_memory=500_000_000)
+    statuses = [r.status for r in label_paths([recordings], model=tiny_model, limits=limits)]
+    assert sorted(statuses) == ["failed", "ok", "ok", "ok"]  # one of them is empty
+
+
+def test_workers_that_never_start_end_the_run(noises, tiny_model, monkeypatch):
+    noises(*NAMES)
+    monkeypatch.setattr(pool, "START", "raise SystemExit(5)")
+    with pytest.raises(AsmrClassifyError, match=r"no worker .* can be started .* status 5"):
+        list(label_paths(["."], model=tiny_model))
+
+
+@posix
+def test_a_worker_that_is_killed_before_it_is_ready_costs_nothing(
+    noises, tiny_model, monkeypatch, tmp_path_factory
+):
+    noises(*NAMES)
+    mark = tmp_path_factory.mktemp("marks") / "killed"
+    monkeypatch.setattr(
+        pool,
+        "START",
+        f"import os\nif not os.path.exists({str(mark)!r}):\n"
+        f"    open({str(mark)!r}, 'w').close(); os.kill(os.getpid(), 9)\n" + pool.START,
+    )
+    assert not failures(label_here(tiny_model, jobs=1))
+    assert mark.exists()
+
+
+@linux
+@pytest.mark.parametrize("how", ["closed", "finished"])
+def test_no_worker_outlives_its_run(noises, workers_with, tiny_model, place, how):
+    noises(*NAMES)
+    workers_with(
+        [
+            "with open('pids.txt', 'a') as file: file.write(f'{os.getpid()}\\n')",
+            f"if path == '7.wav' and {how == 'closed'}: time.sleep(600)",
+        ]
+    )
+    results = label_paths(["."], model=tiny_model, jobs=2)
+    for _ in range(7):
+        next(results)
+    if how == "finished":
+        next(results)
+        assert next(results, None) is None
+    results.close()
+    pids = {int(line) for line in (place / "pids.txt").read_text().split()}
+    assert pids
+    assert not any(map(is_running, pids))
+
+
+@linux
+def test_workers_end_when_the_process_that_started_them_is_killed(noises, workers_with, place):
+    noises(*NAMES)
+    workers_with(
+        [
+            "with open('pids.txt', 'a') as file: file.write(f'{os.getpid()}\\n')",
+            "while True: on_progress(1.0); time.sleep(0.05)",
+        ]
+    )
+    code = (
+        "import sys; from asmr_classify.batch import label_paths, pool; pool.START = sys.argv[1]; "
+        "list(label_paths(['.'], jobs=2))"
+    )
+    deadline = time.monotonic() + 60
+    with subprocess.Popen([sys.executable, "-c", code, pool.START]) as child:
+        while not (place / "pids.txt").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child.kill()
+    pids = {int(line) for line in (place / "pids.txt").read_text().split()}
+    while any(map(is_running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert pids
+    assert not any(map(is_running, pids))
+
+
+def test_a_run_that_is_stopped_finishes_the_files_at_hand(noises, workers_with, tiny_model):
+    noises(*NAMES)
+    workers_with(["time.sleep(0.2)"])
+    stop = threading.Event()
+    results = label_paths(["."], model=tiny_model, jobs=2, stop=stop)
+    next(results)
+    stop.set()
+    assert 1 <= len(list(results)) <= 2
+
+
+def test_a_moment_in_which_the_program_was_stopped_does_not_count(tiny_model, monkeypatch):
+    times = iter([0.0, 0.2, 1000.0, 1000.2])
+    monkeypatch.setattr(time, "monotonic", lambda: next(times))
+    with pool._Crew(tiny_model, 1, Limits(patience=5), lambda _: None) as crew:
+
+        class Worker:
+            quiet_for, given_up = 0.0, False
+
+            def kill(self):
+                raise AssertionError("killed though it did nothing wrong")
+
+        worker = Worker()
+        crew._busy.append(worker)
+        for _ in range(3):
+            crew._watch()
+        crew._busy.clear()
+    assert re.fullmatch(r"0\.[89]\d*", str(worker.quiet_for))
