@@ -191,8 +191,7 @@ def analyse(y: NDArray[np.float32], spec: FrameSpec) -> Frames:
     ]
     logmel = np.concatenate([mel for mel, _ in spectral])
     scalars = np.concatenate([columns for _, columns in spectral])
-    flux = librosa.onset.onset_strength(S=logmel.T, sr=spec.sr, center=False, detrend=False)
-    scalars[:, SCALARS.index("flux")] = flux[: len(scalars)]
+    scalars[:, SCALARS.index("flux")] = _onset_strength(logmel)
     return Frames(logmel=logmel, scalars=scalars, texture=np.concatenate(texture))
 
 
@@ -242,6 +241,15 @@ def _analyse_some(
         np.zeros(len(power)),
     ]
     return _to_db(mel), np.stack(columns, axis=1).astype(np.float32)
+
+
+def _onset_strength(logmel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean rise over the bands since the frame before, in dB; 0 at the first frame.
+
+    As by :func:`librosa.onset.onset_strength`, whose import takes longer than a clip.
+    """
+    rise = np.maximum(np.diff(logmel, axis=0), 0).mean(axis=1)
+    return np.concatenate([np.zeros(1, np.float32), rise])
 
 
 def _rolloff_bin(power: NDArray[np.float32], groups: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import librosa
 import numpy as np
 import pytest
 
 from asmr_classify.config import FrameSpec
-from asmr_classify.features.frames import SCALARS, analyse
+from asmr_classify.features.frames import (
+    FLATNESS_FLOOR,
+    ROLLOFF,
+    SCALARS,
+    _bases,
+    _power_spectrum,
+    analyse,
+)
 
 SPEC = FrameSpec()
 SR = SPEC.sr
@@ -71,6 +79,20 @@ def test_texture_is_fast_enough_for_a_click():
     assert len(loud) <= 3  # three frames of 8 ms at a hop of 4 ms hold the click
     middle = (loud.mean() * SPEC.texture_hop_length + SPEC.texture_n_fft / 2) / SR
     assert middle == pytest.approx(0.5, abs=0.004)
+
+
+def test_scalars_are_those_of_librosa(rng):
+    y = (rng.standard_normal(SR) * np.geomspace(1, 1e-3, SR) + tone(3000)).astype(np.float32)
+    power = _power_spectrum(y, SPEC.n_fft, SPEC.hop_length, _bases(SPEC).window)
+    power[:, : int(np.ceil(SPEC.fmin_hz * SPEC.n_fft / SR))] = 0
+    rolloff = librosa.feature.spectral_rolloff(S=power.T, sr=SR, roll_percent=ROLLOFF)[0]
+    np.testing.assert_allclose(scalars(y, "rolloff"), np.log2(rolloff / 1000), atol=1e-3)
+    raised = power + FLATNESS_FLOOR * power.sum(axis=1, keepdims=True)
+    flatness = librosa.feature.spectral_flatness(S=raised.T, power=1.0, amin=1e-30)[0]
+    np.testing.assert_allclose(scalars(y, "flatness"), 10 * np.log10(flatness), atol=0.01)
+    logmel = analyse(y, SPEC).logmel
+    flux = librosa.onset.onset_strength(S=logmel.T, sr=SR, center=False)[: len(logmel)]
+    np.testing.assert_allclose(scalars(y, "flux"), flux, atol=1e-3)
 
 
 def test_silence_is_finite():
