@@ -11,6 +11,7 @@ passed over in silence.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import av
@@ -178,16 +179,14 @@ class AudioStream:
     def _iter_clean(self) -> Iterator[Samples]:
         """Yield decoded samples of any lengths, shape (n_channels, n_samples), all finite."""
         resampler = _Resampler(self._sr, self._layout)
-        for frame in self._iter_frames():
+        for frame in chain(self._iter_frames(), [None]):
             try:
-                pieces = resampler.resample(frame)
+                pieces = resampler.flush() if frame is None else resampler.resample(frame)
             except (av.error.FFmpegError, ValueError):
                 self._damaged_packets += 1
                 continue
             for piece in pieces:
                 yield self._checked(piece)
-        for piece in resampler.flush():
-            yield self._checked(piece)
 
     def _checked(self, frame: av.AudioFrame) -> Samples:
         planes: tuple[Any, ...] = frame.planes  # buffers, with padding at their ends
