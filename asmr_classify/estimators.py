@@ -23,6 +23,9 @@ STANDARD_LIMIT = 4.0
 LOGIT_LIMIT = 8.0
 """Logits of each member are cut off here, so that one over-sure member cannot outvote the rest."""
 
+MAX_DEPTH = 1000
+"""Deeper trees are no trees but a way to keep a processor busy."""
+
 ROWS_AT_ONCE = 64
 """Rows that walk down the trees together: their places fit the processor's cache."""
 
@@ -108,7 +111,7 @@ class Trees:
             return False
         if self.roots.ndim != 2 or len(self.roots) != n_labels or self.depth.shape != (1,):
             return False
-        if self.baseline.shape != (n_labels,) or not 0 < self.depth[0] <= n_nodes:
+        if self.baseline.shape != (n_labels,) or not 0 < self.depth[0] <= MAX_DEPTH:
             return False
         places = np.concatenate([self.left, self.right, self.roots.ravel()])
         return bool(

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,7 +44,34 @@ METADATA_KEY = "asmr-classify"
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """Larger files are refused unread: the shipped model has under 8 MB."""
 
+MAX_HEADER_BYTES = 1024 * 1024
+"""Longer headers are refused unread: that of the shipped model has 3 KB."""
+
 MAX_LABELS = 1000
+LARGEST = 1e6
+"""Larger numbers are no weights, and would overflow to what is no number."""
+
+INDEX_ARRAYS = {f"trees.{name}" for name in ("feature", "left", "right", "roots", "depth")}
+
+SETTINGS_RANGES = {
+    "sr": (8000, 192000),
+    "n_fft": (64, 65536),
+    "hop_length": (8, 65536),
+    "texture_n_fft": (64, 65536),
+    "texture_hop_length": (8, 65536),
+    "n_mels": (16, 512),
+    "fmin_hz": (1, 20000),
+    "fmax_hz": (1000, 96000),
+    "duration": (0.1, 60),
+    "hop": (0.1, 60),
+    "release": (0, 1),
+    "min_duration": (0, 3600),
+    "max_gap": (0, 3600),
+    "span": (0.1, 36000),
+    "background_db": (0, 1000),
+    "silence_dbfs": (-200, 0),
+}
+"""Least and greatest value of each setting that makes sense."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,7 +240,14 @@ def load_model(source: str | os.PathLike[str] | None = None) -> Model:
         )
     try:
         return _model_from(*_read(path), source=str(path))
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as exc:
         raise ModelFormatError(f"{path}: the model's description is damaged ({exc!r})") from exc
 
 
@@ -302,9 +335,12 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read description and arrays, and verify that they are what was written."""
     from safetensors import SafetensorError, safe_open
 
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise ModelFormatError(f"{path}: larger than any model of this program")
     try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ModelFormatError(f"{path}: larger than any model of this program")
+        with path.open("rb") as raw:
+            if int.from_bytes(raw.read(8), "little") > MAX_HEADER_BYTES:
+                raise ModelFormatError(f"{path}: not a model file (its header is too long)")
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(METADATA_KEY)
             if text is None:
@@ -369,7 +405,8 @@ def check_model(model: Model) -> None:
         With the part that does not fit.
     """
     name = model.source or model.id
-    for problem in (_label_problem(model), _feature_problem(model), _shape_problem(model)):
+    for check in (_label_problem, _settings_problem, _feature_problem, _shape_problem):
+        problem = check(model)
         if problem:
             raise ModelFormatError(f"{name}: {problem}")
 
@@ -387,17 +424,30 @@ def _label_problem(model: Model) -> str | None:
     return None
 
 
-def _feature_problem(model: Model) -> str | None:
-    from asmr_classify.features.schema import fingerprint
+def _settings_problem(model: Model) -> str | None:
+    frames, windows = asdict(model.features.frames), asdict(model.features.windows)
+    for name, value in {**frames, **windows, **asdict(model.decision)}.items():
+        low, high = SETTINGS_RANGES[name]
+        if isinstance(value, bool) or not low <= value <= high:
+            return f"its setting {name} is {value!r}, which makes no sense"
+    if any(not isinstance(v, int) for k, v in frames.items() if k not in {"fmin_hz", "fmax_hz"}):
+        return "its settings of frames are no whole numbers"
+    if not frames["fmin_hz"] < frames["fmax_hz"] <= frames["sr"] / 2:
+        return "its band lies outside what the sampling rate holds"
+    return None
 
-    if model.features.frames.sr <= 0 or not math.isfinite(model.features.windows.duration):
-        return "the settings of its features make no sense"
+
+def _feature_problem(model: Model) -> str | None:
+    from asmr_classify.features.schema import column_names, fingerprint
+
     expected = fingerprint(model.features)
     if model.fingerprint != expected:
         return (
             f"made for other features ({model.fingerprint}, this version computes {expected}); "
             "train it again with this version"
         )
+    if model.mean.shape != (len(column_names(model.features)),):
+        return "its arrays do not fit together, nor to its features"
     return None
 
 
@@ -413,7 +463,12 @@ def _shape_problem(model: Model) -> str | None:
     )
     if not shapes_fit:
         return "its arrays do not fit together"
-    arrays = _tensors(model).values()
-    if not all(np.isfinite(array).all() for array in arrays) or not (model.scale > 0).all():
-        return "its arrays hold values that are not finite, or no positive scale"
+    arrays = _tensors(model)
+    for name, array in arrays.items():
+        if array.dtype != (np.int32 if name in INDEX_ARRAYS else np.float32):
+            return f"its array {name} is of {array.dtype}, which no model has"
+        if not (np.abs(array) <= LARGEST).all():
+            return "its arrays hold values that are not finite, or too large for weights"
+    if not (model.scale > 0).all():
+        return "its scale is not positive"
     return None

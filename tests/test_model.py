@@ -155,7 +155,7 @@ def test_scales_that_are_no_scales_are_refused(tiny_model, tmp_path, value):
     scale = tiny_model.scale.copy()
     scale[7] = value
     save_model(other(tiny_model, scale=scale), tmp_path / "odd.safetensors")
-    with pytest.raises(ModelFormatError, match="not finite, or no positive scale"):
+    with pytest.raises(ModelFormatError, match=r"not finite|not positive"):
         load_model(tmp_path / "odd.safetensors")
 
 
