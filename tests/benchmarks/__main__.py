@@ -7,11 +7,16 @@ import json
 import sys
 from pathlib import Path
 
-from tests.benchmarks import robustness
-from tests.benchmarks.report import Table, describe_machine, to_markdown
+from tests.benchmarks import growth, many_files, robustness, speed, stages
+from tests.benchmarks.report import RESULTS, Table, describe_machine, to_markdown
 
-BENCHMARKS = {"robustness": robustness.run}
-RESULTS = Path(__file__).parent / "results"
+BENCHMARKS = {
+    "speed": speed.run,
+    "stages": stages.run,
+    "growth": growth.run,
+    "many-files": many_files.run,
+    "robustness": robustness.run,
+}
 
 
 def write_table(table: Table, folder: Path) -> None:
