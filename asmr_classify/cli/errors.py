@@ -61,7 +61,7 @@ def printable(text: str) -> str:
     >>> print(printable("a\x1b[2Jb"), printable("caf\udce9"), printable("囁き"))
     a\x1b[2Jb caf\xe9 囁き
     """
-    return "".join(_printable_char(char) for char in text)
+    return text if text.isprintable() else "".join(map(_printable_char, text))
 
 
 def _printable_char(char: str) -> str:

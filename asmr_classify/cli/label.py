@@ -363,8 +363,9 @@ def _teller(request: Request, console: Console) -> Callable[[FileResult], None]:
     silent = request.quiet or request.format is FormatName.TABLE
 
     def tell_of(result: FileResult) -> None:
-        found = ", ".join(f"{tag} {result.scores[tag]:.2f}" for tag in result.tags)
-        logger.info("%s: %s %s", printable(result.path), result.status.value, printable(found))
+        if logger.isEnabledFor(logging.INFO):
+            found = ", ".join(f"{tag} {result.scores[tag]:.2f}" for tag in result.tags)
+            logger.info("%s: %s %s", printable(result.path), result.status.value, printable(found))
         if result.error is None or result.status is Status.NO_AUDIO:
             return
         text = f"{result.status.value}: {printable(result.error.message)}"

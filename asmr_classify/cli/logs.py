@@ -62,7 +62,7 @@ def set_up_logging(console: Console, *, verbose: bool, log_file: str | None) -> 
     for name in ROOTS:
         root = logging.getLogger(name)
         root.propagate = False
-        root.setLevel(logging.DEBUG)
+        root.setLevel(level if log_file is None else logging.DEBUG)
         for handler in handlers:
             root.addHandler(handler)
 

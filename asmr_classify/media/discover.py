@@ -15,7 +15,7 @@ import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -136,7 +136,7 @@ def discover(
         not into a folder that is being searched or was.
     """
     globs = Globs(tuple(include), tuple(exclude))
-    seen: set[tuple[int, int]] = set()
+    seen: set[int] = set()
     for path in paths:
         try:
             status = os.stat(path)
@@ -144,17 +144,15 @@ def discover(
             yield Found(path, 0)
             continue
         if stat.S_ISDIR(status.st_mode):
-            seen.add((status.st_dev, status.st_ino))
+            seen.add(hash((status.st_dev, status.st_ino)))
             yield from _walk(path, path, globs, seen)
         elif globs.leaves_out(path):
             yield Ignored(path, Reason.EXCLUDED)
         else:
-            yield _once(path, status, seen)
+            yield _once(path, os.path.realpath(path), status, seen)
 
 
-def _walk(
-    folder: str, root: str, globs: Globs, seen: set[tuple[int, int]]
-) -> Iterator[Found | Ignored]:
+def _walk(folder: str, root: str, globs: Globs, seen: set[int]) -> Iterator[Found | Ignored]:
     """Search a folder depth first, by name; folders are kept on a stack, not on the call stack."""
     stack = [folder]
     while stack:
@@ -166,8 +164,9 @@ def _walk(
             yield Ignored(current, Reason.UNREADABLE)
             continue
         folders = []
+        place = _Place.of(current, root)
         for entry in ordered:
-            found = _look_at(entry, os.path.relpath(entry.path, root), globs, seen)
+            found = _look_at(entry, place, globs, seen)
             if found is None:
                 folders.append(entry.path)
             else:
@@ -175,10 +174,27 @@ def _walk(
         stack += reversed(folders)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder: its path below the root of the search, and its real path; each to put names to."""
+
+    below: str
+    real: str
+
+    @classmethod
+    def of(cls, folder: str, root: str) -> Self:
+        below = os.path.relpath(folder, root)
+        return cls(
+            "" if below == os.curdir else os.path.join(below, ""),
+            os.path.join(os.path.realpath(folder), ""),
+        )
+
+
 def _look_at(
-    entry: os.DirEntry[str], below: str, globs: Globs, seen: set[tuple[int, int]]
+    entry: os.DirEntry[str], place: _Place, globs: Globs, seen: set[int]
 ) -> Found | Ignored | None:
     """Judge one entry of a folder; None for a folder to be searched."""
+    below = place.below + entry.name
     if entry.name.startswith("."):
         return Ignored(entry.path, Reason.HIDDEN)
     if globs.leaves_out(below):
@@ -189,8 +205,9 @@ def _look_at(
         is_media = _extension(entry.name) in MEDIA_EXTENSIONS
         return Found(entry.path, 0) if is_media else Ignored(entry.path, Reason.NOT_MEDIA)
     if not stat.S_ISDIR(status.st_mode):
-        return _look_at_file(entry.path, status, seen, wanted=globs.wants(below))
-    key = (status.st_dev, status.st_ino)
+        real = os.path.realpath(entry.path) if entry.is_symlink() else place.real + entry.name
+        return _look_at_file(entry.path, real, status, seen, wanted=globs.wants(below))
+    key = hash((status.st_dev, status.st_ino))
     if key in seen:
         return Ignored(entry.path, Reason.LOOP)
     seen.add(key)
@@ -198,21 +215,21 @@ def _look_at(
 
 
 def _look_at_file(
-    path: str, status: os.stat_result, seen: set[tuple[int, int]], *, wanted: bool
+    path: str, real: str, status: os.stat_result, seen: set[int], *, wanted: bool
 ) -> Found | Ignored:
     if not wanted:
         return Ignored(path, Reason.EXCLUDED)
     if stat.S_ISREG(status.st_mode) and not _looks_like_media(path):
         return Ignored(path, Reason.NOT_MEDIA)
-    return _once(path, status, seen)
+    return _once(path, real, status, seen)
 
 
-def _once(path: str, status: os.stat_result, seen: set[tuple[int, int]]) -> Found | Ignored:
+def _once(path: str, real: str, status: os.stat_result, seen: set[int]) -> Found | Ignored:
     if not stat.S_ISREG(status.st_mode):
         return Ignored(path, Reason.SPECIAL)
     # Hard links are files of their own, with names of their own; only a link or a second
     # mention of the same name is a duplicate.
-    key = (status.st_dev, hash(os.path.realpath(path)))
+    key = hash((status.st_dev, real))
     if key in seen:
         return Ignored(path, Reason.DUPLICATE)
     seen.add(key)

@@ -1,4 +1,4 @@
-"""Run benchmarks and write their tables: ``python -m tests.benchmarks [NAME…]``."""
+"""Run benchmarks; write their tables and README figures: ``python -m tests.benchmarks [NAME…]``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ import sys
 from pathlib import Path
 
 from tests.benchmarks import growth, many_files, robustness, speed, stages
-from tests.benchmarks.report import RESULTS, Table, describe_machine, to_markdown
+from tests.benchmarks.report import (
+    RESULTS,
+    Table,
+    describe_machine,
+    figures_for_people,
+    to_markdown,
+    with_figures,
+)
+from tests.conftest import ROOT
+
+README = ROOT / "README.md"
 
 BENCHMARKS = {
     "speed": speed.run,
@@ -43,6 +53,9 @@ def main() -> None:
         table = BENCHMARKS[name]()
         write_table(table, args.output)
         sys.stdout.write(to_markdown(table, describe_machine()))
+    if args.output == RESULTS:
+        readme = README.read_text(encoding="utf-8")
+        README.write_text(with_figures(readme, figures_for_people(RESULTS)), encoding="utf-8")
 
 
 if __name__ == "__main__":

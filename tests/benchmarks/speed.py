@@ -17,7 +17,7 @@ from asmr_classify.features.windows import window_rows
 from asmr_classify.threads import one_thread
 from tests.benchmarks import sounds
 from tests.benchmarks.measure import median_ratio, one_core, run_python, seconds
-from tests.benchmarks.report import Table
+from tests.benchmarks.report import COLD, FEATURES, OVER_DECODING, WORKERS, Table
 from tests.conftest import DEMO
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _codec_rows(folder: Path) -> list[tuple[object, ...]]:
         ratio, ours, alone = median_ratio(
             lambda path=path: label_file(path, model=model), lambda path=path: decode_alone(path)
         )
-        what = f"label {codec}, over decoding and resampling alone"
+        what = f"label {codec}, {OVER_DECODING}"
         rows.append((what, ratio, "times", f"≤ {reach}", f"≤ {beyond}", ours, alone))
     return rows
 
@@ -100,8 +100,7 @@ def _features_row() -> tuple[object, ...]:
     ratio, theirs, ours = median_ratio(
         lambda: tutorial_features(y, ANALYSIS_SR), lambda: window_rows(y, spec)
     )
-    what = "features of 60 s: ten of librosa from the waveform, over ours"
-    return (what, ratio, "times", "≥ 5", "≥ 10", theirs, ours)
+    return (FEATURES, ratio, "times", "≥ 5", "≥ 10", theirs, ours)
 
 
 def _worker_rows(folder: Path) -> list[tuple[object, ...]]:
@@ -120,7 +119,7 @@ def _worker_rows(folder: Path) -> list[tuple[object, ...]]:
     whole = statistics.median(one / two for one, two in zip(totals[1], totals[2], strict=True))
     one, two = (statistics.median(totals[jobs]) for jobs in (1, 2))
     return [
-        ("two workers over one, 40 files of 60 s", warm, "times", "≥ 1.8", "≥ 1.9", two, one),
+        (WORKERS, warm, "times", "≥ 1.8", "≥ 1.9", two, one),
         ("the same, start of the workers included", whole, "times", "", "", two, one),
     ]
 
@@ -131,7 +130,7 @@ def _start_rows(folder: Path) -> list[tuple[object, ...]]:
     rows = []
     for what, arguments, reach, beyond in (
         ("--help, cold", ("--help",), "≤ 0.35", "≤ 0.2"),
-        ("one clip of 10 s, cold", ("label", str(clip), "-q"), "≤ 2.0", "≤ 1.2"),
+        (COLD, ("label", str(clip), "-q"), "≤ 2.0", "≤ 1.2"),
     ):
         times = [run_python("-m", "asmr_classify", *arguments)[0] for _ in range(5)]
         took = statistics.median(times)

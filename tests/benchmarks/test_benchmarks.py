@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
+import xml.etree.ElementTree as ET
 
+import pytest
+
+from tests.benchmarks import growth, many_files, sounds
 from tests.benchmarks.__main__ import write_table
-from tests.benchmarks.report import Table
+from tests.benchmarks.measure import median_ratio, one_core, run_python
+from tests.benchmarks.report import RESULTS, Table, figures_for_people, with_figures
 from tests.benchmarks.robustness import REACH, main_tags
-from tests.conftest import DEMO
+from tests.conftest import DEMO, ROOT
 
 
 def test_every_change_is_labelled():
@@ -21,3 +28,56 @@ def test_a_table_is_written_for_people_and_for_programs(tmp_path):
     record = json.loads((tmp_path / "speed.json").read_text())
     assert record["rows"] == [["a", 1.23456], ["b", 2]]
     assert record["machine"] in text
+
+
+def test_the_figures_in_the_readme_are_those_of_the_tables():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert with_figures(readme, figures_for_people(RESULTS)) == readme
+
+
+def test_ratios_are_taken_by_turns():
+    calls = []
+
+    def ours():
+        calls.append("ours")
+        time.sleep(0.02)
+
+    def theirs():
+        calls.append("theirs")
+        time.sleep(0.01)
+
+    ratio, slow, fast = median_ratio(ours, theirs, repeats=3)
+    assert calls == ["theirs", "ours"] * 4
+    assert 1.2 < ratio < 3
+    assert slow > fast
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux counts it")
+def test_a_process_is_measured():
+    with one_core():
+        took, small = run_python("-c", "import os; assert len(os.sched_getaffinity(0)) == 1")
+        _, large = run_python("-c", "x = b'x' * 100_000_000")
+    assert took > 0
+    assert 90 < large - small < 120
+    with pytest.raises(RuntimeError, match="status 3"):
+        run_python("-c", "raise SystemExit(3)")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux counts it")
+def test_many_files_are_all_labelled_and_then_recalled():
+    all_to_do, nothing_left = many_files.run(n_files=230).rows
+    assert all_to_do[1] == nothing_left[1] == 230
+    assert 0 < nothing_left[2] <= nothing_left[3] < all_to_do[3]
+    assert all_to_do[4] > 50
+
+
+def test_recordings_to_measure_on_are_made(tmp_path):
+    paths = sounds.write_clips(tmp_path / "clips", 3, 0.5)
+    assert [path.stat().st_size for path in paths] == [paths[0].stat().st_size] * 3
+    assert len({path.read_bytes() for path in paths}) == 3
+    assert sounds.stereo(0.5).shape == (2, 24000)
+
+
+def test_growth_is_drawn_on_a_line(tmp_path):
+    growth.draw([1 / 6, 1, 10], [2.0, 9.0, 90.0], tmp_path / "growth.svg")
+    assert ET.parse(tmp_path / "growth.svg").getroot().tag.endswith("svg")  # noqa: S314 (our own)
