@@ -12,13 +12,12 @@ import logging
 import os
 from contextlib import closing
 from dataclasses import replace
-from itertools import chain, islice
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
 from asmr_classify.batch.ahead import ReadAhead
-from asmr_classify.batch.isolate import Outcome, label_safely
+from asmr_classify.batch.isolate import Outcome
 from asmr_classify.batch.journal import Journal
 from asmr_classify.batch.observe import Observer
 from asmr_classify.batch.pool import Limits, count_cores, iter_parallel
@@ -64,8 +63,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     model : Model, optional
         The shipped model by default.
     jobs : int, optional
-        Worker processes; by default as many as there are cores. A single file is labelled in this
-        process.
+        Worker processes; by default as many as there are cores.
     include, exclude : sequence of str
         Globs, see :mod:`asmr_classify.media.discover`.
     journal : Journal, optional
@@ -168,18 +166,10 @@ def _iter_outcomes(  # noqa: PLR0913, PLR0917 (what label_paths was given)
     observer: Observer,
 ) -> Generator[Outcome]:
     with closing(ReadAhead(finds, READ_AHEAD)) as ahead:
-        first = list(islice(ahead, 2))
-        items = _recalled(chain(first, ahead), journal)
-        if len(first) > 1:
-            yield from iter_parallel(
-                items, model, n_jobs, limits=limits, stop=stop, on_decoded=observer.on_decoded
-            )
-        else:  # one file is not worth the start of a worker
-            for item in items:
-                if isinstance(item, Outcome):
-                    yield item
-                else:
-                    yield label_safely(item, model, observer.on_decoded)
+        items = _recalled(ahead, journal)
+        yield from iter_parallel(
+            items, model, n_jobs, limits=limits, stop=stop, on_decoded=observer.on_decoded
+        )
 
 
 def _recalled(finds: Iterator[Found], journal: Journal | None) -> Iterator[Found | Outcome]:

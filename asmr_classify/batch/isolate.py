@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import FileResult, Problem, Status
-from asmr_classify.classify import label_file
 from asmr_classify.errors import WorkerError
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ def label_safely(found: Found, model: Model, on_decoded: Callable[[float], None]
     on_decoded : callable
         Called with the seconds decoded since the last call.
     """
+    from asmr_classify.classify import label_file
+
     before = 0.0
 
     def on_progress(seconds: float) -> None:

@@ -23,9 +23,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import librosa
 import numpy as np
-from scipy import fft
 
 from asmr_classify.units import samples_to_frames
 
@@ -115,6 +113,8 @@ class _Bases:
 
 @cache
 def _bases(spec: FrameSpec) -> _Bases:
+    import librosa
+
     freqs = librosa.fft_frequencies(sr=spec.sr, n_fft=spec.n_fft)
     mel = librosa.filters.mel(
         sr=spec.sr, n_fft=spec.n_fft, n_mels=spec.n_mels, fmin=spec.fmin_hz, fmax=spec.fmax_hz
@@ -163,6 +163,8 @@ def _power_spectrum(
     y: NDArray[np.float32], n_fft: int, hop_length: int, window: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Compute the power of each frame and bin, shape (n_frames, n_fft // 2 + 1)."""
+    from scipy import fft
+
     shape = (samples_to_frames(len(y), n_fft, hop_length), n_fft)
     strides = (hop_length * y.itemsize, y.itemsize)
     framed = np.lib.stride_tricks.as_strided(y, shape, strides, writeable=False)
@@ -275,6 +277,8 @@ def _voicing(
     Only bins inside the voice band are transformed back, which gives the autocorrelation at
     twice the band's upper edge; division by the window's own autocorrelation removes its taper.
     """
+    from scipy import fft
+
     n_bins, lag_sr, (low, high) = _voice_lags(spec)
     banded = power[:, :n_bins].copy()
     banded[:, : int(np.ceil(VOICE_BAND_HZ[0] * spec.n_fft / spec.sr))] = 0
@@ -298,6 +302,8 @@ def _voice_lags(spec: FrameSpec) -> tuple[int, float, tuple[int, int]]:
 
 def _taper(spec: FrameSpec) -> NDArray[np.float32]:
     """Autocorrelation of the window at the lags of the voice."""
+    from scipy import fft
+
     n_bins, _, (low, high) = _voice_lags(spec)
     r = fft.irfft(np.square(np.abs(fft.rfft(_hann(spec.n_fft))))[:n_bins])
     return np.asarray(r[low : high + 1] / r[0], dtype=np.float32)

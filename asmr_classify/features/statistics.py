@@ -21,7 +21,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import fft, ndimage
 
 from asmr_classify.features.frames import COMPRESSION, N_TEXTURE_BANDS, SCALARS
 
@@ -119,6 +118,8 @@ def spectral_statistics_columns(n_mels: int) -> list[str]:
 @cache
 def _cosines(n_mels: int) -> Array:
     """Orthonormal DCT-II, shape (n_mels, N_CEPSTRA)."""
+    from scipy import fft
+
     return np.asarray(fft.dct(np.eye(n_mels), norm="ortho")[:, :N_CEPSTRA], dtype=np.float32)
 
 
@@ -240,6 +241,8 @@ def texture_statistics_columns() -> list[str]:
 
 def _modulation_power(relative: Array, rate: float) -> Array:
     """Decades of modulation power per band and octave, shape (n_windows, n_bands * n_octaves)."""
+    from scipy import fft
+
     n_fft = fft.next_fast_len(relative.shape[1], real=True)
     spectrum = fft.rfft(np.ascontiguousarray(relative.transpose(0, 2, 1)), n=n_fft, axis=2)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
@@ -299,6 +302,8 @@ def _impulse_bands() -> Array:
 
 def _rises(level: Array) -> Array:
     """Rise of the level in dB at each impulse, 0 elsewhere."""
+    from scipy import ndimage
+
     rise = np.zeros_like(level)
     rise[:, RISE_FRAMES:] = level[:, RISE_FRAMES:] - level[:, :-RISE_FRAMES]
     highest = ndimage.maximum_filter1d(rise, PEAK_FRAMES, axis=1, mode="constant")
@@ -347,6 +352,8 @@ def _level_spread(level: Array) -> Array:
 
 def _regularity(rises: Array) -> Array:
     """Highest normalised autocorrelation of the impulses at lags from 0.1 to 1 s, in [0, 1]."""
+    from scipy import fft, ndimage
+
     n_frames = rises.shape[1]
     low, high = PERIOD_FRAMES
     if n_frames <= low:

@@ -79,11 +79,11 @@ def workers_with(monkeypatch):
             "import json, os, signal, sys, time\n"
             "sys.path[:] = json.loads(sys.argv[1])\n"
             "from asmr_classify.aggregate import FileResult, Status\n"
-            "from asmr_classify.batch import isolate\n"
+            "from asmr_classify import classify\n"
             "def label_file(path, *, model, on_progress):\n"
             + "".join(f"    {line}\n" for line in label_file)
             + "    return FileResult(path, Status.OK, model.id)\n"
-            "isolate.label_file = label_file\n"
+            "classify.label_file = label_file\n"
             "from asmr_classify.batch.worker import main\n"
             "main()\n"
         )

@@ -32,7 +32,7 @@ def labelled(monkeypatch, in_this_process):  # noqa: ARG001 (so that workers do 
         on_progress(2.5)
         return FileResult(path, Status.OK, model.id, decoded=2.5)
 
-    monkeypatch.setattr("asmr_classify.batch.isolate.label_file", label_file)
+    monkeypatch.setattr("asmr_classify.classify.label_file", label_file)
     return seen
 
 

@@ -76,7 +76,7 @@ def labelling(monkeypatch, in_this_process):  # noqa: ARG001 (so that workers do
         on_progress(40.0)
         return heard(path, model=model.id)
 
-    monkeypatch.setattr("asmr_classify.batch.isolate.label_file", label_file)
+    monkeypatch.setattr("asmr_classify.classify.label_file", label_file)
     return seen
 
 

@@ -287,7 +287,7 @@ def test_thresholds_reach_the_model(label, touch, monkeypatch):
         seen.append(dict(model.thresholds))
         raise OSError
 
-    monkeypatch.setattr("asmr_classify.batch.isolate.label_file", label_file)
+    monkeypatch.setattr("asmr_classify.classify.label_file", label_file)
     label("a.mp3", "--threshold", "tap=0.25", "--threshold", "speech=0.75")
     assert seen == [{"tap": 0.25, "whisper": 0.5, "speech": 0.75}]
 
