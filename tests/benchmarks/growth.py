@@ -11,8 +11,8 @@ from tests.benchmarks.report import RESULTS, Table
 from tests.media.make_media import write_media
 
 ABOUT = """\
-One process that labels one AAC file, pinned to one core, its start included. Peak memory is what
-the process held at most. `growth.svg` draws the times on the line through the origin and the
+One AAC file, labelled on one core, the start of the program included. Peak memory is what the
+process that labels it held at most. `growth.svg` draws the times on the line through the origin and the
 longest."""
 
 LENGTHS = (1, 6, 60)

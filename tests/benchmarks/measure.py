@@ -54,17 +54,27 @@ def median_ratio(
     return ratio, statistics.median(ours), statistics.median(others)
 
 
+LAUNCH = """
+import resource, subprocess, sys, time
+began = time.perf_counter()
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+took = time.perf_counter() - began
+print(took, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""Started by a small process: one begins with the memory of whoever started it, as Linux counts."""
+
+
 def run_python(*arguments: str) -> tuple[float, float]:
-    """Run a Python to its end; give its seconds and its peak of memory in MB (10⁶ bytes)."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    with process:
-        assert process.stderr is not None
-        talk = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{arguments}: status {process.returncode}\n{talk.decode()}")
-    return time.perf_counter() - began, usage.ru_maxrss * 1024 / 1e6
+    """Run a Python to its end.
+
+    Returns
+    -------
+    tuple of float
+        Seconds, and MB (10⁶ bytes) that it held at most, or one of the processes that it started.
+    """
+    command = [sys.executable, "-c", LAUNCH, sys.executable, *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{arguments} failed:\n{done.stderr}")
+    took, kilobytes = done.stdout.split()
+    return float(took), int(kilobytes) * 1024 / 1e6

@@ -59,7 +59,7 @@ def test_a_process_is_measured():
         _, large = run_python("-c", "x = b'x' * 100_000_000")
     assert took > 0
     assert 90 < large - small < 120
-    with pytest.raises(RuntimeError, match="status 3"):
+    with pytest.raises(RuntimeError, match="exit status 3"):
         run_python("-c", "raise SystemExit(3)")
 
 
