@@ -12,8 +12,8 @@ from tests.media.make_media import write_media
 
 ABOUT = """\
 One AAC file, labelled on one core, the start of the program included. Peak memory is what the
-process that labels it held at most. `growth.svg` draws the times on the line through the origin and the
-longest."""
+process that labels it held at most. `growth.svg` draws the times on the line through the origin
+and the longest."""
 
 LENGTHS = (1, 6, 60)
 """In tens of minutes."""

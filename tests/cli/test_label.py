@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from asmr_classify.batch import Limits
 from asmr_classify.errors import OutputError
 from asmr_classify.writers.output import Output
 
@@ -121,6 +122,38 @@ def test_an_interrupt_lets_the_file_at_hand_be_finished(label, touch, place):
     assert "finishing the files at hand; interrupt again to stop at once" in done.stderr
     assert "3 files found: 2 ok · 1 not yet labelled" in done.stderr
     assert "interrupted: what was finished is saved" in done.stderr
+
+
+def test_a_second_run_labels_only_what_is_new(label, touch, labelling):
+    touch("a.mp3", "fail.mp3")
+    label(".", "-o", "out.csv")
+    touch("new.mp3")
+    again = label(".", "-o", "out.csv")
+    assert labelling == ["a.mp3", "fail.mp3", "new.mp3"]
+    assert again.exit_code == 3
+    assert "3 files found: 2 ok · 1 failed (2 by an earlier run)" in again.stderr
+    fresh = label(".", "-o", "out.csv", "--fresh")
+    assert labelling[3:] == ["a.mp3", "fail.mp3", "new.mp3"]
+    assert "earlier" not in fresh.stderr
+
+
+def test_standard_output_has_no_journal(label, touch, place):
+    touch("a.mp3")
+    label(".", "-f", "jsonl")
+    assert [path.name for path in place.iterdir()] == ["a.mp3"]
+
+
+def test_limits_reach_the_workers(label, touch, monkeypatch):
+    seen = []
+
+    def iter_parallel(_items, _model, n_jobs, *, limits, **_):
+        seen.append((n_jobs, limits))
+        yield from ()
+
+    monkeypatch.setattr("asmr_classify.batch.iter_parallel", iter_parallel)
+    touch("a.mp3")
+    label(".", "--timeout", "5", "--max-memory", "800", "--jobs", "3")
+    assert seen == [(3, Limits(patience=5, max_memory=800_000_000))]
 
 
 def test_an_interrupted_table_is_printed_as_far_as_it_came(label, touch):
