@@ -109,8 +109,6 @@ def iter_parallel(
     ------
     AsmrClassifyError
         If no worker can be started.
-    KeyboardInterrupt
-        After a first interrupt when the files at hand are finished, after a second one at once.
     """
     with _Crew(model, n_jobs, limits, on_decoded) as crew:
         while True:
@@ -182,7 +180,8 @@ class _Crew:
         worker.quiet_for = 0.0
         if isinstance(message, Outcome):
             self._busy.remove(worker)
-            self._idle.append(worker)
+            if not worker.given_up:
+                self._idle.append(worker)
             return message
         if isinstance(message, _Gone):
             return self._replace(worker)
@@ -194,11 +193,12 @@ class _Crew:
         return None
 
     def _put_to_work(self, found: Found) -> _Worker:
-        if not self._idle:
-            return _Worker(found, self._briefing, self._directory, self._events)
-        worker = self._idle.pop()
-        worker.give(found)
-        return worker
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive:
+                worker.give(found)
+                return worker
+        return _Worker(found, self._briefing, self._directory, self._events)
 
     def _watch(self) -> None:
         """Kill workers that no longer get on.
@@ -214,10 +214,11 @@ class _Crew:
                 worker.kill()
 
     def _replace(self, worker: _Worker) -> Outcome | None:
-        """Let a worker go that ended by itself; the outcome of its file, if it had begun it."""
+        """Let a worker go that has ended; the outcome of its file, if it had begun one."""
         ended = worker.dismiss()
         if worker in self._idle:
             self._idle.remove(worker)
+        if worker not in self._busy:
             return None
         self._busy.remove(worker)
         if worker.is_ready:
@@ -289,6 +290,11 @@ class _Worker:
         )
         self._tasks = cast("IO[bytes]", self._process.stdin)
         threading.Thread(target=self._talk, args=(briefing, events), daemon=True).start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
 
     def give(self, found: Found) -> None:
         """Give the next file."""

@@ -15,6 +15,7 @@ from asmr_classify.labels import DEFINITIONS, kind_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from asmr_classify.aggregate import FileResult
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Clip, Corpus
     from asmr_classify.training.evaluate import Evaluation
@@ -28,6 +29,8 @@ Cross-validation by group: networks and trees saw nothing of a clip's fold; its 
 follow calibration and thresholds that were chosen on the other folds. AP is the average precision
 of the score; F1 and recall are of the main tag; *false tags* is the share of clips without a
 trigger that get one; *ECE* is the expected calibration error."""
+
+N_WORST = 10
 
 ABOUT_LIMITS = """\
 The labels that it was fitted on may be wrong here and there. Recordings of other makers, languages
@@ -62,6 +65,11 @@ def model_card(model: Model, corpus: Corpus, evaluation: Evaluation, spec: Train
         ABOUT_FIGURES,
         _figure_table(evaluation),
         _trigger_table(evaluation),
+        _context_table(corpus, evaluation, model),
+        "Clips without a trigger that got a tag, by what they are:",
+        _false_tag_table(corpus, evaluation),
+        f"The worst {N_WORST} of them:",
+        _worst_table(corpus, evaluation),
         "## Data",
         _clip_table(corpus),
         "By licence, as the sources state them:",
@@ -127,6 +135,63 @@ def _trigger_table(evaluation: Evaluation) -> str:
                 f"{group.f1[trigger]:.3f}",
             )
             for trigger, ap in clip.average_precision.items()
+        ),
+    )
+
+
+def _context_table(corpus: Corpus, evaluation: Evaluation, model: Model) -> str:
+    from sklearn.metrics import average_precision_score
+
+    rows = []
+    for label in model.labels:
+        held = [label in clip.labels for clip in corpus.clips]
+        if label in model.triggers or not any(held):
+            continue
+        scores = [result.scores.get(label, 0.0) for result in evaluation.results]
+        ap = average_precision_score(held, scores)
+        rows.append((label, f"{ap:.3f}", f"{sum(held) / len(held):.3f}"))
+    return _table(("context", "AP", "share of clips"), rows)
+
+
+def _false_tags(corpus: Corpus, evaluation: Evaluation) -> list[tuple[Clip, FileResult]]:
+    """Clips without a trigger that got a tag, the surest first."""
+    pairs = zip(corpus.clips, evaluation.results, strict=True)
+    wrong = [(clip, result) for clip, result in pairs if result.tags and not clip.triggers]
+    return sorted(wrong, key=lambda pair: -pair[1].scores[pair[1].tags[0]])
+
+
+def _false_tag_table(corpus: Corpus, evaluation: Evaluation) -> str:
+    clear = Counter(clip.label for clip in corpus.clips if not clip.triggers)
+    taken: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for clip, result in _false_tags(corpus, evaluation):
+        taken[clip.label].update(result.tags[:1])
+    ordered = sorted(taken, key=lambda label: (-taken[label].total(), label))
+    return _table(
+        ("label", "clips", "with a tag", "taken for"),
+        (
+            (
+                label,
+                clear[label],
+                taken[label].total(),
+                ", ".join(f"{tag} {count}" for tag, count in taken[label].most_common()),
+            )
+            for label in ordered
+        ),
+    )
+
+
+def _worst_table(corpus: Corpus, evaluation: Evaluation) -> str:
+    return _table(
+        ("recording", "source", "label", "tag", "score"),
+        (
+            (
+                clip.recording,
+                clip.source,
+                clip.label,
+                result.tags[0],
+                f"{result.scores[result.tags[0]]:.2f}",
+            )
+            for clip, result in _false_tags(corpus, evaluation)[:N_WORST]
         ),
     )
 

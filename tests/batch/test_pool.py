@@ -130,6 +130,22 @@ def test_a_worker_that_is_killed_before_it_is_ready_costs_nothing(
     assert mark.exists()
 
 
+@posix
+def test_a_worker_that_dies_between_two_files_costs_nothing(
+    noises, workers_with, tiny_model, place
+):
+    noises(*NAMES)
+    workers_with(["with open('pid.txt', 'w') as file: file.write(str(os.getpid()))"])
+    results = label_paths(["."], model=tiny_model, jobs=1)
+    first = next(results)
+    pid = int((place / "pid.txt").read_text())
+    os.kill(pid, 9)
+    deadline = time.monotonic() + 10
+    while is_running(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [result.status for result in [first, *results]] == ["ok"] * len(NAMES)
+
+
 @linux
 @pytest.mark.parametrize("how", ["closed", "finished"])
 def test_no_worker_outlives_its_run(noises, workers_with, tiny_model, place, how):

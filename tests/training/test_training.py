@@ -109,6 +109,19 @@ def test_two_folds_are_too_few(manifest_rows, write_rows):
         evaluate(prepared, SPEC, jobs=1)
 
 
+def test_the_card_tells_which_negatives_got_a_tag(model, corpus, evaluation):
+    clear = [k for k, clip in enumerate(corpus.clips) if not clip.triggers]
+    results = [replace(result, tags=()) for result in evaluation.results]
+    for k, score in zip(clear[:3], (0.5, 0.9, 0.7), strict=True):
+        results[k] = replace(results[k], tags=("tap",), scores={**results[k].scores, "tap": score})
+    card = model_card(model, corpus, replace(evaluation, results=tuple(results)), SPEC)
+    label = corpus.clips[clear[0]].label
+    n_clear = sum(corpus.clips[k].label == label for k in clear)
+    assert f"| {label} | {n_clear} | 3 | tap 3 |" in card
+    worst = card.partition("The worst 10 of them:")[2]
+    assert worst.index("| tap | 0.90 |") < worst.index("| tap | 0.70 |") < worst.index("| 0.50 |")
+
+
 def test_the_card_holds_what_was_measured(model, corpus, evaluation):
     card = model_card(model, corpus, evaluation, SPEC)
     assert card.startswith("# toy@3.1\n")
