@@ -199,7 +199,7 @@ def label(
     """Label recordings and videos with the ASMR triggers they hold.
 
     A file that is named is taken as it is; folders are searched for media, by extension and, where
-    that is unknown, by content. Nothing is changed on disk but the output and its journal.
+    that is unknown, by content. Recordings are only read.
     """
     from rich.console import Console
 

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asmr_classify.features.filterbanks import mel_filterbank
 from asmr_classify.units import samples_to_frames
 
 if TYPE_CHECKING:
@@ -113,10 +114,8 @@ class _Bases:
 
 @cache
 def _bases(spec: FrameSpec) -> _Bases:
-    import librosa
-
-    freqs = librosa.fft_frequencies(sr=spec.sr, n_fft=spec.n_fft)
-    mel = librosa.filters.mel(
+    freqs = np.arange(spec.n_fft // 2 + 1) * spec.sr / spec.n_fft
+    mel = mel_filterbank(
         sr=spec.sr, n_fft=spec.n_fft, n_mels=spec.n_mels, fmin=spec.fmin_hz, fmax=spec.fmax_hz
     )
     edges = np.geomspace(spec.fmin_hz, spec.fmax_hz, N_FLATNESS_BANDS + 1)
@@ -127,7 +126,7 @@ def _bases(spec: FrameSpec) -> _Bases:
     groups = np.arange(len(freqs)) // ROLLOFF_GROUP == np.arange(n_groups)[:, None]
     octaves = np.log2(np.maximum(freqs, spec.fmin_hz) / 1000)
     moments = np.stack([np.ones(len(freqs)), octaves, np.square(octaves)])
-    texture = librosa.filters.mel(
+    texture = mel_filterbank(
         sr=spec.sr,
         n_fft=spec.texture_n_fft,
         n_mels=N_TEXTURE_BANDS,
