@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from asmr_classify.aggregate import Status
-from asmr_classify.errors import OutputError, UsageError, WorkerError
+from asmr_classify.errors import OutputError, WorkerError
 from asmr_classify.writers.jsonl import record_to_result, result_to_record
 from asmr_classify.writers.output import Output, explain
 
@@ -63,10 +63,9 @@ class Journal:
 
         Raises
         ------
-        UsageError
-            If there is such a file that is no journal.
         OutputError
-            If it cannot be written, or another run writes it.
+            If there is such a file that is no journal, it cannot be written, or another run writes
+            it.
         """
         header = json.dumps({HEADER: VERSION, "settings": model.digest()}) + "\n"
         with ExitStack() as stack:
@@ -149,7 +148,10 @@ def _read_places(reader: IO[bytes], path: str, header: str) -> tuple[dict[int, i
     """
     first = reader.readline(4096)
     if first and not header.encode().startswith(first[: len(HEADER) + 2]):
-        raise UsageError(f"{path}: is in the way of the journal; move it, or name another output")
+        raise OutputError(
+            f"{path}: stands where the journal belongs, and is none or damaged at its beginning; "
+            "move it away, or name another output"
+        )
     if first != header.encode():
         return {}, 0
     places, size = {}, len(first)

@@ -319,7 +319,9 @@ def _open_journal(request: Request, model: Model) -> AbstractContextManager[Jour
     output = Path(request.output)
     if request.output == STDOUT or (output.exists() and not output.is_file()):
         return nullcontext()
-    return Journal.open(request.output + SUFFIX, model, fresh=request.fresh)
+    if output.is_symlink():  # two names of one file must not have two journals
+        output = output.resolve()
+    return Journal.open(f"{output}{SUFFIX}", model, fresh=request.fresh)
 
 
 def _label_all(

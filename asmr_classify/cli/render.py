@@ -234,8 +234,8 @@ def summary(tally: Tally) -> str:
         if tally.statuses[status]
     )
     rest = total - tally.statuses.total()
-    if rest and counts:
-        counts += f" · {rest} not yet labelled"
+    if rest:
+        counts += f"{' · ' if counts else ''}{rest} not yet labelled"
     text = f"{total} file{'' if total == 1 else 's'} found: {counts or 'none labelled'}"
     if tally.n_recalled:
         text += f" ({tally.n_recalled} by an earlier run)"

@@ -55,6 +55,8 @@ def format_of(output: str) -> FormatName:
     for name, form in FORMATS.items():
         if suffix in form.suffixes:
             return FormatName(name)
+    if Path(output).is_dir():
+        raise UsageError(f"--output {output}: is a folder; name a file in it")
     raise UsageError(
         f"--output {output}: no format ends in {suffix or 'nothing'!r}; "
         "name a .jsonl, .csv or .txt file, or give --format"

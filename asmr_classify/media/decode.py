@@ -45,6 +45,11 @@ SHORTFALL = (0.5, 0.01)
 """A decode is short if it lacks more than this many seconds and this share of the claim: codecs
 pad and trim up to 0.1 s, and containers round."""
 
+EXACT_CODECS = frozenset({"flac", "alac", "wavpack", "tta", "ape"})
+EXACT_SHORTFALL = 0.02
+"""Lossless files state the number of their samples: these lack no more than this, in seconds,
+unless a frame of theirs was damaged, which FFmpeg leaves out without a word."""
+
 LOUDEST = 1000.0
 """Samples beyond this many times full scale are no sound but damage."""
 
@@ -268,8 +273,9 @@ class AudioStream:
         if self._broke_off is not None:
             yield f"reading broke off after {self.decoded:.1f} s ({self._broke_off})"
         if self._damaged_packets:
+            were = "packet was" if self._damaged_packets == 1 else "packets were"
             yield (
-                f"{self._damaged_packets} damaged packets were left out; "
+                f"{self._damaged_packets} damaged {were} left out; "
                 "what could be decoded is labelled"
             )
         if self._is_short():
@@ -288,6 +294,8 @@ class AudioStream:
         if self.duration is None:
             return False
         tolerance = max(SHORTFALL[0], SHORTFALL[1] * self.duration)
+        if self.info.codec in EXACT_CODECS and not self.info.has_video:
+            tolerance = EXACT_SHORTFALL
         expected = self.duration
         if self.info.has_video and self._seen_until >= self.duration - tolerance:
             expected = self._heard_until  # the video goes on: its sound may well be shorter

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.batch import Journal, label_paths
 from asmr_classify.batch.journal import HEADER
-from asmr_classify.errors import OutputError, UsageError
+from asmr_classify.errors import OutputError
 from asmr_classify.media.discover import Found, discover
 from asmr_classify.writers.jsonl import result_to_record
 from tests.batch.conftest import Notes
@@ -144,7 +144,7 @@ def test_another_file_is_never_written_over(tmp_path, tiny_model):
     for text in ("my diary\n", "{}", HEADER):
         path.write_text(text)
         for fresh in (False, True):
-            with pytest.raises(UsageError, match="is in the way of the journal"):
+            with pytest.raises(OutputError, match="stands where the journal belongs"):
                 Journal.open(str(path), tiny_model, fresh=fresh)
         assert path.read_text() == text
 

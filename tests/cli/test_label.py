@@ -137,6 +137,24 @@ def test_a_second_run_labels_only_what_is_new(label, touch, labelling):
     assert "earlier" not in fresh.stderr
 
 
+def test_two_names_of_one_output_have_one_journal(label, touch, place):
+    touch("a.mp3")
+    (place / "link.csv").symlink_to("out.csv")
+    label(".", "-o", "out.csv")
+    again = label(".", "-o", "link.csv")
+    assert "(1 by an earlier run)" in again.stderr
+    names = {path.name for path in place.iterdir()}
+    assert names == {"a.mp3", "out.csv", "out.csv.journal", "link.csv"}
+
+
+def test_a_folder_is_no_output(label, touch, place):
+    touch("a.mp3")
+    (place / "results").mkdir()
+    done = label(".", "-o", "results")
+    assert done.exit_code == 2
+    assert "--output results: is a folder; name a file in it" in done.stderr
+
+
 def test_standard_output_has_no_journal(label, touch, place):
     touch("a.mp3")
     label(".", "-f", "jsonl")
