@@ -183,8 +183,13 @@ def check_output_options(
             f"--format {form}: such a file belongs to one recording; name a single one, or give "
             "--per-file DIR for a file each"
         )
-    if not kind.is_text and per_file is None and output == STDOUT and sys.stdout.isatty():
+    if not kind.is_text and per_file is None and output == STDOUT and is_terminal():
         raise UsageError(f"--format {form}: is no text for a terminal; give --output FILE")
+
+
+def is_terminal() -> bool:
+    """Tell whether standard output is a terminal."""
+    return sys.stdout.isatty()
 
 
 @contextlib.contextmanager

@@ -70,8 +70,10 @@ class ParquetWriter:
 
     def close(self) -> None:
         """Write what was kept, and the index."""
-        self._write_group()
-        self._file.close()
+        try:
+            self._write_group()
+        finally:
+            self._file.close()
 
 
 def make_schema(labels: Sequence[str]) -> Any:
