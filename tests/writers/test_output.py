@@ -5,6 +5,8 @@ import io
 import os
 import resource
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -199,3 +201,25 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
 def test_a_parquet_file_may_be_replaced(tmp_path):
     (tmp_path / "out.parquet").write_bytes(b"PAR1\x00\xff")
     check_output(str(tmp_path / "out.parquet"))
+
+
+KILLED = """
+import os, signal, sys
+from asmr_classify.writers.output import open_replacement
+with open_replacement(sys.argv[1]) as output:
+    output.write("half of it")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_process_leaves_the_earlier_file_and_the_next_one_tidies(tmp_path):
+    path = tmp_path / "out.parquet"
+    path.write_text("before")
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert path.read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 2
+    with open_replacement(str(path)) as output:
+        output.write("whole")
+    assert [(x.name, x.read_text()) for x in tmp_path.iterdir()] == [("out.parquet", "whole")]
