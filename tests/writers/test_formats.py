@@ -179,7 +179,9 @@ def test_cuts_are_joined_and_ascend():
     segments = (
         Segment(40, 50, "speech", 0.9),
         Segment(0, 10, "speech", 0.9),
+        Segment(4, 6, "speech", 0.9),
         Segment(8, 20, "silence", 1.0),
+        Segment(9, 12, "speech", 0.9),
         Segment(30, 40, "tap", 0.9),
     )
     result = replace(timeline(), segments=segments)
