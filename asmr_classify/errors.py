@@ -14,6 +14,7 @@
     │   └── ModelFormatError       not a model of this program, damaged, or of another version
     ├── CorpusError                a corpus manifest, its audio or its splits
     └── OutputError                a result cannot be written
+        └── NotRepresentableError  a format cannot hold it
 
 Every message says what is wrong, the value at hand, what was expected, and what to do.
 Foreign errors are translated where they enter (``raise … from exc``).
@@ -84,3 +85,7 @@ class CorpusError(AsmrClassifyError):
 
 class OutputError(AsmrClassifyError):
     """A result cannot be written."""
+
+
+class NotRepresentableError(OutputError):
+    """A format cannot hold what a recording gives."""

@@ -25,6 +25,16 @@ def test_the_reference_of_commands_is_current(tmp_path):
     assert made_anew("make_commands.py", tmp_path, "commands.md") == kept("commands.md")
 
 
+def without_figures(text):
+    """Scores, which another machine may round otherwise, and the blanks that align them."""
+    return re.sub(r"\d[\d.]*", "#", re.sub(r" +", " ", text))
+
+
+def test_the_guide_to_formats_is_current(tmp_path):
+    anew = made_anew("make_formats.py", tmp_path, "formats.md")
+    assert without_figures(anew) == without_figures(kept("formats.md"))
+
+
 def words(svg):
     """Words of the picture without figures, which another machine may round otherwise."""
     texts = ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314 (our own)

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import logging
-import sys
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asmr_classify.cli.arguments import (
+    check_writable,
+    is_one_file,
+    parse_threshold,
+    read_list,
+)
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred
 from asmr_classify.cli.logs import set_up_logging
-from asmr_classify.cli.results import STDOUT, FormatName, format_of, open_writer
+from asmr_classify.cli.results import (
+    STDOUT,
+    FormatName,
+    PerFile,
+    check_output_options,
+    format_of,
+    open_journal,
+    open_writer,
+)
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from threading import Event
 
@@ -32,8 +45,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STDIN = "-"
-
 WHAT, HOW, WHERE, TALK = "What to label", "How to label", "Results", "Talk on stderr"
 """Panels of the help."""
 
@@ -46,7 +57,9 @@ class Request:
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     output: str
+    per_file: str | None
     format: FormatName
+    skip: tuple[str, ...]
     model: str | None
     thresholds: dict[str, float]
     jobs: int | None
@@ -154,7 +167,8 @@ def label(
         typer.Option(
             "--format",
             "-f",
-            help="How results are written. Default: by the ending of --output, else a table.",
+            help="How results are written; docs/formats.md shows each. Default: by the ending of "
+            "--output, else a table.",
             show_default=False,
             rich_help_panel=WHERE,
         ),
@@ -171,6 +185,23 @@ def label(
             rich_help_panel=WHERE,
         ),
     ] = Path(STDOUT),
+    per_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write a file for each recording into this folder, which mirrors the tree of "
+            "recordings, in place of --output. The journal lies in it too.",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL",
+            help="What --format edl and mpv-edl leave out. Repeatable.",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
     fresh: Annotated[
         bool,
         typer.Option(
@@ -208,13 +239,20 @@ def label(
     if not named and files_from is None:
         raise UsageError("nothing to label is named: give files or folders, or --files-from")
     check_writable((output, log_file), inputs=[*named, *filter(None, (files_from, model))])
+    form = format_ or (format_of(str(output)) if per_file is None else None)
+    folder = None if per_file is None else str(per_file)
+    check_output_options(
+        str(output), form, per_file=folder, skip=skip or (), is_one=is_one_file(named)
+    )
     set_up_logging(console, verbose=verbose, log_file=str(log_file) if log_file else None)
     request = Request(
         paths=tuple(named),
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
         output=str(output),
-        format=format_ or format_of(str(output)),
+        per_file=folder,
+        format=form or FormatName.TABLE,
+        skip=tuple(skip or ()),
         model=str(model) if model else None,
         thresholds=dict(parse_threshold(text) for text in threshold or ()),
         jobs=jobs,
@@ -225,60 +263,6 @@ def label(
         quiet=quiet,
     )
     return run(request, console)
-
-
-def read_list(files_from: Path | None, *, null: bool) -> list[str]:
-    """Read the paths of ``--files-from``.
-
-    Raises
-    ------
-    UsageError
-        If the list cannot be read, or ``null`` is given without one.
-    """
-    from asmr_classify.media.discover import read_paths
-
-    if files_from is None:
-        if null:
-            raise UsageError("--null tells how --files-from is read: give that too")
-        return []
-    separator = b"\0" if null else b"\n"
-    if str(files_from) == STDIN:
-        return read_paths(sys.stdin.buffer, separator=separator)
-    try:
-        with files_from.open("rb") as file:
-            return read_paths(file, separator=separator)
-    except OSError as exc:
-        raise UsageError(f"--files-from {files_from}: cannot be read: {exc.strerror}") from exc
-
-
-def check_writable(targets: Iterable[Path | None], *, inputs: Iterable[str | Path]) -> None:
-    """Refuse to write over a recording or an input."""
-    from asmr_classify.writers.output import check_output
-
-    read = [str(path) for path in inputs]
-    for target in targets:
-        if target is not None and str(target) != STDOUT:
-            check_output(str(target), read)
-
-
-def parse_threshold(text: str) -> tuple[str, float]:
-    """Parse ``LABEL=X``.
-
-    Raises
-    ------
-    UsageError
-        If it is not of that form.
-
-    Examples
-    --------
-    >>> parse_threshold("tap=0.4")
-    ('tap', 0.4)
-    """
-    name, _, value = text.rpartition("=")
-    try:
-        return name, float(value)
-    except ValueError as exc:
-        raise UsageError(f"--threshold {text!r}: write LABEL=X, as in whisper=0.6") from exc
 
 
 def run(request: Request, console: Console) -> ExitStatus:
@@ -293,13 +277,18 @@ def run(request: Request, console: Console) -> ExitStatus:
     from asmr_classify.cli.progress import Progress
     from asmr_classify.cli.render import summary
     from asmr_classify.model import load_model
+    from asmr_classify.writers.edl import check_skip
 
     model = load_model(request.model).with_thresholds(request.thresholds)
+    if request.skip:
+        check_skip(request.skip, model.labels)
     progress = Progress(console, quiet=request.quiet)
     try:
         with (
-            _open_journal(request, model) as journal,
-            open_writer(request.output, request.format, model.labels, progress.paused) as writer,
+            open_journal(
+                request.output, model, per_file=request.per_file, fresh=request.fresh
+            ) as journal,
+            _open_writer(request, model, progress) as writer,
             progress,
             interrupts_deferred(progress.on_stopping) as stop,
         ):
@@ -312,16 +301,29 @@ def run(request: Request, console: Console) -> ExitStatus:
     return _exit_status(progress) if complete else ExitStatus.ERROR
 
 
-def _open_journal(request: Request, model: Model) -> AbstractContextManager[Journal | None]:
-    """Open the journal of the output, if that is a file."""
-    from asmr_classify.batch.journal import SUFFIX, Journal
+def _open_writer(
+    request: Request, model: Model, progress: Progress
+) -> AbstractContextManager[Writer]:
+    from asmr_classify.writers.per_file import common_folder
 
-    output = Path(request.output)
-    if request.output == STDOUT or (output.exists() and not output.is_file()):
-        return nullcontext()
-    if output.is_symlink():  # two names of one file must not have two journals
-        output = output.resolve()
-    return Journal.open(f"{output}{SUFFIX}", model, fresh=request.fresh)
+    def tell_of(reason: str) -> None:
+        if not request.quiet:
+            text = f"left out: {printable(reason)}"
+            progress.console.print(
+                text, style="yellow", highlight=False, markup=False, soft_wrap=True
+            )
+
+    per_file = None
+    if request.per_file is not None:
+        per_file = PerFile(request.per_file, common_folder(request.paths), tell_of)
+    return open_writer(
+        request.output,
+        request.format,
+        model.labels,
+        progress.paused,
+        per_file=per_file,
+        skip=request.skip,
+    )
 
 
 def _label_all(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -19,9 +20,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.writers import Writer
+    from asmr_classify.batch import Journal
+    from asmr_classify.model import Model
+    from asmr_classify.writers import Format, Writer
+    from asmr_classify.writers.output import Output
 
 STDOUT = "-"
+
+FOLDER_JOURNAL = "asmr-classify"
+"""The name of the journal in a folder of files, without its ending. The folder has one whatever
+the format, so that a second run writes the same results in another without labelling."""
 
 TABLE_CHUNK = 500
 """Results that a table waits for; longer runs print one table after the other, so that memory
@@ -37,6 +45,13 @@ class FormatName(StrEnum):
     TABLE = "table"
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
+    RAVEN = "raven"
+    AUDACITY = "audacity"
+    WEBVTT = "webvtt"
+    YOUTUBE = "youtube"
+    EDL = "edl"
+    MPV_EDL = "mpv-edl"
 
 
 def format_of(output: str) -> FormatName:
@@ -47,14 +62,14 @@ def format_of(output: str) -> FormatName:
     UsageError
         If the ending stands for none.
     """
-    from asmr_classify.writers import FORMATS
+    from asmr_classify.writers import format_by_name
 
+    name = format_by_name(output)
+    if name is not None:
+        return FormatName(name)
     suffix = Path(output).suffix.lower()
     if output == STDOUT or suffix == ".txt":
         return FormatName.TABLE
-    for name, form in FORMATS.items():
-        if suffix in form.suffixes:
-            return FormatName(name)
     if Path(output).is_dir():
         raise UsageError(f"--output {output}: is a folder; name a file in it")
     raise UsageError(
@@ -102,36 +117,176 @@ class TableWriter:
                 self._console.print(results_view(results, self._labels, self._console))
 
 
+@dataclass(frozen=True, slots=True)
+class PerFile:
+    """One file for each recording.
+
+    Parameters
+    ----------
+    folder : str
+        Where they go.
+    base : str or None
+        The folder whose tree they mirror, see
+        :func:`~asmr_classify.writers.per_file.common_folder`.
+    on_left_out : callable
+        Told why a recording that was heard gets no file.
+    """
+
+    folder: str
+    base: str | None
+    on_left_out: Callable[[str], None]
+
+
+def check_output_options(
+    output: str,
+    form: FormatName | None,
+    *,
+    per_file: str | None = None,
+    skip: Sequence[str] = (),
+    is_one: bool,
+) -> None:
+    """Check that options about the output go together, before any work is done.
+
+    Parameters
+    ----------
+    output : str
+    form : FormatName or None
+        None where ``--format`` was not given and a folder has no ending to tell it by.
+    per_file : str, optional
+    skip : sequence of str
+    is_one : bool
+        Whether there will be one result at most.
+
+    Raises
+    ------
+    UsageError
+        If they do not, or the format needs what is not installed.
+    """
+    from asmr_classify.writers import FORMATS
+
+    kind = None if form in {None, FormatName.TABLE} else FORMATS[str(form)]
+    if per_file is not None:
+        if output != STDOUT:
+            raise UsageError("--output and --per-file exclude each other: give one")
+        if kind is None:
+            raise UsageError(f"--per-file needs --format, one of {', '.join(FORMATS)}")
+    if skip and not (kind and kind.skips):
+        names = " and ".join(name for name, kind in FORMATS.items() if kind.skips)
+        raise UsageError(f"--skip {skip[0]}: is for the formats {names}")
+    if kind is None:
+        return
+    kind.check_installed()
+    if kind.skips and not skip:
+        raise UsageError(f"--format {form}: nothing to skip is named: give --skip LABEL")
+    if kind.is_document and per_file is None and not is_one:
+        raise UsageError(
+            f"--format {form}: such a file belongs to one recording; name a single one, or give "
+            "--per-file DIR for a file each"
+        )
+    if not kind.is_text and per_file is None and output == STDOUT and is_terminal():
+        raise UsageError(f"--format {form}: is no text for a terminal; give --output FILE")
+
+
+def is_terminal() -> bool:
+    """Tell whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
 @contextlib.contextmanager
 def open_writer(
     output: str,
     form: FormatName,
     labels: Sequence[str],
     paused: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    *,
+    per_file: PerFile | None = None,
+    skip: Sequence[str] = (),
 ) -> Iterator[Writer]:
     """Open the output in the format asked for, and close it whatever happens.
+
+    Parameters
+    ----------
+    output : str
+        A file, or ``-`` for standard output; not used with ``per_file``.
+    form : FormatName
+    labels : sequence of str
+        The model's.
+    paused : callable, optional
+        Gives a context in which a table may be printed.
+    per_file : PerFile, optional
+        Write one file for each recording.
+    skip : sequence of str
+        Labels that edit decision lists leave out.
 
     Raises
     ------
     OutputError
         If the output cannot be written.
+    UsageError
+        If the format cannot be used.
     """
-    from asmr_classify.writers import FORMATS
-    from asmr_classify.writers.output import Output, open_output
+    from asmr_classify.writers import FORMATS, Options
+    from asmr_classify.writers.per_file import PerFileWriter
 
     with contextlib.ExitStack() as stack:
-        if output != STDOUT:
-            stream: Output | TextIO = stack.enter_context(open_output(output))
-        elif form is FormatName.TABLE:
-            stream = _forgiving(sys.stdout)
-        else:
-            stream = Output(sys.stdout.buffer, "standard output")
         if form is FormatName.TABLE:
+            stream = _open_for_table(output, stack)
             writer: Writer = TableWriter(_console_on(stream), labels, paused)
+        elif per_file is not None:
+            writer = PerFileWriter(
+                per_file.folder,
+                FORMATS[form.value],
+                labels,
+                Options(tuple(skip)),
+                base=per_file.base,
+                on_left_out=per_file.on_left_out,
+            )
         else:
-            writer = FORMATS[form.value].open_writer(stream, labels)
+            options = Options(tuple(skip), str(Path(output).parent))
+            kind = FORMATS[form.value]
+            kind.check(labels, options)  # before the output is emptied
+            writer = kind.open_writer(_open_for(kind, output, stack), labels, options)
         stack.callback(writer.close)
         yield writer
+
+
+def open_journal(
+    output: str, model: Model, *, per_file: str | None = None, fresh: bool = False
+) -> AbstractContextManager[Journal | None]:
+    """Open the journal of an output, if that is a file or a folder of files.
+
+    Raises
+    ------
+    OutputError
+        If the journal, or the folder, cannot be written.
+    """
+    from asmr_classify.batch.journal import SUFFIX, Journal
+    from asmr_classify.writers.per_file import make_folder
+
+    if per_file is not None:
+        make_folder(per_file, parents=False)
+        path = Path(per_file) / f"{FOLDER_JOURNAL}{SUFFIX}"
+        return Journal.open(str(path), model, fresh=fresh)
+    path = Path(output)
+    if output == STDOUT or (path.exists() and not path.is_file()):
+        return contextlib.nullcontext()
+    if path.is_symlink():  # two names of one file must not have two journals
+        path = path.resolve()
+    return Journal.open(f"{path}{SUFFIX}", model, fresh=fresh)
+
+
+def _open_for(kind: Format, output: str, stack: contextlib.ExitStack) -> Output:
+    from asmr_classify.writers.output import Output, open_output, open_replacement
+
+    if output == STDOUT:
+        return Output(sys.stdout.buffer, "standard output")
+    return stack.enter_context(open_replacement(output) if kind.is_whole else open_output(output))
+
+
+def _open_for_table(output: str, stack: contextlib.ExitStack) -> Output | TextIO:
+    from asmr_classify.writers.output import open_output
+
+    return _forgiving(sys.stdout) if output == STDOUT else stack.enter_context(open_output(output))
 
 
 def _forgiving(stream: TextIO) -> TextIO:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
@@ -20,6 +21,8 @@ from asmr_classify.media.discover import MEDIA_EXTENSIONS
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
+
+PARQUET_START = b"PAR1"
 
 LOOK_AT_BYTES = 4096
 """So much of an existing file is looked at to tell text from media."""
@@ -56,8 +59,17 @@ class Output:
         self._name = name
         self._size = size
 
-    def write(self, text: str) -> int:
-        """Write a text whole, or not at all.
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be written any more."""
+        return self._raw.closed
+
+    def tell(self) -> int:
+        """Bytes that were written."""
+        return self._size
+
+    def write(self, content: str | bytes) -> int:
+        """Write a text or bytes whole, or not at all.
 
         Raises
         ------
@@ -66,7 +78,7 @@ class Output:
         BrokenPipeError
             If nobody reads any more.
         """
-        data = text.encode("utf-8", "backslashreplace")
+        data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
         try:
             self._write_all(data)
         except BrokenPipeError:
@@ -75,7 +87,7 @@ class Output:
             self._cut_off()
             raise OutputError(explain(self._name, exc)) from exc
         self._size += len(data)
-        return len(text)
+        return len(content)
 
     def _write_all(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -108,6 +120,75 @@ class Output:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class Replacement(Output):
+    """A file that is written beside its place and moved there when it is whole.
+
+    Use it in a ``with`` statement. If nothing is written, a write fails, or the block ends with an
+    error, what stood in the place before stays; an interrupt is no error. A process that is killed
+    leaves at most the file beside, which the next one uses again.
+
+    Parameters
+    ----------
+    path : str
+
+    Raises
+    ------
+    OutputError
+        If no file can be made there.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._target = Path(os.path.realpath(path))
+        mark = zlib.crc32(os.fsencode(self._target.name))
+        self._scratch = self._target.with_name(f".asmr-classify-{mark:08x}.part")
+        self._is_written = self._is_spoilt = False
+        if self._target.is_dir():
+            raise OutputError(f"{path}: cannot be written; {REMEDIES[errno.EISDIR]}")
+        try:
+            super().__init__(self._scratch.open("wb", buffering=0), path)
+        except OSError as exc:
+            raise OutputError(explain(path, exc)) from exc
+
+    def write(self, content: str | bytes) -> int:
+        """Write a text or bytes whole; one that fails spoils the file."""
+        self._is_written = True
+        try:
+            return super().write(content)
+        except BaseException:
+            self._is_spoilt = True
+            raise
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.close()
+            if self._is_written and not (self._is_spoilt or isinstance(exc, Exception)):
+                self._scratch.replace(self._target)
+        except OSError as failure:
+            raise OutputError(explain(self._name, failure)) from failure
+        finally:
+            self._scratch.unlink(missing_ok=True)
+
+
+def open_replacement(path: str) -> Output:
+    """Open a file that keeps what it holds until the new content is whole.
+
+    What is no regular file, such as ``/dev/null`` or a named pipe, is written as it is.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    if Path(path).exists() and not Path(path).is_file():
+        return open_output(path)
+    return Replacement(path)
 
 
 def open_output(path: str) -> Output:
@@ -151,7 +232,8 @@ def check_output(path: str, inputs: Iterable[str] = ()) -> None:
     Raises
     ------
     UsageError
-        If the path is named like media, is one of the inputs, or is a file that holds no text.
+        If the path is named like media, is one of the inputs, or is a file that holds neither text
+        nor Parquet.
     """
     if Path(path).suffix.lstrip(".").lower() in MEDIA_EXTENSIONS:
         raise UsageError(f"{path}: is named like a recording; name a .jsonl, .csv or .txt file")
@@ -163,7 +245,7 @@ def check_output(path: str, inputs: Iterable[str] = ()) -> None:
         return
     if any(_is_same(status, other) for other in inputs):
         raise UsageError(f"{path}: is an input and would be written over; name another file")
-    if not _holds_text(path):
+    if not _holds_results(path):
         raise UsageError(f"{path}: exists and holds no text, so it is left alone; name another")
 
 
@@ -174,12 +256,14 @@ def _is_same(status: os.stat_result, other: str) -> bool:
         return False
 
 
-def _holds_text(path: str) -> bool:
-    """Whether the beginning of a file is text; one that cannot be read is left to be opened."""
+def _holds_results(path: str) -> bool:
+    """Whether a file begins as text or Parquet; one that cannot be read is left to be opened."""
     try:
         with Path(path).open("rb") as file:
             head = file.read(LOOK_AT_BYTES)
     except OSError:
+        return True
+    if head.startswith(PARQUET_START):
         return True
     try:
         text = head.decode()

@@ -38,3 +38,31 @@ def results(draw) -> FileResult:
         no_talking=draw(st.sampled_from([True, False, None])),
         longest_talk=draw(st.none() | times),
     )
+
+
+@st.composite
+def _true_segments(draw) -> Segment:
+    start = draw(st.integers(0, 10**6))
+    end = start + draw(st.integers(1, 10**6))
+    label = draw(st.sampled_from([*LABELS, "silence"]))
+    return Segment(start / 1000, end / 1000, label, draw(scores))
+
+
+@st.composite
+def timelines(draw) -> FileResult:
+    """Results whose segments are as a timeline's: sorted, not empty, inside the recording."""
+    found = tuple(
+        sorted(
+            draw(st.lists(_true_segments(), max_size=12)), key=lambda s: (s.start, s.end, s.label)
+        )
+    )
+    last = max((s.end for s in found), default=0.0)
+    duration = round(last + draw(st.sampled_from([0.0, 0.5, 100.0])), 3)
+    return FileResult(
+        path=draw(names),
+        status=draw(st.sampled_from(Status)),
+        model="tiny@0.1",
+        duration=draw(st.sampled_from([None, duration])),
+        decoded=duration,
+        segments=found,
+    )

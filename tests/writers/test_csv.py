@@ -7,7 +7,6 @@ from dataclasses import replace
 from hypothesis import given
 
 from asmr_classify.aggregate import FileResult, Status
-from asmr_classify.writers import FORMATS
 from asmr_classify.writers.csv import CsvWriter, read_csv
 from tests.writers.strategies import LABELS, results
 
@@ -42,10 +41,3 @@ def test_a_spreadsheet_finds_the_columns():
     assert row["path"] == "a.wav"
     assert row["score_tap"] == "0.5000"
     assert row["score_speech"] == ""
-
-
-def test_every_format_is_registered_and_takes_a_result(tiny_model):
-    for kind in FORMATS.values():
-        stream = io.StringIO()
-        kind.open_writer(stream, tiny_model.labels).write(FileResult("a.wav", Status.OK, "m@1"))
-        assert "a.wav" in stream.getvalue()

@@ -5,11 +5,13 @@ import io
 import os
 import resource
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from asmr_classify.errors import OutputError, UsageError
-from asmr_classify.writers.output import Output, check_output, open_output
+from asmr_classify.writers.output import Output, check_output, open_output, open_replacement
 
 needs_permissions = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere"
@@ -138,3 +140,86 @@ def test_earlier_results_may_be_replaced(content, tmp_path):
     path = tmp_path / "out.jsonl"
     path.write_bytes(content)
     check_output(str(path), [str(tmp_path)])
+
+
+def test_a_replacement_takes_its_place_when_it_is_whole(tmp_path):
+    path = tmp_path / "out.vtt"
+    path.write_text("before")
+    with open_replacement(str(path)) as output:
+        output.write("new ")
+        output.write(b"text")
+        assert path.read_text() == "before"
+    assert path.read_text() == "new text"
+    assert [x.name for x in tmp_path.iterdir()] == ["out.vtt"]
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        pytest.param(ValueError("broken"), "before", id="error"),
+        pytest.param(KeyboardInterrupt(), "after", id="interrupt"),
+    ],
+)
+def test_an_error_keeps_what_was_there_and_an_interrupt_does_not(error, kept, tmp_path):
+    path = tmp_path / "out.parquet"
+    path.write_text("before")
+    output = open_replacement(str(path))
+    output.write("after")
+    output.__exit__(type(error), error, None)
+    assert path.read_text() == kept
+    assert [x.name for x in tmp_path.iterdir()] == ["out.parquet"]
+
+
+def test_a_replacement_into_which_nothing_was_written_leaves_nothing(tmp_path):
+    with open_replacement(str(tmp_path / "out.vtt")):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_replacement_is_a_file(tmp_path):
+    with open_replacement(str(tmp_path / "out.labels.txt")) as output:
+        output.write("")
+    assert (tmp_path / "out.labels.txt").read_bytes() == b""
+
+
+def test_a_replacement_goes_where_a_link_points(tmp_path):
+    (tmp_path / "link.vtt").symlink_to("real.vtt")
+    with open_replacement(str(tmp_path / "link.vtt")) as output:
+        output.write("text")
+    assert (tmp_path / "link.vtt").is_symlink()
+    assert (tmp_path / "real.vtt").read_text() == "text"
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    with open_replacement(os.devnull) as output:
+        output.write("text")
+    assert not os.path.isfile(os.devnull)  # noqa: PTH113 (it is a device)
+    with pytest.raises(OutputError, match="it is a folder: name a file"):
+        open_replacement(str(tmp_path))
+
+
+def test_a_parquet_file_may_be_replaced(tmp_path):
+    (tmp_path / "out.parquet").write_bytes(b"PAR1\x00\xff")
+    check_output(str(tmp_path / "out.parquet"))
+
+
+KILLED = """
+import os, signal, sys
+from asmr_classify.writers.output import open_replacement
+with open_replacement(sys.argv[1]) as output:
+    output.write("half of it")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_process_leaves_the_earlier_file_and_the_next_one_tidies(tmp_path):
+    path = tmp_path / "out.parquet"
+    path.write_text("before")
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert path.read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 2
+    with open_replacement(str(path)) as output:
+        output.write("whole")
+    assert [(x.name, x.read_text()) for x in tmp_path.iterdir()] == [("out.parquet", "whole")]

@@ -1,0 +1,74 @@
+"""What options and arguments say, as commands use it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asmr_classify.cli.results import STDOUT
+from asmr_classify.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STDIN = "-"
+
+
+def read_list(files_from: Path | None, *, null: bool) -> list[str]:
+    """Read the paths of ``--files-from``.
+
+    Raises
+    ------
+    UsageError
+        If the list cannot be read, or ``null`` is given without one.
+    """
+    from asmr_classify.media.discover import read_paths
+
+    if files_from is None:
+        if null:
+            raise UsageError("--null tells how --files-from is read: give that too")
+        return []
+    separator = b"\0" if null else b"\n"
+    if str(files_from) == STDIN:
+        return read_paths(sys.stdin.buffer, separator=separator)
+    try:
+        with files_from.open("rb") as file:
+            return read_paths(file, separator=separator)
+    except OSError as exc:
+        raise UsageError(f"--files-from {files_from}: cannot be read: {exc.strerror}") from exc
+
+
+def check_writable(targets: Iterable[Path | None], *, inputs: Iterable[str | Path]) -> None:
+    """Refuse to write over a recording or an input."""
+    from asmr_classify.writers.output import check_output
+
+    read = [str(path) for path in inputs]
+    for target in targets:
+        if target is not None and str(target) != STDOUT:
+            check_output(str(target), read)
+
+
+def parse_threshold(text: str) -> tuple[str, float]:
+    """Parse ``LABEL=X``.
+
+    Raises
+    ------
+    UsageError
+        If it is not of that form.
+
+    Examples
+    --------
+    >>> parse_threshold("tap=0.4")
+    ('tap', 0.4)
+    """
+    name, _, value = text.rpartition("=")
+    try:
+        return name, float(value)
+    except ValueError as exc:
+        raise UsageError(f"--threshold {text!r}: write LABEL=X, as in whisper=0.6") from exc
+
+
+def is_one_file(named: list[str]) -> bool:
+    """Tell whether a single file is named, and no folder."""
+    return len(named) == 1 and not Path(named[0]).is_dir()

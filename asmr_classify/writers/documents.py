@@ -1,0 +1,75 @@
+"""Documents: formats of which one file belongs to one recording, and holds its timeline.
+
+They are written whole, and hold neither scores of the file nor failures: a recording that could
+not be heard gets none, so that an empty document always means that nothing was found.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asmr_classify.aggregate import FileResult, Status
+from asmr_classify.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from asmr_classify.timeline import Segment
+    from asmr_classify.writers import Stream
+
+UNSCORED = 1.0
+"""Score of segments that are read from a format without scores: they are annotations."""
+
+
+class DocumentWriter:
+    """Writes the document of one recording.
+
+    Parameters
+    ----------
+    stream : text or binary stream
+    render : callable
+        Turns a result into the document, text or bytes as the stream takes.
+    """
+
+    def __init__(self, stream: Stream, render: Callable[[FileResult], str | bytes]) -> None:
+        self._stream = stream
+        self._render = render
+        self._path: str | None = None
+
+    def write(self, result: FileResult) -> None:
+        """Write the document.
+
+        Raises
+        ------
+        UsageError
+            If one was written already.
+        NotRepresentableError
+            If the format cannot hold this result.
+        """
+        if self._path is not None:
+            raise UsageError(
+                f"{result.path}: a file of this format belongs to one recording, and this one to "
+                f"{self._path}; write one per file with --per-file DIR"
+            )
+        self._path = result.path
+        if is_heard(result):
+            self._stream.write(self._render(result))  # type: ignore[arg-type]  # as the stream takes
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Do nothing: a document is complete."""
+
+
+def is_heard(result: FileResult) -> bool:
+    """Tell whether there is a timeline, be it an empty one."""
+    return result.status not in {Status.FAILED, Status.NO_AUDIO}
+
+
+def ordered_segments(result: FileResult) -> list[Segment]:
+    """Sort segments by start, then end, then label."""
+    return sorted(result.segments, key=lambda s: (s.start, s.end, s.label))
+
+
+def document(segments: Iterable[Segment], path: str = "") -> FileResult:
+    """Make the result that is read from a document: nothing but its timeline is known."""
+    return FileResult(path, Status.OK, "", segments=tuple(segments))

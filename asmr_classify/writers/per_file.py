@@ -1,0 +1,223 @@
+"""One file for each recording, in a folder that mirrors the tree of recordings.
+
+A recording ``sleep/rain.mp3`` below the base gets ``sleep/rain.mp3.vtt`` below the folder. Names
+keep the extension of the recording, so that ``rain.mp3`` and ``rain.wav`` get one each; only where
+a player looks for the stem (Kodi's ``rain.edl``) it is left out, unless another recording has that
+name already. A name that is taken, on a disk that does not tell cases apart say, or is longer than
+255 bytes, gets a part that follows from the path of the recording: ``rain.mp3~1f0c6a52.vtt``.
+
+Each file is written beside its place and moved there. One that holds the same already is not
+touched, and one that is something else is left alone, with an error. A recording that a format
+cannot hold gets no file, and an earlier one stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import unicodedata
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asmr_classify.errors import NotRepresentableError, OutputError
+from asmr_classify.writers.documents import is_heard
+from asmr_classify.writers.output import Replacement, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.writers import Format, Options
+
+LONGEST_NAME = 255
+"""Bytes, on nearly all file systems."""
+
+NO_SUCH_FORMAT = (ValueError, KeyError, TypeError, AttributeError, IndexError)
+"""What readers raise where a file is something else."""
+
+
+def common_folder(paths: Iterable[str]) -> str | None:
+    """Find the deepest folder that holds everything that is named, to be mirrored.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Files, and folders, which may be the one.
+
+    Returns
+    -------
+    str or None
+        Absolute; None if there is none, as on two drives of Windows.
+    """
+    # Names are strings here, which may hold any byte.
+    absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100
+    folders = [x if os.path.isdir(x) else os.path.dirname(x) for x in absolute]  # noqa: PTH112, PTH120
+    try:
+        return os.path.commonpath(folders)
+    except ValueError:
+        return None
+
+
+class PerFileWriter:
+    """Writes each result to a file of its own.
+
+    Parameters
+    ----------
+    folder : str
+        Made if it does not exist.
+    form : Format
+    labels : sequence of str
+        The model's.
+    options : Options
+    base : str, optional
+        The folder that is mirrored, see :func:`common_folder`. Recordings outside of it get their
+        whole path.
+    on_left_out : callable, optional
+        Told why a recording that was heard gets no file.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        form: Format,
+        labels: Sequence[str],
+        options: Options,
+        *,
+        base: str | None = None,
+        on_left_out: Callable[[str], None] | None = None,
+    ) -> None:
+        self._folder = folder
+        self._form = form
+        self._labels = labels
+        self._options = options
+        self._base = base
+        self._on_left_out = on_left_out
+        self._owners: dict[str, str] = {}
+        make_folder(folder, parents=False)
+
+    def write(self, result: FileResult) -> None:
+        """Write the file of one result.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written, or something else stands there.
+        """
+        if not self._form.holds_failures and not is_heard(result):
+            return
+        target = self._place(result.path)
+        try:
+            data = self._render(result, os.path.dirname(target))  # noqa: PTH120
+        except NotRepresentableError as exc:
+            if self._on_left_out is not None:
+                self._on_left_out(str(exc))
+            return
+        if self._is_free(target, data):
+            make_folder(os.path.dirname(target))  # noqa: PTH120
+            with Replacement(target) as output:
+                output.write(data)
+
+    def close(self) -> None:
+        """Do nothing: every file is complete."""
+
+    def _render(self, result: FileResult, folder: str) -> bytes:
+        stream = io.BytesIO() if self._form.in_bytes else io.StringIO()
+        options = replace(self._options, folder=folder)
+        writer = self._form.open_writer(stream, self._labels, options)
+        writer.write(result)
+        writer.close()
+        content = stream.getvalue()
+        return content if isinstance(content, bytes) else content.encode()
+
+    def _place(self, path: str) -> str:
+        """Find the place of a recording's file; the same in each run, unless names collide."""
+        absolute = os.path.abspath(path)  # noqa: PTH100
+        folder, name = os.path.split(self._below(absolute))
+        folder = os.path.join(self._folder, folder)  # noqa: PTH118
+        for candidate in self._names(name, absolute):
+            target = os.path.join(folder, candidate)  # noqa: PTH118
+            key = unicodedata.normalize("NFC", target).casefold()
+            if self._owners.setdefault(key, absolute) == absolute:
+                return target
+        raise OutputError(f"{path}: no free name for its file in {folder}: write elsewhere")
+
+    def _below(self, absolute: str) -> str:
+        if self._base is not None:
+            inside = os.path.relpath(absolute, self._base)
+            if not inside.startswith(os.pardir + os.sep):
+                return inside
+        drive, rest = os.path.splitdrive(absolute)
+        return os.path.join(drive.strip("\\/:"), rest.lstrip("\\/"))  # noqa: PTH118
+
+    def _names(self, name: str, absolute: str) -> Iterator[str]:
+        suffix = self._form.suffixes[0]
+        mark = hashlib.sha256(os.fsencode(absolute)).hexdigest()[:8]
+        stems = (os.path.splitext(name)[0],) if self._form.takes_stem else ()  # noqa: PTH122
+        for stem in (*stems, name):
+            if len(os.fsencode(stem + suffix)) <= LONGEST_NAME:
+                yield stem + suffix
+        yield _shortened(name, f"~{mark}{suffix}")
+
+    def _is_free(self, target: str, data: bytes) -> bool:
+        """Tell whether a file is to be written: there is none, or an earlier one of this format.
+
+        Raises
+        ------
+        OutputError
+            If something else stands there.
+        """
+        try:
+            content = Path(target).read_bytes()
+        except FileNotFoundError:
+            return True
+        except OSError as exc:
+            raise OutputError(explain(target, exc)) from exc
+        if content == data:
+            return False
+        try:
+            stream = io.BytesIO(content) if self._form.in_bytes else io.StringIO(content.decode())
+            for _ in self._form.read(stream):
+                pass
+        except NO_SUCH_FORMAT as exc:
+            raise OutputError(
+                f"{target}: exists and was not written by this program, so it is left alone; "
+                "move it away, or name another folder"
+            ) from exc
+        return True
+
+
+def _shortened(name: str, ending: str) -> str:
+    """Shorten a name to what a file system takes, at the end of a character."""
+    room = LONGEST_NAME - len(os.fsencode(ending))
+    while len(os.fsencode(name)) > room:
+        name = name[:-1]
+    return name + ending
+
+
+def make_folder(path: str, *, parents: bool = True) -> None:
+    """Make a folder if there is none.
+
+    Parameters
+    ----------
+    path : str
+    parents : bool
+        Make those above it too.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=parents, exist_ok=True)
+    except FileExistsError as exc:
+        raise OutputError(f"{path}: is a file, and a folder is needed: name another") from exc
+    except OSError as exc:
+        raise OutputError(explain(path, exc)) from exc

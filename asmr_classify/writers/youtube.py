@@ -1,0 +1,219 @@
+"""YouTube chapters: lines for the description of a video, ``0:00 whisper``.
+
+YouTube takes a list only if it begins at 0:00, ascends, has three chapters or more, and none that
+is shorter than ten seconds; else it drops all of it [1]_. Segments overlap and may be short, so
+chapters are made of them:
+
+1. The recording is cut at every edge of a segment, rounded to seconds.
+2. Pieces shorter than ten seconds are joined, the shortest first, with the neighbour that holds
+   more nearly the same labels.
+3. A chapter is named after the labels that fill at least half of it, triggers before contexts,
+   those that fill more first. Neighbours of one name become one chapter.
+
+References
+----------
+.. [1] YouTube Help, Video chapters. https://support.google.com/youtube/answer/9884579
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from asmr_classify.errors import NotRepresentableError
+from asmr_classify.labels import SILENCE, Kind, kind_of
+from asmr_classify.timeline import Segment
+from asmr_classify.writers.documents import UNSCORED, document
+from asmr_classify.writers.escapes import escape, unescape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from asmr_classify.aggregate import FileResult
+
+LEAST_CHAPTERS = 3
+LEAST_SECONDS = 10
+"""YouTube's rules."""
+
+NAMING_SHARE = 0.5
+"""A label that fills less of a chapter does not name it: most of it would belie the name."""
+
+NOTHING = "other"
+"""Name of a chapter without a label."""
+
+BETWEEN = " + "
+
+CHAPTER = re.compile(r"(?:(\d+):(?=\d\d:))?(\d+):(\d\d) (.+)\n?")
+
+BRACKETS = str.maketrans("<>", "\u2039\u203a")
+"""YouTube takes no description with angle brackets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A stretch of whole seconds.
+
+    Parameters
+    ----------
+    start, end : int
+        Seconds.
+    covered : mapping of str to float
+        Seconds that segments of each label cover in it.
+    """
+
+    start: int
+    end: int
+    covered: Mapping[str, float]
+
+    def __add__(self, following: Chapter) -> Chapter:
+        labels = {**self.covered, **following.covered}
+        covered = {x: self.covered.get(x, 0) + following.covered.get(x, 0) for x in labels}
+        return Chapter(self.start, following.end, covered)
+
+    @property
+    def duration(self) -> int:
+        """Seconds."""
+        return self.end - self.start
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that name it: triggers first, then by what they cover."""
+        enough = [
+            label
+            for label, seconds in self.covered.items()
+            if seconds >= NAMING_SHARE * self.duration and label != SILENCE
+        ]
+        by_weight = sorted(enough, key=lambda x: (kind_of(x) is Kind.CONTEXT, -self.covered[x], x))
+        silent = self.covered.get(SILENCE, 0) >= NAMING_SHARE * self.duration
+        return tuple(by_weight) or ((SILENCE,) if silent else (NOTHING,))
+
+    def likeness(self, other: Chapter) -> float:
+        """Compute the share of labels that both hold among those that either holds, by time.
+
+        Returns
+        -------
+        float
+            In [0, 1]; Ružička's similarity of the shares that labels cover.
+        """
+        mine = {x: seconds / self.duration for x, seconds in self.covered.items()}
+        theirs = {x: seconds / other.duration for x, seconds in other.covered.items()}
+        pairs = [(mine.get(x, 0.0), theirs.get(x, 0.0)) for x in {**mine, **theirs}]
+        either = sum(max(pair) for pair in pairs)
+        return sum(min(pair) for pair in pairs) / either if either else 1.0
+
+
+def chapters_of(result: FileResult) -> str:
+    """Write the chapters of a recording.
+
+    Raises
+    ------
+    NotRepresentableError
+        If there are fewer than three.
+    """
+    chapters = find_chapters(result)
+    if len(chapters) < LEAST_CHAPTERS:
+        raise NotRepresentableError(
+            f"{result.path}: no chapters: YouTube takes no list of fewer than {LEAST_CHAPTERS} "
+            f"chapters of {LEAST_SECONDS} s or more, and here are {len(chapters)}; "
+            "the timeline is in the other formats"
+        )
+    hours = chapters[-1].start >= 3600
+    return "".join(f"{_timestamp(c.start, hours=hours)} {_title(c.labels)}\n" for c in chapters)
+
+
+def find_chapters(result: FileResult) -> list[Chapter]:
+    """Find chapters of ten seconds and more that cover a recording.
+
+    Returns
+    -------
+    list of Chapter
+        Ascending; a single one that may be shorter if there is nothing to divide.
+    """
+    chapters = _join_alike(_pieces(result))
+    for least in range(2, LEAST_SECONDS + 1):
+        chapters = _join_alike(_join_short(chapters, least))
+    return chapters
+
+
+def _pieces(result: FileResult) -> list[Chapter]:
+    """Cut a recording at each edge of a segment."""
+    duration = int(max(result.duration or 0.0, result.decoded))
+    spans = [(_second(s.start), min(_second(s.end), duration), s.label) for s in result.segments]
+    inside = [span for span in spans if span[0] < span[1]]
+    edges = sorted({0, duration, *(edge for span in inside for edge in span[:2])})
+    starting: dict[int, list[tuple[int, str]]] = {}
+    for start, end, label in inside:
+        starting.setdefault(start, []).append((end, label))
+    pieces, sounding = [], list[tuple[int, str]]()
+    for start, end in pairwise(edges):
+        sounding = [s for s in sounding if s[0] > start] + starting.get(start, [])
+        pieces.append(Chapter(start, end, {label: float(end - start) for _, label in sounding}))
+    return pieces
+
+
+def _second(time: float) -> int:
+    return int(time + 0.5)
+
+
+def _join_short(chapters: list[Chapter], least: int) -> list[Chapter]:
+    """Join each chapter shorter than ``least`` seconds with the neighbour that is more like it."""
+    joined: list[Chapter] = []
+    carried: Chapter | None = None
+    for chapter, following in zip(chapters, [*chapters[1:], None], strict=False):
+        whole = chapter if carried is None else carried + chapter
+        carried = None
+        if whole.duration >= least or not (joined or following):
+            joined.append(whole)
+        elif following is None or (
+            joined and joined[-1].likeness(whole) >= following.likeness(whole)
+        ):
+            joined[-1] += whole
+        else:
+            carried = whole
+    return joined
+
+
+def _join_alike(chapters: list[Chapter]) -> list[Chapter]:
+    """Join neighbours of one name."""
+    joined: list[Chapter] = []
+    for chapter in chapters:
+        if joined and joined[-1].labels == chapter.labels:
+            joined[-1] += chapter
+        else:
+            joined.append(chapter)
+    return joined
+
+
+def _title(labels: tuple[str, ...]) -> str:
+    return escape(BETWEEN.join(labels).replace("_", " ").translate(BRACKETS))
+
+
+def _timestamp(seconds: int, *, hours: bool) -> str:
+    minutes, seconds = divmod(seconds, 60)
+    if hours:
+        return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+    return f"{minutes}:{seconds:02d}"
+
+
+def read_youtube(lines: Iterable[str]) -> Iterator[FileResult]:
+    """Read chapters; each ends where the next begins, the last after the shortest time allowed.
+
+    Raises
+    ------
+    ValueError
+        If a line is no chapter.
+    """
+    starts, titles = [], []
+    for line in lines:
+        match = CHAPTER.fullmatch(line)
+        if match is None:
+            raise ValueError(f"no chapter: {line!r}")
+        starts.append(int(match[1] or 0) * 3600 + int(match[2]) * 60 + int(match[3]))
+        titles.append(unescape(match[4]))
+    ends = [*starts[1:], *(start + LEAST_SECONDS for start in starts[-1:])]
+    yield document(
+        Segment(start, end, title, UNSCORED)
+        for start, end, title in zip(starts, ends, titles, strict=True)
+    )

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.errors import OutputError
+from asmr_classify.writers import FORMATS, Options
+from asmr_classify.writers.output import Output
+from asmr_classify.writers.per_file import PerFileWriter, common_folder
+from tests.writers.roundtrip import SKIP, timeline
+from tests.writers.strategies import LABELS
+
+pytestmark = pytest.mark.usefixtures("place")
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(*results, form="webvtt", base=".", folder="out", options=SKIP, on_left_out=None):
+    base = None if base is None else os.path.realpath(base)
+    kind = FORMATS[form]
+    writer = PerFileWriter(folder, kind, LABELS, options, base=base, on_left_out=on_left_out)
+    for result in results:
+        writer.write(result)
+    writer.close()
+
+
+def tree(folder="out"):
+    return sorted(str(x.relative_to(folder)) for x in Path(folder).rglob("*") if x.is_file())
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_files_mirror_the_tree_of_recordings(form):
+    write(timeline("in/sleep/a.mp3"), timeline("in/b.wav"), form=form, base="in")
+    suffix = FORMATS[form].suffixes[0]
+    stems = FORMATS[form].takes_stem
+    assert tree() == (
+        [f"b{suffix}", f"sleep/a{suffix}"] if stems else [f"b.wav{suffix}", f"sleep/a.mp3{suffix}"]
+    )
+    with Path("out", tree()[0]).open("rb" if FORMATS[form].in_bytes else "r") as file:
+        assert len(list(FORMATS[form].read(file))) == 1
+
+
+def test_recordings_of_one_stem_keep_a_file_each():
+    write(timeline("a.mp3"), timeline("a.wav"), form="edl")
+    write(timeline("a.mp3"), timeline("a.wav"), form="webvtt")
+    assert tree() == ["a.edl", "a.mp3.vtt", "a.wav.edl", "a.wav.vtt"]
+
+
+def test_names_that_differ_in_case_only_keep_a_file_each():
+    write(timeline("a.mp3"), timeline("A.mp3"), timeline("a.mp3"))
+    first, second = sorted(tree(), key=len)
+    assert first == "a.mp3.vtt"
+    assert second.startswith("A.mp3~")
+    assert len(second) == len("A.mp3~01234567.vtt")
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".mp3", "囁" * 83 + ".mp3", "é" * 125 + ".mp3"])
+def test_names_of_255_bytes_are_shortened_and_stay_apart(name):
+    other = name[:-4] + ".wav"
+    write(timeline(name), timeline(other), timeline(name))
+    assert len(tree()) == 2
+    assert all(len(os.fsencode(x)) <= 255 and x.endswith(".vtt") for x in tree())
+    before = tree()
+    write(timeline(other), timeline(name))
+    assert tree() == before
+
+
+def test_names_that_are_not_utf8_keep_their_bytes():
+    write(timeline("caf\udce9.mp3"))
+    assert tree() == ["caf\udce9.mp3.vtt"]
+
+
+def test_recordings_outside_of_the_base_get_their_whole_path():
+    write(timeline("/elsewhere/a.mp3"), base="in")
+    write(timeline("/elsewhere/b.mp3"), base=None)
+    assert tree() == ["elsewhere/a.mp3.vtt", "elsewhere/b.mp3.vtt"]
+
+
+def test_nothing_is_written_outside_of_the_folder(place):
+    write(timeline("../a.mp3"), timeline("in/../../b.mp3"), timeline("..a.mp3"), base=".")
+    assert all(Path("out", x).resolve().is_relative_to(place / "out") for x in tree())
+    assert len(tree()) == 3
+    assert [x.name for x in place.parent.glob("*.vtt")] == []
+
+
+@pytest.mark.parametrize(
+    ("named", "base"),
+    [
+        pytest.param(["in"], "in", id="folder"),
+        pytest.param(["in/a.mp3"], "in", id="file"),
+        pytest.param(["in/x", "in/y"], "in", id="two folders"),
+        pytest.param(["in/x", "in/a.mp3"], "in", id="folder and file"),
+        pytest.param(["in/x", "in/x/y"], "in/x", id="one in the other"),
+    ],
+)
+def test_the_base_is_the_deepest_folder_that_holds_all(named, base, place):
+    for folder in ("in/x/y", "in/y"):
+        (place / folder).mkdir(parents=True)
+    assert common_folder(named) == str(place / base)
+
+
+def test_a_file_that_holds_the_same_is_not_touched():
+    write(timeline("a.mp3"))
+    os.utime("out/a.mp3.vtt", (1, 1))
+    write(timeline("a.mp3"))
+    assert Path("out/a.mp3.vtt").stat().st_mtime == 1
+    write(timeline("a.mp3", labels=("tap", "speech")))
+    assert Path("out/a.mp3.vtt").stat().st_mtime > 1
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_that_is_something_else_is_left_alone(form):
+    write(timeline("a.mp3"), form=form)
+    path = Path("out", tree()[0])
+    path.write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nHello, my own subtitles\n")
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match=r"exists and was not written by this program.*move it"):
+        write(timeline("a.mp3"), form=form)
+    assert path.read_bytes() == before
+
+
+def test_a_failure_costs_no_file_that_is_there():
+    write(timeline("a.mp3"))
+    before = Path("out/a.mp3.vtt").read_bytes()
+    lost = FileResult("a.mp3", Status.FAILED, "m@1", error=Problem("OpenError", "a.mp3: gone"))
+    write(lost, replace(lost, path="b.mp3"))
+    assert tree() == ["a.mp3.vtt"]
+    assert Path("out/a.mp3.vtt").read_bytes() == before
+    write(lost, form="jsonl")
+    assert tree() == ["a.mp3.jsonl", "a.mp3.vtt"]
+
+
+def test_what_a_format_cannot_hold_is_told():
+    told = []
+    write(timeline("a.mp3", labels=("tap",)), form="youtube", on_left_out=told.append)
+    assert tree() == []
+    assert len(told) == 1
+    assert told[0].startswith("a.mp3: no chapters")
+
+
+def test_a_full_disk_leaves_the_earlier_file_and_nothing_beside_it(monkeypatch):
+    write(timeline("a.mp3"))
+    before = Path("out/a.mp3.vtt").read_bytes()
+
+    def fail(self, data):
+        self._raw.write(data[:5])
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(Output, "_write_all", fail)
+    with pytest.raises(OutputError, match=r"out/a\.mp3\.vtt: cannot be written; the disk is full"):
+        write(timeline("a.mp3", labels=("tap",)))
+    assert tree() == ["a.mp3.vtt"]
+    assert Path("out/a.mp3.vtt").read_bytes() == before
+
+
+def test_a_file_in_place_of_the_folder_is_told():
+    Path("out").write_text("text")
+    with pytest.raises(OutputError, match="out: is a file, and a folder is needed"):
+        write(timeline("a.mp3"))
+
+
+def test_the_folder_above_must_exist():
+    with pytest.raises(OutputError, match="no/out: cannot be written; its folder does not exist"):
+        write(timeline("a.mp3"), folder="no/out")
+
+
+def test_mpv_lists_name_recordings_from_where_they_lie():
+    write(timeline("in/sleep/a.mp3"), form="mpv-edl", base="in", options=Options(("speech",)))
+    assert b"../../in/sleep/a.mp3,0.000,20.000" in Path("out/sleep/a.mp3.mpv.edl").read_bytes()

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, given, settings
+
+from asmr_classify.aggregate import FileResult, Status
+from asmr_classify.errors import NotRepresentableError
+from asmr_classify.timeline import Segment
+from asmr_classify.writers.youtube import chapters_of, find_chapters
+from tests.writers.roundtrip import timeline
+from tests.writers.strategies import timelines
+
+LINE = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d\d) (\S.*)")
+
+
+def of(duration, *spans):
+    segments = tuple(Segment(float(start), float(end), label, 0.9) for start, end, label in spans)
+    return FileResult("a", Status.OK, "m@1", duration=duration, decoded=duration, segments=segments)
+
+
+def test_a_chapter_for_each_stretch():
+    result = of(90.0, (0, 30, "whisper"), (30, 60, "white_noise"), (60, 90, "tap"))
+    assert chapters_of(result) == "0:00 whisper\n0:30 white noise\n1:00 tap\n"
+
+
+def test_hours_are_written_where_there_are_any():
+    result = of(10800.0, (0, 3600, "tap"), (3600, 7205, "whisper"), (7205, 10800, "speech"))
+    assert chapters_of(result) == "0:00:00 tap\n1:00:00 whisper\n2:00:05 speech\n"
+
+
+def test_what_sounds_together_names_a_chapter_together_triggers_first():
+    spans = ((0, 60, "speech"), (20, 40, "tap"))
+    assert chapters_of(of(60.0, *spans)) == "0:00 speech\n0:20 tap + speech\n0:40 speech\n"
+
+
+def test_short_stretches_are_joined_with_what_is_like_them():
+    taps = [(t, t + 2, "tap") for t in range(32, 60, 6)]
+    spans = ((0, 30, "speech"), (30, 90, "white_noise"), *taps, (90, 120, "speech"))
+    assert chapters_of(of(120.0, *spans)) == "0:00 speech\n0:30 white noise\n1:30 speech\n"
+
+
+def test_stretches_without_a_label_or_sound_have_a_name():
+    spans = ((0, 20, "tap"), (40, 60, "silence"), (60, 80, "tap"))
+    assert chapters_of(of(80.0, *spans)) == "0:00 tap\n0:20 other\n0:40 silence\n1:00 tap\n"
+
+
+def test_angle_brackets_which_youtube_refuses_are_replaced():
+    assert "\u2039b\u203a" in chapters_of(timeline(labels=("<b>", "tap", "speech")))
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        pytest.param(of(0.0), 0, id="empty"),
+        pytest.param(of(5.0, (0, 5, "tap")), 1, id="short"),
+        pytest.param(of(600.0, (0, 300, "tap"), (300, 600, "speech")), 2, id="two"),
+        pytest.param(of(29.0, (0, 9, "tap"), (9, 19, "speech"), (19, 29, "tap")), 2, id="29 s"),
+    ],
+)
+def test_where_youtube_takes_no_list_that_is_told(result, found):
+    with pytest.raises(NotRepresentableError, match=rf"a: no chapters: .* here are {found}"):
+        chapters_of(result)
+
+
+@settings(max_examples=150, deadline=None)
+@given(timelines())
+def test_every_list_is_one_that_youtube_takes(result):
+    try:
+        lines = chapters_of(result).splitlines()
+    except NotRepresentableError:
+        assume(False)
+    matches = [LINE.fullmatch(line) for line in lines]
+    assert all(matches)
+    starts = [int(m[1] or 0) * 3600 + int(m[2]) * 60 + int(m[3]) for m in matches]
+    ends = [*starts[1:], max(result.duration or 0, result.decoded)]
+    assert starts[0] == 0
+    assert len(starts) >= 3
+    assert all(end - start >= 10 for start, end in zip(starts, ends, strict=True))
+
+
+@settings(max_examples=200, deadline=None)
+@given(timelines())
+def test_chapters_cover_the_recording_and_neighbours_differ(result):
+    found = find_chapters(result)
+    edges = [0, *(c.end for c in found)]
+    assert [c.start for c in found] == edges[:-1]
+    assert edges[-1] == int(max(result.duration or 0.0, result.decoded))
+    assert all(a.labels != b.labels for a, b in pairwise(found))
