@@ -73,6 +73,8 @@ class TableWriter:
         The model's labels.
     paused : callable
         Gives a context in which nothing else is written to the terminal.
+    keep_order : bool
+        Print them in the order in which they come, not by name.
     """
 
     def __init__(
@@ -80,8 +82,11 @@ class TableWriter:
         console: Console,
         labels: Sequence[str],
         paused: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+        *,
+        keep_order: bool = False,
     ) -> None:
         self._console = console
+        self._keep_order = keep_order
         self._labels = tuple(labels)
         self._paused = paused
         self._results: list[FileResult] = []
@@ -96,7 +101,9 @@ class TableWriter:
         """Print what was kept."""
         from asmr_classify.cli.render import results_view
 
-        results, self._results = sorted(self._results, key=lambda result: result.path), []
+        results, self._results = self._results, []
+        if not self._keep_order:
+            results.sort(key=lambda result: result.path)
         if results:
             with self._paused():
                 self._console.print(results_view(results, self._labels, self._console))
@@ -108,8 +115,12 @@ def open_writer(
     form: FormatName,
     labels: Sequence[str],
     paused: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+    *,
+    keep_order: bool = False,
 ) -> Iterator[Writer]:
     """Open the output in the format asked for, and close it whatever happens.
+
+    With ``keep_order``, a table is not sorted by name.
 
     Raises
     ------
@@ -127,7 +138,7 @@ def open_writer(
         else:
             stream = Output(sys.stdout.buffer, "standard output")
         if form is FormatName.TABLE:
-            writer: Writer = TableWriter(_console_on(stream), labels, paused)
+            writer: Writer = TableWriter(_console_on(stream), labels, paused, keep_order=keep_order)
         else:
             writer = FORMATS[form.value].open_writer(stream, labels)
         stack.callback(writer.close)
