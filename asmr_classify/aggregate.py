@@ -78,6 +78,9 @@ class FileResult:
         No speech and no whisper anywhere; None where nothing was heard.
     longest_talk : float or None
         Seconds of the longest stretch of speech or whisper or both; None where nothing was heard.
+    corrected : tuple of str
+        What was set by hand, of ``trigger`` (with ``tags``) and ``no_talking``; empty for what
+        the model says. Scores, shares and segments always are the model's.
     """
 
     path: str
@@ -93,6 +96,7 @@ class FileResult:
     segments: tuple[Segment, ...] = ()
     no_talking: bool | None = None
     longest_talk: float | None = None
+    corrected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

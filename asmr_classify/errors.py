@@ -4,6 +4,7 @@
 
     AsmrClassifyError
     ├── UsageError                 an option or argument that cannot be used
+    │   └── QueryError             a query that cannot be understood; tells where it is wrong
     ├── MediaError                 one media file; carries its path
     │   ├── OpenError              missing, unreadable, or not a media file
     │   ├── NoAudioError           a media file without an audio stream
@@ -13,6 +14,7 @@
     │   ├── ModelNotFoundError     no such model
     │   └── ModelFormatError       not a model of this program, damaged, or of another version
     ├── CorpusError                a corpus manifest, its audio or its splits
+    ├── CatalogueError             a catalogue is missing, damaged, foreign or cannot be written
     └── OutputError                a result cannot be written
         └── NotRepresentableError  a format cannot hold it
 
@@ -22,6 +24,8 @@ Foreign errors are translated where they enter (``raise … from exc``).
 
 from __future__ import annotations
 
+import unicodedata
+
 
 class AsmrClassifyError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -29,6 +33,39 @@ class AsmrClassifyError(Exception):
 
 class UsageError(AsmrClassifyError):
     """An option or argument has a value that cannot be used."""
+
+
+class QueryError(UsageError):
+    """A query cannot be understood.
+
+    Parameters
+    ----------
+    text : str
+        The query.
+    span : tuple of int
+        Where it is wrong, as half-open range of characters.
+    problem : str
+        What is wrong, and what to do about it.
+    known : str
+        What might have been meant; empty if that does not help.
+    """
+
+    def __init__(self, text: str, span: tuple[int, int], problem: str, known: str = "") -> None:
+        super().__init__(text, span, problem, known)
+        self.text, self.span, self.problem, self.known = text, span, problem, known
+
+    def __str__(self) -> str:
+        shown = "".join(char if char.isprintable() else "?" for char in self.text)
+        start, end = self.span
+        carets = " " * _cells(shown[:start]) + "^" * max(1, _cells(shown[start:end]))
+        lines = [f"query: {self.problem}", f"  {shown}", f"  {carets}", self.known]
+        return "\n".join(filter(None, lines))
+
+
+def _cells(text: str) -> int:
+    """Count the cells of a terminal that a text takes."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
 
 
 class MediaError(AsmrClassifyError):
@@ -81,6 +118,10 @@ class ModelFormatError(ModelError):
 
 class CorpusError(AsmrClassifyError):
     """A corpus manifest, its audio or its splits cannot be used."""
+
+
+class CatalogueError(AsmrClassifyError):
+    """A catalogue is missing, damaged, no catalogue at all, or cannot be written."""
 
 
 class OutputError(AsmrClassifyError):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.batch.journal import Journal
+from asmr_classify.batch.memory import Memories, Memory
 from asmr_classify.batch.observe import Observer
 from asmr_classify.batch.pool import Limits, count_cores, iter_parallel
 from asmr_classify.errors import UsageError
@@ -32,7 +33,15 @@ if TYPE_CHECKING:
     from asmr_classify.media.discover import Ignored
     from asmr_classify.model import Model
 
-__all__ = ["Journal", "Limits", "Observer", "label_paths", "name_from_here"]
+__all__ = [
+    "Journal",
+    "Limits",
+    "Memories",
+    "Memory",
+    "Observer",
+    "label_paths",
+    "name_from_here",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +57,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     jobs: int | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
-    journal: Journal | None = None,
+    journal: Memory | None = None,
     limits: Limits | None = None,
     stop: Event | None = None,
     observer: Observer | None = None,
@@ -66,8 +75,9 @@ def label_paths(  # noqa: PLR0913 (options by name)
         Worker processes; by default as many as there are cores.
     include, exclude : sequence of str
         Globs, see :mod:`asmr_classify.media.discover`.
-    journal : Journal, optional
-        Files whose results it holds are not labelled again; those of the others are added.
+    journal : Memory, optional
+        A journal, or what else keeps results. Files whose results it holds are not labelled
+        again; those of the others are added.
     limits : Limits, optional
         What a file may take before it is given up.
     stop : threading.Event, optional
@@ -141,7 +151,7 @@ def _watch(finds: Iterable[Found | Ignored], observer: Observer) -> Iterator[Fou
 
 
 def _iter_results(
-    outcomes: Generator[Outcome], journal: Journal | None, observer: Observer
+    outcomes: Generator[Outcome], journal: Memory | None, observer: Observer
 ) -> Generator[FileResult]:
     with closing(outcomes):
         for outcome in outcomes:
@@ -162,7 +172,7 @@ def _iter_outcomes(  # noqa: PLR0913, PLR0917 (what label_paths was given)
     n_jobs: int,
     limits: Limits,
     stop: Event,
-    journal: Journal | None,
+    journal: Memory | None,
     observer: Observer,
 ) -> Generator[Outcome]:
     with closing(ReadAhead(finds, READ_AHEAD)) as ahead:
@@ -172,7 +182,7 @@ def _iter_outcomes(  # noqa: PLR0913, PLR0917 (what label_paths was given)
         )
 
 
-def _recalled(finds: Iterator[Found], journal: Journal | None) -> Iterator[Found | Outcome]:
+def _recalled(finds: Iterator[Found], journal: Memory | None) -> Iterator[Found | Outcome]:
     """Put the results that are known already in the place of their files."""
     for found in finds:
         result = journal.recall(found) if journal is not None else None

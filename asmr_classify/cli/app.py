@@ -6,8 +6,13 @@ from typing import Annotated
 
 import typer
 
+from asmr_classify.cli.catalogue import CatalogueCommand, QueryCommand
 from asmr_classify.cli.evaluate import evaluate
+from asmr_classify.cli.export import export
+from asmr_classify.cli.find import find
+from asmr_classify.cli.forget import forget
 from asmr_classify.cli.label import label
+from asmr_classify.cli.set import set_
 from asmr_classify.cli.train import train
 
 app = typer.Typer(
@@ -44,7 +49,11 @@ def program(
     """
 
 
-app.command()(label)
+app.command(cls=CatalogueCommand)(label)
+app.command(cls=QueryCommand)(find)
+app.command("set", cls=CatalogueCommand)(set_)
+app.command(cls=QueryCommand)(export)
+app.command(cls=QueryCommand)(forget)
 app.command()(train)
 app.command()(evaluate)
 

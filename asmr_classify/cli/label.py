@@ -16,6 +16,7 @@ from asmr_classify.cli.arguments import (
     parse_threshold,
     read_list,
 )
+from asmr_classify.cli.catalogue import CorrectedWriter, join_memories, open_to_label
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred
 from asmr_classify.cli.logs import set_up_logging
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.batch import Journal
+    from asmr_classify.batch import Memory
     from asmr_classify.cli.progress import Progress, Tally
     from asmr_classify.model import Model
     from asmr_classify.writers import Writer
@@ -66,6 +67,7 @@ class Request:
     timeout: float
     max_memory: int
     fresh: bool
+    catalogue: str | None
     strict: bool
     quiet: bool
 
@@ -206,10 +208,22 @@ def label(
         bool,
         typer.Option(
             "--fresh",
-            help="Label everything anew, whatever the journal of the output holds.",
+            help="Label everything anew, whatever the journal of the output or the catalogue "
+            "holds.",
             rich_help_panel=WHERE,
         ),
     ] = False,
+    catalogue: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="[FILE]",
+            help="Keep results in a catalogue too, for find, set and export; files that it knows "
+            "by their content, moved ones too, are not labelled again. Without FILE: that of "
+            "$ASMR_CLASSIFY_CATALOGUE, else catalogue.sqlite in the user's data folder.",
+            show_default=False,
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
     quiet: Annotated[
         bool,
         typer.Option("--quiet", "-q", help="Nothing but errors.", rich_help_panel=TALK),
@@ -259,6 +273,7 @@ def label(
         timeout=timeout,
         max_memory=max_memory * 10**6,
         fresh=fresh,
+        catalogue=str(catalogue) if catalogue else None,
         strict=strict,
         quiet=quiet,
     )
@@ -285,6 +300,7 @@ def run(request: Request, console: Console) -> ExitStatus:
     progress = Progress(console, quiet=request.quiet)
     try:
         with (
+            open_to_label(request.catalogue) as catalogue,
             open_journal(
                 request.output, model, per_file=request.per_file, fresh=request.fresh
             ) as journal,
@@ -292,7 +308,9 @@ def run(request: Request, console: Console) -> ExitStatus:
             progress,
             interrupts_deferred(progress.on_stopping) as stop,
         ):
-            complete = _label_all(request, model, journal, stop, writer, progress)
+            memory = join_memories(journal, catalogue, model, fresh=request.fresh)
+            corrected = CorrectedWriter(writer, catalogue)
+            complete = _label_all(request, model, memory, stop, corrected, progress)
             if stop.is_set():
                 raise KeyboardInterrupt
     finally:
@@ -329,7 +347,7 @@ def _open_writer(
 def _label_all(
     request: Request,
     model: Model,
-    journal: Journal | None,
+    memory: Memory,
     stop: Event,
     writer: Writer,
     progress: Progress,
@@ -344,7 +362,7 @@ def _label_all(
         jobs=request.jobs,
         include=request.include,
         exclude=request.exclude,
-        journal=journal,
+        journal=memory,
         limits=Limits(request.timeout, request.max_memory),
         stop=stop,
         observer=progress,

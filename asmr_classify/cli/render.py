@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asmr_classify.aggregate import Status
+from asmr_classify.catalogue.corrections import TRIGGER
 from asmr_classify.cli.errors import printable
 from asmr_classify.cli.progress import clock
 from asmr_classify.cli.timeline_bar import Look, in_lines, legend, timeline_bar
@@ -37,6 +38,9 @@ CONTEXT_SHARE = 0.25
 """Contexts that cover at least this share of a file are named beside its tags."""
 
 ELLIPSIS = "…"
+
+SET = "(set)"
+"""In place of the score of what was set by hand."""
 
 STATUS_STYLES = {Status.FAILED: "bold red", Status.PARTIAL: "yellow"}
 
@@ -180,8 +184,17 @@ def _fitting(text: str, width: int) -> str:
 
 def _main_text(result: FileResult) -> str:
     if result.trigger is not None:
-        return f"{printable(result.trigger)} {result.scores[result.trigger]:.2f}"
+        return _with_score(result, result.trigger)
+    if TRIGGER in result.corrected:
+        return f"none {SET}"
     return "none" if result.status is Status.OK else result.status.value.replace("_", " ")
+
+
+def _with_score(result: FileResult, label: str) -> str:
+    """Name a label with its score, or as set by hand."""
+    if TRIGGER in result.corrected and label in result.tags:
+        return f"{printable(label)} {SET}"
+    return f"{printable(label)} {result.scores.get(label, 0):.2f}"
 
 
 def _main(result: FileResult, look: Look) -> Text:
@@ -205,9 +218,7 @@ def _also_labels(result: FileResult) -> list[str]:
 
 
 def _also_texts(result: FileResult) -> list[str]:
-    return [
-        f"{printable(label)} {result.scores.get(label, 0):.2f}" for label in _also_labels(result)
-    ]
+    return [_with_score(result, label) for label in _also_labels(result)]
 
 
 def _also(result: FileResult, look: Look, width: int) -> Text:

@@ -88,6 +88,8 @@ class TableWriter:
         The model's labels.
     paused : callable
         Gives a context in which nothing else is written to the terminal.
+    keep_order : bool
+        Print them in the order in which they come, not by name.
     """
 
     def __init__(
@@ -95,8 +97,11 @@ class TableWriter:
         console: Console,
         labels: Sequence[str],
         paused: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+        *,
+        keep_order: bool = False,
     ) -> None:
         self._console = console
+        self._keep_order = keep_order
         self._labels = tuple(labels)
         self._paused = paused
         self._results: list[FileResult] = []
@@ -111,7 +116,9 @@ class TableWriter:
         """Print what was kept."""
         from asmr_classify.cli.render import results_view
 
-        results, self._results = sorted(self._results, key=lambda result: result.path), []
+        results, self._results = self._results, []
+        if not self._keep_order:
+            results.sort(key=lambda result: result.path)
         if results:
             with self._paused():
                 self._console.print(results_view(results, self._labels, self._console))
@@ -201,6 +208,7 @@ def open_writer(
     *,
     per_file: PerFile | None = None,
     skip: Sequence[str] = (),
+    keep_order: bool = False,
 ) -> Iterator[Writer]:
     """Open the output in the format asked for, and close it whatever happens.
 
@@ -217,6 +225,8 @@ def open_writer(
         Write one file for each recording.
     skip : sequence of str
         Labels that edit decision lists leave out.
+    keep_order : bool
+        Do not sort a table by name.
 
     Raises
     ------
@@ -231,7 +241,7 @@ def open_writer(
     with contextlib.ExitStack() as stack:
         if form is FormatName.TABLE:
             stream = _open_for_table(output, stack)
-            writer: Writer = TableWriter(_console_on(stream), labels, paused)
+            writer: Writer = TableWriter(_console_on(stream), labels, paused, keep_order=keep_order)
         elif per_file is not None:
             writer = PerFileWriter(
                 per_file.folder,

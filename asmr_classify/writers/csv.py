@@ -37,6 +37,7 @@ FIXED_COLUMNS = (
     "error",
     "message",
     "model",
+    "corrected",
 )
 SCORE_PREFIX = "score_"
 
@@ -88,6 +89,7 @@ def _fixed_cells(result: FileResult) -> list[str]:
         _escape(result.error.kind) if result.error else "",
         _escape(result.error.message) if result.error else "",
         _escape(result.model),
+        " ".join(result.corrected),
     ]
 
 
@@ -134,6 +136,7 @@ def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
             },
             no_talking={"yes": True, "no": False}.get(row["no_talking"]),
             longest_talk=float(row["longest_talk"]) if row["longest_talk"] else None,
+            corrected=tuple(row["corrected"].split()),
         )
 
 

@@ -106,6 +106,7 @@ def result_to_record(result: FileResult, *, rounded: bool = True) -> dict[str, A
         "no_talking": result.no_talking,
         "longest_talk": seconds(result.longest_talk),
         "model": result.model,
+        "corrected": list(result.corrected),
     }
 
 
@@ -126,6 +127,7 @@ def record_to_result(record: dict[str, Any]) -> FileResult:
         segments=tuple(Segment(**segment) for segment in record["segments"]),
         no_talking=record.get("no_talking"),
         longest_talk=record.get("longest_talk"),
+        corrected=tuple(record.get("corrected", ())),
     )
 
 

@@ -1,0 +1,47 @@
+"""What is known of files from earlier, so that they need not be labelled again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.media.discover import Found
+
+
+class Memory(Protocol):
+    """Something that keeps results; a journal, say."""
+
+    def recall(self, found: Found) -> FileResult | None:
+        """Give the result of a file that has not changed since; None if there is none."""
+
+    def record(self, found: Found, result: FileResult) -> None:
+        """Keep a result."""
+
+
+class Memories:
+    """Several memories as one: what one of them knows, the others learn.
+
+    Parameters
+    ----------
+    *memories : Memory
+        The first that knows a file is believed.
+    """
+
+    def __init__(self, *memories: Memory) -> None:
+        self._memories = memories
+
+    def recall(self, found: Found) -> FileResult | None:
+        """Give the result of a file that any of them knows."""
+        known = [memory.recall(found) for memory in self._memories]
+        result = next((result for result in known if result is not None), None)
+        if result is not None:
+            for memory, its_own in zip(self._memories, known, strict=True):
+                if its_own is None:
+                    memory.record(found, result)
+        return result
+
+    def record(self, found: Found, result: FileResult) -> None:
+        """Let all of them keep a result."""
+        for memory in self._memories:
+            memory.record(found, result)

@@ -1,0 +1,288 @@
+"""Rows of the catalogue: contents, their places, and what was heard in them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from asmr_classify.catalogue.corrections import Correction
+from asmr_classify.catalogue.fields import searchable
+from asmr_classify.catalogue.hashing import hash_file
+from asmr_classify.catalogue.schema import damaged
+from asmr_classify.writers.jsonl import record_to_result, result_to_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.catalogue.schema import Database
+    from asmr_classify.media.discover import Found
+
+MOST_HASHES = 1000
+"""Hashes that are kept between looking for a file and adding it: more than any run has at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path and the content that lies, or lay, there.
+
+    Parameters
+    ----------
+    content_id : int
+    mtime_ns, size : int
+        Of the file when it was labelled.
+    hash : bytes or None
+    length : float or None
+    correction : Correction
+    """
+
+    content_id: int
+    mtime_ns: int
+    size: int
+    hash: bytes | None
+    length: float | None
+    correction: Correction
+
+    def is_of(self, found: Found) -> bool:
+        """Whether the file has not changed since."""
+        return (
+            self.hash is not None
+            and found.mtime_ns != 0
+            and (self.size, self.mtime_ns) == (found.size, found.mtime_ns)
+        )
+
+
+class Contents:
+    """The rows of one catalogue; whoever writes opens the transaction.
+
+    Parameters
+    ----------
+    database : Database
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._hashes: dict[tuple[str, int, int], bytes | None] = {}
+
+    @property
+    def vocabulary(self) -> Mapping[str, int]:
+        """The labels and their numbers."""
+        rows: list[Any] = self._database.rows("SELECT label, id FROM vocabulary ORDER BY id")
+        return dict(rows)
+
+    def place(self, path: str) -> Place | None:
+        """Find what is known of a path."""
+        row: Any = self._database.row(
+            "SELECT c.id, f.mtime_ns, c.size, c.hash, c.length, c.correction FROM files f "
+            "JOIN contents c ON c.id = f.content_id WHERE f.path = ?",
+            [os.fsencode(path)],
+        )
+        if row is None:
+            return None
+        content_id, mtime_ns, size, digest, length, correction = row
+        return Place(content_id, mtime_ns, size, digest, length, self._correction_of(correction))
+
+    def _correction_of(self, text: str | None) -> Correction:
+        try:
+            return Correction.from_json(text)
+        except (ValueError, KeyError, TypeError) as exc:
+            raise damaged(self._database.path) from exc
+
+    def hash_of(self, found: Found) -> bytes | None:
+        """Tell the hash of a file, without reading it again where that can be helped."""
+        path = os.path.abspath(found.path)  # noqa: PTH100
+        key = (path, found.size, found.mtime_ns)
+        if key in self._hashes:
+            return self._hashes[key]
+        place = self.place(path)
+        if place is not None and place.is_of(found):
+            return place.hash
+        digest = hash_file(path, size=found.size, mtime_ns=found.mtime_ns)
+        if len(self._hashes) >= MOST_HASHES:
+            self._hashes.pop(next(iter(self._hashes)))
+        self._hashes[key] = digest
+        return digest
+
+    def knows_size(self, size: int, settings: str) -> bool:
+        """Whether a model has labelled any content of just that size."""
+        return (
+            self._database.row(
+                "SELECT 1 FROM contents WHERE size = ? AND settings = ?", [size, settings]
+            )
+            is not None
+        )
+
+    def id_of(self, digest: bytes | None) -> int | None:
+        """Find a content by its hash."""
+        row: Any = self._database.row("SELECT id FROM contents WHERE hash = ?", [digest])
+        return None if row is None else row[0]
+
+    def begin(self, digest: bytes | None, size: int, now: float) -> int:
+        """Add a content of which nothing is known yet."""
+        cursor = self._database.run(
+            "INSERT INTO contents (hash, size, added, settings, model, model_folded, status) "
+            "VALUES (?, ?, ?, '', '', '', '')",
+            [digest, size, now],
+        )
+        return int(cursor.lastrowid or 0)
+
+    def describe(self, content_id: int, result: FileResult, settings: str) -> None:
+        """Keep what a model said of a content."""
+        record = json.dumps(result_to_record(replace(result, corrected=()), rounded=False))
+        self._database.run("REPLACE INTO records VALUES (?, ?)", [content_id, record])
+        self._database.run(
+            "UPDATE contents SET settings = ?, model = ?, model_folded = ?, status = ?, "
+            "length = ? WHERE id = ?",
+            [
+                settings,
+                _storable(result.model),
+                searchable(result.model),
+                result.status.value,
+                result.duration,
+                content_id,
+            ],
+        )
+        self._derive(content_id, self.correction(content_id).apply(result))
+
+    def _derive(self, content_id: int, result: FileResult) -> None:
+        """Make what is searched, from a corrected result."""
+        labels = dict.fromkeys([*result.scores, *result.shares, *result.tags])
+        numbers = {label: self._number(label) for label in labels}
+        self._database.run("DELETE FROM heard WHERE content_id = ?", [content_id])
+        for label, number in numbers.items():
+            self._database.run(
+                "REPLACE INTO heard VALUES (?, ?, ?, ?, ?)",
+                [
+                    content_id,
+                    number,
+                    result.scores.get(label),
+                    result.shares.get(label),
+                    label in result.tags,
+                ],
+            )
+        trigger = None if result.trigger is None else numbers[result.trigger]
+        self._database.run(
+            "UPDATE contents SET trigger_id = ?, no_talking = ?, longest_talk = ? WHERE id = ?",
+            [trigger, result.no_talking, result.longest_talk, content_id],
+        )
+
+    def _number(self, label: str) -> int:
+        text = _storable(label)
+        self._database.run("INSERT OR IGNORE INTO vocabulary (label) VALUES (?)", [text])
+        row: Any = self._database.row("SELECT id FROM vocabulary WHERE label = ?", [text])
+        return int(row[0])
+
+    def correction(self, content_id: int) -> Correction:
+        """Tell what was set by hand of a content."""
+        row: Any = self._database.row("SELECT correction FROM contents WHERE id = ?", [content_id])
+        return self._correction_of(row[0] if row else None)
+
+    def correct(self, content_id: int, correction: Correction) -> None:
+        """Replace what was set by hand of a content."""
+        self._database.run(
+            "UPDATE contents SET correction = ? WHERE id = ?", [correction.to_json(), content_id]
+        )
+        row: Any = self._database.row(
+            "SELECT record FROM records WHERE content_id = ?", [content_id]
+        )
+        if row is not None:
+            self._derive(content_id, correction.apply(self._parse(row[0])))
+
+    def inherit(self, before_id: int, content_id: int) -> None:
+        """Take over when a content was added and what was set of it."""
+        self._database.run(
+            "UPDATE contents SET (added, correction) = "
+            "(SELECT added, correction FROM contents WHERE id = ?) WHERE id = ?",
+            [before_id, content_id],
+        )
+
+    def copy(self, content_id: int, digest: bytes, size: int) -> int:
+        """Add another content of which the same is known."""
+        new_id = self.begin(digest, size, 0)
+        self.inherit(content_id, new_id)
+        row: Any = self._database.row(
+            "SELECT record, settings FROM records JOIN contents ON id = content_id WHERE id = ?",
+            [content_id],
+        )
+        self.describe(new_id, self._parse(row[0]), row[1])
+        return new_id
+
+    def put(self, path: str, mtime_ns: int, content_id: int) -> None:
+        """Say that a content lies at a place; other places of it where no file is are forgotten."""
+        self._database.run(
+            "INSERT INTO files (path, folded, mtime_ns, content_id) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (path) DO UPDATE SET mtime_ns = excluded.mtime_ns, "
+            "content_id = excluded.content_id",
+            [os.fsencode(path), searchable(path), mtime_ns, content_id],
+        )
+        self._database.run(
+            "DELETE FROM files WHERE content_id = ? AND path != ? AND is_missing(path)",
+            [content_id, os.fsencode(path)],
+        )
+
+    def sweep(self, content_id: int | None = None, *, corrected: bool = False) -> None:
+        """Drop contents, or one, that lie nowhere; those that were corrected only on request."""
+        self._database.run(
+            f"DELETE FROM contents WHERE {'1' if content_id is None else 'id = ?'} "  # noqa: S608 (constants)
+            f"{'' if corrected else 'AND correction IS NULL '}"
+            "AND NOT EXISTS (SELECT 1 FROM files WHERE content_id = contents.id)",
+            [] if content_id is None else [content_id],
+        )
+
+    def said(self, content_id: int | None, settings: str) -> FileResult | None:
+        """Give what a model said of a content."""
+        row: Any = self._database.row(
+            "SELECT record FROM records JOIN contents ON id = content_id "
+            "WHERE id = ? AND settings = ?",
+            [content_id, settings],
+        )
+        return None if row is None else self._parse(row[0])
+
+    def result_at(self, condition: str, value: object) -> FileResult | None:
+        """Give the corrected result of the one file of which a condition holds."""
+        row: Any = self._database.row(
+            "SELECT f.path, r.record, c.correction FROM files f "  # noqa: S608 (constants)
+            "JOIN contents c ON c.id = f.content_id JOIN records r ON r.content_id = c.id "
+            f"WHERE {condition}",
+            [value],
+        )
+        if row is None:
+            return None
+        result = self._correction_of(row[2]).apply(self._parse(row[1]))
+        return renamed(result, os.fsdecode(row[0]))
+
+    def _parse(self, record: str) -> FileResult:
+        try:
+            return record_to_result(json.loads(record))
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise damaged(self._database.path) from exc
+
+    def knows_path(self, path: str) -> bool:
+        """Whether a file, or any below a folder, is known."""
+        condition, parameters = _at_or_below(path)
+        return self._database.row(f"SELECT 1 FROM files WHERE {condition}", parameters) is not None  # noqa: S608
+
+    def forget_path(self, path: str) -> None:
+        """Forget a file, or all below a folder."""
+        condition, parameters = _at_or_below(path)
+        self._database.run(f"DELETE FROM files WHERE {condition}", parameters)  # noqa: S608
+
+
+def _at_or_below(path: str) -> tuple[str, list[bytes]]:
+    below = os.fsencode(path.rstrip(os.sep) + os.sep)
+    after = below[:-1] + bytes([below[-1] + 1])
+    return "path = ? OR (path >= ? AND path < ?)", [os.fsencode(path), below, after]
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def renamed(result: FileResult, path: str) -> FileResult:
+    """Give the result of a file another name, in its message too."""
+    error = result.error
+    if error is not None and error.message.startswith(f"{result.path}: "):
+        error = replace(error, message=f"{path}: {error.message.removeprefix(f'{result.path}: ')}")
+    return replace(result, path=path, error=error)

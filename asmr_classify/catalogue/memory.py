@@ -1,0 +1,37 @@
+"""What a catalogue knows by one model, for a run that labels with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.catalogue.store import Catalogue
+    from asmr_classify.media.discover import Found
+    from asmr_classify.model import Model
+
+
+class KnownResults:
+    """The results of one model in a catalogue; a run asks it first and tells it what is new.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    model : Model
+        Results of another model, or of other thresholds, are not given.
+    fresh : bool
+        Give none at all.
+    """
+
+    def __init__(self, catalogue: Catalogue, model: Model, *, fresh: bool = False) -> None:
+        self._catalogue = catalogue
+        self._settings = model.digest()
+        self._fresh = fresh
+
+    def recall(self, found: Found) -> FileResult | None:
+        """Give the result of a file, wherever it lay when it was labelled."""
+        return None if self._fresh else self._catalogue.recall(found, self._settings)
+
+    def record(self, found: Found, result: FileResult) -> None:
+        """Keep a result."""
+        self._catalogue.add(found, result, self._settings)

@@ -1,0 +1,345 @@
+"""The catalogue as its users see it: results are added, found, corrected and forgotten."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from asmr_classify.aggregate import Status
+from asmr_classify.catalogue.contents import Contents, Place, renamed
+from asmr_classify.catalogue.corrections import Correction
+from asmr_classify.catalogue.fields import compile_order, compile_query
+from asmr_classify.catalogue.hashing import hash_file
+from asmr_classify.catalogue.query import EVERYTHING
+from asmr_classify.catalogue.schema import Database
+from asmr_classify.errors import UsageError
+from asmr_classify.labels import SILENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.catalogue.query import Query
+    from asmr_classify.media.discover import Found
+
+PLACE_VARIABLE = "ASMR_CLASSIFY_CATALOGUE"
+"""Environment variable that names another default."""
+
+SAME_LENGTH = 0.1
+"""Seconds by which a recording may seem longer or shorter after its tags were changed: a tag that
+is taken for sound, or the padding of an encoder, is under two frames of MP3 (52 ms)."""
+
+
+def default_path() -> str:
+    """Tell where the catalogue is kept that is used if none is named."""
+    from platformdirs import user_data_path
+
+    return os.environ.get(PLACE_VARIABLE) or str(
+        user_data_path("asmr-classify") / "catalogue.sqlite"
+    )
+
+
+class Catalogue:
+    """Results of a library. Use :meth:`open` in a ``with`` statement.
+
+    Paths are absolute in all results; any may be given. Every method raises
+    :class:`~asmr_classify.errors.CatalogueError` where the file is damaged or out of reach.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._contents = Contents(database)
+
+    @classmethod
+    def open(cls, path: str, *, create: bool = False) -> Self:
+        """Open a catalogue.
+
+        Parameters
+        ----------
+        path : str
+        create : bool
+            Begin one if there is none; for the default place, its folder too.
+
+        Raises
+        ------
+        CatalogueError
+            If there is none, or it is damaged, foreign, of a later version, or out of reach.
+        """
+        if create and path == default_path():
+            _make_folder(path)
+        return cls(Database.open(path, create=create))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self._database.path
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that any model gave or anyone set, in the order of their first coming."""
+        return tuple(label for label in self._contents.vocabulary if label != SILENCE)
+
+    def __len__(self) -> int:
+        row = self._database.row("SELECT count(*) FROM files")
+        return int(str(row[0])) if row else 0
+
+    def find(
+        self, query: Query = EVERYTHING, *, sort: Sequence[str] = (), limit: int | None = None
+    ) -> Iterator[FileResult]:
+        """Find files.
+
+        Parameters
+        ----------
+        query : Query
+        sort : sequence of str
+            Names of fields, the first weighs most; with ``-`` at its end, the greatest comes
+            first. What is equal is sorted by path.
+        limit : int, optional
+            Give no more.
+
+        Yields
+        ------
+        FileResult
+            With corrections.
+
+        Raises
+        ------
+        QueryError
+            If the query is wrong.
+        UsageError
+            If there is no such field to sort by.
+        """
+        labels = self._contents.vocabulary
+        where = compile_query(query, labels)
+        orders = [compile_order(name, labels) for name in sort]
+        found = self._database.rows(
+            f"SELECT f.id FROM files f JOIN contents c ON c.id = f.content_id WHERE {where.text} "  # noqa: S608 (made of constants; values are parameters)
+            f"ORDER BY {', '.join([*(order.text for order in orders), 'f.path'])} LIMIT ?",
+            [*where.parameters, *(x for order in orders for x in order.parameters), limit or -1],
+        )
+        for (file_id,) in found:
+            result = self._contents.result_at("f.id = ?", file_id)
+            if result is not None:  # else another process took it out
+                yield result
+
+    def recall(self, found: Found, settings: str) -> FileResult | None:
+        """Give what a model said of a file, wherever that lay then; None if that is not known.
+
+        The catalogue learns where it lies now.
+
+        Parameters
+        ----------
+        found : Found
+        settings : str
+            :meth:`~asmr_classify.model.Model.digest` of the model.
+
+        Returns
+        -------
+        FileResult or None
+            Without corrections, by the name given here. None also for a file that failed: it is
+            tried again.
+        """
+        path = os.path.abspath(found.path)  # noqa: PTH100 (a link is a name of its own)
+        place = self._contents.place(path)
+        is_there = place is not None and place.is_of(found)
+        if place is not None and is_there:
+            content_id: int | None = place.content_id
+        elif self._contents.knows_size(found.size, settings):
+            content_id = self._contents.id_of(self._contents.hash_of(found))
+        else:
+            return None
+        result = self._contents.said(content_id, settings)
+        if content_id is None or result is None or result.status is Status.FAILED:
+            return None
+        if not is_there:
+            self._move(place, path, found.mtime_ns, content_id)
+        return renamed(result, found.path)
+
+    def _move(self, before: Place | None, path: str, mtime_ns: int, content_id: int) -> None:
+        with self._database.transaction():
+            self._contents.put(path, mtime_ns, content_id)
+            if before is not None:
+                self._contents.sweep(before.content_id)
+
+    def add(self, found: Found, result: FileResult, settings: str) -> None:
+        """Keep the result of a file.
+
+        What was known of the content before gives way, but for corrections. A file that cannot
+        be read adds nothing to what is known of one at that place.
+
+        Parameters
+        ----------
+        found : Found
+        result : FileResult
+            What the model said, without corrections.
+        settings : str
+            :meth:`~asmr_classify.model.Model.digest` of the model.
+        """
+        path = os.path.abspath(found.path)  # noqa: PTH100
+        digest = self._contents.hash_of(found)
+        with self._database.transaction():
+            before = self._contents.place(path)
+            if digest is None and before is not None and before.hash is not None:
+                return
+            content_id = self._contents.id_of(digest)
+            is_same = content_id is None and before is not None and _is_same(before, result)
+            if content_id is None:
+                content_id = self._contents.begin(digest, found.size, time.time())
+            if before is not None and is_same:
+                self._contents.inherit(before.content_id, content_id)
+            self._contents.describe(content_id, result, settings)
+            self._contents.put(path, found.mtime_ns, content_id)
+            if before is not None:
+                self._contents.sweep(before.content_id, corrected=is_same)
+
+    def corrected(self, result: FileResult) -> FileResult:
+        """Apply the corrections of a file to a result of it."""
+        place = self._contents.place(os.path.abspath(result.path))  # noqa: PTH100
+        return result if place is None else place.correction.apply(result)
+
+    def correct(self, paths: Sequence[str], correction: Correction | None) -> list[FileResult]:
+        """Set what was heard of files by hand.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            Known files; also ones that were moved since.
+        correction : Correction or None
+            What is set anew; None takes back all that was set.
+
+        Returns
+        -------
+        list of FileResult
+            In the order of the paths.
+
+        Raises
+        ------
+        UsageError
+            If a file is not known, or has changed since; then none is changed. If the correction
+            contradicts an earlier one.
+        """
+        known = [self._known(os.path.abspath(path)) for path in paths]  # noqa: PTH100
+        with self._database.transaction():
+            for path, mtime_ns, content_id in known:
+                self._contents.put(path, mtime_ns, content_id)
+                before = self._contents.correction(content_id)
+                after = Correction() if correction is None else before.then(correction)
+                self._contents.correct(content_id, after)
+        results = [self._contents.result_at("f.path = ?", os.fsencode(path)) for path, *_ in known]
+        return [result for result in results if result is not None]
+
+    def _known(self, path: str) -> tuple[str, int, int]:
+        """Find the content of a file that is there, or was when it was labelled."""
+        place = self._contents.place(path)
+        try:
+            status = Path(path).stat()
+        except (OSError, ValueError):
+            if place is None:
+                raise UsageError(f"{path}: there is no such file, nor is one known") from None
+            return path, place.mtime_ns, place.content_id
+        if place and (place.size, place.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            return path, place.mtime_ns, place.content_id
+        digest = hash_file(path, size=status.st_size, mtime_ns=status.st_mtime_ns)
+        content_id = self._contents.id_of(digest)
+        if content_id is None:
+            state = "has changed since it was labelled" if place else "is not in the catalogue"
+            raise UsageError(f"{path}: {state}; label it first, with --catalogue")
+        return path, status.st_mtime_ns, content_id
+
+    def forget(self, paths: Sequence[str] = (), query: Query | None = None) -> int:
+        """Take files out of the catalogue.
+
+        Corrections stay, and are found again if the same content is.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            Files, and folders for all below them; none of them need exist.
+        query : Query, optional
+            These too.
+
+        Returns
+        -------
+        int
+            How many were taken out.
+        """
+        before = len(self)
+        with self._database.transaction():
+            for path in paths:
+                self._contents.forget_path(os.path.abspath(path))  # noqa: PTH100
+            if query is not None:
+                where = compile_query(query, self._contents.vocabulary)
+                self._database.run(
+                    "DELETE FROM files WHERE id IN (SELECT f.id FROM files f JOIN contents c "  # noqa: S608 (as above)
+                    f"ON c.id = f.content_id WHERE {where.text})",
+                    where.parameters,
+                )
+            self._contents.sweep()
+        return before - len(self)
+
+    def knows(self, path: str) -> bool:
+        """Tell whether a file, or any below a folder, is in the catalogue."""
+        return self._contents.knows_path(os.path.abspath(path))  # noqa: PTH100
+
+    def follow(self, before: str, after: str) -> None:
+        """Learn that this program moved a file, or wrote tags into it.
+
+        Parameters
+        ----------
+        before, after : str
+            Where it was and where it is; the same if only its tags were changed. A file that is
+            not known stays so.
+        """
+        old_path, path = os.path.abspath(before), os.path.abspath(after)  # noqa: PTH100
+        try:
+            status = Path(path).stat()
+        except (OSError, ValueError):
+            return
+        size, mtime_ns = status.st_size, status.st_mtime_ns
+        digest = hash_file(path, size=size, mtime_ns=mtime_ns)
+        with self._database.transaction():
+            place = self._contents.place(old_path)
+            if place is None or digest is None:
+                return
+            content_id = self._contents.id_of(digest)
+            if content_id is None:
+                content_id = self._contents.copy(place.content_id, digest, size)
+            self._contents.put(path, mtime_ns, content_id)
+            if not os.path.lexists(old_path):
+                self._contents.forget_path(old_path)
+            self._contents.sweep(place.content_id, corrected=True)
+
+
+def _is_same(before: Place, result: FileResult) -> bool:
+    """Take what is new at a place for the recording that was there, if it lasts as long.
+
+    Changing tags in a file changes its content, but not what is heard.
+    """
+    if before.length is None or result.duration is None:
+        return False
+    return abs(before.length - result.duration) <= SAME_LENGTH
+
+
+def _make_folder(path: str) -> None:
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # opening the file will tell

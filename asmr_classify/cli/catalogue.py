@@ -1,0 +1,191 @@
+"""What commands share that work on a catalogue: options, the words of a query, the results."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from asmr_classify.cli.errors import ExitStatus, tell
+from asmr_classify.cli.results import open_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.batch import Journal, Memory
+    from asmr_classify.catalogue import Catalogue, Query
+    from asmr_classify.cli.results import FormatName
+    from asmr_classify.model import Model
+    from asmr_classify.writers import Writer
+
+CatalogueOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--catalogue",
+        metavar="FILE",
+        help="The catalogue to use. Default: that of $ASMR_CLASSIFY_CATALOGUE, else "
+        "catalogue.sqlite in the user's data folder.",
+        show_default=False,
+    ),
+]
+QueryArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="QUERY",
+        help="Such as 'whisper>0.8 no_talking length:20m.. -crinkle path:sleep'; a comma stands "
+        "for or. Default: everything.",
+        show_default=False,
+    ),
+]
+SortOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FIELD[-]",
+        help="Sort by a field, or by a label's score; with a dash behind it, greatest first. "
+        "Repeatable. Default: path.",
+        show_default=False,
+    ),
+]
+LimitOption = Annotated[
+    int | None, typer.Option(min=1, help="Give no more than so many files.", show_default=False)
+]
+
+
+class CatalogueCommand(TyperCommand):
+    """A command whose ``--catalogue`` may stand without a value, for the default one."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default in, before all is parsed as usual."""
+        args, rest = split_at_dashes(args)
+        for place, (arg, after) in enumerate(zip(args, [*args[1:], "-"], strict=False)):
+            if arg == "--catalogue" and after.startswith("-"):
+                from asmr_classify.catalogue import default_path
+
+                args[place] = f"--catalogue={default_path()}"
+        return super().parse_args(ctx, [*args, *rest])
+
+
+class QueryCommand(CatalogueCommand):
+    """A command that takes a query, whose terms may begin with a dash."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Tell ``-crinkle`` from options: it is longer than they are, and has one dash only."""
+        args, rest = split_at_dashes(args)
+        terms = [f"^{arg[1:]}" if _is_negation(arg) else arg for arg in args]
+        return super().parse_args(ctx, [*terms, *rest])
+
+
+def split_at_dashes(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split arguments at ``--``, after which there are no options."""
+    place = args.index("--") if "--" in args else len(args)
+    return list(args[:place]), list(args[place:])
+
+
+def _is_negation(arg: str) -> bool:
+    return len(arg) > 2 and arg[0] == "-" != arg[1]
+
+
+def query_of(words: Iterable[str] | None) -> Query:
+    """Read the query that arguments make together.
+
+    Raises
+    ------
+    QueryError
+        If they make none.
+    """
+    from asmr_classify.catalogue import parse_query
+
+    dashes = (f"-{word[1:]}" if word.startswith("^") else word for word in words or ())
+    return parse_query(" ".join(dashes))
+
+
+def open_catalogue(path: Path | None, *, create: bool = False) -> Catalogue:
+    """Open the catalogue of ``--catalogue``, or the default one.
+
+    Raises
+    ------
+    CatalogueError
+        If it cannot be used.
+    """
+    from asmr_classify.catalogue import Catalogue, default_path
+
+    return Catalogue.open(default_path() if path is None else str(path), create=create)
+
+
+def named_from_here(result: FileResult) -> FileResult:
+    """Name a result's file relative to the working directory, if it lies inside."""
+    from asmr_classify.batch import name_from_here
+    from asmr_classify.catalogue.contents import renamed
+
+    return renamed(result, name_from_here(result.path))
+
+
+def write_results(
+    results: Iterable[FileResult], labels: Sequence[str], output: str, form: FormatName
+) -> ExitStatus:
+    """Write results in their order, and tell if there are none.
+
+    Raises
+    ------
+    OutputError
+        If the output cannot be written.
+    """
+    n_written = 0
+    with open_writer(output, form, labels, keep_order=True) as writer:
+        for result in results:
+            writer.write(named_from_here(result))
+            n_written += 1
+    if not n_written:
+        tell("nothing in the catalogue matches")
+    return ExitStatus.OK
+
+
+def open_to_label(path: str | None) -> AbstractContextManager[Catalogue | None]:
+    """Open the catalogue that results are kept in, if any; begin it if it is not there.
+
+    Raises
+    ------
+    CatalogueError
+        If it cannot be used.
+    """
+    return nullcontext() if path is None else open_catalogue(Path(path), create=True)
+
+
+def join_memories(
+    journal: Journal | None, catalogue: Catalogue | None, model: Model, *, fresh: bool
+) -> Memory:
+    """Make one memory of the journal of an output, which is asked first, and a catalogue."""
+    from asmr_classify.batch import Memories
+    from asmr_classify.catalogue import KnownResults
+
+    memories: list[Memory] = [] if journal is None else [journal]
+    if catalogue is not None:
+        memories.append(KnownResults(catalogue, model, fresh=fresh))
+    return Memories(*memories)
+
+
+class CorrectedWriter:
+    """Applies what was set by hand to results before they are written.
+
+    Parameters
+    ----------
+    writer : Writer
+    catalogue : Catalogue or None
+        None leaves results as they are.
+    """
+
+    def __init__(self, writer: Writer, catalogue: Catalogue | None) -> None:
+        self._writer = writer
+        self._catalogue = catalogue
+
+    def write(self, result: FileResult) -> None:
+        """Write one result."""
+        self._writer.write(result if self._catalogue is None else self._catalogue.corrected(result))
+
+    def close(self) -> None:
+        """Leave the writer to whoever opened it."""

@@ -1,0 +1,48 @@
+"""``asmr-classify find``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from asmr_classify.cli.catalogue import (
+    CatalogueOption,
+    LimitOption,
+    QueryArgument,
+    SortOption,
+    open_catalogue,
+    query_of,
+    write_results,
+)
+from asmr_classify.cli.errors import ExitStatus, reporting_errors
+from asmr_classify.cli.results import STDOUT, FormatName
+
+
+@reporting_errors
+def find(
+    query: QueryArgument = None,
+    sort: SortOption = None,
+    limit: LimitOption = None,
+    format_: Annotated[
+        FormatName, typer.Option("--format", "-f", help="How results are written.")
+    ] = FormatName.TABLE,
+    json: Annotated[
+        bool, typer.Option("--json", help="JSON Lines, as --format jsonl writes them.")
+    ] = False,
+    catalogue: CatalogueOption = None,
+) -> ExitStatus:
+    """Find recordings in the catalogue.
+
+    A label alone means files that are tagged with it (`whisper`; of a context: files in whose
+    timeline it is), `whisper>0.8` a score, `share.tap>0.5` the share of the file that it covers;
+    a dash in front means the opposite (`-crinkle`). Further fields: `no_talking`,
+    `length:20m..1h`, `longest_talk:..10s`, `path:text`, `trigger:tap` (the main one, or `none`),
+    `status:failed`, `model:text`, `added:2026-01..`, `corrected` (by hand), `missing` (no longer
+    there). Terms side by side must all hold; a comma stands for or.
+
+    `A..B` holds both ends. In a shell, `>` and `<` need quotes; `whisper:0.8..` needs none.
+    """
+    with open_catalogue(catalogue) as known:
+        results = known.find(query_of(query), sort=sort or (), limit=limit)
+        return write_results(results, known.labels, STDOUT, FormatName.JSONL if json else format_)

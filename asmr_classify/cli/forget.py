@@ -1,0 +1,35 @@
+"""``asmr-classify forget``."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, query_of
+from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+
+
+@reporting_errors
+def forget(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="QUERY|PATH",
+            help="Files, folders for all below them, and a query, such as missing.",
+        ),
+    ],
+    catalogue: CatalogueOption = None,
+) -> ExitStatus:
+    """Take files out of the catalogue; the files themselves are left alone.
+
+    `forget missing` takes out those that are no longer there. Corrections by hand are kept for
+    the case that the same content comes back.
+    """
+    with open_catalogue(catalogue) as known:
+        paths = [word for word in words if os.path.lexists(word) or known.knows(word)]
+        rest = [word for word in words if word not in paths]
+        n_forgotten = known.forget(paths, query_of(rest) if rest else None)
+    tell(f"{n_forgotten} {'file' if n_forgotten == 1 else 'files'} forgotten")
+    return ExitStatus.OK

@@ -1,0 +1,275 @@
+"""What a query finds is what a plain filter over all results finds."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asmr_classify.aggregate import Status
+from asmr_classify.catalogue import Catalogue, parse_query
+from asmr_classify.catalogue.corrections import Correction
+from asmr_classify.catalogue.query import Query, Term
+from asmr_classify.catalogue.schema import Database
+from asmr_classify.errors import UsageError
+from asmr_classify.labels import Kind, kind_of
+from tests.catalogue.results import SETTINGS, failed, found, heard
+
+LABELS = ("tap", "whisper", "speech")
+CONTEXT_LABELS = ("speech", "music", "silence")
+N_FILES = 120
+NAMES = ("Sleep", "schläft", "rain/über", "a b", "x'y")
+
+
+def random_result(path, rng):
+    """A result of any kind, by a model that knows all labels or only some."""
+    kind = rng.integers(8)
+    if kind == 0:
+        return failed(path)
+    labels = LABELS[: rng.integers(1, 4)]
+    scores = {label: round(float(rng.random()), 1) for label in labels}
+    tags = tuple(x for x in labels if kind_of(x) is Kind.TRIGGER and scores[x] >= 0.5)
+    return heard(
+        path,
+        status=[Status.OK, Status.SILENT, Status.PARTIAL][rng.integers(3)],
+        model=f"m{rng.integers(2)}@1",
+        duration=None if kind == 1 else float(rng.integers(1, 7200)),
+        tags=tags,
+        trigger=tags[0] if tags else None,
+        scores={} if kind == 2 else scores,
+        shares={label: round(float(rng.random()), 1) * (rng.random() > 0.5) for label in labels},
+        no_talking=[True, False, None][rng.integers(3)],
+        longest_talk=[None, 0.0, 12.0][rng.integers(3)],
+    )
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """A catalogue of random results, some corrected, some gone; and all of them as a list."""
+    folder = tmp_path_factory.mktemp("library")
+    rng = np.random.default_rng(5)
+    with Catalogue.open(str(folder / "library.sqlite"), create=True) as catalogue:
+        for number in range(N_FILES):
+            path = folder / f"{NAMES[number % len(NAMES)]}-{number}.mp3"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(str(number))
+            catalogue.add(found(path), random_result(path, rng), SETTINGS)
+            if number % 7 == 0:
+                tags = tuple(x for x in ("tap", "whisper") if rng.random() > 0.5)
+                catalogue.correct([str(path)], Correction(tags=tags))
+            if number % 11 == 0:
+                path.unlink()
+        yield catalogue, list(catalogue.find())
+
+
+def holds(term, result):
+    return term.negated != bool(_holds(term, result))
+
+
+PLAIN = {
+    "no_talking": lambda _value, result: result.no_talking is True,
+    "corrected": lambda _value, result: result.corrected,
+    "missing": lambda _value, result: not os.path.lexists(result.path),
+    "path": lambda value, result: value.casefold() in result.path.casefold(),
+    "status": lambda value, result: result.status.value == value,
+    "model": lambda value, result: value in result.model,
+    "trigger": lambda value, result: (result.trigger or "none") == value,
+}
+
+
+def _holds(term, result):
+    if term.name in PLAIN:
+        return PLAIN[term.name](term.value, result)
+    if term.name == "length":
+        return _compares(result.duration, term)
+    if term.name == "longest_talk":
+        return _compares(result.longest_talk, term)
+    label = term.name.removeprefix("share.")
+    if term.operator:
+        values = result.shares if term.name.startswith("share.") else result.scores
+        return _compares(values.get(label), term)
+    return label in result.tags if label not in CONTEXT_LABELS else result.shares.get(label, 0) > 0
+
+
+def _compares(value, term):
+    if value is None:
+        return False
+    if term.operator == ":":
+        low, _, high = term.value.partition("..")
+        return float(low or 0) <= value <= float(high or "inf")
+    bound = float(term.value)
+    return {">": value > bound, ">=": value >= bound, "<": value < bound, "<=": value <= bound}[
+        term.operator
+    ]
+
+
+def numbers(names, values):
+    """Comparisons of these names, and ranges."""
+    ranges = (
+        st.tuples(values, values)
+        .map(sorted)
+        .flatmap(
+            lambda ends: st.sampled_from([f"{ends[0]}..", f"..{ends[1]}", f"{ends[0]}..{ends[1]}"])
+        )
+    )
+    signs = st.sampled_from([">", ">=", "<", "<="])
+    compared = st.builds(Term, names, signs, values.map(str), negated=st.booleans())
+    return compared | st.builds(Term, names, st.just(":"), ranges, negated=st.booleans())
+
+
+def texts(name, values):
+    return st.builds(
+        Term, st.just(name), st.just(":"), st.sampled_from(values), negated=st.booleans()
+    )
+
+
+labels = st.sampled_from([*LABELS, "music", "silence"])
+tenths = st.integers(0, 10).map(lambda parts: parts / 10)
+terms = (
+    st.builds(Term, labels | st.sampled_from(["no_talking", "corrected", "missing"]),
+              negated=st.booleans())
+    | numbers(labels | labels.map(lambda label: f"share.{label}"), tenths)
+    | numbers(st.sampled_from(["length", "longest_talk"]), st.integers(0, 7200))
+    | texts("path", ["SLEEP", "Ü", "rain/", "x'y", "%", "_", "1"])
+    | texts("status", [status.value for status in Status])
+    | texts("model", ["m0", "@", "tiny"])
+    | texts("trigger", ["tap", "whisper", "none"])
+)  # fmt: skip
+queries = st.lists(st.lists(terms, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3).map(
+    lambda alternatives: Query(tuple(alternatives))
+)
+
+
+@given(query=queries)
+@settings(max_examples=300, deadline=None)
+def test_a_query_finds_what_a_plain_filter_finds(library, query):
+    catalogue, everything = library
+    expected = [
+        result
+        for result in everything
+        if any(all(holds(term, result) for term in terms) for terms in query.alternatives)
+    ]
+    assert list(catalogue.find(query)) == expected
+    assert list(catalogue.find(parse_query(str(query)))) == expected
+
+
+def values_of(results, value_of):
+    values = [value_of(result) for result in results]
+    return [value for value in values if value is not None], values.count(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value_of"),
+    [
+        pytest.param("length", lambda result: result.duration, id="length"),
+        pytest.param("tap", lambda result: result.scores.get("tap"), id="score"),
+        pytest.param("share.speech", lambda result: result.shares.get("speech"), id="share"),
+        pytest.param("trigger", lambda result: result.trigger, id="trigger"),
+        pytest.param("path", lambda result: os.fsencode(result.path), id="path"),
+    ],
+)
+def test_results_are_sorted_and_what_has_no_value_comes_last(library, name, value_of):
+    catalogue, everything = library
+    present, n_missing = values_of(everything, value_of)
+    for sort, expected in ((name, sorted(present)), (f"{name}-", sorted(present)[::-1])):
+        values = [value_of(result) for result in catalogue.find(sort=[sort])]
+        assert values == expected + [None] * n_missing
+
+
+def test_what_is_equal_is_sorted_by_the_next_field_then_by_path(library):
+    catalogue, _ = library
+    results = list(catalogue.find(sort=["status-", "model"]))
+    keys = [(-ord(r.status.value[0]), r.model, os.fsencode(r.path)) for r in results]
+    assert keys == sorted(keys)
+
+
+def test_a_limit_takes_the_first(library):
+    catalogue, _ = library
+    assert (
+        list(catalogue.find(sort=["length-"], limit=3))
+        == list(catalogue.find(sort=["length-"]))[:3]
+    )
+
+
+def test_an_unknown_field_to_sort_by_is_refused(library):
+    with pytest.raises(UsageError, match=r"--sort size-: no such field; fields: path"):
+        next(library[0].find(sort=["size-"]))
+
+
+def test_files_are_found_by_when_they_were_added(library):
+    catalogue, everything = library
+    today = datetime.now().date().isoformat()
+    assert len(list(catalogue.find(parse_query(f"added:{today}..")))) == len(everything)
+    assert not list(catalogue.find(parse_query(f"-added:{today}..")))
+    assert not list(catalogue.find(parse_query("added<2020")))
+
+
+def test_queries_go_on_while_results_are_added(library, tmp_path):
+    catalogue, everything = library
+    results = catalogue.find(limit=5)
+    first = next(results)
+    with Catalogue.open(catalogue.path) as other:
+        path = tmp_path / "zzz.mp3"
+        path.touch()
+        other.add(found(path), heard(path), SETTINGS)
+        assert len([first, *results]) == 5
+        assert other.forget([str(path)]) == 1
+    assert len(catalogue) == len(everything)
+
+
+def fill(database, n_files):
+    """Put in so many files by plain SQL, which is quicker than one by one."""
+    from asmr_classify.catalogue.contents import Contents
+
+    rng = np.random.default_rng(2)
+    labels = ["whisper", "tap", "crinkle", "white_noise", "speech", "music", "other", "silence"]
+    rows = rng.random((n_files, len(labels)))
+    with database.transaction():
+        for label in labels:
+            database.run("INSERT INTO vocabulary (label) VALUES (?)", [label])
+        template = Contents(database)
+        first = template.begin(b"0", 1, 0)
+        template.describe(first, heard("/x.mp3"), SETTINGS)
+        many = database._connection.executemany
+        many(
+            "INSERT INTO contents SELECT ?, ?, size, added, settings, model, model_folded, status,"
+            " ?, trigger_id, ?, longest_talk, NULL FROM contents WHERE id = 1",
+            ((k, b"%d" % k, 7200 * rows[k, 0], k % 2) for k in range(2, n_files)),
+        )
+        many(
+            "INSERT INTO files VALUES (?, ?, ?, 0, ?)",
+            ((k, b"/m/%d.mp3" % k, f"/m/{k}.mp3", k) for k in range(2, n_files)),
+        )
+        many(
+            "REPLACE INTO heard VALUES (?, ?, ?, ?, ?)",
+            (
+                (k, i + 1, rows[k, i], rows[k, i] / 2, rows[k, i] > 0.5)
+                for k in range(2, n_files)
+                for i in range(len(labels))
+            ),
+        )
+        many(
+            "INSERT INTO records SELECT ?, record FROM records WHERE content_id = 1",
+            ((k,) for k in range(2, n_files)),
+        )
+
+
+def test_a_hundred_thousand_files_are_searched_in_a_second(tmp_path):
+    path = str(tmp_path / "large.sqlite")
+    database = Database.open(path, create=True)
+    fill(database, 100_000)
+    database.close()
+    query = parse_query("whisper>0.95 no_talking length:20m.. -crinkle path:1, share.tap>0.499")
+    took = []
+    for _ in range(3):
+        started = time.process_time()
+        with Catalogue.open(path) as catalogue:
+            n_found = len(list(catalogue.find(query, sort=["tap-"])))
+        took.append(time.process_time() - started)
+    assert n_found > 300
+    assert min(took) < 1

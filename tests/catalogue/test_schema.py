@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asmr_classify.catalogue import Catalogue, parse_query, schema
+from asmr_classify.errors import CatalogueError
+from tests.catalogue.results import SETTINGS, found, heard
+
+GROW = ("ALTER TABLE files ADD COLUMN note TEXT", "UPDATE files SET note = 'grown'")
+
+
+@pytest.fixture
+def library(place, write):
+    """A closed catalogue of thirty files."""
+    path = str(place / "library.sqlite")
+    with Catalogue.open(path, create=True) as catalogue:
+        for number in range(30):
+            file = write(f"{number:02d}.mp3")
+            catalogue.add(found(file), heard(file), SETTINGS)
+    return path
+
+
+def names_in(path):
+    with Catalogue.open(path) as catalogue:
+        return [Path(result.path).name for result in catalogue.find()]
+
+
+def version_of(path):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("PRAGMA user_version").fetchone()[0]
+    finally:
+        connection.close()
+
+
+def test_a_catalogue_is_in_wal_mode_and_says_what_it_is(library):
+    connection = sqlite3.connect(library)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA application_id").fetchone() == (schema.APPLICATION_ID,)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+    assert version_of(library) == len(schema.MIGRATIONS)
+
+
+def test_every_query_uses_what_the_schema_offers(library):
+    with Catalogue.open(library) as catalogue:
+        plan = catalogue._database.rows(
+            "EXPLAIN QUERY PLAN SELECT score FROM heard WHERE content_id = 1 AND label_id = 1"
+        )
+    assert "PRIMARY KEY" in str(plan)
+
+
+def test_there_must_be_a_catalogue(place):
+    with pytest.raises(CatalogueError, match=r"none\.sqlite: there is no catalogue; 'asmr-classif"):
+        Catalogue.open("none.sqlite")
+    assert not (place / "none.sqlite").exists()
+
+
+def test_an_empty_file_becomes_one(place):
+    (place / "new.sqlite").touch()
+    assert names_in("new.sqlite") == []
+
+
+def test_a_folder_is_none(place):
+    with pytest.raises(CatalogueError, match=r"is a folder.*write --catalogue after the paths"):
+        Catalogue.open(str(place), create=True)
+
+
+def test_a_folder_that_is_missing_is_told(place):
+    with pytest.raises(CatalogueError, match="cannot be opened or created there; check that the f"):
+        Catalogue.open(str(place / "no" / "such.sqlite"), create=True)
+
+
+def test_a_later_version_is_refused_and_left_as_it_is(library):
+    connection = sqlite3.connect(library)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = Path(library).read_bytes()
+    with pytest.raises(
+        CatalogueError, match=r"of version 99, and this program knows those up to 1"
+    ):
+        Catalogue.open(library)
+    assert Path(library).read_bytes() == before
+
+
+def test_an_earlier_version_is_copied_then_brought_up_to_date(library, monkeypatch):
+    names = names_in(library)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, GROW))
+    for _ in range(2):  # the second time there is nothing to do
+        with Catalogue.open(library) as catalogue:
+            assert catalogue._database.rows("SELECT DISTINCT note FROM files") == [("grown",)]
+    assert version_of(library) == 2
+    assert version_of(f"{library}.v1.bak") == 1
+    monkeypatch.undo()
+    assert [Path(copy).name for copy in Path(library).parent.glob("*.bak*")] == [
+        "library.sqlite.v1.bak"
+    ]
+    with Catalogue.open(f"{library}.v1.bak") as copy:
+        assert [Path(result.path).name for result in copy.find()] == names
+
+
+def test_copies_are_not_written_over(library, monkeypatch):
+    Path(f"{library}.v1.bak").write_text("an earlier copy")
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, GROW))
+    Catalogue.open(library).close()
+    assert Path(f"{library}.v1.bak").read_text() == "an earlier copy"
+    assert version_of(f"{library}.v1.1.bak") == 1
+
+
+def test_a_migration_that_fails_changes_nothing(library, monkeypatch):
+    names = names_in(library)
+    broken = (*GROW, "SELECT * FROM no_such_table")
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, broken))
+    with pytest.raises(CatalogueError, match="no such table"):
+        Catalogue.open(library)
+    monkeypatch.undo()
+    assert names_in(library) == names
+
+
+def test_nothing_is_changed_where_no_copy_can_be_made(library, monkeypatch):
+    Path(f"{library}.v1.bak.part").mkdir()
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, GROW))
+    with pytest.raises(CatalogueError, match="no copy can be put beside it before it is changed"):
+        Catalogue.open(library)
+    assert version_of(library) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"not a database at all, but some text that is long enough" * 20, id="text"),
+        pytest.param(b"RIFF----WAVE" + bytes(5000), id="recording"),
+        pytest.param(b"SQLite format 3\0" + b"\xff" * 4080, id="header and garbage"),
+        pytest.param(b"x", id="one byte"),
+    ],
+)
+def test_what_is_no_catalogue_is_refused_and_left_as_it_is(place, content):
+    path = place / "library.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(CatalogueError, match=r"library\.sqlite: is (no catalogue|damaged)"):
+        Catalogue.open(str(path), create=True)
+    assert path.read_bytes() == content
+
+
+def test_a_database_of_another_program_is_left_alone(place):
+    path = place / "photos.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE photos (name)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(CatalogueError, match=r"photos\.sqlite: is a database of another program"):
+        Catalogue.open(str(path), create=True)
+    assert path.read_bytes() == before
+
+
+def use_all(path, number):
+    """Do with a catalogue what commands do."""
+    with Catalogue.open(path) as catalogue:
+        len(catalogue)
+        list(catalogue.find(parse_query("tap>0.1 length:1s.. path:mp3"), sort=["tap-", "added"]))
+        file = Path(path).with_name("new.mp3")
+        file.write_text(str(number))
+        catalogue.add(found(file), heard(file), SETTINGS)
+        catalogue.recall(found(file), SETTINGS)
+        catalogue.forget([str(file)])
+
+
+def test_a_damaged_catalogue_works_or_is_told(library, place):
+    whole = Path(library).read_bytes()
+    rng = np.random.default_rng(11)
+    n_told = 0
+    for number in range(60):
+        broken = place / "broken" / "library.sqlite"
+        shutil.rmtree(broken.parent, ignore_errors=True)
+        broken.parent.mkdir()
+        content = bytearray(whole[: rng.integers(1, len(whole))] if number % 2 else whole)
+        start = rng.integers(100, max(101, len(content)))
+        garbage = rng.bytes(3000)[: max(0, len(content) - start)]
+        if not number % 2:
+            content[start : start + len(garbage)] = garbage
+        broken.write_bytes(content)
+        try:
+            use_all(str(broken), number)
+        except CatalogueError as exc:
+            n_told += 1
+            assert str(exc).startswith(f"{broken}: ")  # noqa: PT017 (some damage is harmless)
+            assert "; move it away" in str(exc) or "name another" in str(exc)  # noqa: PT017
+    assert n_told > 30
+
+
+def test_records_that_are_damaged_are_told(library):
+    connection = sqlite3.connect(library)
+    connection.execute("UPDATE records SET record = substr(record, 1, 50)")
+    connection.commit()
+    connection.close()
+    with pytest.raises(CatalogueError, match=r"library\.sqlite: is damaged; move it away"):
+        names_in(library)
+
+
+def test_a_catalogue_that_another_program_keeps_locked_is_told(library, monkeypatch, write):
+    monkeypatch.setattr(schema, "PATIENCE", 0.05)
+    connection = sqlite3.connect(library, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    with Catalogue.open(library) as catalogue:
+        assert len(list(catalogue.find())) == 30  # readers do not wait
+        file = write("new.mp3")
+        with pytest.raises(CatalogueError, match="another program keeps it locked; wait until"):
+            catalogue.add(found(file), heard(file), SETTINGS)
+        connection.execute("ROLLBACK")
+        catalogue.add(found(file), heard(file), SETTINGS)
+    connection.close()
+
+
+AS_NOBODY = """
+import os, sys
+from asmr_classify.catalogue import Catalogue, default_path
+from asmr_classify.errors import CatalogueError
+if os.geteuid() == 0:
+    default_path()  # loads what it needs, which nobody may be kept from reading
+    os.setuid(65534)
+with Catalogue.open(sys.argv[1]) as catalogue:
+    print(len(list(catalogue.find())))
+    try:
+        catalogue.forget(["/"])
+    except CatalogueError as exc:
+        print(exc)
+try:
+    Catalogue.open(sys.argv[1] + "2", create=True)
+except CatalogueError as exc:
+    print(exc)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+def test_a_catalogue_in_a_place_that_may_only_be_read_is_read(library, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("readonly")
+    copy = shutil.copy(library, folder / "library.sqlite")
+    for parent in (folder, folder.parent):
+        parent.chmod(0o755)
+    folder.parent.parent.chmod(0o755)
+    Path(copy).chmod(0o444)
+    folder.chmod(0o555)
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, str(copy)], capture_output=True, text=True, check=False
+    )
+    folder.chmod(0o755)
+    assert done.stderr == ""
+    n_found, cannot_write, cannot_create = done.stdout.splitlines()
+    assert n_found == "30"
+    assert "it may only be read; change the permissions, or name another" in cannot_write
+    assert "cannot be opened or created there" in cannot_create

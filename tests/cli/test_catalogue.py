@@ -1,0 +1,335 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from asmr_classify.cli.app import app
+from asmr_classify.cli.select import select_results
+from asmr_classify.errors import CatalogueError, QueryError, UsageError
+from asmr_classify.model import load_model
+from asmr_classify.writers import FORMATS
+from tests.test_package import HEAVY, modules_after
+
+
+@pytest.fixture
+def run(label, place, monkeypatch):  # noqa: ARG001 (labelling needs no recordings)
+    """Runs commands on the catalogue of this place."""
+    monkeypatch.setenv("ASMR_CLASSIFY_CATALOGUE", str(place / "library.sqlite"))
+
+    def run(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return run
+
+
+@pytest.fixture
+def files(touch, place):
+    """Files that look like media, each with its own content."""
+
+    def make(*names):
+        touch(*names)
+        for name in names:
+            with (place / name).open("ab") as file:
+                file.write(os.fsencode(name))
+
+    return make
+
+
+@pytest.fixture
+def library(run, label, files):
+    """Six files in a catalogue, one in a folder, one that failed."""
+    files("a.mp3", "b.mp3", "in/sleep.mp3", "partial.mp3", "mute.mp4", "fail.mp3")
+    assert label(".", "-q", "--catalogue").exit_code == 3
+    return run
+
+
+def paths_in(done):
+    assert done.exit_code == 0, done.stderr
+    return [json.loads(line)["path"] for line in done.stdout.splitlines()]
+
+
+def test_what_is_labelled_is_found(library):
+    assert paths_in(library("find", "--json")) == [
+        "a.mp3", "b.mp3", "fail.mp3", "in/sleep.mp3", "mute.mp4", "partial.mp3"
+    ]  # fmt: skip
+    assert paths_in(library("find", "tap>0.8 length:20s..", "path:SLEEP", "-f", "jsonl")) == [
+        "in/sleep.mp3"
+    ]
+    assert paths_in(library("find", "status:failed,", "path:mute", "--json")) == [
+        "fail.mp3", "mute.mp4"
+    ]  # fmt: skip
+
+
+def test_a_dash_negates_wherever_it_stands(library):
+    for words in (["-tap"], ["-tap", "-status:failed"], ["--", "-tap -status:failed"]):
+        found = paths_in(library("find", "--json", *words))
+        assert found == (
+            ["fail.mp3", "mute.mp4"] if len(words) == 1 and "-tap" in words else ["mute.mp4"]
+        )
+
+
+def test_results_stay_in_the_order_asked_for(library):
+    done = library("find", "tap", "--sort", "path-", "--limit", "2")
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:3]] == [
+        "partial.mp3", "in/sleep.mp3"
+    ]  # fmt: skip
+
+
+def test_paths_outside_of_the_working_directory_are_absolute(library, place, monkeypatch):
+    monkeypatch.chdir(place / "in")
+    assert paths_in(library("find", "tap", "path:sleep", "--json")) == ["sleep.mp3"]
+    assert paths_in(library("find", "path:mute", "--json")) == [str(place / "mute.mp4")]
+
+
+def test_a_wrong_query_is_shown_where_it_is_wrong(library):
+    done = library("find", "tap", "-whimper", "--json")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "no field or label is called 'whimper'; did you mean whisper?" in done.stderr
+    assert "  tap -whimper\n      ^^^^^^^^\n" in done.stderr
+    assert "fields: path:sleep, length:20m..1h" in done.stderr
+    assert "labels: whisper, tap" in done.stderr
+
+
+def test_nothing_found_is_told_and_no_error(library):
+    done = library("find", "whisper", "--json")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "nothing in the catalogue matches" in done.stderr
+
+
+def test_without_a_catalogue_all_say_so(run):
+    for words in (["find"], ["export"], ["set", "a.mp3", "reset"], ["forget", "missing"]):
+        done = run(*words)
+        assert done.exit_code == 1
+        assert "library.sqlite: there is no catalogue; 'asmr-classify label" in done.stderr
+
+
+def test_moved_and_known_files_are_not_labelled_again(library, label, labelling, place):
+    n_labelled = len(labelling)
+    (place / "a.mp3").rename(place / "in" / "renamed.mp3")
+    done = label(".", "--catalogue", "-f", "jsonl")
+    assert "(5 by an earlier run)" in done.stderr
+    assert labelling[n_labelled:] == ["fail.mp3"]  # failures are tried again
+    assert {json.loads(line)["path"] for line in done.stdout.splitlines()} >= {"in/renamed.mp3"}
+    assert paths_in(library("find", "path:renamed, path:a.mp3", "--json")) == ["in/renamed.mp3"]
+    label(".", "--catalogue", "--fresh", "-q")
+    assert len(labelling) == n_labelled + 1 + 6
+
+
+def test_journal_and_catalogue_learn_from_each_other(run, label, files, labelling, place):
+    files("a.mp3", "b.mp3")
+    label("a.mp3", "-q", "-o", "out.jsonl")
+    label(".", "-q", "-o", "out.jsonl", "--catalogue")  # a from the journal, b anew
+    assert paths_in(run("find", "--json")) == ["a.mp3", "b.mp3"]
+    label(".", "-q", "-o", "other.jsonl", "--catalogue")  # both from the catalogue
+    size = (place / "other.jsonl.journal").stat().st_size
+    label(".", "-q", "-o", "other.jsonl")  # both from the journal of this output
+    label(".", "-q", "-o", "other.jsonl", "--catalogue")  # nothing new to anyone
+    assert labelling == ["a.mp3", "b.mp3"]
+    assert (place / "other.jsonl.journal").stat().st_size == size
+
+
+def test_corrections_are_shown_and_outlive_labelling(library, label, place):
+    done = library(
+        "set", "a.mp3", "in/sleep.mp3", "trigger=whisper,tap", "--catalogue=library.sqlite"
+    )
+    assert done.stdout.splitlines()[1].startswith("a.mp3         whisper (set)  tap (set)")
+    (place / "a.mp3").rename(place / "z.mp3")
+    done = label(".", "-q", "--catalogue", "--fresh", "-f", "jsonl")
+    results = {json.loads(line)["path"]: json.loads(line) for line in done.stdout.splitlines()}
+    assert results["z.mp3"]["tags"] == ["whisper", "tap"]
+    assert results["z.mp3"]["corrected"] == ["trigger"]
+    assert results["z.mp3"]["scores"]["whisper"] == 0.1
+    assert results["b.mp3"]["corrected"] == []
+    assert paths_in(library("find", "whisper", "--json")) == ["in/sleep.mp3", "z.mp3"]
+    assert library("set", "z.mp3", "reset", "-q").stdout == ""
+    assert paths_in(library("find", "corrected", "--json")) == ["in/sleep.mp3"]
+    done = library("set", "z.mp3", "trigger=none")
+    assert done.stdout.splitlines()[1].startswith("z.mp3  none (set)")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trigger=tap"], "no file is named: write set FILE trigger=tap"),
+        (["a.mp3"], "nothing is set: add trigger=LABEL"),
+        (["a.mp3", "trigger=whimper"], "'whimper' is no trigger; known are whisper, tap, crinkle"),
+        (["a.mp3", "reset", "trigger=tap"], "give it alone, then set anew"),
+        (["new.mp3", "trigger=tap"], "there is no such file, nor is one known"),
+        (["a.mp3", "trigger=whisper", "no_talking=yes"], "contradict each other"),
+    ],
+)
+def test_what_cannot_be_set_is_refused(library, words, message):
+    done = library("set", *words)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert paths_in(library("find", "corrected", "--json")) == []
+
+
+def test_corrections_that_contradict_earlier_ones_are_refused(library):
+    library("set", "a.mp3", "trigger=whisper")
+    done = library("set", "a.mp3", "no_talking=true")
+    assert done.exit_code == 2
+    assert "set both anew, as in trigger=tap no_talking=true" in done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_any_format_is_exported(library, place, name):
+    form = FORMATS[name]
+    output = place / f"out{form.suffixes[0]}"
+    assert library("export", "tap", "-o", output, "--sort", "path-").exit_code == 0
+    with output.open(encoding="utf-8") as lines:
+        results = list(form.read(lines))
+    assert [result.path for result in results] == ["partial.mp3", "in/sleep.mp3", "b.mp3", "a.mp3"]
+    assert results[0].scores == {"tap": 0.9, "whisper": 0.1, "speech": 0.7}
+
+
+def test_an_export_goes_to_stdout_and_over_no_catalogue(library, place):
+    assert len(paths_in(library("export"))) == 6
+    before = (place / "library.sqlite").read_bytes()
+    done = library("export", "-o", "library.sqlite", "-f", "csv")
+    assert done.exit_code == 2
+    assert "is an input and would be written over" in done.stderr
+    assert (place / "library.sqlite").read_bytes() == before
+
+
+def test_files_are_forgotten(library, place):
+    (place / "b.mp3").unlink()
+    assert paths_in(library("find", "missing", "--json")) == ["b.mp3"]
+    done = library("forget", "missing")
+    assert "1 file forgotten" in done.stderr
+    assert "2 files forgotten" in library("forget", "in", "status:failed").stderr
+    assert paths_in(library("find", "--json")) == ["a.mp3", "mute.mp4", "partial.mp3"]
+    assert (place / "fail.mp3").exists()
+    assert library("forget", "typo.mp3").exit_code == 2
+
+
+@pytest.mark.parametrize("option", [["--catalogue", "-q"], ["--catalogue=other.sqlite"]])
+def test_a_catalogue_may_be_named_or_not(run, label, files, place, option):
+    files("a.mp3")
+    assert label("a.mp3", *option).exit_code == 0
+    name = "other" if "=" in option[0] else "library"
+    assert [path.name for path in place.glob("*.sqlite")] == [f"{name}.sqlite"]
+    assert paths_in(run("find", "--json", "--catalogue", f"{name}.sqlite")) == ["a.mp3"]
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("in", "in: is a folder, where a catalogue is expected; write --catalogue after the paths"),
+        ("a.mp3", "a.mp3: is no catalogue, or damaged at its beginning; name another after"),
+    ],
+)
+def test_what_is_taken_for_a_catalogue_by_mistake_is_left_alone(label, place, name, message):
+    before = (place / "a.mp3").read_bytes()
+    done = label("--catalogue", name, "b.mp3")
+    assert done.exit_code == 1
+    assert message in " ".join(done.stderr.split())
+    assert (place / "a.mp3").read_bytes() == before
+
+
+def test_a_damaged_catalogue_is_told_by_every_command(library, label, place):
+    path = place / "library.sqlite"
+    path.write_bytes(path.read_bytes()[:9000])
+    for words in (["find"], ["export"], ["set", "a.mp3", "reset"], ["forget", "missing"]):
+        done = library(*words)
+        assert done.exit_code == 1
+        assert f"error: {path}: is damaged; move it away" in done.stderr
+    done = label(".", "--catalogue", "-o", "out.jsonl")
+    assert done.exit_code == 1
+    assert f"error: {path}: is damaged" in done.stderr
+
+
+def test_a_name_that_is_not_utf_8_comes_back_as_it_is(run, label, place):
+    name = os.fsdecode(b"caf\xe9.mp3")
+    (place / name).write_bytes(b"sound")
+    label(".", "-q", "--catalogue")
+    (path,) = paths_in(run("find", "--json"))
+    assert os.fsencode(path) == b"caf\xe9.mp3"
+    assert "caf\\xe9.mp3  tap 0.90" in run("find").stdout
+    assert "whisper (set)" in run("set", place / name, "trigger=whisper").stdout
+
+
+def console():
+    return Console(file=io.StringIO())
+
+
+def selected(*arguments, **options):
+    return [result.path for result in select_results(arguments, console(), quiet=True, **options)]
+
+
+@pytest.fixture
+def shipped(monkeypatch, tiny_model):
+    """A small model in the place of the shipped one."""
+    monkeypatch.setattr("asmr_classify.model.load_model", lambda *_: tiny_model)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_selection_takes_paths_and_a_query(library, labelling, files, place):
+    n_labelled = len(labelling)
+    assert selected("in", "path:mute", "b.mp3") == ["b.mp3", "in/sleep.mp3", "mute.mp4"]
+    assert selected("b.mp3", "tap", "-path:a.mp3", "-path:partial") == ["b.mp3", "in/sleep.mp3"]
+    assert len(labelling) == n_labelled
+    files("new.mp3")
+    assert selected("new.mp3", catalogue=place / "library.sqlite") == ["new.mp3"]
+    assert len(labelling) == n_labelled + 1
+    assert selected("path:new") == ["new.mp3"]  # was added
+    library("set", "new.mp3", "trigger=whisper", "-q")
+    (result,) = select_results(["new.mp3"], console(), quiet=True)
+    assert result.tags == ("whisper",)
+
+
+@pytest.mark.usefixtures("shipped", "run", "labelling")
+def test_a_selection_of_paths_needs_no_catalogue(files, place):
+    files("a.mp3")
+    assert selected("a.mp3") == ["a.mp3"]
+    assert not (place / "library.sqlite").exists()
+    assert selected("a.mp3", catalogue=place / "new.sqlite") == ["a.mp3"]
+    assert (place / "new.sqlite").exists()
+    with pytest.raises(CatalogueError, match="there is no catalogue"):
+        selected("tap")
+
+
+@pytest.mark.usefixtures("library")
+def test_a_selection_that_cannot_be_is_refused():
+    with pytest.raises(UsageError, match="nothing is named: give files, folders or a query"):
+        selected()
+    for word in ("no/such", "gone.mp3"):
+        with pytest.raises(UsageError, match=f"{word}: no such file or folder; check the name"):
+            selected(word)
+    with pytest.raises(QueryError, match="no field or label is called 'whimper'"):
+        selected("a.mp3", "whimper")
+
+
+@pytest.mark.usefixtures("library")
+def test_finding_loads_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['x', 'find', 'tap', '--catalogue', 'library.sqlite']\n"
+        "from asmr_classify.cli.app import main\ntry: main()\nexcept SystemExit: pass"
+    )
+    assert not modules_after(code) & set(HEAVY)
+
+
+def test_real_recordings_go_in_and_come_out(record, model_file):
+    record("a.wav", "b.wav", duration=0.5)
+    program = [sys.executable, "-m", "asmr_classify"]
+    label = [*program, "label", ".", "-q", "--model", model_file, "--catalogue=c.sqlite"]
+    subprocess.run(label, check=True)
+    Path("a.wav").rename("c.wav")
+    again = subprocess.run([*label, "-f", "jsonl"], check=True, capture_output=True, text=True)
+    found = subprocess.run(
+        [*program, "find", "-missing", "--json", "--catalogue=c.sqlite"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert sorted(again.stdout.splitlines()) == found.stdout.splitlines()
+    assert load_model(str(model_file)).id in found.stdout
