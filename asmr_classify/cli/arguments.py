@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from asmr_classify.cli.results import STDOUT
 from asmr_classify.errors import UsageError
@@ -13,6 +15,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 STDIN = "-"
+
+WHERE = "Results"
+"""Panel of the help."""
+
+PerFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Write a file for each recording into this folder, which mirrors the tree of "
+        "recordings, in place of --output. `label` keeps its journal in it too.",
+        rich_help_panel=WHERE,
+    ),
+]
+SkipOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LABEL",
+        help="What --format edl and mpv-edl leave out. Repeatable.",
+        rich_help_panel=WHERE,
+    ),
+]
 
 
 def read_list(files_from: Path | None, *, null: bool) -> list[str]:

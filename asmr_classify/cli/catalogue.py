@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch import Journal, Memory
     from asmr_classify.catalogue import Catalogue, Query
-    from asmr_classify.cli.results import FormatName
+    from asmr_classify.cli.results import FormatName, PerFile
     from asmr_classify.model import Model
     from asmr_classify.writers import Writer
 
@@ -126,7 +126,13 @@ def named_from_here(result: FileResult) -> FileResult:
 
 
 def write_results(
-    results: Iterable[FileResult], labels: Sequence[str], output: str, form: FormatName
+    results: Iterable[FileResult],
+    labels: Sequence[str],
+    output: str,
+    form: FormatName,
+    *,
+    per_file: PerFile | None = None,
+    skip: Sequence[str] = (),
 ) -> ExitStatus:
     """Write results in their order, and tell if there are none.
 
@@ -136,7 +142,7 @@ def write_results(
         If the output cannot be written.
     """
     n_written = 0
-    with open_writer(output, form, labels, keep_order=True) as writer:
+    with open_writer(output, form, labels, per_file=per_file, skip=skip, keep_order=True) as writer:
         for result in results:
             writer.write(named_from_here(result))
             n_written += 1

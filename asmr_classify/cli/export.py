@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asmr_classify.cli.arguments import PerFileOption, SkipOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import (
     CatalogueOption,
     LimitOption,
@@ -17,7 +18,19 @@ from asmr_classify.cli.catalogue import (
     write_results,
 )
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
-from asmr_classify.cli.results import STDOUT, FormatName, format_of
+from asmr_classify.cli.results import (
+    STDOUT,
+    FormatName,
+    check_output_options,
+    format_of,
+    is_document,
+    open_per_file,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from asmr_classify.aggregate import FileResult
 
 
 @reporting_errors
@@ -36,16 +49,37 @@ def export(
         Path,
         typer.Option("--output", "-o", metavar="FILE", help="Where they go; - is standard output."),
     ] = Path(STDOUT),
+    per_file: PerFileOption = None,
+    skip: SkipOption = None,
     sort: SortOption = None,
     limit: LimitOption = None,
     catalogue: CatalogueOption = None,
 ) -> ExitStatus:
     """Write what the catalogue holds, or what a query finds in it, in a format for others."""
+    from rich.console import Console
+
     from asmr_classify.writers.output import check_output
 
+    folder = None if per_file is None else str(per_file)
+    form = format_
+    if form is None and folder is None:
+        form = FormatName.JSONL if str(output) == STDOUT else format_of(str(output))
     with open_catalogue(catalogue) as known:
         if str(output) != STDOUT:
             check_output(str(output), [known.path])
-        form = format_ or (FormatName.JSONL if str(output) == STDOUT else format_of(str(output)))
-        results = known.find(query_of(query), sort=sort or (), limit=limit)
-        return write_results(results, known.labels, str(output), form)
+        results: Iterable[FileResult] = known.find(query_of(query), sort=sort or (), limit=limit)
+        paths: list[str] = []
+        if folder is not None or is_document(form):  # how many there are, and where, matters
+            results = list(results)
+            paths = [result.path for result in results]
+        check_output_options(
+            str(output), form, per_file=folder, skip=skip or (), is_one=len(paths) < 2
+        )
+        return write_results(
+            results,
+            known.labels,
+            str(output),
+            form or FormatName.TABLE,
+            per_file=open_per_file(folder, paths, Console(stderr=True)),
+            skip=skip or (),
+        )

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.arguments import (
+    WHERE,
+    PerFileOption,
+    SkipOption,
     check_writable,
     is_one_file,
     parse_threshold,
@@ -23,10 +26,10 @@ from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import (
     STDOUT,
     FormatName,
-    PerFile,
     check_output_options,
     format_of,
     open_journal,
+    open_per_file,
     open_writer,
 )
 from asmr_classify.errors import UsageError
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WHAT, HOW, WHERE, TALK = "What to label", "How to label", "Results", "Talk on stderr"
+WHAT, HOW, TALK = "What to label", "How to label", "Talk on stderr"
 """Panels of the help."""
 
 
@@ -187,23 +190,8 @@ def label(
             rich_help_panel=WHERE,
         ),
     ] = Path(STDOUT),
-    per_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Write a file for each recording into this folder, which mirrors the tree of "
-            "recordings, in place of --output. The journal lies in it too.",
-            rich_help_panel=WHERE,
-        ),
-    ] = None,
-    skip: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LABEL",
-            help="What --format edl and mpv-edl leave out. Repeatable.",
-            rich_help_panel=WHERE,
-        ),
-    ] = None,
+    per_file: PerFileOption = None,
+    skip: SkipOption = None,
     fresh: Annotated[
         bool,
         typer.Option(
@@ -322,18 +310,9 @@ def run(request: Request, console: Console) -> ExitStatus:
 def _open_writer(
     request: Request, model: Model, progress: Progress
 ) -> AbstractContextManager[Writer]:
-    from asmr_classify.writers.per_file import common_folder
-
-    def tell_of(reason: str) -> None:
-        if not request.quiet:
-            text = f"left out: {printable(reason)}"
-            progress.console.print(
-                text, style="yellow", highlight=False, markup=False, soft_wrap=True
-            )
-
-    per_file = None
-    if request.per_file is not None:
-        per_file = PerFile(request.per_file, common_folder(request.paths), tell_of)
+    per_file = open_per_file(
+        request.per_file, request.paths, None if request.quiet else progress.console
+    )
     return open_writer(
         request.output,
         request.format,

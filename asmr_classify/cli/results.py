@@ -10,10 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from asmr_classify.cli.errors import printable
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from typing import TextIO
 
@@ -144,6 +145,29 @@ class PerFile:
     on_left_out: Callable[[str], None]
 
 
+def open_per_file(
+    folder: str | None, paths: Iterable[str], console: Console | None
+) -> PerFile | None:
+    """Make ready to write a file for each recording; None where that is not asked for.
+
+    Parameters
+    ----------
+    folder : str or None
+    paths : iterable of str
+        What is worked on, to be mirrored.
+    console : rich.console.Console or None
+        Told of what is left out.
+    """
+    from asmr_classify.writers.per_file import common_folder
+
+    def tell_of(reason: str) -> None:
+        if console is not None:
+            text = f"left out: {printable(reason)}"
+            console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+    return None if folder is None else PerFile(folder, common_folder(paths), tell_of)
+
+
 def check_output_options(
     output: str,
     form: FormatName | None,
@@ -192,6 +216,13 @@ def check_output_options(
         )
     if not kind.is_text and per_file is None and output == STDOUT and is_terminal():
         raise UsageError(f"--format {form}: is no text for a terminal; give --output FILE")
+
+
+def is_document(form: FormatName | None) -> bool:
+    """Tell whether a file of a format belongs to one recording."""
+    from asmr_classify.writers import FORMATS
+
+    return form not in {None, FormatName.TABLE} and FORMATS[str(form)].is_document
 
 
 def is_terminal() -> bool:

@@ -101,6 +101,7 @@ def make_schema(labels: Sequence[str]) -> Any:
             ("error", pa.string()),
             ("message", pa.string()),
             ("model", pa.string()),
+            ("corrected", pa.list_(pa.string())),
             *((name, pa.float64()) for name in _columns(SCORE_PREFIX, labels).values()),
             *((name, pa.float64()) for name in _columns(SHARE_PREFIX, labels).values()),
             ("segments", pa.list_(segment)),
@@ -133,6 +134,7 @@ def _row(result: FileResult, labels: Sequence[str]) -> dict[str, Any]:
         "error": None if error is None else _text(error.kind),
         "message": None if error is None else _text(error.message),
         "model": _text(result.model),
+        "corrected": list(result.corrected),
         **_values(SCORE_PREFIX, labels, result.scores),
         **_values(SHARE_PREFIX, labels, result.shares),
         "segments": [
@@ -182,6 +184,7 @@ def _result(row: dict[str, Any]) -> FileResult:
         ),
         no_talking=row["no_talking"],
         longest_talk=row["longest_talk"],
+        corrected=tuple(row["corrected"]),
     )
 
 

@@ -180,15 +180,35 @@ def test_corrections_that_contradict_earlier_ones_are_refused(library):
     assert "set both anew, as in trigger=tap no_talking=true" in done.stderr
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
+COMBINED = sorted(name for name, form in FORMATS.items() if not form.is_document)
+DOCUMENTS = sorted(name for name, form in FORMATS.items() if form.is_document)
+
+
+@pytest.mark.parametrize("name", COMBINED)
 def test_any_format_is_exported(library, place, name):
     form = FORMATS[name]
     output = place / f"out{form.suffixes[0]}"
     assert library("export", "tap", "-o", output, "--sort", "path-").exit_code == 0
-    with output.open(encoding="utf-8") as lines:
-        results = list(form.read(lines))
-    assert [result.path for result in results] == ["partial.mp3", "in/sleep.mp3", "b.mp3", "a.mp3"]
-    assert results[0].scores == {"tap": 0.9, "whisper": 0.1, "speech": 0.7}
+    with output.open("rb" if form.in_bytes else "r") as file:
+        results = list(form.read(file))
+    known = ["partial.mp3", "in/sleep.mp3", "b.mp3", "a.mp3"]
+    if form.holds_failures:
+        assert [result.path for result in results] == known
+        assert results[0].scores == {"tap": 0.9, "whisper": 0.1, "speech": 0.7}
+    else:
+        assert {Path(result.path).name for result in results} <= {Path(x).name for x in known}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_format_of_one_recording_is_exported_per_file(library, place, name):
+    skip = ["--skip", "tap"] if FORMATS[name].skips else []
+    refused = library("export", "tap", "--format", name, *skip)
+    assert refused.exit_code == 2
+    assert "give --per-file DIR for a file each" in refused.stderr
+    done = library("export", "tap", "--format", name, *skip, "--per-file", "each")
+    assert done.exit_code == 0, done.stderr
+    written = {str(p.relative_to(place / "each")) for p in (place / "each").rglob("*.*")}
+    assert any(name.startswith("in/sleep.") for name in written) or "left out" in done.stderr
 
 
 def test_an_export_goes_to_stdout_and_over_no_catalogue(library, place):
