@@ -4,6 +4,7 @@
 
     AsmrClassifyError
     ├── UsageError                 an option or argument that cannot be used
+    │   └── TemplateError          a template of names that cannot be read, or leads astray
     ├── MediaError                 one media file; carries its path
     │   ├── OpenError              missing, unreadable, or not a media file
     │   ├── NoAudioError           a media file without an audio stream
@@ -13,6 +14,10 @@
     │   ├── ModelNotFoundError     no such model
     │   └── ModelFormatError       not a model of this program, damaged, or of another version
     ├── CorpusError                a corpus manifest, its audio or its splits
+    ├── LibraryError               a user's files, or the journals of what was done to them
+    │   ├── StepError              one step of a plan cannot be done; carries the path
+    │   ├── JournalError           a run is unknown, or its journal is damaged or cannot be kept
+    │   └── BusyError              another run is under way
     └── OutputError                a result cannot be written
 
 Every message says what is wrong, the value at hand, what was expected, and what to do.
@@ -28,6 +33,10 @@ class AsmrClassifyError(Exception):
 
 class UsageError(AsmrClassifyError):
     """An option or argument has a value that cannot be used."""
+
+
+class TemplateError(UsageError):
+    """A template of names cannot be read, or leads out of its folder."""
 
 
 class MediaError(AsmrClassifyError):
@@ -80,6 +89,38 @@ class ModelFormatError(ModelError):
 
 class CorpusError(AsmrClassifyError):
     """A corpus manifest, its audio or its splits cannot be used."""
+
+
+class LibraryError(AsmrClassifyError):
+    """A user's files, or the journals of what was done to them, are not as they should be."""
+
+
+class StepError(LibraryError):
+    """One step of a plan cannot be done, or not be taken back; nothing of it was.
+
+    Parameters
+    ----------
+    path : str
+        The file or folder.
+    message : str
+        Why, without the path.
+    """
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(path, message)
+        self.path = path
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class JournalError(LibraryError):
+    """A run is unknown, or its journal is damaged or cannot be kept."""
+
+
+class BusyError(LibraryError):
+    """Another run is under way."""
 
 
 class OutputError(AsmrClassifyError):
