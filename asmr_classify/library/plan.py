@@ -191,13 +191,14 @@ class Step(ABC):
         """
 
     @abstractmethod
-    def do(self, work: Work) -> dict[str, Any]:
+    def do(self, work: Work) -> dict[str, Any] | None:
         """Do it, with the file wholly as before or wholly as after at any moment.
 
         Returns
         -------
-        dict
-            Plain values that :meth:`inverse` needs, such as how the file is afterwards.
+        dict or None
+            Plain values that :meth:`inverse` needs, such as how the file is afterwards. None if
+            there was nothing to do, so that nothing is to be undone.
 
         Raises
         ------
@@ -280,6 +281,9 @@ class Left:
 class Plan:
     """What a command is going to do.
 
+    Law: no file is touched by two of its steps, so that each can be checked, done and undone for
+    itself; only folders are made before what goes into them.
+
     Parameters
     ----------
     command : tuple of str
@@ -288,7 +292,7 @@ class Plan:
         In the order in which they are done.
     left : tuple of Left
         What was asked for and cannot be done.
-    undoes : str or None
+    undoes : int or None
         The run that this plan takes back, if it is one of ``undo``.
     reverses : tuple of int or None
         For each step, the step of that run that it takes back; None for a step that only
@@ -300,7 +304,7 @@ class Plan:
     command: tuple[str, ...]
     steps: tuple[Step, ...]
     left: tuple[Left, ...] = ()
-    undoes: str | None = None
+    undoes: int | None = None
     reverses: tuple[int | None, ...] = ()
     created: float = field(default_factory=time.time)
 
