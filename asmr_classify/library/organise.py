@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from asmr_classify.aggregate import Status
+from asmr_classify.errors import StepError
 from asmr_classify.library.copies import Copy, Hardlink, Symlink
 from asmr_classify.library.folders import steps_to_folders
 from asmr_classify.library.moves import Move, needs_copying
@@ -98,8 +99,10 @@ def plan_organise(results: Iterable[FileResult], wish: Wish, command: tuple[str,
     for result in sorted(results, key=lambda result: result.path):
         try:
             planner.add(result)
-        except _LeaveError as exc:
+        except (_LeaveError, OSError) as exc:
             left.append(Left(result.path, str(exc)))
+        except StepError as exc:
+            left.append(Left(exc.path, exc.message))
     folders = {os.path.dirname(step.target) for step in planner.steps}
     steps: tuple[Step, ...] = (*steps_to_folders(folders), *planner.steps)
     return Plan(command=command, steps=steps, left=tuple(left))
@@ -142,8 +145,9 @@ class _Planner:
                     raise _LeaveError("is a symbolic link; organise what it leads to")
                 source = os.path.realpath(source)
             mode = os.lstat(source).st_mode
-        except OSError as exc:
-            raise _LeaveError(f"cannot be looked at: {exc.strerror}") from exc
+        except (OSError, ValueError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else exc
+            raise _LeaveError(f"cannot be looked at: {reason}") from exc
         if not stat.S_ISREG(mode):
             raise _LeaveError("is no regular file")
         return source

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +24,8 @@ from tests.library.worlds import (
     run_in_child,
     undo,
 )
+
+resource = pytest.importorskip("resource", reason="limits of POSIX")
 
 
 @contextmanager
