@@ -162,11 +162,11 @@ class _Planner:
         return place.folders, place.stem
 
     def _spelt(self, names: tuple[str, ...]) -> str:
-        """Give the folder, spelt as where it is there already in other case."""
+        """Give the folder, spelt as it is there already: of several spellings, as the first."""
         folder = self._wish.root
         for name in names:
             present = self._folders.spellings(folder, name)
-            spelt = name if name in present or not present else present[0]
+            spelt = present[0] if present else name
             path = os.path.join(folder, spelt)
             folder = self._new_folders.setdefault(_path_key(folder, spelt), path)
         deepest = folder
