@@ -182,3 +182,21 @@ def test_a_killed_run_whose_journal_is_damaged_stops_the_next(place, three, stor
     store.path_of(1).write_bytes(b"garbage\n")
     with pytest.raises(JournalError, match="Move the journal away to go on without it"):
         organise(three, place, store)
+
+
+def test_what_is_undone_is_not_undone_again(place, three, store):
+    organise(three[:2], place, store)
+    (place / "tap/a.mp3").write_bytes(b"edited by hand")
+    undo(store)
+    os.unlink(place / "b.mp3")
+    planned, _, _ = undo(store, 1)
+    assert [left.path for left in planned.left] == [f"{place}/tap/a.mp3"]
+
+
+def test_a_line_that_was_cut_off_is_dropped(place, three, store):
+    organise(three[:1], place, store)
+    lines = store.path_of(1).read_bytes().splitlines(keepends=True)
+    store.path_of(1).write_bytes(b"".join(lines[:-2]) + lines[-2][:10])
+    settle_broken(store)
+    run = store.read(1)
+    assert (run.damaged, run.end, len(run.done)) == ((), "broken off", 2)
