@@ -4,7 +4,8 @@
 
     AsmrClassifyError
     ├── UsageError                 an option or argument that cannot be used
-    │   └── QueryError             a query that cannot be understood; tells where it is wrong
+    │   ├── QueryError             a query that cannot be understood; tells where it is wrong
+    │   └── TemplateError          a template of names that cannot be read, or leads astray
     ├── MediaError                 one media file; carries its path
     │   ├── OpenError              missing, unreadable, or not a media file
     │   ├── NoAudioError           a media file without an audio stream
@@ -15,6 +16,10 @@
     │   └── ModelFormatError       not a model of this program, damaged, or of another version
     ├── CorpusError                a corpus manifest, its audio or its splits
     ├── CatalogueError             a catalogue is missing, damaged, foreign or cannot be written
+    ├── LibraryError               a user's files, or the journals of what was done to them
+    │   ├── StepError              one step of a plan cannot be done; carries the path
+    │   ├── JournalError           a run is unknown, or its journal is damaged or cannot be kept
+    │   └── BusyError              another run is under way
     └── OutputError                a result cannot be written
         └── NotRepresentableError  a format cannot hold it
 
@@ -66,6 +71,10 @@ def _cells(text: str) -> int:
     """Count the cells of a terminal that a text takes."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
+
+
+class TemplateError(UsageError):
+    """A template of names cannot be read, or leads out of its folder."""
 
 
 class MediaError(AsmrClassifyError):
@@ -122,6 +131,38 @@ class CorpusError(AsmrClassifyError):
 
 class CatalogueError(AsmrClassifyError):
     """A catalogue is missing, damaged, no catalogue at all, or cannot be written."""
+
+
+class LibraryError(AsmrClassifyError):
+    """A user's files, or the journals of what was done to them, are not as they should be."""
+
+
+class StepError(LibraryError):
+    """One step of a plan cannot be done, or not be taken back; nothing of it was.
+
+    Parameters
+    ----------
+    path : str
+        The file or folder.
+    message : str
+        Why, without the path.
+    """
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(path, message)
+        self.path = path
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class JournalError(LibraryError):
+    """A run is unknown, or its journal is damaged or cannot be kept."""
+
+
+class BusyError(LibraryError):
+    """Another run is under way."""
 
 
 class OutputError(AsmrClassifyError):

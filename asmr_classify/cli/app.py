@@ -12,8 +12,10 @@ from asmr_classify.cli.export import export
 from asmr_classify.cli.find import find
 from asmr_classify.cli.forget import forget
 from asmr_classify.cli.label import label
+from asmr_classify.cli.organise import organise
 from asmr_classify.cli.set import set_
 from asmr_classify.cli.train import train
+from asmr_classify.cli.undo import undo
 
 app = typer.Typer(
     name="asmr-classify",
@@ -56,6 +58,8 @@ app.command(cls=QueryCommand)(export)
 app.command(cls=QueryCommand)(forget)
 app.command()(train)
 app.command()(evaluate)
+app.command()(organise)
+app.command()(undo)
 
 
 def main() -> None:

@@ -330,6 +330,11 @@ def _open_for_table(output: str, stack: contextlib.ExitStack) -> Output | TextIO
     return _forgiving(sys.stdout) if output == STDOUT else stack.enter_context(open_output(output))
 
 
+def console_on_stdout() -> Console:
+    """Make a console on standard output that fails at no character."""
+    return _console_on(_forgiving(sys.stdout))
+
+
 def _forgiving(stream: TextIO) -> TextIO:
     """Make a stream write what its encoding lacks as escapes."""
     if isinstance(stream, io.TextIOWrapper):

@@ -1,0 +1,1 @@
+"""What touches a user's files: plans that are shown, carried out, journalled and undone."""

@@ -1,0 +1,263 @@
+"""Plans carried out: each step is journalled, done, and marked; broken runs are settled.
+
+The order of things, and why a kill does no harm, stand in :mod:`asmr_classify.library.journal`
+and :mod:`asmr_classify.library.plan`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING
+
+from asmr_classify.errors import StepError
+from asmr_classify.library.journal import NOTHING_TO_DO
+from asmr_classify.library.plan import Left, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from threading import Event
+
+    from asmr_classify.library.journal import Entry, Run, RunWriter, Store
+    from asmr_classify.library.plan import Plan, Step
+
+logger = logging.getLogger(__name__)
+
+
+class Ending(StrEnum):
+    """How a step ended."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one step ended, and if it was not done, why."""
+
+    index: int
+    ending: Ending
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a plan went.
+
+    Parameters
+    ----------
+    number : int or None
+        Of the run; None for a plan without steps, of which nothing is kept.
+    outcomes : tuple of Outcome
+        Of the steps that were come to, in their order.
+    stopped : bool
+        The user asked to stop before the end.
+    """
+
+    number: int | None
+    outcomes: tuple[Outcome, ...]
+    stopped: bool = False
+
+    @property
+    def n_done(self) -> int:
+        """Steps that were done."""
+        return sum(outcome.ending is Ending.DONE for outcome in self.outcomes)
+
+
+class Watcher:
+    """Is told how a plan goes. Derive from it, and override what is of interest."""
+
+    def on_step(self, step: Step) -> None:
+        """Take note that a step is begun."""
+
+    def on_bytes(self, n_bytes: int) -> None:
+        """Take note that so many more bytes were copied."""
+
+    def on_outcome(self, step: Step, outcome: Outcome) -> None:
+        """Take note that a step has ended."""
+
+
+def carry_out(
+    plan: Plan, store: Store, *, stop: Event | None = None, watcher: Watcher | None = None
+) -> Report:
+    """Carry out a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : Store
+        Where the run is journalled.
+    stop : threading.Event, optional
+        Once set, the step at hand is finished and no other begun.
+    watcher : Watcher, optional
+
+    Returns
+    -------
+    Report
+        A step that could not be done does not keep the others from being done.
+
+    Raises
+    ------
+    BusyError
+        If another run is under way.
+    OutputError
+        If the journal cannot be written; no step goes on without it.
+    """
+    if not plan.steps:
+        return Report(None, ())
+    with store.locked(), store.begin(plan) as (number, writer):
+        hand = _Hand(plan, writer, watcher or Watcher())
+        outcomes = []
+        for index in range(len(plan.steps)):
+            if stop is not None and stop.is_set():
+                break
+            outcomes.append(hand.take(index))
+        stopped = len(outcomes) < len(plan.steps)
+        if not hand.unsettled:
+            writer.write({"end": "stopped" if stopped else "complete"}, durable=True)
+    return Report(number, tuple(outcomes), stopped)
+
+
+class _Hand:
+    """Takes the steps of one run."""
+
+    def __init__(self, plan: Plan, writer: RunWriter, watcher: Watcher) -> None:
+        self._plan = plan
+        self._writer = writer
+        self._watcher = watcher
+        self.unsettled = False
+
+    def take(self, index: int) -> Outcome:
+        """Check, journal, do and mark one step."""
+        step = self._plan.steps[index]
+        self._watcher.on_step(step)
+        outcome = self._try(index, step)
+        self._watcher.on_outcome(step, outcome)
+        if outcome.reason is not None:
+            logger.info("%s: %s", outcome.ending.value, outcome.reason)
+        return outcome
+
+    def _try(self, index: int, step: Step) -> Outcome:
+        try:
+            step.check()
+        except (StepError, OSError) as exc:
+            return Outcome(index, Ending.SKIPPED, str(explain_failure(step, exc)))
+        reverses = self._plan.reverses[index] if self._plan.reverses else None
+        begin = {"begin": index, "step": step.to_record(), "reverses": reverses}
+        self._writer.write(begin, durable=True)
+        notes: dict[str, object] = {}
+        work = make_work(index, self._writer, notes, self._watcher)
+        try:
+            facts = step.do(work)
+        except (StepError, OSError) as exc:
+            return self._give_up(index, step, exc, work, notes)
+        if facts is None:
+            line = {"not_done": index, "reason": NOTHING_TO_DO}
+        else:
+            line = {"done": index, "facts": facts}
+        self._writer.write(line, durable=False)
+        return Outcome(index, Ending.DONE)
+
+    def _give_up(
+        self, index: int, step: Step, exc: Exception, work: Work, notes: dict[str, object]
+    ) -> Outcome:
+        """Put right what a step that failed has left, and mark how it ended."""
+        reason = str(explain_failure(step, exc))
+        try:
+            facts = step.settle(work, notes)
+        except (StepError, OSError) as left:
+            self.unsettled = True  # and not marked: the next run will try it again
+            return Outcome(index, Ending.FAILED, f"{reason}; {explain_failure(step, left)}")
+        if facts is not None:
+            self._writer.write({"done": index, "facts": facts}, durable=False)
+            return Outcome(index, Ending.DONE)
+        self._writer.write({"not_done": index, "reason": reason}, durable=False)
+        return Outcome(index, Ending.FAILED, reason)
+
+
+def make_work(
+    index: int, writer: RunWriter, notes: dict[str, object], watcher: Watcher | None = None
+) -> Work:
+    """Make what a step gets to work with; its notes are also gathered in ``notes``."""
+    return Work(
+        name=f"{writer.token}-{index}",
+        note=partial(_note, index, writer, notes),
+        on_bytes=(watcher or Watcher()).on_bytes,
+    )
+
+
+def _note(index: int, writer: RunWriter, notes: dict[str, object], **facts: object) -> None:
+    writer.write({"note": index, "facts": facts}, durable=True)
+    notes.update(facts)
+
+
+def explain_failure(step: Step, exc: Exception) -> Left:
+    """Say what was not done, and why."""
+    from asmr_classify.writers.output import REMEDIES
+
+    if isinstance(exc, StepError):
+        return Left(exc.path, exc.message)
+    number = exc.errno if isinstance(exc, OSError) else None
+    text = exc.strerror if isinstance(exc, OSError) else None
+    # Remedies are those of an output, so only what is wrong is told, up to the colon.
+    reason = REMEDIES.get(number or 0, text or str(exc)).partition(": ")[0]
+    return Left(step.describe().path, reason)
+
+
+def settle_broken(store: Store) -> list[Left]:
+    """Settle the runs that were killed: each of their files is then as before or as after.
+
+    Call it before a plan is made, so that the plan sees a world without half-done things.
+
+    Parameters
+    ----------
+    store : Store
+
+    Returns
+    -------
+    list of Left
+        What could not be settled, and why; it is tried again the next time.
+
+    Raises
+    ------
+    BusyError
+        If a run is under way.
+    """
+    if not store.broken_numbers():
+        return []
+    with store.locked():
+        return [
+            left
+            for number in store.broken_numbers()
+            if not store.drop_if_unbegun(number)
+            for left in _settle(store, store.read(number))
+        ]
+
+
+def _settle(store: Store, run: Run) -> Iterator[Left]:
+    with store.reopen(run) as writer:
+        unsettled = False
+        for index, entry in run.entries.items():
+            if entry.open:
+                left = _settle_step(index, entry, writer)
+                unsettled |= left is not None
+                if left is not None:
+                    yield left
+        if not unsettled:
+            writer.write({"end": "broken off"}, durable=True)
+
+
+def _settle_step(index: int, entry: Entry, writer: RunWriter) -> Left | None:
+    step = entry.step()
+    try:
+        facts = step.settle(make_work(index, writer, entry.notes), entry.notes)
+    except (StepError, OSError) as exc:
+        return explain_failure(step, exc)
+    if facts is None:
+        writer.write({"not_done": index, "reason": "broken off; as before"}, durable=False)
+    else:
+        writer.write({"done": index, "facts": facts}, durable=False)
+    return None

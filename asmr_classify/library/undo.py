@@ -1,0 +1,180 @@
+"""Runs are taken back: the inverse of each step that was done, last step first, as a plan."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from asmr_classify.errors import JournalError, StepError
+from asmr_classify.library.folders import steps_to_folders
+from asmr_classify.library.plan import Left, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from asmr_classify.library.journal import Entry, Run, Store
+    from asmr_classify.library.plan import Step
+
+
+def read_runs(store: Store) -> tuple[list[Run], list[Left]]:
+    """Read all journals.
+
+    Parameters
+    ----------
+    store : Store
+
+    Returns
+    -------
+    runs : list of Run
+        The oldest first.
+    damaged : list of Left
+        Journals that cannot be read, and why.
+    """
+    runs, damaged = [], []
+    for number in store.numbers():
+        try:
+            runs.append(store.read(number))
+        except JournalError as exc:
+            damaged.append(Left(str(store.path_of(number)), str(exc)))
+    return runs, damaged
+
+
+def undone_steps(run: Run, runs: Iterable[Run]) -> set[int]:
+    """Tell which steps of a run were taken back by others."""
+    return {
+        entry.reverses
+        for other in runs
+        if other.undoes == run.number
+        for entry in other.done.values()
+        if entry.reverses is not None
+    }
+
+
+def run_state(run: Run, runs: Iterable[Run]) -> str:
+    """Say in a few words what became of a run.
+
+    Returns
+    -------
+    str
+        ``undo of N``, ``undone``, ``partly undone``, ``done``, ``partly done``, ``nothing done``
+        or, if it was killed and is not settled yet, ``broken off``.
+    """
+    if run.end is None:
+        return "broken off"
+    if run.undoes is not None:
+        return f"undo of {run.undoes}"
+    done = run.done.keys()
+    undone = undone_steps(run, runs) & done
+    if undone:
+        return "undone" if undone == done else "partly undone"
+    if not done:
+        return "nothing done"
+    return "done" if run.is_complete else "partly done"
+
+
+def choose_run(runs: list[Run], number: int | None) -> Run:
+    """Choose the run to take back: the one named, or the last that is not undone.
+
+    Raises
+    ------
+    JournalError
+        If there is none, or it cannot be undone.
+    """
+    if number is not None:
+        run = next((run for run in runs if run.number == number), None)
+        if run is None:
+            raise JournalError(f"no run {number}; `undo --list` shows them all")
+        if run.undoes is not None:
+            raise JournalError(
+                f"run {number} is itself the undoing of run {run.undoes}: give that command again"
+            )
+        return run
+    for run in reversed(runs):
+        if run.undoes is None and run_state(run, runs) not in {"undone", "nothing done"}:
+            return run
+    raise JournalError("nothing to undo: no run is kept that has not been undone")
+
+
+def plan_undo(run: Run, runs: Iterable[Run], command: tuple[str, ...]) -> Plan:
+    """Plan to take a run back.
+
+    Parameters
+    ----------
+    run : Run
+        Settled.
+    runs : iterable of Run
+        All of them, to know what is undone already.
+    command : tuple of str
+
+    Returns
+    -------
+    Plan
+        Without steps if all is undone.
+    """
+    undone = undone_steps(run, runs)
+    steps: list[tuple[Step, int]] = []
+    left = [
+        Left(run.path, f"line {line} is damaged: what it tells cannot be undone")
+        for line in run.damaged
+    ]
+    for index, entry in reversed(run.entries.items()):
+        if index in undone or entry.reason is not None:
+            continue
+        try:
+            inverse = _inverse(entry)
+        except StepError as exc:
+            left.append(Left(exc.path, exc.message))
+        except (JournalError, KeyError, TypeError) as exc:
+            left.append(Left(run.path, f"step {index} cannot be read: {exc}"))
+        else:
+            if inverse is not None:
+                steps.append((inverse, index))
+    return _with_folders(run, steps, left, command)
+
+
+def _inverse(entry: Entry) -> Step | None:
+    step = entry.step()
+    if entry.facts is None:
+        raise StepError(step.describe().path, "a step on it was broken off, and is not settled yet")
+    return step.inverse(entry.facts)
+
+
+def _with_folders(
+    run: Run, steps: list[tuple[Step, int]], left: list[Left], command: tuple[str, ...]
+) -> Plan:
+    """Make the folders first that files go back to."""
+    homes = {os.path.dirname(moved[1]) for step, _ in steps if (moved := step.moved())}
+    made = steps_to_folders(homes)
+    return Plan(
+        command=command,
+        steps=(*made, *(step for step, _ in steps)),
+        left=tuple(left),
+        undoes=run.number,
+        reverses=(*(None for _ in made), *(index for _, index in steps)),
+    )
+
+
+def origins(runs: Iterable[Run]) -> dict[str, str]:
+    """Tell of the files that were moved where they were first.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        The oldest first, those of undoing included.
+
+    Returns
+    -------
+    dict of str to str
+        The path that each file was given last, and the one it had before any run.
+    """
+    first: dict[str, str] = {}
+    for run in runs:
+        for entry in run.done.values():
+            if entry.record.get("kind") != "move":
+                continue
+            try:
+                source, target = entry.record["source"], entry.record["target"]
+            except KeyError:  # damaged; the file is taken as it is now
+                continue
+            first[target] = first.pop(source, source)
+    return {path: origin for path, origin in first.items() if path != origin}
