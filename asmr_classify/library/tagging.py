@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import Status
@@ -42,7 +42,7 @@ class TagOptions:
         Leave the time of a recording's last change as it is.
     """
 
-    wishes: Wishes = Wishes()
+    wishes: Wishes = field(default_factory=Wishes)
     sidecar: bool = False
     keep_mtime: bool = False
 

@@ -8,12 +8,15 @@ from asmr_classify.library.tags.spelling import readable
 from asmr_classify.library.tags.state import Chapter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from asmr_classify.timeline import Segment
 
 NOTHING = "…"
 """Title where no label reaches its threshold."""
+
+MAX_TITLE_BYTES = 255
+"""What the chapter list of an MP4 file can hold, as UTF-8; kept to in all formats."""
 
 
 def timeline_chapters(segments: Sequence[Segment], duration: float | None) -> tuple[Chapter, ...]:
@@ -67,8 +70,13 @@ def _titles(
         while waiting and waiting[-1][0] <= edge:
             _, stop, label = waiting.pop()
             active += [(stop, label)] if stop > edge else []
-        title = " + ".join(dict.fromkeys(readable(label) for _, label in active)) or NOTHING
+        title = _title(label for _, label in active)
         if not titles or title != titles[-1]:
             starts.append(edge)
             titles.append(title)
     return starts, titles
+
+
+def _title(labels: Iterable[str]) -> str:
+    title = " + ".join(dict.fromkeys(map(readable, labels))) or NOTHING
+    return title.encode()[:MAX_TITLE_BYTES].decode("utf-8", "ignore")

@@ -25,6 +25,7 @@ def translating(path: str) -> Iterator[None]:
         The file, as messages call it.
     """
     from mutagen import MutagenError
+    from mutagen.mp4 import AtomError  # no MutagenError
 
     try:
         yield
@@ -36,7 +37,7 @@ def translating(path: str) -> Iterator[None]:
             raise wrapped from exc
         raise TagError(path, _damaged(exc)) from exc
     except (
-        ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
+        AtomError, ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
         RecursionError, TypeError, ValueError, struct.error,
     ) as exc:  # fmt: skip
         raise TagError(path, _damaged(exc)) from exc

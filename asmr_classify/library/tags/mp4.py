@@ -34,8 +34,6 @@ ILST = (b"moov", b"udta", b"meta", b"ilst")
 TICKS_PER_MS = 10_000
 """A chapter list counts in 100 ns."""
 
-MAX_TITLE_BYTES = 255
-
 
 class _RawTags(MP4Tags):  # type: ignore[misc]  # mutagen has no types
     """Tags of which nothing is understood, so that all is written back as it was."""
@@ -148,9 +146,9 @@ def _iter_atoms(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _read_chapters(path: str) -> tuple[Chapter, ...]:
     """Read the chapters of whatever kind."""
-    import av
+    from asmr_classify.media.probe import open_container
 
-    with av.open(f"file:{path}", metadata_errors="replace") as container:
+    with open_container(path) as container:
         return tuple(
             Chapter(
                 round(1000 * entry["start"] * (entry["time_base"] or 0)),
@@ -181,14 +179,10 @@ def _chapter_list(chapters: Sequence[Chapter]) -> bytes:
         return b""
     entries = []
     for chapter in chapters:
-        title = _cut(chapter.title.encode(), MAX_TITLE_BYTES)
+        title = chapter.title.encode()
         entries.append(struct.pack(">QB", chapter.start_ms * TICKS_PER_MS, len(title)) + title)
     content = struct.pack(">IIB", 1 << 24, 0, len(chapters)) + b"".join(entries)
     return struct.pack(">I4s", 8 + len(content), b"chpl") + content
-
-
-def _cut(text: bytes, length: int) -> bytes:
-    return text[:length].decode("utf-8", "ignore").encode()
 
 
 def _resize(path: str, atom: Any, growth: int) -> None:

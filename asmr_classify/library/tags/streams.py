@@ -54,13 +54,17 @@ def digest_streams(path: str) -> tuple[StreamDigest, ...]:
 
     Raises
     ------
+    OpenError
+        If it is no media file.
     TagError
-        If the file cannot be read.
+        If the file cannot be read to its end.
     """
     import av
 
+    from asmr_classify.media.probe import open_container
+
     try:
-        with av.open(f"file:{path}", metadata_errors="replace") as container:
+        with open_container(path) as container:
             hashes = [hashlib.sha256() for _ in container.streams]
             counts = [0] * len(hashes)
             for packet in container.demux():
