@@ -8,7 +8,9 @@ import typer
 
 from asmr_classify.cli.evaluate import evaluate
 from asmr_classify.cli.label import label
+from asmr_classify.cli.organise import organise
 from asmr_classify.cli.train import train
+from asmr_classify.cli.undo import undo
 
 app = typer.Typer(
     name="asmr-classify",
@@ -47,6 +49,8 @@ def program(
 app.command()(label)
 app.command()(train)
 app.command()(evaluate)
+app.command()(organise)
+app.command()(undo)
 
 
 def main() -> None:

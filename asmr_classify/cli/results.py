@@ -134,6 +134,11 @@ def open_writer(
         yield writer
 
 
+def console_on_stdout() -> Console:
+    """Make a console on standard output that fails at no character."""
+    return _console_on(_forgiving(sys.stdout))
+
+
 def _forgiving(stream: TextIO) -> TextIO:
     """Make a stream write what its encoding lacks as escapes."""
     if isinstance(stream, io.TextIOWrapper):

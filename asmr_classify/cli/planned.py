@@ -1,0 +1,256 @@
+"""What all commands that touch files have in common: show the plan, ask, carry it out, sum up."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asmr_classify.cli.errors import ExitStatus, printable, tell
+from asmr_classify.cli.interrupts import interrupts_deferred
+from asmr_classify.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from rich.text import Text
+
+    from asmr_classify.library.journal import Store
+    from asmr_classify.library.plan import Left, Plan, Step
+    from asmr_classify.library.runs import Report
+
+N_SHOWN = 30
+"""Steps that are shown before the question; a dry run shows all."""
+
+PLURALS = {"make folder": "make {} folders", "remove folder": "remove {} folders, if empty"}
+"""Of verbs that say already what they are done to; the others are done to files."""
+
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Show the plan and change nothing.")
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Write the plan, and how it went, to stdout as JSON.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before it is done.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a plan is to be shown and done."""
+
+    dry_run: bool = False
+    json: bool = False
+    yes: bool = False
+    quiet: bool = False
+
+
+def check_can_ask(manner: Manner) -> None:
+    """Refuse, before any work, what could not be asked later.
+
+    Raises
+    ------
+    UsageError
+        If there is no terminal to ask on, and neither ``--yes`` nor ``--dry-run``.
+    """
+    if not (manner.dry_run or manner.yes or sys.stdin.isatty()):
+        raise UsageError("there is no terminal to ask on: give --yes, or --dry-run to only look")
+
+
+def command_line() -> tuple[str, ...]:
+    """Give the command as the user gave it, for plans and journals."""
+    return ("asmr-classify", *sys.argv[1:])
+
+
+def settle_first(store: Store, manner: Manner) -> None:
+    """Put right what a run that was killed has left, before a plan is made.
+
+    A dry run changes nothing, and only tells of it.
+    """
+    from asmr_classify.library.runs import settle_broken
+
+    if manner.dry_run:
+        for number in store.broken_numbers():
+            tell(f"run {number} was broken off or goes on; the next run settles it", lead="note: ")
+        return
+    tell_left(settle_broken(store))
+
+
+def carry_out_asked(
+    plan: Plan,
+    store: Store,
+    manner: Manner,
+    *,
+    on_moved: Callable[[Sequence[tuple[str, str]]], None] | None = None,
+) -> ExitStatus:
+    """Show a plan, ask, carry it out, and tell how it went.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : Store
+    manner : Manner
+    on_moved : callable, optional
+        Is told afterwards the old and new paths of the files that were moved: the place to tell
+        a catalogue.
+
+    Raises
+    ------
+    UsageError
+        If there is no terminal to ask on.
+    KeyboardInterrupt
+        If the user asked to stop; what was done is journalled.
+    """
+    status = ExitStatus.SOME_FAILED if plan.left else ExitStatus.OK
+    if manner.dry_run:
+        _show(plan, manner)
+        return status
+    if plan.steps and not manner.yes and not _agreed(plan):
+        tell("nothing was changed")
+        return ExitStatus.OK
+    report = _run(plan, store, manner)
+    _tell_moved(plan, report, on_moved)
+    if manner.json:
+        _write_json(plan, report)
+    _sum_up(plan, report, manner)
+    if report.stopped:
+        raise KeyboardInterrupt
+    complete = report.n_done == len(plan.steps)
+    return status if complete else ExitStatus.SOME_FAILED
+
+
+def _show(plan: Plan, manner: Manner) -> None:
+    from asmr_classify.cli.results import console_on_stdout
+
+    if manner.json:
+        _write_json(plan, None)
+        return
+    console = console_on_stdout()
+    for line in plan_lines(plan.steps):
+        console.print(line, soft_wrap=True)
+    tell_left(plan.left)
+    tell(f"{totals(plan.steps)}; nothing was changed (--dry-run)")
+
+
+def _agreed(plan: Plan) -> bool:
+    """Show the plan on stderr, and ask."""
+    from rich.console import Console
+
+    check_can_ask(Manner())
+    console = Console(stderr=True)
+    for line in plan_lines(plan.steps[:N_SHOWN]):
+        console.print(line, soft_wrap=True)
+    if len(plan.steps) > N_SHOWN:
+        tell(f"… and {len(plan.steps) - N_SHOWN} more; --dry-run shows all")
+    tell_left(plan.left)
+    return typer.confirm(f"{totals(plan.steps)}. Go on?", err=True)
+
+
+def _run(plan: Plan, store: Store, manner: Manner) -> Report:
+    from rich.console import Console
+
+    from asmr_classify.cli.plan_progress import PlanProgress
+    from asmr_classify.library.runs import carry_out
+
+    progress = PlanProgress(Console(stderr=True), len(plan.steps), quiet=manner.quiet)
+    with progress, interrupts_deferred(progress.on_stopping) as stop:
+        return carry_out(plan, store, stop=stop, watcher=progress)
+
+
+def _tell_moved(
+    plan: Plan, report: Report, on_moved: Callable[[Sequence[tuple[str, str]]], None] | None
+) -> None:
+    from asmr_classify.library.runs import Ending
+
+    done = [outcome for outcome in report.outcomes if outcome.ending is Ending.DONE]
+    moved = [plan.steps[outcome.index].moved() for outcome in done]
+    pairs = [pair for pair in moved if pair is not None]
+    if on_moved is not None and pairs:
+        on_moved(pairs)
+
+
+def _write_json(plan: Plan, report: Report | None) -> None:
+    from asmr_classify.library.plan import record_to_json
+    from asmr_classify.writers.output import Output
+
+    record: dict[str, Any] = plan.to_record()
+    if report is not None:
+        record["run"] = report.number
+        for outcome in report.outcomes:
+            record["steps"][outcome.index]["ending"] = outcome.ending.value
+            record["steps"][outcome.index]["reason"] = outcome.reason
+    Output(sys.stdout.buffer, "standard output").write(record_to_json(record) + "\n")
+
+
+def _sum_up(plan: Plan, report: Report, manner: Manner) -> None:
+    """Tell what was not done, and how to take back what was."""
+    if manner.yes or not plan.steps:
+        tell_left(plan.left)
+    for outcome in report.outcomes:
+        if outcome.reason is not None:
+            tell(_shown_paths(outcome.reason), lead=f"{outcome.ending.value}: ", style="yellow")
+    if manner.quiet:
+        return
+    if report.number is None:
+        tell("nothing to do")
+        return
+    done = f"{report.n_done} of {len(plan.steps)} steps done"
+    hint = "" if plan.undoes else f"; to take it back: asmr-classify undo {report.number}"
+    tell(done + (hint if report.n_done else ""))
+
+
+def tell_left(left: Iterable[Left]) -> None:
+    """Tell what is left as it is, and why."""
+    for item in left:
+        tell(f"{short_path(item.path)}: {item.reason}", lead="left: ", style="yellow")
+
+
+def plan_lines(steps: Iterable[Step]) -> Iterator[Text]:
+    """Write each step as a line: what is done, to what, and where it goes.
+
+    Yields
+    ------
+    rich.text.Text
+    """
+    from rich.text import Text
+
+    for step in steps:
+        shown = step.describe()
+        line = Text(f"{shown.verb}  ", style="dim")
+        line.append(printable(short_path(shown.path)), style="not dim")
+        if shown.target is not None:
+            line.append(" → ")
+            folder, _, name = printable(short_path(shown.target)).rpartition("/")
+            line.append(f"{folder}/" if folder else "", style="not dim cyan")
+            line.append(name, style="not dim bold")
+        if shown.detail:
+            line.append(f"  {printable(_shown_paths(shown.detail))}", style="not dim")
+        yield line
+
+
+def totals(steps: Sequence[Step]) -> str:
+    """Count the steps by what they do."""
+    counts = Counter(step.describe().verb for step in steps)
+    texts = []
+    for verb, count in counts.items():
+        plural = PLURALS.get(verb, f"{verb} {{}} files").format(count)
+        texts.append(
+            plural if count > 1 else plural.replace("folders", "folder").replace("files", "file")
+        )
+    return ", ".join(texts) or "nothing to do"
+
+
+def short_path(path: str) -> str:
+    """Give a path relative to the working directory when it is inside, else as it is."""
+    here = str(Path.cwd())
+    return path[len(here) + 1 :] if path.startswith(here + os.sep) else path
+
+
+def _shown_paths(text: str) -> str:
+    """Shorten the paths in a text in the same way."""
+    return text.replace(str(Path.cwd()) + os.sep, "")

@@ -1,0 +1,106 @@
+"""``asmr-classify undo``."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
+from asmr_classify.cli.planned import (
+    DryRunOption,
+    JsonOption,
+    Manner,
+    QuietOption,
+    YesOption,
+    carry_out_asked,
+    check_can_ask,
+    command_line,
+    settle_first,
+    tell_left,
+)
+
+if TYPE_CHECKING:
+    from asmr_classify.library.journal import Run, Store
+
+
+@reporting_errors
+def undo(
+    run: Annotated[
+        int | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Number of the run to take back. Default: the last that is not undone.",
+            show_default=False,
+        ),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", "-l", help="Show the runs, and stop.")] = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    yes: YesOption = False,
+    quiet: QuietOption = False,
+) -> ExitStatus:
+    """Take back what a run of this program did to files.
+
+    Names, places and former contents come back. A file that was changed since is left as it is,
+    with a reason.
+    """
+    from asmr_classify.library.journal import Store
+    from asmr_classify.library.undo import choose_run, plan_undo, read_runs, run_state
+
+    store = Store()
+    if list_:
+        return show_runs(store, as_json=as_json)
+    manner = Manner(dry_run=dry_run, json=as_json, yes=yes, quiet=quiet)
+    check_can_ask(manner)
+    settle_first(store, manner)
+    if run is not None:
+        store.read(run)  # says what is wrong with its journal
+    runs, damaged = read_runs(store)
+    if run is None:
+        tell_left(damaged)
+    chosen = choose_run(runs, run)
+    if run_state(chosen, runs) == "undone":
+        tell(f"run {chosen.number} is undone already")
+        return ExitStatus.OK
+    return carry_out_asked(plan_undo(chosen, runs, command_line()), store, manner)
+
+
+def show_runs(store: Store, *, as_json: bool) -> ExitStatus:
+    """Show all runs, the last one first: number, time, state, steps, command."""
+    from asmr_classify.cli.results import console_on_stdout
+    from asmr_classify.library.plan import record_to_json
+    from asmr_classify.library.undo import read_runs
+
+    runs, damaged = read_runs(store)
+    console = console_on_stdout()
+    for run in reversed(runs):
+        row = run_row(run, runs)
+        line = record_to_json(row) if as_json else _row_line(row)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    tell_left(damaged)
+    if not runs and not damaged:
+        tell("no runs are kept")
+    return ExitStatus.SOME_FAILED if damaged else ExitStatus.OK
+
+
+def run_row(run: Run, runs: list[Run]) -> dict[str, Any]:
+    """Gather what is shown of a run."""
+    from asmr_classify.library.undo import run_state
+
+    return {
+        "run": run.number,
+        "created": run.created,
+        "state": run_state(run, runs),
+        "done": len(run.done),
+        "steps": run.n_steps,
+        "command": list(run.command),
+    }
+
+
+def _row_line(row: dict[str, Any]) -> str:
+    when = row["created"].replace("T", " ").removesuffix("Z")
+    steps = f"{row['done']}/{row['steps']} steps"
+    command = printable(shlex.join(row["command"]))
+    return f"{row['run']:>4}  {when} UTC  {row['state']:<14}  {steps:<14}  {command}"

@@ -1,0 +1,291 @@
+"""Recordings get names and places by what they hold: a plan of moves, copies or links.
+
+What a file is called and where it lies can itself be part of its new name. So for a file that an
+earlier run moved, ``stem``, ``name`` and ``parent`` are those that it had before any run, as the
+journals know; else ``{stem} [{tags}]`` would grow with each run. Law: to organise what is organised
+gives no steps. That is also why a file whose name has a number stays when the name without one
+gets free.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import stat
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from asmr_classify.aggregate import Status
+from asmr_classify.library.copies import Copy, Hardlink, Symlink
+from asmr_classify.library.folders import steps_to_folders
+from asmr_classify.library.moves import Move, needs_copying
+from asmr_classify.library.names import name_key, numbered, path_limit, safe_tail, split_name
+from asmr_classify.library.places import digest_of, is_same_entry
+from asmr_classify.library.plan import FileState, Left, Plan
+from asmr_classify.library.sidecars import Folders
+from asmr_classify.library.template import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.library.plan import Step
+    from asmr_classify.library.template import Template
+
+Action = Literal["move", "copy", "hardlink", "symlink"]
+
+STEPS: Mapping[Action, type[Move | Copy | Hardlink | Symlink]] = {
+    "move": Move,
+    "copy": Copy,
+    "hardlink": Hardlink,
+    "symlink": Symlink,
+}
+
+NUMBER = re.compile(r" \((\d{1,6})\)$")
+"""Of a name that was taken without it."""
+
+SAME_TIME_NS = 2 * 10**9
+"""FAT keeps times to two seconds."""
+
+
+class _LeaveError(Exception):
+    """A file is to be left where it is; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How recordings are to be organised.
+
+    Parameters
+    ----------
+    template : Template
+    root : str
+        Absolute path; names of the template begin there.
+    action : {"move", "copy", "hardlink", "symlink"}
+    include_failed : bool
+        Also what could not be labelled.
+    origins : mapping of str to str
+        For files that were moved by earlier runs, the paths that they had before, as
+        :func:`~asmr_classify.library.undo.origins` gives them.
+    """
+
+    template: Template
+    root: str
+    action: Action = "move"
+    include_failed: bool = False
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan_organise(results: Iterable[FileResult], wish: Wish, command: tuple[str, ...]) -> Plan:
+    """Plan where recordings go, and what goes along with them.
+
+    Parameters
+    ----------
+    results : iterable of FileResult
+        Planned by path, whatever their order.
+    wish : Wish
+    command : tuple of str
+
+    Returns
+    -------
+    Plan
+        Without steps for files that are in their places.
+    """
+    planner = _Planner(wish)
+    left = []
+    for result in sorted(results, key=lambda result: result.path):
+        try:
+            planner.add(result)
+        except _LeaveError as exc:
+            left.append(Left(result.path, str(exc)))
+    folders = {os.path.dirname(step.target) for step in planner.steps}
+    steps: tuple[Step, ...] = (*steps_to_folders(folders), *planner.steps)
+    return Plan(command=command, steps=steps, left=tuple(left))
+
+
+class _Planner:
+    """Finds a free name for one file after the other."""
+
+    def __init__(self, wish: Wish) -> None:
+        self._wish = wish
+        self._folders = Folders()
+        self._claimed: set[tuple[str, str]] = set()
+        self._new_folders: dict[str, str] = {}
+        self._taken_along: set[str] = set()
+        self._n_used: Counter[tuple[str, str]] = Counter()
+        self.steps: list[Move | Copy | Hardlink | Symlink] = []
+
+    def add(self, result: FileResult) -> None:
+        """Plan for one recording."""
+        if result.status is Status.FAILED and not self._wish.include_failed:
+            raise _LeaveError("could not be labelled; --failed takes it all the same")
+        source = self._source(result.path)
+        if source in self._taken_along:
+            return
+        names, stem = self._place(result, source)
+        folder = self._spelt(names)
+        extension = safe_tail(split_name(os.path.basename(source))[1])
+        group = [(source, extension), *self._along(source)]
+        self._taken_along.update(path for path, _ in group)
+        if not self._is_in_place(group, folder, stem):
+            self._find_names(group, folder, stem)
+
+    def _source(self, path: str) -> str:
+        """Give the file itself; what cannot be organised is left."""
+        source = os.path.abspath(path)
+        try:
+            if os.path.islink(source):
+                if self._wish.action == "move":
+                    raise _LeaveError("is a symbolic link; organise what it leads to")
+                source = os.path.realpath(source)
+            mode = os.lstat(source).st_mode
+        except OSError as exc:
+            raise _LeaveError(f"cannot be looked at: {exc.strerror}") from exc
+        if not stat.S_ISREG(mode):
+            raise _LeaveError("is no regular file")
+        return source
+
+    def _place(self, result: FileResult, source: str) -> tuple[tuple[str, ...], str]:
+        folder, name = os.path.split(self._wish.origins.get(source, source))
+        subject = Subject(result, os.path.basename(folder), name, os.lstat(source).st_mtime)
+        try:
+            place = self._wish.template.fill(subject)
+        except ValueError as exc:
+            raise _LeaveError(str(exc)) from exc
+        return place.folders, place.stem
+
+    def _spelt(self, names: tuple[str, ...]) -> str:
+        """Give the folder, spelt as where it is there already in other case."""
+        folder = self._wish.root
+        for name in names:
+            present = self._folders.spellings(folder, name)
+            spelt = name if name in present or not present else present[0]
+            path = os.path.join(folder, spelt)
+            folder = self._new_folders.setdefault(_path_key(folder, spelt), path)
+        deepest = folder
+        while not os.path.lexists(deepest):
+            deepest = os.path.dirname(deepest)
+        if not os.path.isdir(deepest):
+            raise _LeaveError(f"{deepest}: is no folder, and stands where one would be")
+        return folder
+
+    def _along(self, source: str) -> list[tuple[str, str]]:
+        """Find what goes along with a recording, unless it goes along with another one."""
+        return [
+            (path, safe_tail(tail))
+            for path, tail in self._folders.sidecars(source)
+            if path not in self._taken_along and stat.S_ISREG(os.lstat(path).st_mode)
+        ]
+
+    def _is_in_place(self, group: list[tuple[str, str]], folder: str, stem: str) -> bool:
+        """Whether a file has the name that it would get, or that with some number."""
+        source, extension = group[0]
+        if not _is_same_folder(os.path.dirname(source), folder):
+            return False
+        name = os.path.basename(source)
+        number = NUMBER.search(name.removesuffix(extension))
+        numbers = {1, int(number[1])} if number else {1}
+        if not any(_fitted(stem, n, group) + extension == name for n in numbers):
+            return False
+        self._claim([source])
+        return True
+
+    def _find_names(self, group: list[tuple[str, str]], folder: str, stem: str) -> None:
+        """Plan steps to the first number with which all names of a group are free."""
+        key = (_path_key(folder), name_key(stem))
+        moves = self._wish.action == "move"
+        for number in itertools.count(self._n_used[key] + 1 if moves else 1):
+            fitted = _fitted(stem, number, group)
+            targets = [os.path.join(folder, f"{fitted}{tail}") for _, tail in group]
+            if self._is_done(group[0][0], targets[0]):
+                self._claim(targets)
+                return
+            pairs = [(source, to) for (source, _), to in zip(group, targets, strict=True)]
+            if all(self._is_free(*pair) for pair in pairs):
+                break
+        self._check_reachable(group[0][0], folder, targets)
+        self._claim(targets)
+        self._n_used[key] = number
+        make = STEPS[self._wish.action]
+        self.steps += [make(source, to, FileState.of(source)) for source, to in pairs]
+
+    def _claim(self, targets: list[str]) -> None:
+        for target in targets:
+            folder, name = os.path.split(target)
+            self._claimed.add((_path_key(folder), name_key(name)))
+
+    def _is_claimed(self, target: str) -> bool:
+        folder, name = os.path.split(target)
+        return (_path_key(folder), name_key(name)) in self._claimed
+
+    def _is_free(self, source: str, target: str) -> bool:
+        """Whether no other file has a name or will get it, in whatever case."""
+        folder, name = os.path.split(target)
+        present = self._folders.spellings(folder, name)
+        others = [
+            spelling
+            for spelling in present
+            if not is_same_entry(source, os.path.join(folder, spelling))
+        ]
+        if os.path.lexists(target) and not present:
+            others.append(name)  # in a folder that may not be listed
+        return not others and not self._is_claimed(target)
+
+    def _is_done(self, source: str, target: str) -> bool:
+        """Whether a file has its copy or link there already, which no other file claims."""
+        if self._wish.action == "move" or self._is_claimed(target):
+            return False
+        try:
+            return _IS_DONE[self._wish.action](source, target)
+        except OSError:
+            return False
+
+    def _check_reachable(self, source: str, folder: str, targets: list[str]) -> None:
+        longest = max(targets, key=lambda target: len(os.fsencode(target)))
+        if len(os.fsencode(longest)) > path_limit():
+            raise _LeaveError(f"its new path is longer than the {path_limit()} that fit here")
+        if self._wish.action == "hardlink" and needs_copying(source, folder):
+            raise _LeaveError("cannot be linked to another disk: use --action copy")
+
+
+def _fitted(stem: str, number: int, group: list[tuple[str, str]]) -> str:
+    """Give a stem that fits with all tails of a group."""
+    longest = max((tail for _, tail in group), key=lambda tail: len(tail.encode()))
+    try:
+        return numbered(stem, number, longest)
+    except ValueError as exc:
+        raise _LeaveError(str(exc)) from exc
+
+
+def _path_key(*parts: str) -> str:
+    return "/".join(name_key(piece) for part in parts for piece in part.split(os.sep))
+
+
+def _is_same_folder(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
+
+
+def _is_copy(source: str, target: str) -> bool:
+    one, other = os.lstat(source), os.lstat(target)
+    alike = (
+        stat.S_ISREG(other.st_mode)
+        and one.st_size == other.st_size
+        and abs(one.st_mtime_ns - other.st_mtime_ns) <= SAME_TIME_NS
+    )
+    return alike and (is_same_entry(source, target) or digest_of(source) == digest_of(target))
+
+
+def _is_hardlink(source: str, target: str) -> bool:
+    return os.path.samestat(os.lstat(source), os.lstat(target))
+
+
+def _is_symlink(source: str, target: str) -> bool:
+    return os.path.islink(target) and os.readlink(target) == source
+
+
+_IS_DONE = {"copy": _is_copy, "hardlink": _is_hardlink, "symlink": _is_symlink}
