@@ -9,6 +9,7 @@ import typer
 from asmr_classify.cli.evaluate import evaluate
 from asmr_classify.cli.label import label
 from asmr_classify.cli.organise import organise
+from asmr_classify.cli.tag import tag
 from asmr_classify.cli.train import train
 from asmr_classify.cli.undo import undo
 
@@ -50,6 +51,7 @@ app.command()(label)
 app.command()(train)
 app.command()(evaluate)
 app.command()(organise)
+app.command()(tag)
 app.command()(undo)
 
 

@@ -184,7 +184,7 @@ class _Planner:
         """Leave out chapters that the file cannot hold, and say so."""
         n_chapters = len(new.chapters) if CHAPTERS in new.fields else 0
         if n_chapters > carrier.max_chapters:
-            limit = f"at most {carrier.max_chapters}" if carrier.max_chapters else "no"
+            limit = f"at most {carrier.max_chapters}" if carrier.max_chapters else "none"
             self._notes.append(Left(path, f"no chapters: a {carrier.name} file holds {limit}"))
             return without_chapters(new, untagged(old))
         if self._wishes.chapters and new.chapters and not n_chapters:

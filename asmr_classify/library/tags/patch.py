@@ -92,28 +92,41 @@ def make_patch(wanted: str, source: str) -> Patch:
     -------
     Patch
     """
-    size, shift = (
-        Path(wanted).stat().st_size,
-        Path(source).stat().st_size - Path(wanted).stat().st_size,
-    )
-    n_blocks = -(-size // BLOCK_BYTES)
+    size = Path(wanted).stat().st_size
+    shift = Path(source).stat().st_size - size
     with Path(wanted).open("rb") as file, Path(source).open("rb") as other:
-        costs = np.zeros((2, n_blocks + 1))
-        checksum = hashlib.sha256()
-        for k in range(n_blocks):
-            start = k * BLOCK_BYTES
-            block = _read(file, start, min(BLOCK_BYTES, size - start))
-            checksum.update(block)
-            costs[0, k + 1] = np.count_nonzero(_differs(block, other, start))
-            costs[1, k] = np.count_nonzero(_differs(block, other, start + shift))
-        behind = costs[1, ::-1].cumsum()[::-1]
-        cut = min(size, BLOCK_BYTES * int(np.argmin(costs[0].cumsum() + behind)))
+        costs, digest = _count_differences(file, other, size, shift)
+        before, behind = costs[0].cumsum(), costs[1, ::-1].cumsum()[::-1]
+        cut = min(size, BLOCK_BYTES * int(np.argmin(before + behind)))
         runs = []
-        for start in range(0, size, BLOCK_BYTES):
-            block = _read(file, start, min(BLOCK_BYTES, size - start))
-            differs = _differs(block, other, start if start < cut else start + shift)
-            runs += [(start + a, block[a:b]) for a, b in _runs(differs)]
-    return Patch(size, cut, tuple(runs), checksum.hexdigest())
+        for k, start in enumerate(range(0, size, BLOCK_BYTES)):
+            row, at = (0, start) if start < cut else (1, start + shift)
+            if costs[row, k + 1 - row]:
+                block = _read(file, start, min(BLOCK_BYTES, size - start))
+                runs += [(start + a, block[a:b]) for a, b in _runs(_differs(block, other, at))]
+    return Patch(size, cut, tuple(runs), digest)
+
+
+def _count_differences(
+    file: BinaryIO, other: BinaryIO, size: int, shift: int
+) -> tuple[NDArray[np.int64], str]:
+    """Count the bytes of each block that differ, and give the checksum of the file.
+
+    Returns
+    -------
+    costs : ndarray of int64, shape (2, n_blocks + 1)
+        Of block k, compared by distance from the beginning in ``[0, k + 1]``, and by distance
+        from the end in ``[1, k]``.
+    sha256 : str
+    """
+    costs = np.zeros((2, -(-size // BLOCK_BYTES) + 1), dtype=np.int64)
+    checksum = hashlib.sha256()
+    for k, start in enumerate(range(0, size, BLOCK_BYTES)):
+        block = _read(file, start, min(BLOCK_BYTES, size - start))
+        checksum.update(block)
+        costs[0, k + 1] = np.count_nonzero(_differs(block, other, start))
+        costs[1, k] = np.count_nonzero(_differs(block, other, start + shift))
+    return costs, checksum.hexdigest()
 
 
 def _read(file: BinaryIO, start: int, length: int) -> bytes:

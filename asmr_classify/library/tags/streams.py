@@ -27,7 +27,7 @@ class StreamDigest:
     settings : bytes
         What the decoder is set up with.
     details : tuple of str
-        Time base, disposition and language.
+        Time base, disposition, language, sampling rate, size of the picture and the like.
     n_packets : int
     sha256 : str
         Of each packet's times, flags, side data and payload.
@@ -97,7 +97,13 @@ def _digest(stream: Stream, n_packets: int, sha256: str) -> StreamDigest:
         settings = stream.data
     if codec == "vorbis":
         settings = _without_comments(settings)
-    details = (str(stream.time_base), str(int(stream.disposition)), str(stream.language))
+    shape = ("sample_rate", "layout", "width", "height", "pix_fmt", "codec_tag")
+    details = (
+        str(stream.time_base),
+        str(int(stream.disposition)),
+        str(stream.language),
+        *(str(getattr(context, name, None)) for name in shape),
+    )
     return StreamDigest(stream.type, codec, settings, details, n_packets, sha256)
 
 
