@@ -47,6 +47,9 @@ VERSION = 1
 STATE_VARIABLE = "ASMR_CLASSIFY_STATE"
 """Environment variable that names another folder."""
 
+NOTHING_TO_DO = "there was nothing to do"
+"""Why a step was not done that is none the worse for it."""
+
 TAIL_BYTES = 100
 """So much of a journal holds its ``end``."""
 
@@ -125,6 +128,13 @@ class Run:
     def done(self) -> dict[int, Entry]:
         """The steps that were done."""
         return {index: entry for index, entry in self.entries.items() if entry.facts is not None}
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every step was done, or had nothing to do."""
+        entries = self.entries.values()
+        fine = sum(e.facts is not None or e.reason == NOTHING_TO_DO for e in entries)
+        return fine == self.n_steps
 
 
 class RunWriter:

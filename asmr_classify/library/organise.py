@@ -124,9 +124,10 @@ class _Planner:
         source = self._source(result.path)
         if source in self._taken_along:
             return
-        names, stem = self._place(result, source)
+        origin = self._wish.origins.get(source, source)
+        names, stem = self._place(result, source, origin)
         folder = self._spelt(names)
-        extension = safe_tail(split_name(os.path.basename(source))[1])
+        extension = safe_tail(split_name(os.path.basename(origin))[1])
         group = [(source, extension), *self._along(source)]
         self._taken_along.update(path for path, _ in group)
         if not self._is_in_place(group, folder, stem):
@@ -147,8 +148,8 @@ class _Planner:
             raise _LeaveError("is no regular file")
         return source
 
-    def _place(self, result: FileResult, source: str) -> tuple[tuple[str, ...], str]:
-        folder, name = os.path.split(self._wish.origins.get(source, source))
+    def _place(self, result: FileResult, source: str, origin: str) -> tuple[tuple[str, ...], str]:
+        folder, name = os.path.split(origin)
         subject = Subject(result, os.path.basename(folder), name, os.lstat(source).st_mtime)
         try:
             place = self._wish.template.fill(subject)
@@ -199,17 +200,17 @@ class _Planner:
         for number in itertools.count(self._n_used[key] + 1 if moves else 1):
             fitted = _fitted(stem, number, group)
             targets = [os.path.join(folder, f"{fitted}{tail}") for _, tail in group]
-            if self._is_done(group[0][0], targets[0]):
-                self._claim(targets)
-                return
             pairs = [(source, to) for (source, _), to in zip(group, targets, strict=True)]
-            if all(self._is_free(*pair) for pair in pairs):
+            wanting = [pair for pair in pairs if not self._is_done(*pair)]
+            if all(self._is_free(*pair) for pair in wanting):
                 break
         self._check_reachable(group[0][0], folder, targets)
         self._claim(targets)
         self._n_used[key] = number
         make = STEPS[self._wish.action]
-        self.steps += [make(source, to, FileState.of(source)) for source, to in pairs]
+        # The recording goes last: were it in its place, a run that was killed before would not be
+        # finished by the next one.
+        self.steps += [make(*pair, FileState.of(pair[0])) for pair in reversed(wanting)]
 
     def _claim(self, targets: list[str]) -> None:
         for target in targets:

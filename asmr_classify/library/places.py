@@ -119,7 +119,12 @@ def _rename_over_placeholder(source: str, target: str, note: Callable[..., None]
     except OSError:
         note(placeholder=False)
         raise
-    os.replace(source, target)
+    try:
+        os.replace(source, target)
+    except OSError:
+        os.unlink(target)
+        note(placeholder=False)
+        raise
 
 
 def is_same_entry(source: str, target: str) -> bool:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import StepError
+from asmr_classify.library.journal import NOTHING_TO_DO
 from asmr_classify.library.plan import Left, Work
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class _Hand:
         except (StepError, OSError) as exc:
             return self._give_up(index, step, exc, work, notes)
         if facts is None:
-            line = {"not_done": index, "reason": "there was nothing to do"}
+            line = {"not_done": index, "reason": NOTHING_TO_DO}
         else:
             line = {"done": index, "facts": facts}
         self._writer.write(line, durable=False)

@@ -238,7 +238,7 @@ def _takes_format(field: Field) -> bool:
     if not number or not FORMAT.fullmatch(field.format):
         return False
     try:
-        format(0.5, field.format)
+        format_number(0.5, field)
     except ValueError:
         return False
     return True

@@ -69,7 +69,7 @@ def run_state(run: Run, runs: Iterable[Run]) -> str:
         return "undone" if undone == done else "partly undone"
     if not done:
         return "nothing done"
-    return "done" if len(done) == run.n_steps else "partly done"
+    return "done" if run.is_complete else "partly done"
 
 
 def choose_run(runs: list[Run], number: int | None) -> Run:

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from asmr_classify.library.journal import Store
+from tests.library.worlds import FILES, fill, heard
+
+MEMORY = Path("/dev/shm")  # noqa: S108 (where there is one, waiting for the disk takes no time)
+
+
+def quick_folder():
+    """A folder that is removed in the end, in memory where that can be."""
+    return tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
+
+
+@pytest.fixture
+def place():
+    """An empty folder."""
+    with quick_folder() as name:
+        yield Path(name).resolve()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "state")
+
+
+@pytest.fixture
+def other_disk(place, tmp_path):
+    """A folder on another disk than ``place``."""
+    if os.stat(place).st_dev == os.stat(tmp_path).st_dev:
+        pytest.skip("there is only one disk to write to")
+    folder = tmp_path / "other"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def three(place):
+    """Results of three files."""
+    fill(place, FILES)
+    return [heard(place / name) for name in FILES]

@@ -1,0 +1,147 @@
+"""Runs taken back, and journals that are damaged."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from asmr_classify.errors import JournalError
+from asmr_classify.library.plan import Plan, step_from_record
+from asmr_classify.library.runs import Ending, settle_broken
+from asmr_classify.library.undo import choose_run, plan_undo, read_runs, run_state
+from tests.library.worlds import (
+    fill,
+    heard,
+    look,
+    organise,
+    reasons,
+    undo,
+)
+
+
+def test_what_the_user_changed_since_is_not_undone(place, three, store):
+    organise(three, place, store)
+    (place / "tap/a.mp3").write_bytes(b"edited by hand")
+    (place / "tap/b.mp3").unlink()
+    fill(place, {"c.mp3": b"another file of that name"})
+    planned, _, _ = undo(store)
+    assert [left.reason for left in planned.left] == [
+        "is there already, and nothing is overwritten",
+        "is not there any more",
+        "has changed since it was moved; it is left there",
+    ]
+    assert (place / "tap/a.mp3").read_bytes() == b"edited by hand"
+    runs, _ = read_runs(store)
+    assert run_state(runs[0], runs) == "partly undone"
+    os.unlink(place / "c.mp3")
+    undo(store)
+    assert (place / "c.mp3").read_bytes() == b"cccc"
+
+
+def test_the_last_copy_is_never_removed(place, three, store):
+    for action in ("copy", "hardlink"):
+        organise(three, place / action, store, action=action)
+    os.unlink(place / "a.mp3")
+    (place / "b.mp3").write_bytes(b"BBBB")
+    planned, _, _ = undo(store, 2)
+    assert {left.reason for left in planned.left} == {
+        "is left there: what it was made of is gone",
+        "has changed since it was made; it is left there",
+    }
+    _, report, _ = undo(store, 1)
+    assert f"{place}/b.mp3: has changed since the copy was made; both are left" in reasons(report)
+    assert sorted(os.listdir(place / "copy/tap")) == ["a.mp3", "b.mp3"]
+
+
+def test_a_link_that_leads_elsewhere_now_is_left(place, three, store):
+    organise(three[:1], place / "out", store, action="symlink")
+    os.unlink(place / "out/tap/a.mp3")
+    os.symlink(place / "b.mp3", place / "out/tap/a.mp3")
+    assert "it is left there" in undo(store)[0].left[0].reason
+
+
+def test_folders_with_something_in_them_stay_and_missing_ones_come_back(place, three, store):
+    fill(place, {"in/d.mp3": b"d"})
+    before = look(place)
+    organise([*three, heard(place / "in/d.mp3")], place, store)
+    os.rmdir(place / "in")
+    fill(place, {"tap/mine.txt": b""})
+    undo(store)
+    assert sorted(os.listdir(place / "tap")) == ["mine.txt"]
+    assert {key: look(place)[key] for key in before} == before
+
+
+def test_runs_are_chosen_by_number_or_the_last_that_is_not_undone(place, three, store):
+    with pytest.raises(JournalError, match="nothing to undo"):
+        undo(store)
+    organise(three[:1], place, store)
+    organise(three[1:], place, store)
+    with pytest.raises(JournalError, match="no run 7; `undo --list`"):
+        undo(store, 7)
+    undo(store)
+    undo(store)
+    runs, _ = read_runs(store)
+    assert [run_state(run, runs) for run in runs] == ["undone", "undone", "undo of 2", "undo of 1"]
+    with pytest.raises(JournalError, match="run 3 is itself the undoing of run 2"):
+        choose_run(runs, 3)
+    with pytest.raises(JournalError, match="nothing to undo"):
+        choose_run(runs, None)
+
+
+def test_a_damaged_line_costs_its_step_only(place, three, store):
+    organise(three, place, store)
+    path = store.path_of(1)
+    lines = path.read_bytes().split(b"\n")
+    index = next(k for k, line in enumerate(lines) if b"b.mp3" in line)
+    lines[index] = b"\xff garbage"
+    path.write_bytes(b"\n".join(lines))
+    planned, _, _ = undo(store)
+    assert [left.reason for left in planned.left] == [
+        f"line {line} is damaged: what it tells cannot be undone" for line in (index + 1, index + 2)
+    ]
+    assert sorted(os.listdir(place)) == ["a.mp3", "c.mp3", "tap"]
+    assert sorted(os.listdir(place / "tap")) == ["b.mp3"]
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (b"", "is damaged at its beginning"),
+        (b"[1]", "is damaged at its beginning"),
+        (b'{"asmr-classify run": 1}', "is damaged at its beginning"),
+        (b'{"asmr-classify run":9,"token":"","command":[],"created":"","n_steps":1,"undoes":0}',
+         "is of version 9; this program knows 1"),
+    ],
+)  # fmt: skip
+def test_a_journal_that_is_none_is_told(header, message, place, three, store):
+    organise(three, place, store)
+    _, _, rest = store.path_of(1).read_bytes().partition(b"\n")
+    store.path_of(1).write_bytes(header + b"\n" + rest)
+    with pytest.raises(JournalError, match=message):
+        store.read(1)
+    runs, damaged = read_runs(store)
+    assert runs == []
+    assert message in damaged[0].reason
+
+
+def test_a_journal_that_was_never_begun_is_dropped(store):
+    store.folder.mkdir(parents=True)
+    store.path_of(1).write_bytes(b'{"asmr-cla')
+    assert settle_broken(store) == []
+    assert store.numbers() == []
+
+
+def test_an_unknown_step_is_told():
+    with pytest.raises(JournalError, match=r"not a step of this version: \{'kind': 'dance'\}"):
+        step_from_record({"kind": "dance"})
+
+
+def test_an_undoing_has_a_plan_of_its_own(place, three, store):
+    organise(three, place, store)
+    runs, _ = read_runs(store)
+    planned = plan_undo(runs[0], runs, ("undo",))
+    assert isinstance(planned, Plan)
+    assert planned.undoes == 1
+    assert [step.describe().verb for step in planned.steps] == [*["move"] * 3, "remove folder"]
+    assert Ending.DONE == "done"
