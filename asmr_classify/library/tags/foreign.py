@@ -37,8 +37,8 @@ def translating(path: str) -> Iterator[None]:
             raise wrapped from exc
         raise TagError(path, _damaged(exc)) from exc
     except (
-        AtomError, ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError,
-        RecursionError, TypeError, ValueError, struct.error,
+        AtomError, ArithmeticError, AssertionError, AttributeError, EOFError, LookupError,
+        MemoryError, RecursionError, TypeError, ValueError, struct.error,
     ) as exc:  # fmt: skip
         raise TagError(path, _damaged(exc)) from exc
 

@@ -189,11 +189,10 @@ TEXT = st.text(
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(fields=st.dictionaries(st.sampled_from(FIELD_NAMES[:4]), TEXT, min_size=1), genre=TEXT)
-def test_any_text_survives(recording, ext, fields, genre):
+@given(fields=st.dictionaries(st.sampled_from(FIELD_NAMES[:4]), TEXT, min_size=1), comment=TEXT)
+def test_any_text_survives(recording, ext, fields, comment):
     path = recording(ext)
-    genre = genre.replace("\n", " ").replace("/", " ").strip() or "x"
-    new = TagState(fields, comment=(genre,))
+    new = TagState(fields, comment=(comment,))
     write(path, new)
     assert read(path).says_the_same(new)
     write(path, TagState())
@@ -241,8 +240,8 @@ def test_a_missing_file_is_told():
 @each_kind
 def test_damaged_files_end_as_our_errors(recording, ext, originals):
     whole = (originals / f"a.{ext}").read_bytes()
-    rng = random.Random(20240229)
-    path = recording(ext)
+    rng = random.Random(20240229)  # noqa: S311
+    path, errors = recording(ext), []
     for _ in range(60):
         data = bytearray(whole)
         for _ in range(rng.choice([1, 4, 30])):
@@ -251,8 +250,9 @@ def test_damaged_files_end_as_our_errors(recording, ext, originals):
         try:
             write(path, TagState({"ASMR_TRIGGERS": "tap"}))
         except MediaError as exc:
-            assert exc.path == path
-            assert len(exc.message) > 10
+            errors.append(exc)
+    assert all(exc.path == path and len(exc.message) > 10 for exc in errors)
+    assert errors
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_file_that_is_cut_short_says_so(recording, ext, start):
         tag_all(path)
     whole = Path(path).read_bytes()
     Path(path).write_bytes(whole[start : start + 60])
-    with pytest.raises(TagError, match="damaged|cut short"):
+    with pytest.raises(TagError, match=r"damaged|cut short"):
         read_fields(path)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,7 +103,7 @@ def test_chapters_cover_the_recording_without_overlap(spans, duration):
     assert chapters[0].start_ms == 0
     assert all(
         one.end_ms == other.start_ms and one.title != other.title
-        for one, other in zip(chapters, chapters[1:], strict=False)
+        for one, other in pairwise(chapters)
     )
     assert chapters[-1].end_ms == 1000 * max(duration or 0, *(s.end for s in segments), 0)
     for chapter in chapters:

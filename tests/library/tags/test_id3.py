@@ -85,7 +85,7 @@ def test_all_frames_of_others_are_kept_byte_for_byte_and_in_order(mp3, version):
 
 
 @pytest.mark.parametrize("version", [3, 4])
-def test_the_version_is_kept(mp3, recording, version):
+def test_the_version_is_kept(mp3, version):
     path = mp3(b"")
     tags = ID3()
     tags.add(TIT2(encoding=1, text=["Títle 囁き"]))

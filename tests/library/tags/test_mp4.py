@@ -64,8 +64,11 @@ STRANGE = [
     atom(b"tmpo", atom(b"data", b"\0\0\0\x15" + b"\0" * 4 + b"\0\0\0\x78")),
     atom(b"xyzw", b"nobody knows this"),
     atom(b"trkn", atom(b"data", b"\0" * 8 + b"\0\0\0\x03\0\x09")),
-    atom(b"----", atom(b"mean", b"\0\0\0\0com.me") + atom(b"name", b"\0\0\0\0X") + atom(b"data", bytes(9))),
-]  # fmt: skip
+    atom(
+        b"----",
+        atom(b"mean", b"\0\0\0\0com.me") + atom(b"name", b"\0\0\0\0X") + atom(b"data", bytes(9)),
+    ),
+]
 """Atoms as programs write them; mutagen would write most of them otherwise."""
 
 

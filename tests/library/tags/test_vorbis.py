@@ -138,5 +138,5 @@ def test_other_streams_of_ogg_are_refused(recording):
     path = recording("ogg")
     data = Path(path).read_bytes().replace(b"\x03vorbis", b"\x03nobody")
     Path(path).write_bytes(data)
-    with pytest.raises((NotCarriedError, TagError), match="neither Vorbis nor Opus|damaged"):
+    with pytest.raises((NotCarriedError, TagError), match=r"neither Vorbis nor Opus|damaged"):
         read(path)
