@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from asmr_classify.aggregate import Status
+from asmr_classify.errors import StepError
 from asmr_classify.library.copies import Copy, Hardlink, Symlink
 from asmr_classify.library.folders import steps_to_folders
 from asmr_classify.library.moves import Move, needs_copying
@@ -98,8 +99,10 @@ def plan_organise(results: Iterable[FileResult], wish: Wish, command: tuple[str,
     for result in sorted(results, key=lambda result: result.path):
         try:
             planner.add(result)
-        except _LeaveError as exc:
+        except (_LeaveError, OSError) as exc:
             left.append(Left(result.path, str(exc)))
+        except StepError as exc:
+            left.append(Left(exc.path, exc.message))
     folders = {os.path.dirname(step.target) for step in planner.steps}
     steps: tuple[Step, ...] = (*steps_to_folders(folders), *planner.steps)
     return Plan(command=command, steps=steps, left=tuple(left))
@@ -142,8 +145,9 @@ class _Planner:
                     raise _LeaveError("is a symbolic link; organise what it leads to")
                 source = os.path.realpath(source)
             mode = os.lstat(source).st_mode
-        except OSError as exc:
-            raise _LeaveError(f"cannot be looked at: {exc.strerror}") from exc
+        except (OSError, ValueError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else exc
+            raise _LeaveError(f"cannot be looked at: {reason}") from exc
         if not stat.S_ISREG(mode):
             raise _LeaveError("is no regular file")
         return source
@@ -158,11 +162,11 @@ class _Planner:
         return place.folders, place.stem
 
     def _spelt(self, names: tuple[str, ...]) -> str:
-        """Give the folder, spelt as where it is there already in other case."""
+        """Give the folder, spelt as it is there already: of several spellings, as the first."""
         folder = self._wish.root
         for name in names:
             present = self._folders.spellings(folder, name)
-            spelt = name if name in present or not present else present[0]
+            spelt = present[0] if present else name
             path = os.path.join(folder, spelt)
             folder = self._new_folders.setdefault(_path_key(folder, spelt), path)
         deepest = folder

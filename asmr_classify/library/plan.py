@@ -274,10 +274,13 @@ def step_from_record(record: Mapping[str, Any]) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A file that a plan leaves as it is, and why."""
+    """A file that is left as it is, and why."""
 
     path: str
     reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ class _Hand:
         try:
             step.check()
         except (StepError, OSError) as exc:
-            return Outcome(index, Ending.SKIPPED, explain_failure(step, exc))
+            return Outcome(index, Ending.SKIPPED, str(explain_failure(step, exc)))
         reverses = self._plan.reverses[index] if self._plan.reverses else None
         begin = {"begin": index, "step": step.to_record(), "reverses": reverses}
         self._writer.write(begin, durable=True)
@@ -165,7 +165,7 @@ class _Hand:
         self, index: int, step: Step, exc: Exception, work: Work, notes: dict[str, object]
     ) -> Outcome:
         """Put right what a step that failed has left, and mark how it ended."""
-        reason = explain_failure(step, exc)
+        reason = str(explain_failure(step, exc))
         try:
             facts = step.settle(work, notes)
         except (StepError, OSError) as left:
@@ -194,15 +194,17 @@ def _note(index: int, writer: RunWriter, notes: dict[str, object], **facts: obje
     notes.update(facts)
 
 
-def explain_failure(step: Step, exc: Exception) -> str:
-    """Say why a step was not done."""
+def explain_failure(step: Step, exc: Exception) -> Left:
+    """Say what was not done, and why."""
     from asmr_classify.writers.output import REMEDIES
 
     if isinstance(exc, StepError):
-        return str(exc)
-    assert isinstance(exc, OSError)  # noqa: S101 (the only other kind that is caught)
-    reason = REMEDIES.get(exc.errno or 0, exc.strerror or str(exc)).partition(": ")[0]
-    return f"{step.describe().path}: {reason}"
+        return Left(exc.path, exc.message)
+    number = exc.errno if isinstance(exc, OSError) else None
+    text = exc.strerror if isinstance(exc, OSError) else None
+    # Remedies are those of an output, so only what is wrong is told, up to the colon.
+    reason = REMEDIES.get(number or 0, text or str(exc)).partition(": ")[0]
+    return Left(step.describe().path, reason)
 
 
 def settle_broken(store: Store) -> list[Left]:
@@ -253,7 +255,7 @@ def _settle_step(index: int, entry: Entry, writer: RunWriter) -> Left | None:
     try:
         facts = step.settle(make_work(index, writer, entry.notes), entry.notes)
     except (StepError, OSError) as exc:
-        return Left(step.describe().path, explain_failure(step, exc))
+        return explain_failure(step, exc)
     if facts is None:
         writer.write({"not_done": index, "reason": "broken off; as before"}, durable=False)
     else:

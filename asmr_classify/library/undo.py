@@ -12,7 +12,7 @@ from asmr_classify.library.plan import Left, Plan
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from asmr_classify.library.journal import Run, Store
+    from asmr_classify.library.journal import Entry, Run, Store
     from asmr_classify.library.plan import Step
 
 
@@ -117,18 +117,26 @@ def plan_undo(run: Run, runs: Iterable[Run], command: tuple[str, ...]) -> Plan:
         Left(run.path, f"line {line} is damaged: what it tells cannot be undone")
         for line in run.damaged
     ]
-    for index, entry in reversed(run.done.items()):
-        if index in undone or entry.facts is None:
+    for index, entry in reversed(run.entries.items()):
+        if index in undone or entry.reason is not None:
             continue
-        step = entry.step()
         try:
-            inverse = step.inverse(entry.facts)
+            inverse = _inverse(entry)
         except StepError as exc:
             left.append(Left(exc.path, exc.message))
+        except (JournalError, KeyError, TypeError) as exc:
+            left.append(Left(run.path, f"step {index} cannot be read: {exc}"))
         else:
             if inverse is not None:
                 steps.append((inverse, index))
     return _with_folders(run, steps, left, command)
+
+
+def _inverse(entry: Entry) -> Step | None:
+    step = entry.step()
+    if entry.facts is None:
+        raise StepError(step.describe().path, "a step on it was broken off, and is not settled yet")
+    return step.inverse(entry.facts)
 
 
 def _with_folders(
@@ -164,7 +172,9 @@ def origins(runs: Iterable[Run]) -> dict[str, str]:
         for entry in run.done.values():
             if entry.record.get("kind") != "move":
                 continue
-            moved = entry.step().moved()
-            if moved is not None:
-                first[moved[1]] = first.pop(moved[0], moved[0])
+            try:
+                source, target = entry.record["source"], entry.record["target"]
+            except KeyError:  # damaged; the file is taken as it is now
+                continue
+            first[target] = first.pop(source, source)
     return {path: origin for path, origin in first.items() if path != origin}

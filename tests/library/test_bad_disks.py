@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +24,8 @@ from tests.library.worlds import (
     run_in_child,
     undo,
 )
+
+resource = pytest.importorskip("resource", reason="limits of POSIX")
 
 
 @contextmanager
@@ -144,3 +145,16 @@ def test_a_journal_that_fills_the_disk_stops_the_run_and_loses_nothing(place, th
     assert settle_broken(store) == []
     undo(store)
     assert look(place) == before
+
+
+def test_a_file_that_changes_while_it_is_copied_stays(place, three, other_disk, store, monkeypatch):
+    def copy_while_it_is_written(source, part, on_bytes):
+        digest = places.copy_verified(source, part, on_bytes)
+        Path(source).write_bytes(b"aaaa and more")
+        return digest
+
+    monkeypatch.setattr(moves, "copy_verified", copy_while_it_is_written)
+    report = organise(three[:1], other_disk, store)
+    assert "has changed since it was planned: 4 bytes, now 13" in reasons(report)[0]
+    assert (place / "a.mp3").read_bytes() == b"aaaa and more"
+    assert look(other_disk / "tap") == {}

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and signals of
 
 N_MOMENTS = 50
 
-FEWER = 20
+FEWER = 12
 """Moments of what differs little from another case."""
 
 FILES = {

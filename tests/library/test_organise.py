@@ -60,6 +60,14 @@ def test_a_folder_of_other_case_is_used(place):
     assert targets(plan([heard(place / "a.mp3")], place), place) == ["Tap/a.mp3"]
 
 
+def test_folders_that_differ_in_case_become_one(place, store):
+    fill(place, {"in/a.mp3": b"1", "In/a.mp3": b"2"})
+    results = [heard(place / "in/a.mp3"), heard(place / "In/a.mp3")]
+    assert organise(results, place, store, "{parent}/{name}").n_done == 1
+    now = [heard(place / "In/a (2).mp3"), heard(place / "In/a.mp3")]
+    assert plan(now, place, "{parent}/{name}", store).steps == ()
+
+
 def test_many_files_of_one_name_are_numbered_in_no_time(place):
     names = [f"{k:04d}.mp3" for k in range(3000)]
     fill(place, dict.fromkeys(names, b""))

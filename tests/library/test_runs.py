@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from asmr_classify.errors import BusyError, JournalError, StepError
 from asmr_classify.library import copies, moves, places
 from asmr_classify.library.journal import Store
 from asmr_classify.library.places import is_same_entry, rename_exclusive
-from asmr_classify.library.plan import KINDS, FileState, record_to_json, step_from_record
+from asmr_classify.library.plan import KINDS, FileState, Work, record_to_json, step_from_record
 from asmr_classify.library.runs import Watcher, carry_out
 from asmr_classify.library.undo import read_runs, run_state
 from tests.library.worlds import (
@@ -201,3 +202,41 @@ def test_names_that_are_not_utf8_come_back(place, store):
     assert os.listdir(place / "tap") == ["caf_.mp3"]
     undo(store)
     assert look(place) == before
+
+
+@pytest.fixture
+def careless_of_case(monkeypatch):
+    """Lets names be found in whatever case, as on macOS and Windows."""
+    lstat = os.lstat
+
+    def spelt(path):
+        if not isinstance(path, str):
+            return path
+        folder, name = os.path.split(path)
+        alike = [other for other in os.listdir(folder) if other.lower() == name.lower()]
+        return os.path.join(folder, alike[0]) if alike else path
+
+    def lexists(path):
+        try:
+            lstat(spelt(path))
+        except OSError:
+            return False
+        return True
+
+    monkeypatch.setattr(os, "lstat", lambda path, **options: lstat(spelt(path), **options))
+    monkeypatch.setattr(os.path, "lexists", lexists)
+
+
+@pytest.mark.usefixtures("careless_of_case")
+def test_a_rename_in_case_only_where_case_does_not_count(place, store):
+    fill(place, {"in/RAIN.mp3": b"1"})
+    source, target = str(place / "in/RAIN.mp3"), str(place / "in/rain.mp3")
+    assert is_same_entry(source, target)
+    planned = plan([heard(source, "rain")], place, "in/{trigger}.{ext}")
+    assert carry_out(planned, store).n_done == 1
+    assert os.listdir(place / "in") == ["rain.mp3"]
+    work = Work("name", note=lambda **_: None)
+    assert planned.steps[0].settle(work, {}) == {"after": asdict(FileState.of(target))}
+    os.rename(target, source)
+    assert planned.steps[0].settle(work, {}) is None
+    assert os.listdir(place / "in") == ["RAIN.mp3"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
 
 from asmr_classify.errors import JournalError
+from asmr_classify.library.moves import Move
 from asmr_classify.library.plan import Plan, step_from_record
 from asmr_classify.library.runs import Ending, settle_broken
 from asmr_classify.library.undo import choose_run, plan_undo, read_runs, run_state
@@ -145,3 +147,56 @@ def test_an_undoing_has_a_plan_of_its_own(place, three, store):
     assert planned.undoes == 1
     assert [step.describe().verb for step in planned.steps] == [*["move"] * 3, "remove folder"]
     assert Ending.DONE == "done"
+
+
+def test_what_cannot_be_settled_is_told_and_tried_again(place, three, store, monkeypatch):
+    organise(three[:1], place, store)
+    lines = store.path_of(1).read_bytes().splitlines(keepends=True)
+    store.path_of(1).write_bytes(b"".join(lines[:-2]))
+    fill(place, {"a.mp3": b"written by the user"})
+    os.utime(place / "tap/a.mp3")
+    with monkeypatch.context() as patched:
+        patched.setattr(Move, "settle", refuse)
+        planned, _, left = undo(store)
+    assert [(item.path, item.reason) for item in left] == [(f"{place}/a.mp3", "no permission")]
+    assert planned.left[0].reason == "a step on it was broken off, and is not settled yet"
+    assert settle_broken(store) == []
+    assert (place / "a.mp3").read_bytes() == b"written by the user"
+    assert (place / "tap/a.mp3").read_bytes() == b"aaaa"
+
+
+def refuse(*_):
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_a_step_that_cannot_be_read_is_told(place, three, store):
+    organise(three[:1], place, store)
+    path = store.path_of(1)
+    path.write_bytes(path.read_bytes().replace(b'"kind":"move"', b'"kind":"dance"'))
+    planned, _, _ = undo(store)
+    assert "step 1 cannot be read: not a step of this version" in planned.left[0].reason
+
+
+def test_a_killed_run_whose_journal_is_damaged_stops_the_next(place, three, store):
+    organise(three[:1], place, store)
+    store.path_of(1).write_bytes(b"garbage\n")
+    with pytest.raises(JournalError, match="Move the journal away to go on without it"):
+        organise(three, place, store)
+
+
+def test_what_is_undone_is_not_undone_again(place, three, store):
+    organise(three[:2], place, store)
+    (place / "tap/a.mp3").write_bytes(b"edited by hand")
+    undo(store)
+    os.unlink(place / "b.mp3")
+    planned, _, _ = undo(store, 1)
+    assert [left.path for left in planned.left] == [f"{place}/tap/a.mp3"]
+
+
+def test_a_line_that_was_cut_off_is_dropped(place, three, store):
+    organise(three[:1], place, store)
+    lines = store.path_of(1).read_bytes().splitlines(keepends=True)
+    store.path_of(1).write_bytes(b"".join(lines[:-2]) + lines[-2][:10])
+    settle_broken(store)
+    run = store.read(1)
+    assert (run.damaged, run.end, len(run.done)) == ((), "broken off", 2)
