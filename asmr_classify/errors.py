@@ -10,7 +10,9 @@
     │   ├── OpenError              missing, unreadable, or not a media file
     │   ├── NoAudioError           a media file without an audio stream
     │   ├── DecodeError            decoding broke off or gave nothing
-    │   └── WorkerError            its process crashed, was killed, hung or needed too much memory
+    │   ├── WorkerError            its process crashed, was killed, hung or needed too much memory
+    │   └── TagError               its tags cannot be read
+    │       └── NotCarriedError    its tags cannot be changed without changing something else
     ├── ModelError                 a model file
     │   ├── ModelNotFoundError     no such model
     │   └── ModelFormatError       not a model of this program, damaged, or of another version
@@ -111,6 +113,14 @@ class DecodeError(MediaError):
 
 class WorkerError(MediaError):
     """The process that labelled the file crashed, was killed, hung, or needed too much memory."""
+
+
+class TagError(MediaError):
+    """The tags of the file cannot be read."""
+
+
+class NotCarriedError(TagError):
+    """The file cannot carry our tags without something else in it changing."""
 
 
 class ModelError(AsmrClassifyError):

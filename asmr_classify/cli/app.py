@@ -14,6 +14,7 @@ from asmr_classify.cli.forget import forget
 from asmr_classify.cli.label import label
 from asmr_classify.cli.organise import organise
 from asmr_classify.cli.set import set_
+from asmr_classify.cli.tag import tag
 from asmr_classify.cli.train import train
 from asmr_classify.cli.undo import undo
 
@@ -59,6 +60,7 @@ app.command(cls=QueryCommand)(forget)
 app.command()(train)
 app.command()(evaluate)
 app.command()(organise)
+app.command()(tag)
 app.command()(undo)
 
 

@@ -48,6 +48,9 @@ KINDS: dict[str, str] = {
     "hardlink": "asmr_classify.library.copies:Hardlink",
     "symlink": "asmr_classify.library.copies:Symlink",
     "remove_copy": "asmr_classify.library.copies:RemoveCopy",
+    "write_tags": "asmr_classify.library.tags.steps:WriteTags",
+    "restore_file": "asmr_classify.library.tags.steps:RestoreFile",
+    "write_sidecar": "asmr_classify.library.tags.sidecar:WriteSidecar",
 }
 """Kinds of steps, as journals call them, and the classes, which are imported when needed."""
 

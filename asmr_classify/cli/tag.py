@@ -1,0 +1,118 @@
+"""``asmr-classify tag``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.planned import (
+    DryRunOption,
+    JsonOption,
+    Manner,
+    QuietOption,
+    YesOption,
+    carry_out_asked,
+    check_can_ask,
+    command_line,
+    settle_first,
+)
+from asmr_classify.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from asmr_classify.library.tagging import TagOptions, TagPlan
+
+
+@reporting_errors
+def tag(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH", help="Recordings, videos, and folders of them."),
+    ] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take all that is ours out again.")
+    ] = False,
+    chapters: Annotated[
+        bool,
+        typer.Option("--chapters", help="Also write the timeline as chapters; not WAV, AIFF."),
+    ] = False,
+    genre: Annotated[
+        bool, typer.Option("--genre", help="Also add the genre ASMR to those that are there.")
+    ] = False,
+    comment: Annotated[
+        bool, typer.Option("--comment", help="Also add a comment that names the triggers.")
+    ] = False,
+    keep_mtime: Annotated[
+        bool, typer.Option("--keep-mtime", help="Leave the files' time of change as it is.")
+    ] = False,
+    sidecar: Annotated[
+        bool,
+        typer.Option("--sidecar", help="Write a file beside each recording, and not into it."),
+    ] = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    yes: YesOption = False,
+    quiet: QuietOption = False,
+) -> ExitStatus:
+    """Write what recordings hold into their tags.
+
+    Triggers, scores and whether somebody talks go into fields of our own, in MP3, FLAC, Ogg, Opus,
+    M4A, MP4, MOV, WAV, AIFF, MKV and WebM; any other kind gets a file beside it. Nothing else in
+    a recording changes. `undo` takes a run back, byte for byte.
+    """
+    from rich.console import Console
+
+    from asmr_classify.library.journal import Store
+    from asmr_classify.library.tagging import TagOptions
+    from asmr_classify.library.tags.fields import Wishes
+
+    manner = Manner(dry_run=dry_run, json=as_json, yes=yes, quiet=quiet)
+    check_can_ask(manner)
+    if remove and (chapters or genre or comment or sidecar):
+        raise UsageError("--remove takes out all that is ours: give it without what would be added")
+    store = Store()
+    settle_first(store, manner)
+    options = TagOptions(Wishes(genre, comment, chapters), sidecar, keep_mtime)
+    console = Console(stderr=True)
+    planned = make_plan(what or (), options, console, remove=remove, quiet=quiet)
+    if not (planned.plan.steps or planned.plan.left or planned.unchanged):
+        tell("nothing to tag was found", lead="error: ", style="bold red")
+        return ExitStatus.NOTHING_TO_LABEL
+    if not quiet:
+        tell_notes(planned, remove=remove)
+    return carry_out_asked(planned.plan, store, manner)
+
+
+def make_plan(
+    what: Sequence[str], options: TagOptions, console: Console, *, remove: bool, quiet: bool
+) -> TagPlan:
+    """Plan for what is named; what is there to be taken out needs no labelling."""
+    from asmr_classify.cli.select import select_results
+    from asmr_classify.library.tagging import plan_removal, plan_tags
+    from asmr_classify.media.discover import Found, discover
+
+    if remove and what and all(map(os.path.lexists, what)):
+        paths = [found.path for found in discover(what) if isinstance(found, Found)]
+        return plan_removal(paths, options, command_line())
+    results = select_results(what, console, quiet=quiet)
+    if remove:
+        return plan_removal((result.path for result in results), options, command_line())
+    return plan_tags(results, options, command_line())
+
+
+def tell_notes(planned: TagPlan, *, remove: bool) -> None:
+    """Tell what needs no change, and what was wished and cannot be."""
+    from asmr_classify.cli.planned import short_path
+
+    for note in planned.notes:
+        tell(f"{short_path(note.path)}: {note.reason}", lead="note: ", style="bold")
+    if planned.unchanged:
+        n_files = len(planned.unchanged)
+        state = "without tags of ours" if remove else "tagged so already"
+        tell(f"{n_files} file{'' if n_files == 1 else 's'} {state}")

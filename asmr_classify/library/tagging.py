@@ -1,0 +1,228 @@
+"""Plans that write tags into recordings, or take them out again.
+
+A recording that cannot carry tags without something else in it changing gets a sidecar, and the
+plan says why. So does one with several names (hard links): writing it anew would part them. What
+has equal tags already is no step at all.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from asmr_classify.aggregate import Status
+from asmr_classify.errors import MediaError, NotCarriedError, StepError
+from asmr_classify.library.plan import FileState, Left, Plan
+from asmr_classify.library.tags.carriers import find_carrier
+from asmr_classify.library.tags.fields import CHAPTERS, Wishes, tagged, untagged, without_chapters
+from asmr_classify.library.tags.sidecar import WriteSidecar, read_sidecar, sidecar_text
+from asmr_classify.library.tags.steps import WriteTags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.library.plan import Step
+    from asmr_classify.library.tags.state import Carrier, TagState
+
+
+@dataclass(frozen=True, slots=True)
+class TagOptions:
+    """How tags are written.
+
+    Parameters
+    ----------
+    wishes : Wishes
+        What is written beside our own fields.
+    sidecar : bool
+        Write sidecars only, and leave the recordings alone.
+    keep_mtime : bool
+        Leave the time of a recording's last change as it is.
+    """
+
+    wishes: Wishes = field(default_factory=Wishes)
+    sidecar: bool = False
+    keep_mtime: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TagPlan:
+    """A plan, and what it need not touch.
+
+    Parameters
+    ----------
+    plan : Plan
+    unchanged : tuple of str
+        Recordings whose tags are as they should be.
+    notes : tuple of Left
+        What was wished beside the tags and is not done, and why.
+    """
+
+    plan: Plan
+    unchanged: tuple[str, ...] = ()
+    notes: tuple[Left, ...] = ()
+
+
+def plan_tags(
+    results: Iterable[FileResult], options: TagOptions, command: tuple[str, ...]
+) -> TagPlan:
+    """Plan to write what is known of recordings into them.
+
+    Parameters
+    ----------
+    results : iterable of FileResult
+        A file that is named twice, by links say, is taken once.
+    options : TagOptions
+    command : tuple of str
+        The command line, for the journal.
+
+    Returns
+    -------
+    TagPlan
+    """
+    planner = _Planner(options)
+    for result in results:
+        planner.take(result)
+    return planner.finish(command)
+
+
+def plan_removal(paths: Iterable[str], options: TagOptions, command: tuple[str, ...]) -> TagPlan:
+    """Plan to take out of recordings all that is ours, their sidecars included.
+
+    Parameters
+    ----------
+    paths : iterable of str
+    options : TagOptions
+    command : tuple of str
+
+    Returns
+    -------
+    TagPlan
+    """
+    planner = _Planner(options)
+    for path in paths:
+        planner.take_out(path)
+    return planner.finish(command)
+
+
+class _Planner:
+    """Gathers the steps of a plan, file by file."""
+
+    def __init__(self, options: TagOptions) -> None:
+        self._options = options
+        self._steps: list[Step] = []
+        self._left: list[Left] = []
+        self._notes: list[Left] = []
+        self._unchanged: list[str] = []
+        self._seen: set[str] = set()
+
+    def finish(self, command: tuple[str, ...]) -> TagPlan:
+        plan = Plan(command, tuple(self._steps), tuple(self._left))
+        return TagPlan(plan, tuple(self._unchanged), tuple(self._notes))
+
+    def take(self, result: FileResult) -> None:
+        """Plan to tag one file."""
+        reason = _why_not(result)
+        if reason is not None:
+            self._left.append(Left(result.path, reason))
+            return
+        path = os.path.realpath(result.path)
+        self._plan_file(path, result.path, self._tag_steps(path, result))
+
+    def take_out(self, name: str) -> None:
+        """Plan to take our tags out of one file."""
+        path = os.path.realpath(name)
+        self._plan_file(path, name, self._removal_steps(path))
+
+    def _plan_file(self, path: str, name: str, steps: Iterator[Step]) -> None:
+        if path in self._seen:
+            return
+        self._seen.add(path)
+        try:
+            _check_regular(path)
+            planned = list(steps)
+        except (MediaError, StepError) as exc:
+            self._left.append(Left(name, exc.message))
+        except OSError as exc:
+            self._left.append(Left(name, f"cannot be read: {exc.strerror}"))
+        else:
+            self._steps += planned
+            if not planned:
+                self._unchanged.append(name)
+
+    def _tag_steps(self, path: str, result: FileResult) -> Iterator[Step]:
+        reason = "as asked" if self._options.sidecar else _why_sidecar(path)
+        if not reason:
+            try:
+                yield from self._embedding_steps(path, result)
+            except NotCarriedError as exc:
+                reason = exc.message
+        old = read_sidecar(path)
+        # A sidecar of an earlier run is kept up to date, lest it tell something else.
+        if reason or old is not None:
+            new = sidecar_text(replace(result, path=path))
+            if new != old:
+                yield WriteSidecar(path, old, new, reason)
+
+    def _embedding_steps(self, path: str, result: FileResult) -> Iterator[Step]:
+        carrier = find_carrier(path)
+        before, old = FileState.of(path), carrier.read(path)
+        new = self._with_chapters_allowed(path, carrier, old, tagged(old, result, self._wishes))
+        carrier.check(path, old, new)
+        if not old.says_the_same(new):
+            yield WriteTags(path, before, old, new, self._options.keep_mtime)
+
+    @property
+    def _wishes(self) -> Wishes:
+        return self._options.wishes
+
+    def _with_chapters_allowed(
+        self, path: str, carrier: Carrier, old: TagState, new: TagState
+    ) -> TagState:
+        """Leave out chapters that the file cannot hold, and say so."""
+        n_chapters = len(new.chapters) if CHAPTERS in new.fields else 0
+        if n_chapters > carrier.max_chapters:
+            limit = f"at most {carrier.max_chapters}" if carrier.max_chapters else "none"
+            self._notes.append(Left(path, f"no chapters: a {carrier.name} file holds {limit}"))
+            return without_chapters(new, untagged(old))
+        if self._wishes.chapters and new.chapters and not n_chapters:
+            self._notes.append(Left(path, "no chapters: those that it has are kept"))
+        return new
+
+    def _removal_steps(self, path: str) -> Iterator[Step]:
+        try:
+            carrier = find_carrier(path)
+            before, old = FileState.of(path), carrier.read(path)
+        except NotCarriedError:
+            pass  # then it carries nothing of ours
+        else:
+            new = untagged(old)
+            if not old.says_the_same(new):
+                carrier.check(path, old, new)
+                yield WriteTags(path, before, old, new, self._options.keep_mtime)
+        sidecar = read_sidecar(path)
+        if sidecar is not None:
+            yield WriteSidecar(path, sidecar, None)
+
+
+def _why_not(result: FileResult) -> str | None:
+    """Why a file gets no tags; None if it does."""
+    if result.status is Status.FAILED or result.status is Status.NO_AUDIO:
+        message = "nothing is known of it" if result.error is None else result.error.message
+        return message.removeprefix(f"{result.path}: ")
+    return None
+
+
+def _why_sidecar(path: str) -> str:
+    """Why a file is not written to, whatever its kind; empty if it may be."""
+    n_names = os.stat(path).st_nlink
+    if n_names > 1:
+        return f"it has {n_names} names on the disk, which writing to it would part"
+    return ""
+
+
+def _check_regular(path: str) -> None:
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise StepError(path, "is no file; only files have tags")

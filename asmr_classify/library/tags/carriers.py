@@ -1,0 +1,111 @@
+"""Which carrier a file has: decided by content, whatever the name says."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asmr_classify.errors import NotCarriedError, OpenError
+
+if TYPE_CHECKING:
+    from asmr_classify.library.tags.state import Carrier
+
+CARRIERS = {
+    "mp3": "asmr_classify.library.tags.id3:Id3",
+    "wav": "asmr_classify.library.tags.id3:Wav",
+    "aiff": "asmr_classify.library.tags.id3:Aiff",
+    "flac": "asmr_classify.library.tags.vorbis:Flac",
+    "ogg": "asmr_classify.library.tags.vorbis:Ogg",
+    "mp4": "asmr_classify.library.tags.mp4:Mp4",
+    "matroska": "asmr_classify.library.tags.matroska:Matroska",
+}
+"""What carries tags in each kind of file; imported when needed."""
+
+HEAD_BYTES = 16
+
+
+def find_carrier(path: str) -> Carrier:
+    """Find what reads and writes the tags of a file.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    Carrier
+
+    Raises
+    ------
+    NotCarriedError
+        If no tags can be written into files of this kind.
+    OpenError
+        If it cannot be read.
+    """
+    kind = _kind(path)
+    if kind is None:
+        raise NotCarriedError(path, "no tags can be written into files of its kind")
+    module, _, name = CARRIERS[kind].partition(":")
+    carrier: Carrier = getattr(import_module(module), name)()
+    return carrier
+
+
+def _kind(path: str) -> str | None:
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            if head[:3] == b"ID3":
+                file.seek(_id3_size(head))
+                head = file.read(HEAD_BYTES)
+                # Between a tag and the sound some programs leave a gap.
+                return _by_head(head) or (None if head[:1] == b"\xff" else "mp3")
+    except OSError as exc:
+        raise OpenError(path, f"cannot be read: {exc.strerror}") from exc
+    return _by_head(head)
+
+
+def _id3_size(head: bytes) -> int:
+    size = 0
+    for byte in head[6:10]:
+        size = size << 7 | byte & 0x7F
+    return 10 + size
+
+
+def _by_head(head: bytes) -> str | None:
+    form = head[:4] + head[8:12]
+    if form == b"RIFFWAVE":
+        return "wav"
+    if form in (b"FORMAIFF", b"FORMAIFC"):
+        return "aiff"
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
+        return "mp4"
+    for mark, kind in ((b"fLaC", "flac"), (b"OggS", "ogg"), (b"\x1aE\xdf\xa3", "matroska")):
+        if head.startswith(mark):
+            return kind
+    # A frame of MPEG audio, layer III: eleven bits set, two of the version, then 01.
+    is_mp3 = head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xE6 == 0xE2
+    return "mp3" if is_mp3 else None
+
+
+def read_fields(path: str) -> dict[str, str]:
+    """Read our fields from a file; empty if there are none.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    TagError
+        If the tags cannot be read.
+    OpenError
+        If the file cannot.
+    """
+    path = os.fspath(path)
+    return dict(find_carrier(path).read(path).fields)

@@ -1,0 +1,196 @@
+"""Our fields: what they are called, what they say, and how a result becomes them.
+
+::
+
+    ASMR_TRIGGERS=whisper;tap                    triggers over their threshold, strongest first
+    ASMR_SCORES=whisper=0.97 tap=0.81 speech=0.05  probability of each label of the model
+    ASMR_NO_TALKING=true                         neither speech nor whisper; absent where unknown
+    ASMR_MODEL=asmr-4@1.0.0                      what said so
+    ASMR_GENRE, ASMR_COMMENT                     the genre and the comment that we added
+    ASMR_CHAPTERS                                number and checksum of the chapters that we added
+
+In labels, a space, ``;``, ``=``, ``%`` and what is no text are written as ``%XX``, as in addresses
+(RFC 3986). A field that would be empty is left out. The last three tell what is ours among what
+players show, so that all of it, and nothing else, can be taken out again.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from asmr_classify.library.tags.chapters import timeline_chapters
+from asmr_classify.library.tags.spelling import escape, readable, unescape
+from asmr_classify.library.tags.state import TagState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.library.tags.state import Chapter
+
+TRIGGERS, SCORES, NO_TALKING, MODEL = (
+    "ASMR_TRIGGERS",
+    "ASMR_SCORES",
+    "ASMR_NO_TALKING",
+    "ASMR_MODEL",
+)
+GENRE, COMMENT, CHAPTERS = "ASMR_GENRE", "ASMR_COMMENT", "ASMR_CHAPTERS"
+
+FIELD_NAMES = (TRIGGERS, SCORES, NO_TALKING, MODEL, GENRE, COMMENT, CHAPTERS)
+"""All names that are ours; nothing else is ever taken for ours."""
+
+GENRE_TEXT = "ASMR"
+
+SCORE_DIGITS = 2
+"""As players can show them; and a score that moves less is no reason to write a file again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is wanted beside our own fields.
+
+    What was asked for once is kept up to date by later runs, until it is taken out.
+    """
+
+    genre: bool = False
+    comment: bool = False
+    chapters: bool = False
+
+
+def tagged(before: TagState, result: FileResult, wishes: Wishes) -> TagState:
+    """Say what the tags of a file should be.
+
+    Parameters
+    ----------
+    before : TagState
+    result : FileResult
+    wishes : Wishes
+
+    Returns
+    -------
+    TagState
+        The user's own chapters are kept, and ours not added then.
+    """
+    state = untagged(before)
+    fields = result_to_fields(result)
+    genre, comment, chapters = state.genre, state.comment, state.chapters
+    wants_genre = wishes.genre or GENRE in before.fields
+    if wants_genre and result.tags and not _holds(genre, GENRE_TEXT):
+        fields[GENRE] = GENRE_TEXT
+        genre = (*genre, GENRE_TEXT)
+    text = comment_text(result)
+    if (wishes.comment or COMMENT in before.fields) and text and not _holds(comment, text):
+        fields[COMMENT] = text
+        comment = (*comment, text)
+    if (wishes.chapters or CHAPTERS in before.fields) and not chapters:
+        chapters = timeline_chapters(result.segments, result.duration)
+        if chapters:
+            fields[CHAPTERS] = mark_of_chapters(chapters)
+    return TagState(fields, genre, comment, chapters)
+
+
+def untagged(before: TagState) -> TagState:
+    """Say what the tags of a file are without ours."""
+    fields = before.fields
+    chapters = before.chapters
+    if CHAPTERS in fields and fields[CHAPTERS] == mark_of_chapters(chapters):
+        chapters = ()
+    return TagState(
+        {},
+        _without(before.genre, fields.get(GENRE)),
+        _without(before.comment, fields.get(COMMENT)),
+        chapters,
+    )
+
+
+def without_chapters(state: TagState, before: TagState) -> TagState:
+    """Leave the chapters of a file as they were: of one whose kind cannot hold any."""
+    fields = {name: value for name, value in state.fields.items() if name != CHAPTERS}
+    return replace(state, fields=fields, chapters=before.chapters)
+
+
+def _holds(values: Sequence[str], text: str) -> bool:
+    return text.casefold() in (value.casefold() for value in values)
+
+
+def _without(values: Sequence[str], ours: str | None) -> tuple[str, ...]:
+    return tuple(value for value in values if value != ours)
+
+
+def result_to_fields(result: FileResult) -> dict[str, str]:
+    """Turn a result into the fields that say it, without those for what players show."""
+    scores = " ".join(
+        f"{escape(label)}={score:.{SCORE_DIGITS}f}" for label, score in result.scores.items()
+    )
+    fields = {
+        TRIGGERS: ";".join(map(escape, result.tags)),
+        SCORES: scores,
+        NO_TALKING: "" if result.no_talking is None else str(result.no_talking).lower(),
+        MODEL: readable(result.model, keep="_"),
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def comment_text(result: FileResult) -> str:
+    """Say in words what a recording holds; empty if it holds no trigger.
+
+    Examples
+    --------
+    >>> from asmr_classify.aggregate import FileResult, Status
+    >>> result = FileResult("a", Status.OK, "m", tags=("white_noise", "tap"), no_talking=True)
+    >>> comment_text(result)
+    'ASMR: white noise, tap; no talking'
+    """
+    if not result.tags:
+        return ""
+    names = ", ".join(map(readable, result.tags))
+    return f"ASMR: {names}{'; no talking' if result.no_talking else ''}"
+
+
+def read_triggers(fields: Mapping[str, str]) -> tuple[str, ...]:
+    """Read the triggers that a file's fields tell."""
+    text = fields.get(TRIGGERS, "")
+    return tuple(map(unescape, text.split(";"))) if text else ()
+
+
+def read_scores(fields: Mapping[str, str]) -> dict[str, float]:
+    """Read the scores that a file's fields tell."""
+    pairs = (pair.rpartition("=") for pair in fields.get(SCORES, "").split())
+    return {unescape(label): float(score) for label, _, score in pairs}
+
+
+def mark_of_chapters(chapters: Sequence[Chapter]) -> str:
+    """Give what tells chapters from others: their number, and a checksum of starts and titles.
+
+    Ends are left out: some formats do not keep them.
+    """
+    text = "\n".join(f"{chapter.start_ms} {chapter.title}" for chapter in chapters)
+    return f"{len(chapters)} {zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}"
+
+
+def describe_change(old: TagState, new: TagState) -> str:
+    """Tell in a line what changes.
+
+    Examples
+    --------
+    >>> describe_change(TagState({TRIGGERS: "tap"}), TagState({TRIGGERS: "tap;whisper"}))
+    'tap → tap, whisper'
+    """
+    parts = [" → ".join(dict.fromkeys(map(_summary, (old, new))))]
+    for name, before, after in (
+        ("genre", old.genre, new.genre),
+        ("comment", old.comment, new.comment),
+    ):
+        parts += [f"+ {name} {text!r}" for text in after if text not in before]
+        parts += [f"- {name} {text!r}" for text in before if text not in after]  # fmt: skip
+    if new.chapters != old.chapters:
+        parts.append(f"chapters: {len(old.chapters)} → {len(new.chapters)}")
+    return "; ".join(parts)
+
+
+def _summary(state: TagState) -> str:
+    if not state.fields:
+        return "no tags of ours"
+    return ", ".join(read_triggers(state.fields)) or "no trigger"

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asmr_classify.aggregate import Status
+from asmr_classify.library.tags.chapters import MAX_TITLE_BYTES, timeline_chapters
+from asmr_classify.library.tags.fields import (
+    FIELD_NAMES,
+    Wishes,
+    comment_text,
+    describe_change,
+    mark_of_chapters,
+    read_scores,
+    read_triggers,
+    result_to_fields,
+    tagged,
+    untagged,
+)
+from asmr_classify.library.tags.spelling import escape, unescape
+from asmr_classify.library.tags.state import Chapter, TagState
+from asmr_classify.timeline import Segment
+from tests.library.tags.conftest import heard
+
+ALL = Wishes(genre=True, comment=True, chapters=True)
+
+LABELS = st.text(min_size=1)
+"""Any word: models of users' own have labels of their own."""
+
+
+@given(label=LABELS)
+def test_any_label_can_be_spelt_and_read(label):
+    spelt = escape(label)
+    assert unescape(spelt) == label
+    assert not set(spelt) & set(" ;=")
+    assert spelt.isprintable()
+
+
+@given(scores=st.dictionaries(LABELS, st.floats(0, 1), min_size=1, max_size=5))
+def test_results_of_any_model_can_be_read_from_fields(scores):
+    fields = result_to_fields(heard("a", tags=tuple(scores), scores=scores))
+    assert read_triggers(fields) == tuple(scores)
+    assert read_scores(fields) == {label: round(score, 2) for label, score in scores.items()}
+    assert all(value.isprintable() for value in fields.values())
+
+
+def test_empty_fields_are_left_out():
+    silent = heard("a", status=Status.SILENT, tags=(), scores={}, no_talking=None)
+    assert result_to_fields(silent) == {"ASMR_MODEL": "tiny@0.1"}
+    assert read_triggers({}) == ()
+    assert read_scores({}) == {}
+
+
+WORDS = st.text(st.characters(codec="utf-8"), min_size=1)
+STATES = st.builds(
+    TagState,
+    genre=st.lists(WORDS, unique=True, max_size=3).map(tuple),
+    comment=st.lists(WORDS, unique=True, max_size=3).map(tuple),
+    chapters=st.lists(st.builds(Chapter, st.integers(0, 9), st.integers(9, 20), WORDS), max_size=3)
+    .map(tuple),
+)  # fmt: skip
+
+
+@given(theirs=STATES, genre=st.booleans(), comment=st.booleans(), chapters=st.booleans())
+def test_what_is_the_users_is_left_when_ours_is_taken_out(theirs, genre, comment, chapters):
+    wishes = Wishes(genre, comment, chapters)
+    ours = tagged(theirs, heard("a"), wishes)
+    assert untagged(ours) == theirs
+    assert tagged(ours, heard("a"), wishes) == ours, "once more changes nothing"
+    assert set(ours.fields) <= set(FIELD_NAMES)
+
+
+def test_a_genre_that_is_there_is_not_ours():
+    new = tagged(TagState(genre=("asmr",)), heard("a"), ALL)
+    assert new.genre == ("asmr",)
+    assert "ASMR_GENRE" not in new.fields
+
+
+def test_what_holds_no_trigger_is_no_asmr():
+    new = tagged(TagState(), heard("a", tags=(), segments=()), ALL)
+    assert (new.genre, new.comment, new.chapters) == ((), (), ())
+
+
+def test_chapters_that_the_user_changed_are_kept():
+    ours = tagged(TagState(), heard("a"), ALL)
+    assert ours.fields["ASMR_CHAPTERS"] == mark_of_chapters(ours.chapters)
+    renamed = (Chapter(0, 500, "my part"), *ours.chapters[1:])
+    changed = TagState(ours.fields, ours.genre, ours.comment, renamed)
+    assert untagged(changed).chapters == renamed
+
+
+@given(
+    spans=st.lists(
+        st.tuples(st.integers(0, 99), st.integers(1, 50), st.sampled_from("abc")), min_size=1
+    ),
+    duration=st.none() | st.integers(1, 200),
+)
+def test_chapters_cover_the_recording_without_overlap(spans, duration):
+    segments = [Segment(start, start + length, label, 0.5) for start, length, label in spans]
+    chapters = timeline_chapters(segments, duration)
+    assert chapters[0].start_ms == 0
+    assert all(
+        one.end_ms == other.start_ms and one.title != other.title
+        for one, other in pairwise(chapters)
+    )
+    assert chapters[-1].end_ms == 1000 * max(duration or 0, *(s.end for s in segments), 0)
+    for chapter in chapters:
+        middle = (chapter.start_ms + chapter.end_ms) / 2000
+        inside = {part.label for part in segments if part.start <= middle < part.end}
+        assert set(chapter.title.split(" + ")) - {"…"} == inside
+
+
+def test_without_segments_there_are_no_chapters():
+    assert timeline_chapters((), 100) == ()
+
+
+def test_a_long_title_is_cut_between_characters():
+    segments = [Segment(0, 1, "ä" * 300, 0.5)]
+    title = timeline_chapters(segments, 1)[0].title
+    assert title == "ä" * (MAX_TITLE_BYTES // 2)
+
+
+def test_the_comment_is_for_people():
+    assert comment_text(heard("a")) == "ASMR: tap, white noise; no talking"
+    assert comment_text(heard("a", tags=())) == ""
+
+
+def test_a_change_is_told_in_a_line():
+    old = tagged(TagState(genre=("Sleep",)), heard("a"), Wishes())
+    new = tagged(old, heard("a", tags=("whisper",)), ALL)
+    assert describe_change(old, new) == (
+        "tap, white_noise → whisper; + genre 'ASMR'; "
+        "+ comment 'ASMR: whisper; no talking'; chapters: 0 → 2"
+    )
+    assert describe_change(new, TagState(genre=("Sleep",))) == (
+        "whisper → no tags of ours; - genre 'ASMR'; "
+        "- comment 'ASMR: whisper; no talking'; chapters: 2 → 0"
+    )
