@@ -18,6 +18,14 @@ ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "data" / "demo"
 
 
+@pytest.fixture(autouse=True)
+def home_of_its_own(tmp_path_factory, monkeypatch):
+    """No test reads or writes the catalogue and the journals of whoever runs it."""
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("ASMR_CLASSIFY_CATALOGUE", str(folder / "catalogue.sqlite"))
+    monkeypatch.setenv("ASMR_CLASSIFY_STATE", str(folder / "state"))
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20240229)

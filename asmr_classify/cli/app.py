@@ -59,9 +59,9 @@ app.command(cls=QueryCommand)(export)
 app.command(cls=QueryCommand)(forget)
 app.command()(train)
 app.command()(evaluate)
-app.command()(organise)
-app.command()(tag)
-app.command()(undo)
+app.command(cls=QueryCommand)(organise)
+app.command(cls=QueryCommand)(tag)
+app.command(cls=CatalogueCommand)(undo)
 
 
 def main() -> None:

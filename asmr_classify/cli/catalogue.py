@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,6 +40,14 @@ QueryArgument = Annotated[
         metavar="QUERY",
         help="Such as 'whisper>0.8 no_talking length:20m.. -crinkle path:sleep'; a comma stands "
         "for or. Default: everything.",
+        show_default=False,
+    ),
+]
+WhatArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="QUERY|PATH",
+        help="Recordings, videos and folders of them; all else is one query, see `find`.",
         show_default=False,
     ),
 ]
@@ -115,6 +124,13 @@ def open_catalogue(path: Path | None, *, create: bool = False) -> Catalogue:
     from asmr_classify.catalogue import Catalogue, default_path
 
     return Catalogue.open(default_path() if path is None else str(path), create=create)
+
+
+def has_default() -> bool:
+    """Tell whether there is a catalogue in the default place."""
+    from asmr_classify.catalogue import default_path
+
+    return os.path.lexists(default_path())
 
 
 def named_from_here(result: FileResult) -> FileResult:

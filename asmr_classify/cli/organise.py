@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.cli.planned import (
     DryRunOption,
@@ -40,10 +41,7 @@ class ActionName(StrEnum):
 
 @reporting_errors
 def organise(
-    what: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATH", help="Recordings, videos, and folders of them."),
-    ] = None,
+    what: WhatArgument = None,
     to: Annotated[
         str,
         typer.Option(
@@ -65,6 +63,7 @@ def organise(
     failed: Annotated[
         bool, typer.Option("--failed", help="Also files that could not be labelled.")
     ] = False,
+    catalogue: CatalogueOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     yes: YesOption = False,
@@ -92,12 +91,14 @@ def organise(
     top = choose_root(root, what or ())
     store = Store()
     settle_first(store, manner)
-    results = select_results(what or (), Console(stderr=True), quiet=quiet)
+    results = select_results(what or (), Console(stderr=True), quiet=quiet, catalogue=catalogue)
     if not results:
         tell("nothing to organise was found", lead="error: ", style="bold red")
         return ExitStatus.NOTHING_TO_LABEL
     wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]))
-    return carry_out_asked(plan_organise(results, wish, command_line()), store, manner)
+    return carry_out_asked(
+        plan_organise(results, wish, command_line()), store, manner, catalogue=catalogue
+    )
 
 
 def choose_root(root: Path | None, named: Sequence[str]) -> str:

@@ -13,10 +13,10 @@ import typer
 
 from asmr_classify.cli.errors import ExitStatus, printable, tell
 from asmr_classify.cli.interrupts import interrupts_deferred
-from asmr_classify.errors import UsageError
+from asmr_classify.errors import CatalogueError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.text import Text
 
@@ -86,7 +86,7 @@ def carry_out_asked(
     store: Store,
     manner: Manner,
     *,
-    on_moved: Callable[[Sequence[tuple[str, str]]], None] | None = None,
+    catalogue: Path | None = None,
 ) -> ExitStatus:
     """Show a plan, ask, carry it out, and tell how it went.
 
@@ -95,9 +95,9 @@ def carry_out_asked(
     plan : Plan
     store : Store
     manner : Manner
-    on_moved : callable, optional
-        Is told afterwards the old and new paths of the files that were moved: the place to tell
-        a catalogue.
+    catalogue : Path, optional
+        Is told of files that were moved or changed. By default the one in the user's data folder,
+        if there is one.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def carry_out_asked(
         tell("nothing was changed")
         return ExitStatus.OK
     report = _run(plan, store, manner)
-    _tell_moved(plan, report, on_moved)
+    _tell_catalogue(plan, report, catalogue)
     if manner.json:
         _write_json(plan, report)
     _sum_up(plan, report, manner)
@@ -162,16 +162,22 @@ def _run(plan: Plan, store: Store, manner: Manner) -> Report:
         return carry_out(plan, store, stop=stop, watcher=progress)
 
 
-def _tell_moved(
-    plan: Plan, report: Report, on_moved: Callable[[Sequence[tuple[str, str]]], None] | None
-) -> None:
+def _tell_catalogue(plan: Plan, report: Report, catalogue: Path | None) -> None:
+    """Let the catalogue follow the files that were moved or changed, if there is one."""
+    from asmr_classify.cli.catalogue import has_default, open_catalogue
     from asmr_classify.library.runs import Ending
 
     done = [outcome for outcome in report.outcomes if outcome.ending is Ending.DONE]
     moved = [plan.steps[outcome.index].moved() for outcome in done]
     pairs = [pair for pair in moved if pair is not None]
-    if on_moved is not None and pairs:
-        on_moved(pairs)
+    if not pairs or not (has_default() if catalogue is None else catalogue.exists()):
+        return
+    try:
+        with open_catalogue(catalogue) as known:
+            for before, after in pairs:
+                known.follow(before, after)
+    except CatalogueError as exc:  # the files are as they should be; labels are found by content
+        tell(str(exc), lead="note: ", style="bold")
 
 
 def _write_json(plan: Plan, report: Report | None) -> None:

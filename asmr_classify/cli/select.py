@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from asmr_classify.cli.catalogue import named_from_here, open_catalogue, query_of
+from asmr_classify.cli.catalogue import has_default, named_from_here, open_catalogue, query_of
 from asmr_classify.cli.interrupts import interrupts_deferred
 from asmr_classify.errors import UsageError
 
@@ -66,7 +66,7 @@ def select_results(
     paths = [argument for argument in arguments if os.path.lexists(argument)]
     words = [argument for argument in arguments if argument not in paths]
     _check_words(words)
-    if not words and catalogue is None and not _has_default():
+    if not words and catalogue is None and not has_default():
         results = _label(paths, console, None, quiet=quiet)
     else:
         with open_catalogue(catalogue, create=catalogue is not None and not words) as known:
@@ -86,12 +86,6 @@ def _check_words(words: Sequence[str]) -> None:
         is_named_so = word.rpartition(".")[2].lower() in MEDIA_EXTENSIONS and "." in word
         if (os.sep in word or is_named_so) and not LIKE_A_TERM.search(word):
             raise UsageError(f"{word}: no such file or folder; check the name")
-
-
-def _has_default() -> bool:
-    from asmr_classify.catalogue import default_path
-
-    return os.path.lexists(default_path())
 
 
 def _label(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.cli.planned import (
     DryRunOption,
@@ -23,18 +24,14 @@ from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.console import Console
+    from pathlib import Path
 
     from asmr_classify.library.tagging import TagOptions, TagPlan
 
 
 @reporting_errors
 def tag(
-    what: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PATH", help="Recordings, videos, and folders of them."),
-    ] = None,
+    what: WhatArgument = None,
     remove: Annotated[
         bool, typer.Option("--remove", help="Take all that is ours out again.")
     ] = False,
@@ -55,6 +52,7 @@ def tag(
         bool,
         typer.Option("--sidecar", help="Write a file beside each recording, and not into it."),
     ] = False,
+    catalogue: CatalogueOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     yes: YesOption = False,
@@ -66,8 +64,6 @@ def tag(
     M4A, MP4, MOV, WAV, AIFF, MKV and WebM; any other kind gets a file beside it. Nothing else in
     a recording changes. `undo` takes a run back, byte for byte.
     """
-    from rich.console import Console
-
     from asmr_classify.library.journal import Store
     from asmr_classify.library.tagging import TagOptions
     from asmr_classify.library.tags.fields import Wishes
@@ -79,20 +75,21 @@ def tag(
     store = Store()
     settle_first(store, manner)
     options = TagOptions(Wishes(genre, comment, chapters), sidecar, keep_mtime)
-    console = Console(stderr=True)
-    planned = make_plan(what or (), options, console, remove=remove, quiet=quiet)
+    planned = make_plan(what or (), options, catalogue, remove=remove, quiet=quiet)
     if not (planned.plan.steps or planned.plan.left or planned.unchanged):
         tell("nothing to tag was found", lead="error: ", style="bold red")
         return ExitStatus.NOTHING_TO_LABEL
     if not quiet:
         tell_notes(planned, remove=remove)
-    return carry_out_asked(planned.plan, store, manner)
+    return carry_out_asked(planned.plan, store, manner, catalogue=catalogue)
 
 
 def make_plan(
-    what: Sequence[str], options: TagOptions, console: Console, *, remove: bool, quiet: bool
+    what: Sequence[str], options: TagOptions, catalogue: Path | None, *, remove: bool, quiet: bool
 ) -> TagPlan:
     """Plan for what is named; what is there to be taken out needs no labelling."""
+    from rich.console import Console
+
     from asmr_classify.cli.select import select_results
     from asmr_classify.library.tagging import plan_removal, plan_tags
     from asmr_classify.media.discover import Found, discover
@@ -100,7 +97,7 @@ def make_plan(
     if remove and what and all(map(os.path.lexists, what)):
         paths = [found.path for found in discover(what) if isinstance(found, Found)]
         return plan_removal(paths, options, command_line())
-    results = select_results(what, console, quiet=quiet)
+    results = select_results(what, Console(stderr=True), quiet=quiet, catalogue=catalogue)
     if remove:
         return plan_removal((result.path for result in results), options, command_line())
     return plan_tags(results, options, command_line())

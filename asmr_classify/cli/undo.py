@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.planned import (
     DryRunOption,
@@ -36,6 +37,7 @@ def undo(
         ),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", "-l", help="Show the runs, and stop.")] = False,
+    catalogue: CatalogueOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     yes: YesOption = False,
@@ -64,7 +66,9 @@ def undo(
     if run_state(chosen, runs) == "undone":
         tell(f"run {chosen.number} is undone already")
         return ExitStatus.OK
-    return carry_out_asked(plan_undo(chosen, runs, command_line()), store, manner)
+    return carry_out_asked(
+        plan_undo(chosen, runs, command_line()), store, manner, catalogue=catalogue
+    )
 
 
 def show_runs(store: Store, *, as_json: bool) -> ExitStatus:

@@ -242,7 +242,10 @@ class Step(ABC):
         """
 
     def moved(self) -> tuple[str, str] | None:
-        """Tell the old and the new path of a file that this step moves; None if it moves none."""
+        """Tell the old and the new path of a file that this step moves, or changes where it is.
+
+        None if it does neither. A catalogue follows the file by it.
+        """
         return None
 
     def to_record(self) -> dict[str, Any]:

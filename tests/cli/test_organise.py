@@ -36,7 +36,7 @@ def library(touch, monkeypatch):
         "b.wav": {"trigger": "whisper", "tags": ("whisper",)},
     }
 
-    def select_results(arguments, _console, *, quiet=False):  # noqa: ARG001
+    def select_results(arguments, _console, *, quiet=False, catalogue=None):  # noqa: ARG001
         found = []
         for argument in arguments:
             for folder, _, names in sorted(os.walk(argument)):
@@ -242,15 +242,3 @@ def test_the_state_is_kept_in_the_users_folder(monkeypatch):
     monkeypatch.delenv(STATE_VARIABLE)
     monkeypatch.setenv("XDG_STATE_HOME", "/somewhere")
     assert default_folder().name == "asmr-classify"
-
-
-def test_moves_are_told_to_who_wants_to_know(place, touch, state):
-    from asmr_classify.library.moves import Move
-    from asmr_classify.library.plan import FileState, Plan
-
-    touch("a.mp3")
-    source, target = str(place / "a.mp3"), str(place / "b.mp3")
-    told = []
-    plan = Plan(("x",), (Move(source, target, FileState.of(source)),))
-    planned.carry_out_asked(plan, Store(state), planned.Manner(yes=True), on_moved=told.extend)
-    assert told == [(source, target)]

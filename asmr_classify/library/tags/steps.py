@@ -57,6 +57,10 @@ class WriteTags(Step):
         states = {name: TagState.from_record(record[name]) for name in ("old", "new")}
         return cls(**{**record, "before": FileState(**record["before"]), **states})
 
+    def moved(self) -> tuple[str, str]:
+        """Tell that the file changes where it is."""
+        return self.path, self.path
+
     def describe(self) -> Description:
         """Tell what the tags become."""
         return Description("tag", self.path, detail=describe_change(self.old, self.new))
@@ -122,6 +126,10 @@ class RestoreFile(Step):
         """Turn plain values back into a step."""
         states = {name: TagState.from_record(record[name]) for name in ("old", "new")}
         return cls(**{**record, "before": FileState(**record["before"]), **states})
+
+    def moved(self) -> tuple[str, str]:
+        """Tell that the file changes where it is."""
+        return self.path, self.path
 
     def describe(self) -> Description:
         """Tell what the tags become again."""
