@@ -12,6 +12,7 @@
     ├── ModelError                 a model file
     │   ├── ModelNotFoundError     no such model
     │   └── ModelFormatError       not a model of this program, damaged, or of another version
+    ├── LimitsError                a file of limits for check
     ├── CorpusError                a corpus manifest, its audio or its splits
     └── OutputError                a result cannot be written
 
@@ -76,6 +77,10 @@ class ModelNotFoundError(ModelError):
 
 class ModelFormatError(ModelError):
     """The file is not a model of this program, is damaged, or is of another version."""
+
+
+class LimitsError(AsmrClassifyError):
+    """A file of limits cannot be read, or holds what is no limit."""
 
 
 class CorpusError(AsmrClassifyError):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from asmr_classify.cli.check import check
 from asmr_classify.cli.evaluate import evaluate
 from asmr_classify.cli.label import label
 from asmr_classify.cli.train import train
@@ -40,11 +41,12 @@ def program(
     """Tell which ASMR triggers recordings hold: whisper, tap, crinkle, white noise.
 
     Exit status: 0 all labelled, 1 could not run, 2 wrong usage, 3 finished but some files failed,
-    4 nothing to label, 130 interrupted with all finished work saved.
+    4 nothing to label, 5 a check failed, 130 interrupted with all finished work saved.
     """
 
 
 app.command()(label)
+app.command()(check)
 app.command()(train)
 app.command()(evaluate)
 

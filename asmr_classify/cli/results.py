@@ -123,25 +123,26 @@ def open_writer(
         if output != STDOUT:
             stream: Output | TextIO = stack.enter_context(open_output(output))
         elif form is FormatName.TABLE:
-            stream = _forgiving(sys.stdout)
+            stream = forgiving(sys.stdout)
         else:
             stream = Output(sys.stdout.buffer, "standard output")
         if form is FormatName.TABLE:
-            writer: Writer = TableWriter(_console_on(stream), labels, paused)
+            writer: Writer = TableWriter(console_on(stream), labels, paused)
         else:
             writer = FORMATS[form.value].open_writer(stream, labels)
         stack.callback(writer.close)
         yield writer
 
 
-def _forgiving(stream: TextIO) -> TextIO:
+def forgiving(stream: TextIO) -> TextIO:
     """Make a stream write what its encoding lacks as escapes."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
     return stream
 
 
-def _console_on(stream: object) -> Console:
+def console_on(stream: object) -> Console:
+    """Make a console that writes tables to a stream, wide enough where that is no terminal."""
     from rich.console import Console
 
     console = Console(file=cast("TextIO", stream))
