@@ -46,10 +46,11 @@ DEAD_DB = 40.0
 """A channel that is quieter than the other by more over the whole recording is dead: a source at
 the ear makes 20 to 30 dB at high frequencies [4]_, and no voice stays at one ear throughout."""
 
-DUAL_MONO_DB = (-40.0, -20.0)
+DUAL_MONO_DB = (-30.0, -20.0)
 """Channels are the same where what one has and the other has not lies this far below the sound in
-most windows, and over the whole recording. Lossy codecs leave less in most windows, and more only
-now and then; two microphones never leave so little."""
+most windows, and over the whole recording. Good lossy encoders leave less, but for moments; two
+microphones hardly ever leave so little. Encoders that put noise of their own into each channel
+(some AAC at low rates) can hide dual mono: it then shows as stereo with an IACC near 1."""
 
 OUT_OF_PHASE = -0.8
 """Correlation without delay from which on channels cancel each other: their sum, as a phone plays

@@ -60,6 +60,9 @@ SHORTEST_PERIOD = 0.1
 MATCH = 0.025
 """Seconds that an onset may stray from the period and still count as on it."""
 
+NEARLY = 0.95
+"""The best period is the shortest that matches nearly as well as any: its multiples match too."""
+
 LEAST_INTERVALS = 4
 """Fewer say nothing of regularity."""
 
@@ -185,10 +188,11 @@ def _periodicity(
     half = round(MATCH * TICKS_PER_SECOND)
     matched = np.convolve(followed, np.ones(2 * half + 1), "same")
     shortest = round(SHORTEST_PERIOD * TICKS_PER_SECOND)
-    could = _could_be_followed(times, segments, n_lags)
+    could = np.roll(_could_be_followed(times, segments, n_lags), half)  # by the nearest lag
     by_chance = min(1.0, rate * (2 * half + 1) / TICKS_PER_SECOND)
     shares = np.where(could >= LEAST_INTERVALS, matched / np.maximum(could, 1), 0)
-    best = shortest + int(np.argmax(shares[shortest:]))
+    good = shares[shortest:] >= NEARLY * shares[shortest:].max()
+    best = shortest + int(np.argmax(good))
     excess = (min(1.0, shares[best]) - by_chance) / max(1 - by_chance, FLOOR)
     return max(0.0, float(excess)), _centre(followed, best, half) / TICKS_PER_SECOND
 

@@ -57,6 +57,10 @@ MERGED_STEPS = LEAST_STEPS
 """Moments no further apart than this are one."""
 
 
+NEARLY_DB = 3.0
+"""A rise ends where half of the highest power is reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class Startle:
     """One sudden loud moment.
@@ -70,8 +74,8 @@ class Startle:
     level : float
         Momentary loudness there, in LUFS.
     rise : float
-        Seconds that the level of single steps takes from the last minute's level to its highest,
-        in steps of 0.1, at least 0.1.
+        Seconds that the level of single steps takes from the last minute's level to half its
+        highest power, in steps of 0.1, at least 0.1.
     """
 
     start: float
@@ -171,10 +175,10 @@ def _describe(
     loudest = first + int(np.argmax(sizes[first:last]))
     expected = levels[loudest] - sizes[loudest]
     steps = power_to_lufs(powers[: _newest_step(loudest) + 1])
-    begin = max(0, first - LEAST_STEPS)
-    highest = begin + int(np.argmax(steps[begin:]))
-    below = np.flatnonzero(steps[begin:highest] <= expected)
-    rise = highest - (begin + int(below[-1])) if len(below) else highest - begin
+    steps = steps[max(0, first - LEAST_STEPS) :]
+    reached = int(np.argmax(steps >= steps.max() - NEARLY_DB))
+    below = np.flatnonzero(steps[:reached] <= expected)
+    rise = reached - int(below[-1]) if len(below) else reached
     return Startle(
         start=_newest_step(first) / STEPS_PER_SECOND,
         size=float(sizes[loudest]),

@@ -40,6 +40,9 @@ HIGH_PASS_HZ, HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
 SURROUND_WEIGHT = 1.41
 """Power weight of channels between 60° and 120° to the side (BS.1770-5, annex 1, table 4)."""
 
+FAINTEST_STATE = 1e-30
+"""State of a filter that is taken as none: -600 dB."""
+
 SIDES = frozenset({"SL", "SR", "SDL", "SDR", "WL", "WR"})
 REAR = frozenset({"BL", "BR"})
 LOW_FREQUENCY = frozenset({"LFE", "LFE2"})
@@ -169,4 +172,6 @@ class KWeighting:
         weighted, self._state = sosfilt(
             self._sections, y.astype(np.float64), axis=-1, zi=self._state
         )
+        # In silence the state dies away to numbers that processors compute with very slowly.
+        self._state[np.abs(self._state) < FAINTEST_STATE] = 0
         return np.asarray(weighted)
