@@ -76,7 +76,8 @@ def _pull(graph):
 def read_pyloudnorm(y, sr, filters="K-weighting"):
     """Measure integrated loudness by pyloudnorm, as -inf where it has none.
 
-    It knows no low-frequency channel, which does not count anyway. It is given whole steps of 100 ms: of others it takes a last block that is not there in full.
+    It knows no low-frequency channel, which does not count anyway. It is given whole steps of
+    100 ms: of others it takes a last block that is not there in full.
     ``K-weighting`` are its own filters, ``DeMan`` those of the standard.
     """
     import pyloudnorm

@@ -78,7 +78,9 @@ def test_containers_are_checked(tmp_path, check, ending):
     y = sine(-20, 3, sr=recipe.sr)
     duration = 3.0 if recipe.video else None
     path = write_media(tmp_path / f"a.{ending}", y, recipe, video_duration=duration)
-    assert value(check(path), "integrated_loudness") == pytest.approx(-20, abs=0.6)  # LAME scales by 0.95
+    assert value(check(path), "integrated_loudness") == pytest.approx(
+        -20, abs=0.6
+    )  # LAME scales by 0.95
 
 
 def test_a_file_with_five_point_one_channels(wav, check):
@@ -197,7 +199,7 @@ def test_talk_is_unknown_where_nothing_was_heard():
     assert talk_share(heard(no_talking=True)) == 0
 
 
-def test_taps_are_counted_where_they_are_labelled(wav, check, tiny_model, monkeypatch):
+def test_taps_are_counted_where_they_are_labelled(wav, check, monkeypatch):
     y = clicks(np.arange(0.25, 10, 0.5), 10)
     real = label_file
 

@@ -73,7 +73,10 @@ def test_a_file_stands_for_itself():
         ("[channels]\nfail = [1]", "expected a list of words"),
         ("[channels]\nfail = ['monno']", "no kind of channels is called 'monno'; did you mean mon"),
         ("[channels]\nfail_above = 1", "no limit is called 'fail_above'"),
-        ("[startle]\nwarn_above = 9\nfail_above = 5", "expected warn_above to be no more than fail"),
+        (
+            "[startle]\nwarn_above = 9\nfail_above = 5",
+            "expected warn_above to be no more than fail",
+        ),
         ("[startle]\nwarn_below = 9\nwarn_above = 5", "expected warn_below to be no more than war"),
         ("[startle", "is not valid TOML"),
     ],

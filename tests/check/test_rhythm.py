@@ -46,7 +46,7 @@ def test_a_beat_with_notes_left_out_is_still_periodic():
     assert rhythm.periodicity > 0.7
 
 
-@pytest.mark.parametrize("jitter, least, most", [(0.002, 0.0, 0.03), (0.05, 0.1, 0.4)])
+@pytest.mark.parametrize(("jitter", "least", "most"), [(0.002, 0.0, 0.03), (0.05, 0.1, 0.4)])
 def test_jitter_shows_in_the_variation(rng, jitter, least, most):
     times = np.arange(0.5, 60, 0.4) + rng.normal(0, jitter, 149)
     rhythm = measure_rhythm(np.column_stack([times, np.ones(149)]), [(0, 60)])
