@@ -31,6 +31,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from asmr_classify.check.loudness import ABSOLUTE_GATE, FLOOR, power_to_lufs
 
@@ -66,6 +67,10 @@ EAR_IACC = 0.3
 BINAURAL_SHARE = 0.2
 """Share of the audible windows that must have such a delay. Spaced microphones make them too:
 hence binaural-*like*."""
+
+
+BLOCK = 96
+"""Samples that are correlated at a time: the fastest of 16 to 128 at 48 kHz."""
 
 
 class Channels(StrEnum):
@@ -160,14 +165,33 @@ def _cross_correlation_peak(
     most = min(round(MAX_DELAY * sr), (len(left) - 1) // 2)
     middle = right[most : len(right) - most]
     n = len(middle)
-    products = np.array([np.dot(left[k : k + n], middle) for k in range(2 * most + 1)])
-    sums = np.concatenate([[0.0], np.cumsum(np.square(left, dtype=np.float64))])
-    powers = (sums[n:] - sums[:-n]) * float(np.dot(middle, middle))
+    squares = np.square(left, dtype=np.float64)
+    gone, come = (np.append(0.0, np.cumsum(part)) for part in (squares[: 2 * most], squares[n:]))
+    powers = (squares[:n].sum() - gone + come) * float(np.dot(middle, middle))
+    products = _products(left, middle)
     normalised = np.abs(products) / np.sqrt(np.maximum(powers, (n * FLOOR) ** 2))
     lags = most - np.arange(2 * most + 1)
     ranked = normalised - 1e-6 * np.abs(lags) / max(1, most)  # equal but for rounding
     best = int(np.argmax(ranked))
     return float(lags[best]) / sr, float(min(1.0, normalised[best]))
+
+
+def _products(y: NDArray[np.float32], part: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sum the products of a part with each stretch of ``y`` that is as long, first to last.
+
+    One matrix product takes :data:`BLOCK` samples of the part against the stretch of ``y`` that
+    they meet at any place; the sums of its diagonals are those wanted. Twice as fast as one by one.
+    """
+    n_places = len(y) - len(part) + 1
+    whole = len(part) // BLOCK * BLOCK
+    sums = np.zeros(n_places, dtype=np.float32)
+    if whole:
+        met = sliding_window_view(y[: whole + n_places - 1], BLOCK + n_places - 1)[::BLOCK]
+        table = np.ascontiguousarray(part[:whole].reshape(-1, BLOCK).T @ met)
+        sums += sliding_window_view(table.ravel(), n_places)[:: BLOCK + n_places].sum(axis=0)
+    if whole < len(part):
+        sums += np.correlate(y[whole:], part[whole:], "valid")
+    return sums
 
 
 class Comparison:

@@ -233,7 +233,9 @@ class AudioStream:
         except (av.error.FFmpegError, ValueError):
             return
         for piece in pieces:
-            y = np.nan_to_num(_to_array(piece), nan=0.0, posinf=0.0, neginf=0.0)
+            y = _to_array(piece)
+            if not np.isfinite(y).all():
+                y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
             listener(NativeBlock(y, piece.sample_rate, _channel_names(piece.layout)))
 
     def _checked(self, frame: av.AudioFrame) -> Samples:

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from asmr_classify.check.binaural import Channels, compare_channels
+from asmr_classify.check.binaural import Channels, _products, compare_channels
 from asmr_classify.check.listener import Listener
 from asmr_classify.media.decode import AudioStream, read_audio
 from tests.check.signals import SR, measure, noise, silence, sine
@@ -148,3 +148,12 @@ def test_the_shortest_clips(n_samples):
 
 def test_more_channels_are_surround(rng):
     assert ears(noise(rng, -30, 1, n_channels=6)).channels is Channels.SURROUND
+
+
+@pytest.mark.parametrize("n_samples", [1, 5, 95, 96, 97, 193, 1000, 4801])
+@pytest.mark.parametrize("n_places", [1, 2, 97])
+def test_correlations_are_those_of_the_definition(rng, n_samples, n_places):
+    part = rng.standard_normal(n_samples).astype(np.float32)
+    y = rng.standard_normal(n_samples + n_places - 1).astype(np.float32)
+    by_definition = np.correlate(y.astype(float), part.astype(float), "valid")
+    np.testing.assert_allclose(_products(y, part), by_definition, atol=1e-4 * n_samples**0.5)
