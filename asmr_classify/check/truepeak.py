@@ -2,7 +2,7 @@
 
 The signal is interpolated eightfold at its own rate by a windowed sinc, twice as finely as ITU-R
 BS.1770-5, annex 2, asks of 48 kHz. A sine at a fifth of the sampling rate is then read at most
-0.03 dB too low, one at 0.45 of it 0.14 dB (annex 2, attachment 1: ``20 log10 cos(π f / 8)`` for
+0.03 dB too low, one at 0.45 of it 0.14 dB (annex 2: ``20 log10 cos(π f / 8)`` for
 ``f`` in sampling rates).
 
 References

@@ -38,7 +38,7 @@ SHELF_BAND_EXPONENT = 0.4996667741545416
 HIGH_PASS_HZ, HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
 
 SURROUND_WEIGHT = 1.41
-"""Power weight of channels between 60° and 120° to the side (BS.1770-5, annex 1, table 4)."""
+"""Power weight of channels between 60° and 120° to the side (BS.1770-5, annexes 1 and 3)."""
 
 FAINTEST_STATE = 1e-30
 """State of a filter that is taken as none: -600 dB."""
@@ -121,8 +121,8 @@ def channel_weights(channels: Sequence[str]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (n_channels,)
-        1.41 for the surround channels, 0 for low-frequency effects, else 1 (BS.1770-5, annex 1,
-        table 4). The rear pair is the surround pair of a layout without side channels (5.1 of
+        1.41 for the surround channels, 0 for low-frequency effects, else 1 (BS.1770-5,
+        annexes 1 and 3). The rear pair is the surround pair of a layout without side channels (5.1 of
         ITU-R BS.775, at ±110°), and stands at ±135° or more in one with them (7.1). Six channels
         whose places are not stated are taken in the order of WAVE files, as 5.1.
 

@@ -142,6 +142,7 @@ def test_wrong_limits_are_told_before_anything_is_measured(check, good, place):
     done = check(good.name, "--limits", "mine.toml")
     assert done.exit_code == 1
     assert "mine.toml: no figure is called 'true_peek'; did you mean true_peak?" in done.stderr
+    assert "check --show-limits prints the default limits" in done.stderr
     assert done.stdout == ""
 
 
