@@ -121,8 +121,8 @@ def channel_weights(channels: Sequence[str]) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (n_channels,)
-        1.41 for the surround channels, 0 for low-frequency effects, else 1 (BS.1770-5,
-        annexes 1 and 3). The rear pair is the surround pair of a layout without side channels (5.1 of
+        1.41 for the surround channels, 0 for low-frequency effects, else 1 (BS.1770-5, annexes 1
+        and 3). The rear pair is the surround pair of a layout without side channels (5.1 of
         ITU-R BS.775, at ±110°), and stands at ±135° or more in one with them (7.1). Six channels
         whose places are not stated are taken in the order of WAVE files, as 5.1.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -226,7 +227,7 @@ def _find(request: Request, progress: Progress) -> list[Found]:
     finds = []
     for find in discover(names, include=request.include, exclude=request.exclude):
         if isinstance(find, Found):
-            finds.append(replace(find, path=find.path.removeprefix("./")))
+            finds.append(replace(find, path=find.path.removeprefix(f".{os.sep}")))
             progress.on_found(finds[-1])
         else:
             progress.on_ignored(find)
