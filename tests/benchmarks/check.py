@@ -42,7 +42,7 @@ clips of the corpus, mono at 48 kHz, with FFmpeg's ebur128 filter and with pylou
 filters, and with those of the standard); pyloudnorm is given whole steps of 100 ms, because of
 others it counts a last block that is not there in full. At a gate a block may count for one meter
 and not for another, where FFmpeg rounds to 0.01 LU and pyloudnorm's own filters differ by 0.04 dB:
-such clips, with a block within 0.03 LU of a gate, are told apart. Peaks are compared as amplitudes,
+such clips, with a block within 0.05 LU of a gate, are told apart. Peaks are compared as amplitudes,
 which FFmpeg writes with three digits."""
 
 HOURS_TENTHS = (1, 60)

@@ -26,8 +26,11 @@ PEAK_DIGITS = 0.0006
 """FFmpeg writes an amplitude with three digits."""
 
 
-def near_a_gate(powers, within=0.03):
-    """Whether a gating block lies so near a gate that the filters' last digits decide of it."""
+def near_a_gate(powers, within=0.05):
+    """Whether a gating block lies so near a gate that other filters or rounding decide of it.
+
+    The filters of pyloudnorm read 0.04 dB less than those of the standard, FFmpeg rounds to 0.01.
+    """
     levels = power_to_lufs(moving_power(powers, MOMENTARY_STEPS))
     kept = levels[levels > ABSOLUTE_GATE]
     gate = power_to_lufs(np.mean(10 ** (kept / 10))) + 0.691 + RELATIVE_GATE if len(kept) else 0
@@ -81,7 +84,7 @@ def clips(folder, every):
 
 def test_recordings_agree(shared):
     """A sample of the corpus; ``python -m tests.benchmarks check`` takes all of it."""
-    paths = clips(shared / "corpus", 40)
-    assert len(paths) > 30
+    paths = clips(shared / "corpus", 100)
+    assert len(paths) > 10
     for path in paths:
         check_agreement(read_audio(str(path), sr=48000)[None], 48000)
