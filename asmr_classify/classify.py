@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from asmr_classify.media.decode import Listener
     from asmr_classify.model import Model
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ def label_file(
     *,
     model: Model | None = None,
     on_progress: Callable[[float], None] | None = None,
+    listener: Listener | None = None,
 ) -> FileResult:
     """Label one audio or video file.
 
@@ -40,6 +42,9 @@ def label_file(
         The shipped model by default.
     on_progress : callable, optional
         Called now and then with the seconds decoded so far.
+    listener : callable, optional
+        Called with each :class:`~asmr_classify.media.decode.NativeBlock` of the same decode, for
+        what is measured at the recording's own rate and channels.
 
     Returns
     -------
@@ -59,7 +64,7 @@ def label_file(
     model = model if model is not None else load_model()
     name = os.fsdecode(path)
     try:
-        with AudioStream.open(name, sr=model.features.frames.sr) as stream:
+        with AudioStream.open(name, sr=model.features.frames.sr, listener=listener) as stream:
             with one_thread():
                 heard = _hear(_iter_samples(stream, on_progress), model)
             return summarise(

@@ -16,6 +16,7 @@
     ├── ModelError                 a model file
     │   ├── ModelNotFoundError     no such model
     │   └── ModelFormatError       not a model of this program, damaged, or of another version
+    ├── LimitsError                a file of limits for check
     ├── CorpusError                a corpus manifest, its audio or its splits
     ├── CatalogueError             a catalogue is missing, damaged, foreign or cannot be written
     ├── LibraryError               a user's files, or the journals of what was done to them
@@ -133,6 +134,10 @@ class ModelNotFoundError(ModelError):
 
 class ModelFormatError(ModelError):
     """The file is not a model of this program, is damaged, or is of another version."""
+
+
+class LimitsError(AsmrClassifyError):
+    """A file of limits cannot be read, or holds what is no limit."""
 
 
 class CorpusError(AsmrClassifyError):

@@ -22,6 +22,9 @@ SPEECH = "speech"
 WHISPER = "whisper"
 """Trigger: whispered talk. With ``speech`` it decides ``no_talking``."""
 
+TAP = "tap"
+"""Trigger: taps, whose rhythm can be measured."""
+
 WHITE_NOISE = "white_noise"
 """Trigger: steady noise."""
 

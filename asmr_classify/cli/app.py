@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from asmr_classify.cli.catalogue import CatalogueCommand, QueryCommand
+from asmr_classify.cli.check import check
 from asmr_classify.cli.evaluate import evaluate
 from asmr_classify.cli.export import export
 from asmr_classify.cli.find import find
@@ -48,7 +49,7 @@ def program(
     """Tell which ASMR triggers recordings hold: whisper, tap, crinkle, white noise.
 
     Exit status: 0 all labelled, 1 could not run, 2 wrong usage, 3 finished but some files failed,
-    4 nothing to label, 130 interrupted with all finished work saved.
+    4 nothing to label, 5 a check failed, 130 interrupted with all finished work saved.
     """
 
 
@@ -57,6 +58,7 @@ app.command(cls=QueryCommand)(find)
 app.command("set", cls=CatalogueCommand)(set_)
 app.command(cls=QueryCommand)(export)
 app.command(cls=QueryCommand)(forget)
+app.command()(check)
 app.command()(train)
 app.command()(evaluate)
 app.command(cls=QueryCommand)(organise)

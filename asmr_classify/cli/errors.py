@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import typer
 
 from asmr_classify.cli.logs import close_logging
-from asmr_classify.errors import AsmrClassifyError, ModelFormatError, UsageError
+from asmr_classify.errors import AsmrClassifyError, LimitsError, ModelFormatError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,7 @@ class ExitStatus(IntEnum):
 
 HINTS: dict[type[AsmrClassifyError], str] = {
     UsageError: "--help lists the options of a command",
+    LimitsError: "check --show-limits prints the default limits, to be edited",
     ModelFormatError: "without --model, the shipped model is used",
 }
 """What may help, by kind of error, where the message does not say it already."""

@@ -272,7 +272,7 @@ def open_writer(
     with contextlib.ExitStack() as stack:
         if form is FormatName.TABLE:
             stream = _open_for_table(output, stack)
-            writer: Writer = TableWriter(_console_on(stream), labels, paused, keep_order=keep_order)
+            writer: Writer = TableWriter(console_on(stream), labels, paused, keep_order=keep_order)
         elif per_file is not None:
             writer = PerFileWriter(
                 per_file.folder,
@@ -327,22 +327,23 @@ def _open_for(kind: Format, output: str, stack: contextlib.ExitStack) -> Output:
 def _open_for_table(output: str, stack: contextlib.ExitStack) -> Output | TextIO:
     from asmr_classify.writers.output import open_output
 
-    return _forgiving(sys.stdout) if output == STDOUT else stack.enter_context(open_output(output))
+    return forgiving(sys.stdout) if output == STDOUT else stack.enter_context(open_output(output))
 
 
 def console_on_stdout() -> Console:
     """Make a console on standard output that fails at no character."""
-    return _console_on(_forgiving(sys.stdout))
+    return console_on(forgiving(sys.stdout))
 
 
-def _forgiving(stream: TextIO) -> TextIO:
+def forgiving(stream: TextIO) -> TextIO:
     """Make a stream write what its encoding lacks as escapes."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
     return stream
 
 
-def _console_on(stream: object) -> Console:
+def console_on(stream: object) -> Console:
+    """Make a console that writes tables to a stream, wide enough where that is no terminal."""
     from rich.console import Console
 
     console = Console(file=cast("TextIO", stream))

@@ -3,6 +3,9 @@
 Law: the blocks of a file, put end to end, are the whole decode sample for sample, whatever the
 block size.
 
+One decode can feed two: the blocks at the analysis rate, and a listener that is handed the same
+frames as they were recorded, with their own rate and channels, before they are mixed down.
+
 Damage does not end a file: a packet that cannot be decoded is left out and counted, and what was
 decoded is given. :attr:`AudioStream.problem` then says what is missing; a short decode is never
 passed over in silence.
@@ -24,7 +27,7 @@ from asmr_classify.media.probe import audio_stream, describe, open_container
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from av.container import InputContainer
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from asmr_classify.media.probe import MediaInfo
 
     Samples = NDArray[np.float32]
+    Listener = Callable[["NativeBlock"], None]
 
 BLOCK_DURATION = 8.0
 """Seconds in a block: long enough that the cost per call does not show, short enough for memory."""
@@ -69,6 +73,25 @@ class Block:
     y: Samples
 
 
+@dataclass(frozen=True, slots=True)
+class NativeBlock:
+    """A chunk of decoded samples at the rate and with the channels of the recording.
+
+    Parameters
+    ----------
+    y : ndarray of float32, shape (n_channels, n_samples), finite
+    sr : int
+        Sampling rate in Hz; that of the first block in all blocks of a file.
+    channels : tuple of str
+        FFmpeg's names of the channels (``FL``, ``FR``, ``FC``, ``LFE`` …), those of the first block
+        in all blocks of a file; ``?`` for a channel whose place is not stated.
+    """
+
+    y: Samples
+    sr: int
+    channels: tuple[str, ...]
+
+
 class AudioStream:
     """The sound of one file, as an iterator of blocks.
 
@@ -92,6 +115,7 @@ class AudioStream:
         sr: int,
         layout: str,
         block_duration: float,
+        listener: Listener | None = None,
     ) -> None:
         self.info = info
         self.decoded = 0.0
@@ -99,6 +123,7 @@ class AudioStream:
         self._container = container
         self._sr = sr
         self._layout = layout
+        self._listener = listener
         self._block_samples = max(1, seconds_to_samples(block_duration, sr))
         self._damaged_packets = 0
         self._bad_samples = 0
@@ -114,6 +139,7 @@ class AudioStream:
         sr: int = ANALYSIS_SR,
         layout: Literal["mono", "stereo"] = "mono",
         block_duration: float = BLOCK_DURATION,
+        listener: Listener | None = None,
     ) -> Self:
         """Open a file.
 
@@ -126,6 +152,8 @@ class AudioStream:
             Channels of the blocks; others are mixed down by FFmpeg's rules (ITU-R BS.775).
         block_duration : float
             Seconds in each block but the last.
+        listener : callable, optional
+            Called with each :class:`NativeBlock`, of any length, while the blocks are iterated.
 
         Returns
         -------
@@ -140,7 +168,8 @@ class AudioStream:
         """
         container = open_container(path)
         try:
-            return cls(container, describe(container, path), sr, layout, block_duration)
+            info = describe(container, path)
+            return cls(container, info, sr, layout, block_duration, listener)
         except Exception:
             container.close()
             raise
@@ -184,7 +213,10 @@ class AudioStream:
     def _iter_clean(self) -> Iterator[Samples]:
         """Yield decoded samples of any lengths, shape (n_channels, n_samples), all finite."""
         resampler = _Resampler(self._sr, self._layout)
+        native = _Resampler(None, None)
         for frame in chain(self._iter_frames(), [None]):
+            if self._listener is not None:
+                self._tell(self._listener, native, frame)
             try:
                 pieces = resampler.flush() if frame is None else resampler.resample(frame)
             except (av.error.FFmpegError, ValueError):
@@ -193,9 +225,21 @@ class AudioStream:
             for piece in pieces:
                 yield self._checked(piece)
 
+    @staticmethod
+    def _tell(listener: Listener, native: _Resampler, frame: av.AudioFrame | None) -> None:
+        """Hand a frame to the listener; what cannot be converted is counted by the analysis."""
+        try:
+            pieces = native.flush() if frame is None else native.resample(frame)
+        except (av.error.FFmpegError, ValueError):
+            return
+        for piece in pieces:
+            y = _to_array(piece)
+            if not np.isfinite(y).all():
+                y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
+            listener(NativeBlock(y, piece.sample_rate, _channel_names(piece.layout)))
+
     def _checked(self, frame: av.AudioFrame) -> Samples:
-        planes: tuple[Any, ...] = frame.planes  # buffers, with padding at their ends
-        y = np.stack([np.frombuffer(plane, np.float32)[: frame.samples] for plane in planes])
+        y = _to_array(frame)
         if not np.isfinite(y).all():
             self._bad_samples += int((~np.isfinite(y)).any(axis=0).sum())
             y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
@@ -302,10 +346,25 @@ class AudioStream:
         return self.decoded < expected - tolerance
 
 
-class _Resampler:
-    """FFmpeg's resampler, made anew when rate or layout change within a file."""
+def _to_array(frame: av.AudioFrame) -> Samples:
+    """Copy a planar float frame, shape (n_channels, n_samples)."""
+    # Buffers, with padding at their ends; PyAV takes what lies behind the eighth for a ninth.
+    planes: tuple[Any, ...] = frame.planes[: frame.layout.nb_channels]
+    return np.stack([np.frombuffer(plane, np.float32)[: frame.samples] for plane in planes])
 
-    def __init__(self, sr: int, layout: str) -> None:
+
+def _channel_names(layout: av.AudioLayout) -> tuple[str, ...]:
+    names = tuple(channel.name for channel in layout.channels)
+    return ("?",) * len(names) if "NONE" in names else names
+
+
+class _Resampler:
+    """FFmpeg's resampler, made anew when rate or layout change within a file.
+
+    Without a rate or layout, those of the first frame are kept to the end.
+    """
+
+    def __init__(self, sr: int | None, layout: str | None) -> None:
         self._sr, self._layout = sr, layout
         self._current = self._new()
 
@@ -316,6 +375,7 @@ class _Resampler:
 
     def resample(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
         frame.pts = None  # samples are counted, not stamped: gaps must not be filled or cut
+        self._sr, self._layout = self._sr or frame.sample_rate, self._layout or frame.layout.name
         try:
             return self._current.resample(frame)
         except ValueError:  # not the kind of sound that it was

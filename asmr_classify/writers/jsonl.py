@@ -57,7 +57,12 @@ class JsonlWriter:
 
 def result_to_line(result: FileResult) -> str:
     """Turn a result into its line, without the newline."""
-    line = json.dumps(result_to_record(result), ensure_ascii=False, allow_nan=False)
+    return record_to_line(result_to_record(result))
+
+
+def record_to_line(record: dict[str, Any]) -> str:
+    """Turn an object of plain values into a line, without the newline."""
+    line = json.dumps(record, ensure_ascii=False, allow_nan=False)
     return NO_TEXT.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
 
 

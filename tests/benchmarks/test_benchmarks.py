@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tests.benchmarks import growth, many_files, sounds
+from tests.benchmarks import check, growth, many_files, sounds
 from tests.benchmarks.__main__ import write_table
 from tests.benchmarks.measure import median_ratio, one_core, run_python
 from tests.benchmarks.report import RESULTS, Table, figures_for_people, with_figures
@@ -81,3 +81,11 @@ def test_recordings_to_measure_on_are_made(tmp_path):
 def test_growth_is_drawn_on_a_line(tmp_path):
     growth.draw([1 / 6, 1, 10], [2.0, 9.0, 90.0], tmp_path / "growth.svg")
     assert ET.parse(tmp_path / "growth.svg").getroot().tag.endswith("svg")  # noqa: S314 (our own)
+
+
+def test_loudness_is_compared_with_other_meters():
+    differences = dict(check._compare(DEMO / "tap-wood.flac"))
+    assert "true peak, to FFmpeg" in differences
+    integrated = [value for what, value in differences.items() if check.reach(what)]
+    assert integrated
+    assert max(integrated) < 0.1

@@ -11,6 +11,7 @@ from asmr_classify.media.probe import probe
 from tests.media.make_media import (
     LOSSLESS,
     RECIPES,
+    Recipe,
     tone,
     write_float_wav,
     write_media,
@@ -251,3 +252,72 @@ def test_reading_whole_refuses_what_is_cut(tmp_path):
     path = write_wav_bytes(tmp_path / "a.wav", bytes(2 * SR), SR, claimed=8 * SR)
     with pytest.raises(DecodeError, match="cut short"):
         read_audio(str(path))
+
+
+def heard_natively(path, **kwargs):
+    native = []
+    stream, blocks = decoded(path, listener=native.append, **kwargs)
+    return stream, blocks, native
+
+
+def end_to_end(native):
+    return np.concatenate([block.y for block in native], axis=1)
+
+
+@pytest.mark.parametrize("sr", [1000, 8000, 11025, 44100, 48000, 192000])
+@pytest.mark.parametrize("n_channels", [1, 2, 6, 8])
+def test_a_listener_is_given_the_samples_as_they_are(tmp_path, rng, sr, n_channels):
+    y = rng.uniform(-1.5, 1.5, (n_channels, sr + 7)).astype(np.float32)
+    _, _, native = heard_natively(write_float_wav(tmp_path / "a.wav", y, sr))
+    assert {block.sr for block in native} == {sr}
+    assert {len(block.channels) for block in native} == {n_channels}
+    np.testing.assert_array_equal(end_to_end(native), y)
+
+
+@pytest.mark.parametrize("ending", RECIPES)
+def test_a_listener_changes_nothing_in_the_blocks(media, ending):
+    path = media / f"tone.{ending}"
+    stream, blocks, native = heard_natively(path, block_duration=0.3)
+    y = np.concatenate([block.y for block in blocks])
+    assert np.array_equal(y, read_audio(str(path)))
+    assert end_to_end(native).shape[1] / native[0].sr == pytest.approx(stream.decoded, abs=1e-3)
+
+
+def test_a_listener_is_told_where_channels_stand(tmp_path):
+    path = write_media(tmp_path / "a.flac", tone(0.5, 44100, n_channels=6), RECIPES["flac"])
+    _, _, native = heard_natively(path)
+    assert native[0].channels[:4] == ("FL", "FR", "FC", "LFE")
+    assert native[0].channels[4][1:] + native[0].channels[5][1:] == "LR"
+
+
+def test_a_listener_hears_no_nan(tmp_path):
+    y = tone(1.0, 44100)
+    y[0, 1000:1003] = [np.nan, np.inf, -np.inf]
+    _, _, native = heard_natively(write_float_wav(tmp_path / "a.wav", y, 44100))
+    assert np.isfinite(end_to_end(native)).all()
+
+
+def test_rate_and_channels_of_a_listener_stay_those_of_the_first_frame(tmp_path):
+    """Two MP3 files put end to end, as recorders and joiners make them."""
+    parts = []
+    for k, (sr, n_channels) in enumerate([(44100, 2), (22050, 1)]):
+        recipe = Recipe("mp3", "libmp3lame", sr=sr)
+        path = write_media(
+            tmp_path / f"{k}.mp3",
+            tone(2.0, sr, n_channels=n_channels),
+            recipe,
+            options={"write_xing": "0", "id3v2_version": "0"},
+        )
+        parts.append(path.read_bytes())
+    (tmp_path / "both.mp3").write_bytes(b"".join(parts))
+    stream, _, native = heard_natively(tmp_path / "both.mp3")
+    assert {(block.sr, block.channels) for block in native} == {(44100, ("FL", "FR"))}
+    assert end_to_end(native).shape[1] / 44100 == pytest.approx(stream.decoded, abs=0.05)
+
+
+def test_what_a_listener_raises_is_not_taken_for_damage(media):
+    def fail(_block):
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match=r"^no$"):
+        decoded(media / "tone.flac", listener=fail)

@@ -1,0 +1,288 @@
+"""``asmr-classify check``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asmr_classify.cli.arguments import WHERE, check_writable
+from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.interrupts import interrupts_deferred
+from asmr_classify.cli.label import HOW, TALK, WHAT
+from asmr_classify.cli.logs import set_up_logging
+from asmr_classify.cli.results import STDOUT, console_on, forgiving
+from asmr_classify.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from threading import Event
+    from typing import TextIO
+
+    from rich.console import Console
+
+    from asmr_classify.check import CheckResult
+    from asmr_classify.check.limits import Limits, Verdict
+    from asmr_classify.cli.progress import Progress
+    from asmr_classify.media.discover import Found
+    from asmr_classify.model import Model
+    from asmr_classify.writers.output import Output
+
+JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for."""
+
+    paths: tuple[str, ...]
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    output: str
+    as_json: bool
+    model: str | None
+    limits: str | None
+    quiet: bool
+
+
+@reporting_errors
+def check(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH", help="Recordings, videos, and folders of them."),
+    ] = None,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Of folders, take only files that match. Repeatable.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Leave out files and folders that match. Repeatable.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    limits: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Judge by the limits of this TOML file instead of the default ones.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    show_limits: Annotated[
+        bool,
+        typer.Option(
+            "--show-limits",
+            help="Print the default limits with their sources, to be edited, and exit.",
+            rich_help_panel=HOW,
+        ),
+    ] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Label by this model, not the shipped one.", rich_help_panel=HOW
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Write one JSON object a line and file, with all figures and labels.",
+            rich_help_panel=WHERE,
+        ),
+    ] = False,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where results go; - is standard output. A .jsonl or .json file gets JSON.",
+            rich_help_panel=WHERE,
+        ),
+    ] = Path(STDOUT),
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Nothing but results and errors.", rich_help_panel=TALK),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Also what goes on.", rich_help_panel=TALK),
+    ] = False,
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Append a detailed log to this file.", rich_help_panel=TALK
+        ),
+    ] = None,
+) -> ExitStatus:
+    """Measure recordings before an upload or a night, and judge them by limits.
+
+    Loudness, true peak, sudden loud moments, what the channels are to each other, the rhythm of
+    taps and the share of talk. Exit status: 5 if any file fails a limit, else 3 if any could not be
+    read. Recordings are only read.
+    """
+    from rich.console import Console
+
+    if show_limits:
+        return _show_limits(paths)
+    named = tuple(map(str, paths or ()))
+    if not named:
+        raise UsageError("nothing to check is named: give files or folders")
+    check_writable((output, log_file), inputs=[*named, *filter(None, (limits, model))])
+    console = Console(stderr=True)
+    set_up_logging(console, verbose=verbose, log_file=str(log_file) if log_file else None)
+    request = Request(
+        paths=named,
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        output=str(output),
+        as_json=as_json or output.suffix.lower() in JSON_SUFFIXES,
+        model=str(model) if model else None,
+        limits=str(limits) if limits else None,
+        quiet=quiet,
+    )
+    return run(request, console)
+
+
+def _show_limits(paths: list[Path] | None) -> ExitStatus:
+    from asmr_classify.check.limits import default_limits_text
+
+    if paths:
+        raise UsageError("--show-limits prints the default limits and checks nothing: name no file")
+    typer.echo(default_limits_text(), nl=False)
+    return ExitStatus.OK
+
+
+def run(request: Request, console: Console) -> ExitStatus:
+    """Check what was asked for, one file after the other, and tell how it went.
+
+    Parameters
+    ----------
+    request : Request
+    console : rich.console.Console
+        On stderr.
+    """
+    from asmr_classify.check.limits import load_limits
+    from asmr_classify.cli.check_view import check_summary
+    from asmr_classify.cli.progress import Progress
+    from asmr_classify.model import load_model
+
+    limits = load_limits(request.limits)
+    model = load_model(request.model)
+    progress = Progress(console, quiet=request.quiet)
+    verdicts: list[Verdict | None] = []
+    with (
+        _open_sink(request, limits, progress) as write,
+        progress,
+        interrupts_deferred(progress.on_stopping) as stop,
+    ):
+        for result in _iter_checked(request, model, limits, progress, stop):
+            verdicts.append(result.verdict)
+            write(result)
+    if verdicts and not request.quiet:
+        console.print(check_summary(verdicts), highlight=False, markup=False, soft_wrap=True)
+    if stop.is_set():
+        raise KeyboardInterrupt
+    return _exit_status(verdicts)
+
+
+def _iter_checked(
+    request: Request, model: Model, limits: Limits, progress: Progress, stop: Event
+) -> Iterator[CheckResult]:
+    """Check file after file in this process; one that fails costs no other."""
+    from asmr_classify.check import check_safely
+
+    for found in _find(request, progress):
+        if stop.is_set():
+            return
+        decoded = 0.0
+
+        def on_progress(seconds: float) -> None:
+            nonlocal decoded
+            progress.on_decoded(seconds - decoded)
+            decoded = seconds
+
+        result = check_safely(found.path, model=model, limits=limits, on_progress=on_progress)
+        progress.on_finished(found, result.labels)
+        yield result
+
+
+def _find(request: Request, progress: Progress) -> list[Found]:
+    """Find all files first: the time left is then known."""
+    from asmr_classify.batch import name_from_here
+    from asmr_classify.media.discover import Found, discover
+
+    names = [name_from_here(path) for path in request.paths]
+    finds = []
+    for find in discover(names, include=request.include, exclude=request.exclude):
+        if isinstance(find, Found):
+            finds.append(replace(find, path=find.path.removeprefix(f".{os.sep}")))
+            progress.on_found(finds[-1])
+        else:
+            progress.on_ignored(find)
+    progress.on_listed()
+    return finds
+
+
+@contextmanager
+def _open_sink(
+    request: Request, limits: Limits, progress: Progress
+) -> Iterator[Callable[[CheckResult], None]]:
+    """Open where results go, and give what writes one as soon as it is there."""
+    from asmr_classify.writers.output import Output, open_output
+
+    with ExitStack() as stack:
+        if request.output != STDOUT:
+            stream: Output | TextIO = stack.enter_context(open_output(request.output))
+        elif request.as_json:
+            stream = Output(sys.stdout.buffer, "standard output")
+        else:
+            stream = forgiving(sys.stdout)
+        yield _line_writer(stream) if request.as_json else _table_writer(stream, limits, progress)
+
+
+def _line_writer(stream: Output | TextIO) -> Callable[[CheckResult], None]:
+    from asmr_classify.check.record import check_to_record
+    from asmr_classify.writers.jsonl import record_to_line
+
+    def write(result: CheckResult) -> None:
+        stream.write(record_to_line(check_to_record(result)) + "\n")
+
+    return write
+
+
+def _table_writer(
+    stream: Output | TextIO, limits: Limits, progress: Progress
+) -> Callable[[CheckResult], None]:
+    from asmr_classify.cli.check_view import check_view
+
+    console = console_on(stream)
+
+    def write(result: CheckResult) -> None:
+        with progress.paused():
+            console.print(check_view(result, limits), highlight=False)
+
+    return write
+
+
+def _exit_status(verdicts: list[Verdict | None]) -> ExitStatus:
+    from asmr_classify.check.limits import Verdict
+
+    if not verdicts:
+        tell("nothing to check was found", lead="error: ", style="bold red")
+        return ExitStatus.NOTHING_TO_LABEL
+    if Verdict.FAIL in verdicts:
+        return ExitStatus.CHECK_FAILED
+    return ExitStatus.SOME_FAILED if None in verdicts else ExitStatus.OK

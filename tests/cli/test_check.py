@@ -1,0 +1,210 @@
+"""``asmr-classify check``: what it prints, what it writes, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from asmr_classify import check as package
+from asmr_classify.check.limits import default_limits_text, load_limits
+from asmr_classify.cli.app import app
+from tests.check.signals import noise, silence, sine
+from tests.media.make_media import write_float_wav
+
+
+@pytest.fixture
+def check(place, model_file):  # noqa: ARG001 (where it works)
+    def run(*arguments):
+        command = ["check", "--model", str(model_file), *map(str, arguments)]
+        return CliRunner().invoke(app, command)
+
+    return run
+
+
+@pytest.fixture
+def wav(place):
+    def write(name, y):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        return write_float_wav(place / name, y, 48000)
+
+    return write
+
+
+@pytest.fixture
+def good(wav):
+    rng = np.random.default_rng(0)
+    return wav("good.wav", noise(rng, -30, 2))
+
+
+@pytest.fixture
+def clipping(wav):
+    rng = np.random.default_rng(1)
+    return wav("clipping.wav", (3 * noise(rng, -12, 2)).clip(-1, 1))
+
+
+@pytest.fixture
+def broken(place):
+    path = place / "broken.mp3"
+    path.write_bytes(b"just words\n" * 90)
+    return path
+
+
+def test_a_good_file_is_ok(check, good):
+    done = check(good.name)
+    assert done.exit_code == 0
+    title = done.stdout.splitlines()[0]
+    assert title.startswith("good.wav  2.0 s")
+    assert title.endswith("OK")
+    assert "LUFS" in done.stdout
+    assert "warn under -45, warn over -14" in done.stdout
+    assert "1 file checked: 1 ok" in done.stderr
+
+
+def test_a_failure_exits_with_5_and_names_figure_limit_and_place(check, clipping):
+    done = check(clipping.name)
+    assert done.exit_code == 5
+    [line] = [line for line in done.stdout.splitlines() if "true peak" in line]
+    assert "dBTP" in line
+    assert "fail over -1" in line
+    assert "FAIL" in line
+
+
+def test_a_file_that_cannot_be_read_exits_with_3_and_costs_no_other(check, good, broken):
+    done = check(broken.name, good.name)
+    assert done.exit_code == 3
+    assert "broken.mp3  not read" in done.stdout
+    assert "not an audio or video file" in done.stdout
+    assert "good.wav" in done.stdout
+    assert "2 files checked: 1 ok · 1 not read" in done.stderr
+
+
+def test_a_failure_outranks_what_could_not_be_read(check, clipping, broken):
+    assert check(broken.name, clipping.name).exit_code == 5
+
+
+def test_warnings_exit_with_0(check, wav):
+    wav("dual.wav", sine(-30, 1))
+    done = check("dual.wav")
+    assert done.exit_code == 0
+    assert "dual mono" in done.stdout
+    assert "WARN" in done.stdout
+
+
+def test_folders_are_searched(check, wav, place):
+    wav("a/one.wav", silence(1))
+    wav("a/b/two.wav", silence(1))
+    (place / "a/notes.txt").write_text("no sound")
+    done = check("a", "--json", "-q")
+    assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == [
+        "a/one.wav",
+        "a/b/two.wav",
+    ]
+    done = check("a", "--exclude", "b", "--json", "-q")
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_json_goes_to_stdout_one_object_a_line(check, good, clipping, broken):
+    done = check(good.name, clipping.name, broken.name, "--json")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["verdict"] for record in records] == ["ok", "fail", None]
+    assert records[0]["figures"]["true_peak"]["verdict"] == "ok"
+    assert records[2]["figures"] == {}
+    assert records[2]["labels"]["error"]["kind"] == "OpenError"
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.json"])
+def test_output_by_its_ending(check, good, place, name):
+    done = check(good.name, "--output", name)
+    assert done.stdout == ""
+    assert json.loads((place / name).read_text())["path"] == "good.wav"
+
+
+def test_a_table_goes_to_a_file(check, good, place):
+    assert check(good.name, "--output", "out.txt").exit_code == 0
+    assert "true peak" in (place / "out.txt").read_text()
+
+
+def test_limits_of_the_user(check, good, place):
+    (place / "mine.toml").write_text("[integrated_loudness]\nfail_above = -60\n")
+    done = check(good.name, "--limits", "mine.toml")
+    assert done.exit_code == 5
+    assert "fail over -60" in done.stdout
+    assert "fail over -1 " not in done.stdout
+
+
+def test_wrong_limits_are_told_before_anything_is_measured(check, good, place):
+    (place / "mine.toml").write_text("[true_peek]\nfail_above = -1\n")
+    done = check(good.name, "--limits", "mine.toml")
+    assert done.exit_code == 1
+    assert "mine.toml: no figure is called 'true_peek'; did you mean true_peak?" in done.stderr
+    assert "check --show-limits prints the default limits" in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_default_limits_are_shown_and_can_be_given_back(check, good, place):
+    done = CliRunner().invoke(app, ["check", "--show-limits"])
+    assert done.exit_code == 0
+    assert done.stdout == default_limits_text()
+    (place / "same.toml").write_text(done.stdout)
+    assert load_limits("same.toml") == load_limits()
+    assert check(good.name, "--limits", "same.toml").stdout == check(good.name).stdout
+
+
+def test_showing_limits_checks_nothing(check, good):
+    done = check("--show-limits", good.name)
+    assert done.exit_code == 2
+    assert "name no file" in done.stderr
+
+
+def test_nothing_named_is_wrong_usage(check):
+    done = check()
+    assert done.exit_code == 2
+    assert "nothing to check is named" in done.stderr
+
+
+def test_nothing_found_exits_with_4(check, place):
+    (place / "empty").mkdir()
+    done = check("empty")
+    assert done.exit_code == 4
+    assert "nothing to check was found" in done.stderr
+
+
+def test_recordings_are_not_written_over(check, good):
+    before = good.read_bytes()
+    done = check(good.name, "--output", good.name)
+    assert done.exit_code == 2
+    assert good.read_bytes() == before
+
+
+def test_names_do_nothing_on_a_terminal(check, wav):
+    wav("a\x1b[2Jb[red].wav", silence(1))
+    done = check(".")
+    assert "\x1b[2J" not in done.stdout
+    assert r"a\x1b[2Jb[red].wav" in done.stdout
+
+
+def test_a_sudden_moment_is_told_with_its_time(check, wav):
+    rng = np.random.default_rng(2)
+    y = np.concatenate([noise(rng, -50, 8), noise(rng, -25, 1), noise(rng, -50, 1)], axis=1)
+    wav("bang.wav", y)
+    done = check("bang.wav")
+    assert done.exit_code == 5
+    assert re.search(r"sudden: 8\.[01] s \(\+2[45]\.\d LU within 0\.1 s\)", done.stdout)
+
+
+def test_an_interrupt_keeps_what_was_finished(check, good, clipping, monkeypatch):
+    real = package.check_safely
+
+    def interrupt(path, **options):
+        signal.raise_signal(signal.SIGINT)
+        return real(path, **options)
+
+    monkeypatch.setattr(package, "check_safely", interrupt)
+    done = check(good.name, clipping.name, "--json")
+    assert done.exit_code == 130
+    assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == ["good.wav"]
