@@ -280,7 +280,7 @@ class _Worker:
         self.quiet_for = 0.0
         self.given_up = False
         self._process = subprocess.Popen(  # noqa: S603 (Python, and what is written here)
-            [sys.executable, "-c", START, json.dumps(sys.path)],
+            [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -28,7 +28,9 @@ sys.path[:] = json.loads(sys.argv[1])
 from asmr_classify.batch.worker import main
 main()
 """
-"""What a worker's Python runs: it finds the package where the starting process found it."""
+"""What a worker's Python runs: it finds modules where the starting process finds them, and nowhere
+else. Python is to be started with ``-P``, else it would look in the working directory first, where
+a stranger's ``json.py`` may lie among recordings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -112,6 +113,33 @@ def test_workers_that_never_start_end_the_run(noises, tiny_model, monkeypatch):
     monkeypatch.setattr(pool, "START", "raise SystemExit(5)")
     with pytest.raises(AsmrClassifyError, match=r"no worker .* can be started .* status 5"):
         list(label_paths(["."], model=tiny_model))
+
+
+@pytest.mark.parametrize("module", ["json", "numpy", "asmr_classify"])
+def test_nothing_in_the_working_directory_is_run(noises, tiny_model, place, module):
+    noises(*NAMES)
+    hostile = place / f"{module}.py"
+    hostile.write_text("open('was-run', 'w').close()\nraise SystemExit(9)\n")
+    assert not failures(label_here(tiny_model, jobs=1))
+    assert not (place / "was-run").exists()
+
+
+def test_workers_find_the_package_where_the_program_found_it(noises, place):
+    noises("a.wav")
+    package = Path(pool.__file__).parents[1]
+    copy = place / "elsewhere" / "asmr_classify"
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "models").symlink_to(package.parent / "models")
+    with (copy / "classify.py").open("a") as file:
+        file.write("\nopen('labelled-by-the-copy', 'w').close()\n")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from asmr_classify.batch import label_paths\n"
+        "print(*(result.status.value for result in label_paths(['a.wav'], jobs=1)))\n"
+    )
+    run = [sys.executable, "-P", "-c", code, str(copy.parent)]
+    assert subprocess.run(run, check=True, stdout=subprocess.PIPE).stdout == b"ok\n"
+    assert (place / "labelled-by-the-copy").exists()
 
 
 @posix
