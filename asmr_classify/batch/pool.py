@@ -245,8 +245,8 @@ class _Crew:
 
     def _failed(self, found: Found, why: str) -> Outcome:
         error = WorkerError(found.path, why)
-        problem = Problem(type(error).__name__, str(error))
-        return Outcome(found, FileResult(found.path, Status.FAILED, self._model_id, error=problem))
+        result = FileResult(found.path, Status.FAILED, self._model_id, error=Problem.of(error))
+        return Outcome(found, result)
 
 
 class _Gone:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
+import av
+import av.error
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.batch import Journal, label_paths
 from asmr_classify.batch.journal import HEADER
-from asmr_classify.errors import OutputError
+from asmr_classify.errors import DecodeError, OpenError, OutputError, WorkerError
 from asmr_classify.media.discover import Found, discover
 from asmr_classify.writers.jsonl import result_to_record
 from tests.batch.conftest import Notes
@@ -68,16 +71,48 @@ def test_other_settings_begin_anew(noises, run, tiny_model):
 
 
 def test_failures_are_tried_again_only_if_they_may_pass(tmp_path, tiny_model):
-    found = [Found(name, 10, 5, 5) for name in ("damaged", "crashed", "gone")]
-    found[2] = Found("gone", 0)
-    kinds = ("DecodeError", "WorkerError", "OpenError")
+    found = [Found(name, 10, 5, 5) for name in ("damaged", "crashed", "unread", "cut", "broke")]
+    errors = [
+        (Status.FAILED, DecodeError("damaged", "x")),
+        (Status.FAILED, WorkerError("crashed", "x")),
+        (Status.FAILED, OpenError("unread", "x", may_pass=True)),
+        (Status.PARTIAL, DecodeError("cut", "x")),
+        (Status.PARTIAL, DecodeError("broke", "x", may_pass=True)),
+    ]
     with Journal.open(str(tmp_path / "j"), tiny_model) as journal:
-        for file, kind in zip(found, kinds, strict=True):
-            error = Problem(kind, "broken")
-            journal.record(file, FileResult(file.path, Status.FAILED, "tiny@0.1", error=error))
+        for file, (status, error) in zip(found, errors, strict=True):
+            result = FileResult(file.path, status, "tiny@0.1", error=Problem.of(error))
+            journal.record(file, result)
     with Journal.open(str(tmp_path / "j"), tiny_model) as journal:
-        assert [journal.recall(file) is not None for file in found] == [True, False, False]
+        known = [journal.recall(file) is not None for file in found]
+        assert known == [True, False, False, True, False]
         assert journal.recall(Found("damaged", 10, 5, 6)) is None  # its permissions, perhaps
+
+
+def test_a_file_that_could_not_be_opened_is_tried_again(
+    noises,
+    run,
+    monkeypatch,
+    in_this_process,  # noqa: ARG001 (workers are not patched)
+):
+    noises("a.wav")
+
+    def too_many_open(*_, **__):
+        av.error.err_check(-errno.EMFILE)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(av, "open", too_many_open)
+        assert run()[0]["a.wav"]["error"]["message"].startswith("a.wav: cannot be opened (Too many")
+    assert run()[0]["a.wav"]["status"] == "ok"
+    assert paths(run()[1].recalled) == ["a.wav"]
+
+
+def test_an_unexpected_error_is_tried_again(noises, run, monkeypatch, in_this_process):  # noqa: ARG001
+    noises("a.wav")
+    with monkeypatch.context() as patch:
+        patch.setattr("asmr_classify.classify.summarise", None)
+        assert run()[0]["a.wav"]["error"]["kind"] == "TypeError"
+    assert run()[0]["a.wav"]["status"] == "ok"
 
 
 @given(result=any_result())
