@@ -7,49 +7,33 @@ training uses, is broken as a whole when a process dies, and cannot tell which f
 
 from __future__ import annotations
 
-import json
-import os
 import pickle
 import queue
-import signal
-import subprocess
-import sys
-import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self
 
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.batch.isolate import Outcome
+from asmr_classify.batch.process import Gone, Worker
 from asmr_classify.batch.worker import START, Briefing
 from asmr_classify.errors import AsmrClassifyError, WorkerError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Generator, Iterator
     from types import TracebackType
 
-    from asmr_classify.batch.worker import Message
+    from asmr_classify.batch.process import Events
     from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
 
 TICK = 0.25
 """Seconds between two looks at whether a worker still gets on."""
 
-FAREWELL = 5.0
-"""Seconds in which a worker that has nothing left to do must end."""
-
 FUTILE_STARTS = 3
 """So many workers in a row that die before they are ready mean that none will ever be."""
-
-APART: dict[str, Any] = {"process_group": 0}
-"""A terminal's interrupt is for the starting process only, which tells the workers."""
-if sys.platform == "win32":
-    APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-
-ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
-"""Every worker is busy with a file of its own: threads inside it would only get in the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +117,9 @@ class _Crew:
         self._n_jobs = n_jobs
         self._limits = limits
         self._on_decoded = on_decoded
-        self._events: queue.SimpleQueue[tuple[_Worker, Message | _Gone]] = queue.SimpleQueue()
-        self._idle: list[_Worker] = []
-        self._busy: list[_Worker] = []
+        self._events: Events = queue.SimpleQueue()
+        self._idle: list[Worker] = []
+        self._busy: list[Worker] = []
         self._futile_starts = 0
         self._last_look = time.monotonic()
 
@@ -183,7 +167,7 @@ class _Crew:
             if not worker.given_up:
                 self._idle.append(worker)
             return message
-        if isinstance(message, _Gone):
+        if isinstance(message, Gone):
             return self._replace(worker)
         if message is None:
             self._futile_starts = 0
@@ -192,13 +176,13 @@ class _Crew:
             self._on_decoded(message)
         return None
 
-    def _put_to_work(self, found: Found) -> _Worker:
+    def _put_to_work(self, found: Found) -> Worker:
         while self._idle:
             worker = self._idle.pop()
             if worker.is_alive:
                 worker.give(found)
                 return worker
-        return _Worker(found, self._briefing, self._directory, self._events)
+        return Worker(found, START, self._briefing, self._directory, self._events)
 
     def _watch(self) -> None:
         """Kill workers that no longer get on.
@@ -213,7 +197,7 @@ class _Crew:
                 worker.given_up = True
                 worker.kill()
 
-    def _replace(self, worker: _Worker) -> Outcome | None:
+    def _replace(self, worker: Worker) -> Outcome | None:
         """Let a worker go that has ended; the outcome of its file, if it had begun one."""
         ended = worker.dismiss()
         if worker in self._idle:
@@ -232,7 +216,7 @@ class _Crew:
         self._busy.append(self._put_to_work(worker.found))
         return None
 
-    def _why(self, worker: _Worker, ended: str) -> str:
+    def _why(self, worker: Worker, ended: str) -> str:
         if worker.given_up:
             return (
                 f"nothing of it was decoded for {self._limits.patience:g} s, so it was given up; "
@@ -247,101 +231,6 @@ class _Crew:
         error = WorkerError(found.path, why)
         result = FileResult(found.path, Status.FAILED, self._model_id, error=Problem.of(error))
         return Outcome(found, result)
-
-
-class _Gone:
-    """A worker has ended."""
-
-
-class _Worker:
-    """One worker process, seen from here.
-
-    Attributes
-    ----------
-    found : Found
-        The file at hand, or the last one.
-    is_ready : bool
-        Whether it has begun to label.
-    quiet_for : float
-        Seconds since it was given its file, or was last heard of.
-    given_up : bool
-        Whether it was killed for that.
-    """
-
-    def __init__(
-        self,
-        found: Found,
-        briefing: bytes,
-        directory: str | None,
-        events: queue.SimpleQueue[tuple[_Worker, Message | _Gone]],
-    ) -> None:
-        self.found = found
-        self.is_ready = False
-        self.quiet_for = 0.0
-        self.given_up = False
-        self._process = subprocess.Popen(  # noqa: S603 (Python, and what is written here)
-            [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=directory,
-            env=os.environ | ONE_THREAD,
-            **APART,
-        )
-        self._tasks = cast("IO[bytes]", self._process.stdin)
-        threading.Thread(target=self._talk, args=(briefing, events), daemon=True).start()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process has not ended."""
-        return self._process.poll() is None
-
-    def give(self, found: Found) -> None:
-        """Give the next file."""
-        self.found = found
-        self.quiet_for = 0.0
-        self._send(pickle.dumps(found))
-
-    def begin(self) -> None:
-        """Give the first file, now that the worker is ready."""
-        self.is_ready = True
-        self.give(self.found)
-
-    def kill(self) -> None:
-        """End the process at once."""
-        self._process.kill()
-
-    def dismiss(self) -> str:
-        """Wait for the end of a worker that is to end or has ended; tell how it did."""
-        with suppress(OSError):
-            self._tasks.close()
-        try:
-            status = self._process.wait(FAREWELL)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            status = self._process.wait()
-        if status >= 0:
-            return f"ended with status {status}"
-        with suppress(ValueError):
-            return f"was killed ({signal.Signals(-status).name})"
-        return f"was killed (signal {-status})"
-
-    def _send(self, data: bytes) -> None:
-        # Whoever is gone is told of by the thread that listens.
-        with suppress(OSError):
-            self._tasks.write(data)
-            self._tasks.flush()
-
-    def _talk(
-        self, briefing: bytes, events: queue.SimpleQueue[tuple[_Worker, Message | _Gone]]
-    ) -> None:
-        """Brief the worker, then pass on what it tells; runs in a thread."""
-        self._send(briefing)
-        answers = cast("IO[bytes]", self._process.stdout)
-        with answers, suppress(Exception):  # who crashes may write anything
-            while True:
-                events.put((self, pickle.load(answers)))  # noqa: S301 (of our own worker)
-        events.put((self, _Gone()))
 
 
 def _working_directory() -> str | None:
