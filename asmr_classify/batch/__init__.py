@@ -166,14 +166,17 @@ def _iter_outcomes(  # noqa: PLR0913, PLR0917 (what label_paths was given)
     observer: Observer,
 ) -> Generator[Outcome]:
     with closing(ReadAhead(finds, READ_AHEAD)) as ahead:
-        items = _recalled(ahead, journal)
         yield from iter_parallel(
-            items, model, n_jobs, limits=limits, stop=stop, on_decoded=observer.on_decoded
+            ahead,
+            model,
+            n_jobs,
+            recall=lambda found: _recall(found, journal),
+            limits=limits,
+            stop=stop,
+            on_decoded=observer.on_decoded,
         )
 
 
-def _recalled(finds: Iterator[Found], journal: Journal | None) -> Iterator[Found | Outcome]:
-    """Put the results that are known already in the place of their files."""
-    for found in finds:
-        result = journal.recall(found) if journal is not None else None
-        yield found if result is None else Outcome(found, result, is_recalled=True)
+def _recall(found: Found, journal: Journal | None) -> Outcome | None:
+    result = journal.recall(found) if journal is not None else None
+    return None if result is None else Outcome(found, result, is_recalled=True)

@@ -22,10 +22,12 @@ from asmr_classify.errors import AsmrClassifyError, WorkerError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator
     from types import TracebackType
 
+    from asmr_classify.batch.ahead import ReadAhead
     from asmr_classify.batch.process import Events
+    from asmr_classify.batch.worker import Message
     from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
 
@@ -61,11 +63,12 @@ def count_cores() -> int:
     return int(cpu_count())
 
 
-def iter_parallel(
-    items: Iterator[Found | Outcome],
+def iter_parallel(  # noqa: PLR0913 (options by name)
+    finds: ReadAhead[Found],
     model: Model,
     n_jobs: int,
     *,
+    recall: Callable[[Found], Outcome | None],
     limits: Limits,
     stop: threading.Event,
     on_decoded: Callable[[float], None],
@@ -74,14 +77,16 @@ def iter_parallel(
 
     Parameters
     ----------
-    items : iterator of Found or Outcome
-        Taken up as workers become free; what is an outcome already is passed on.
+    finds : ReadAhead of Found
+        Taken up as workers become free. However slowly they come, what is at hand goes on.
     model : Model
     n_jobs : int
         Workers at a time.
+    recall : callable
+        Gives the outcome of a file that is known already, else None.
     limits : Limits
     stop : threading.Event
-        Once set, no more items are taken up.
+        Once set, no more files are taken up.
     on_decoded : callable
         Called with seconds of audio decoded since the last call.
 
@@ -96,13 +101,15 @@ def iter_parallel(
     """
     with _Crew(model, n_jobs, limits, on_decoded) as crew:
         while True:
-            outcome = crew.hand_out(items, stop)
-            if outcome is None and crew.is_busy:
-                outcome = crew.wait()
-            if outcome is not None:
-                yield outcome
-            elif not crew.is_busy:
+            known = crew.hand_out(finds, recall, stop)
+            if known is not None:
+                yield known
+            elif not crew.is_busy and (finds.is_over or stop.is_set()):
                 return
+            # Also while known results pour in, workers are heard.
+            news = crew.listen(TICK if known is None else 0)
+            if news is not None:
+                yield news
 
 
 class _Crew:
@@ -142,25 +149,33 @@ class _Crew:
         """Whether a file is at hand."""
         return bool(self._busy)
 
-    def hand_out(self, items: Iterator[Found | Outcome], stop: threading.Event) -> Outcome | None:
-        """Give files to free workers; return early with an outcome that comes along."""
+    def hand_out(
+        self,
+        finds: ReadAhead[Found],
+        recall: Callable[[Found], Outcome | None],
+        stop: threading.Event,
+    ) -> Outcome | None:
+        """Give the files that are there to free workers; return early with a known outcome."""
         while len(self._busy) < self._n_jobs and not stop.is_set():
-            item = next(items, None)
-            if item is None:
+            found = finds.take(lambda: self._events.put(None))
+            if found is None:
                 break
-            if isinstance(item, Outcome):
-                return item
-            self._busy.append(self._put_to_work(item))
+            known = recall(found)
+            if known is not None:
+                return known
+            self._busy.append(self._put_to_work(found))
         return None
 
-    def wait(self) -> Outcome | None:
-        """Wait for news of a worker, a moment at most; return the outcome of a file, if any."""
+    def listen(self, timeout: float) -> Outcome | None:
+        """Wait for news, ``timeout`` seconds at most; return the outcome of a file, if any."""
         try:
-            worker, message = self._events.get(timeout=TICK)
+            event = self._events.get(timeout=timeout)
         except queue.Empty:
-            self._watch()
-            return None
+            event = None
         self._watch()
+        return None if event is None else self._heed(*event)
+
+    def _heed(self, worker: Worker, message: Message | Gone) -> Outcome | None:
         worker.quiet_for = 0.0
         if isinstance(message, Outcome):
             self._busy.remove(worker)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from asmr_classify.batch.worker import Message
     from asmr_classify.media.discover import Found
 
-    Events = queue.SimpleQueue[tuple["Worker", "Message | Gone"]]
+    Events = queue.SimpleQueue[tuple["Worker", "Message | Gone"] | None]
+    """What workers tell; None if there may be another file to hand out."""
 
 FAREWELL = 5.0
 """Seconds in which a worker that has nothing left to do must end."""

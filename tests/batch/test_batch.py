@@ -165,6 +165,47 @@ def test_read_ahead_raises_what_its_source_raises():
     assert list(ahead) == []
 
 
+def take_to_the_end(ahead):
+    deadline = time.monotonic() + 10
+    while not ahead.is_over and time.monotonic() < deadline:
+        assert ahead.take(lambda: None) is None
+
+
+def test_taking_does_not_wait_and_tells_when_to_ask_again():
+    release, more = threading.Event(), threading.Event()
+
+    def source():
+        yield 1
+        release.wait(10)
+        yield 2
+
+    ahead = ReadAhead(source(), 10)
+    assert next(ahead) == 1
+    assert ahead.take(more.set) is None
+    assert not ahead.is_over
+    release.set()
+    assert more.wait(10)
+    assert ahead.take(more.set) == 2
+    take_to_the_end(ahead)
+    assert ahead.is_over
+
+
+def test_taking_raises_what_the_source_raises():
+    more = threading.Event()
+
+    def source():
+        more.wait(10)
+        raise OSError("the disk is gone")
+        yield
+
+    ahead = ReadAhead(source(), 10)
+    assert ahead.take(more.set) is None
+    more.set()
+    with pytest.raises(OSError, match="the disk is gone"):
+        take_to_the_end(ahead)
+    assert ahead.is_over
+
+
 def test_closing_wakes_who_waits_and_ends_the_thread():
     release = threading.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -9,12 +10,17 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.batch import Limits, label_paths, pool
+from asmr_classify.batch.ahead import ReadAhead
+from asmr_classify.batch.isolate import Outcome
 from asmr_classify.errors import AsmrClassifyError
+from asmr_classify.media.discover import Found
 
 NAMES = [f"{number}.wav" for number in range(8)]
 
@@ -229,6 +235,78 @@ def test_a_run_that_is_stopped_finishes_the_files_at_hand(noises, workers_with, 
     next(results)
     stop.set()
     assert 1 <= len(list(results)) <= 2
+
+
+@pytest.fixture
+def slow_search(monkeypatch):
+    """Makes the search give two files, and then nothing for a long time."""
+    enough = threading.Event()
+
+    def discover(*_, **__):
+        yield Found("0.wav", 1)
+        yield Found("1.wav", 1)
+        enough.wait(30)
+        enough.set()
+
+    monkeypatch.setattr("asmr_classify.batch.discover", discover)
+    yield enough
+    enough.set()
+
+
+def test_results_come_while_files_are_searched_for(noises, tiny_model, slow_search):
+    noises(*NAMES)
+    results = label_paths(["."], model=tiny_model, jobs=3)
+    assert sorted(next(results).path for _ in range(2)) == ["0.wav", "1.wav"]
+    assert not slow_search.is_set()
+    slow_search.set()
+    assert list(results) == []
+
+
+def test_a_file_that_hangs_is_given_up_while_files_are_searched_for(
+    noises, workers_with, tiny_model, slow_search
+):
+    noises(*NAMES)
+    workers_with(["if path == '1.wav': time.sleep(600)"])
+    results = label_paths(["."], model=tiny_model, jobs=3, limits=Limits(patience=2))
+    assert [next(results).status, next(results).status] == ["ok", "failed"]
+    assert not slow_search.is_set()
+
+
+def test_a_run_can_be_stopped_while_files_are_searched_for(noises, tiny_model, slow_search):
+    noises(*NAMES)
+    stop = threading.Event()
+    results = label_paths(["."], model=tiny_model, jobs=3, stop=stop)
+    next(results), next(results)
+    threading.Timer(0.1, stop.set).start()
+    assert list(results) == []
+    assert not slow_search.is_set()
+
+
+def test_workers_are_heard_while_known_results_pour_in(noises, tiny_model):
+    noises("0.wav")
+    names = itertools.chain(["0.wav"], map(str, itertools.count(1)))
+    done = FileResult("", Status.OK, "tiny@0.1")
+
+    def recall(found):
+        return None if found.path == "0.wav" else Outcome(found, done, is_recalled=True)
+
+    with closing(ReadAhead((Found(name, 1) for name in names), 100)) as finds:
+        outcomes = pool.iter_parallel(
+            finds,
+            tiny_model,
+            2,
+            recall=recall,
+            limits=Limits(),
+            stop=threading.Event(),
+            on_decoded=lambda _: None,
+        )
+        deadline = time.monotonic() + 60
+        with closing(outcomes):
+            for outcome in outcomes:
+                assert time.monotonic() < deadline
+                if not outcome.is_recalled:
+                    break
+    assert outcome.found.path == "0.wav"
 
 
 def test_a_moment_in_which_the_program_was_stopped_does_not_count(tiny_model, monkeypatch):
