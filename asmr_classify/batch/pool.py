@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.batch.isolate import Outcome
-from asmr_classify.batch.process import Gone, Worker
+from asmr_classify.batch.process import FAREWELL, Gone, Worker
 from asmr_classify.batch.worker import START, Briefing
 from asmr_classify.errors import AsmrClassifyError, WorkerError
 
@@ -178,6 +178,8 @@ class _Crew:
     def _heed(self, worker: Worker, message: Message | Gone) -> Outcome | None:
         worker.quiet_for = 0.0
         if isinstance(message, Outcome):
+            if worker not in self._busy:  # it was written off
+                return None
             self._busy.remove(worker)
             if not worker.given_up:
                 self._idle.append(worker)
@@ -200,7 +202,7 @@ class _Crew:
         return Worker(found, START, self._briefing, self._directory, self._events)
 
     def _watch(self) -> None:
-        """Kill workers that no longer get on.
+        """Kill workers that no longer get on; do without those that cannot be killed.
 
         A moment in which this process itself was stopped counts as two looks at most.
         """
@@ -208,9 +210,16 @@ class _Crew:
         passed, self._last_look = min(now - self._last_look, 2 * TICK), now
         for worker in self._busy:
             worker.quiet_for += passed
-            if worker.quiet_for > self._limits.patience and not worker.given_up:
-                worker.given_up = True
+            if worker.given_up:
+                self._write_off(worker)
+            elif worker.quiet_for > self._limits.patience:
+                worker.given_up, worker.quiet_for = True, 0.0
                 worker.kill()
+
+    def _write_off(self, worker: Worker) -> None:
+        if worker.quiet_for > FAREWELL and not worker.written_off:
+            worker.written_off = True
+            self._events.put((worker, self._failed(worker.found, self._why(worker, "hangs"))))
 
     def _replace(self, worker: Worker) -> Outcome | None:
         """Let a worker go that has ended; the outcome of its file, if it had begun one."""

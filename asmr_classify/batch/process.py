@@ -63,6 +63,8 @@ class Worker:
         Seconds since it was given its file, or was last heard of.
     given_up : bool
         Whether it was killed for that.
+    written_off : bool
+        Whether it did not even end then.
     """
 
     def __init__(
@@ -77,6 +79,8 @@ class Worker:
         self.is_ready = False
         self.quiet_for = 0.0
         self.given_up = False
+        self.written_off = False
+        self._was_killed = False
         self._process = subprocess.Popen(  # noqa: S603 (Python, and what is written here)
             [sys.executable, "-P", "-c", start, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
@@ -106,23 +110,40 @@ class Worker:
         self.give(self.found)
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process at once, if the system can: not while it waits for a disk, say."""
+        self._was_killed = True
         self._process.kill()
 
     def dismiss(self) -> str:
-        """Wait for the end of a worker that is to end or has ended; tell how it did."""
-        with suppress(OSError):
-            self._tasks.close()
-        try:
-            status = self._process.wait(FAREWELL)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            status = self._process.wait()
+        """Wait for the end of a worker that is to end or has ended; tell how it did.
+
+        One that does not end although it was killed is left behind.
+        """
+        if not self._was_killed:
+            self._end_tasks()
+            if not self._ends():
+                self.kill()
+        if not self._ends():
+            return "cannot be ended"
+        self._end_tasks()
+        status = self._process.returncode
         if status >= 0:
             return f"ended with status {status}"
         with suppress(ValueError):
             return f"was killed ({signal.Signals(-status).name})"
         return f"was killed (signal {-status})"
+
+    def _ends(self) -> bool:
+        try:
+            self._process.wait(FAREWELL)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _end_tasks(self) -> None:
+        # Not while the process may be stuck: this waits for who is briefing it.
+        with suppress(OSError):
+            self._tasks.close()
 
     def _send(self, data: bytes) -> None:
         # Whoever is gone is told of by the thread that listens.

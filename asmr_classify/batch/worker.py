@@ -2,8 +2,8 @@
 
 It is started by :mod:`asmr_classify.batch.pool` and talks with it in pickles over two pipes. In
 come a :class:`Briefing`, then files; out go ``None`` when it is ready, seconds of audio as they
-are decoded, and an outcome per file. It ends when nothing more comes in, and so does not outlive
-who started it.
+are decoded, and an outcome per file. It ends when nothing more comes in, or when who started it is
+no more, though a file hang.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import os
 import pickle
 import signal
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +35,10 @@ else. Python is to be started with ``-P``, else it would look in the working dir
 a stranger's ``json.py`` may lie among recordings."""
 
 
+GLANCE = 1.0
+"""Seconds between two looks at whether the starting process is still there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Briefing:
     """What a worker has to know of a run.
@@ -50,6 +56,7 @@ class Briefing:
 
 def main() -> None:
     """Label files until there are no more."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks = sys.stdin.buffer
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
@@ -63,6 +70,13 @@ def main() -> None:
         _work(tasks, send)
     except (EOFError, BrokenPipeError):
         os._exit(0)  # whoever started it wants no more; what is unsent has no reader
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it has ended; elsewhere than on POSIX, never."""
+    while os.getppid() == parent:
+        time.sleep(GLANCE)
+    os._exit(1)
 
 
 def _work(tasks: Any, send: Any) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from asmr_classify.aggregate import FileResult, Status
-from asmr_classify.batch import Limits, label_paths, pool
+from asmr_classify.batch import Limits, label_paths, pool, process
 from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.errors import AsmrClassifyError
@@ -83,6 +83,52 @@ def test_a_file_that_hangs_is_given_up(noises, workers_with, tiny_model):
     assert (path, error.kind) == ("3.wav", "WorkerError")
     assert "nothing of it was decoded for 2 s" in error.message
     assert "--timeout" in error.message
+
+
+@pytest.fixture
+def unkillable(monkeypatch):
+    """Makes kills do nothing, as to a process that waits for a disk which is gone."""
+    victims = []
+    kill = subprocess.Popen.kill
+
+    def spare(self):
+        victims.append(self)
+
+    monkeypatch.setattr(subprocess.Popen, "kill", spare)
+    for module in (process, pool):
+        monkeypatch.setattr(module, "FAREWELL", 1.0)
+    yield victims
+    for victim in victims:
+        kill(victim)
+        victim.wait()
+        victim.stdin.close()
+
+
+def test_a_worker_that_cannot_be_killed_costs_its_file_only(
+    noises, workers_with, tiny_model, unkillable
+):
+    noises(*NAMES)
+    workers_with(["if path == '3.wav': time.sleep(600)"])
+    began = time.monotonic()
+    failed = failures(label_here(tiny_model, limits=Limits(patience=2)))
+    assert time.monotonic() - began < 60
+    assert list(failed) == ["3.wav"]
+    assert "nothing of it was decoded for 2 s" in failed["3.wav"].message
+    assert unkillable[0].poll() is None
+
+
+def test_a_run_is_not_held_up_at_its_end_by_a_worker_that_cannot_be_killed(
+    noises, workers_with, tiny_model, unkillable
+):
+    noises(*NAMES)
+    workers_with(["if path == '3.wav': time.sleep(600)"])
+    results = label_paths(["."], model=tiny_model, jobs=2)
+    for _ in range(7):
+        next(results)
+    began = time.monotonic()
+    results.close()
+    assert time.monotonic() - began < 10
+    assert unkillable[0].poll() is None
 
 
 def test_a_long_file_may_take_as_long_as_it_gets_on(noises, workers_with, tiny_model):
@@ -203,12 +249,21 @@ def test_no_worker_outlives_its_run(noises, workers_with, tiny_model, place, how
 
 
 @linux
-def test_workers_end_when_the_process_that_started_them_is_killed(noises, workers_with, place):
+@pytest.mark.parametrize(
+    "doing",
+    [
+        pytest.param("while True: on_progress(1.0); time.sleep(0.05)", id="at work"),
+        pytest.param("time.sleep(600)", id="hanging"),
+    ],
+)
+def test_workers_end_when_the_process_that_started_them_is_killed(
+    noises, workers_with, place, doing
+):
     noises(*NAMES)
     workers_with(
         [
             "with open('pids.txt', 'a') as file: file.write(f'{os.getpid()}\\n')",
-            "while True: on_progress(1.0); time.sleep(0.05)",
+            doing,
         ]
     )
     code = (
