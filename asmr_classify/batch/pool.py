@@ -7,6 +7,7 @@ training uses, is broken as a whole when a process dies, and cannot tell which f
 
 from __future__ import annotations
 
+import logging
 import pickle
 import queue
 import time
@@ -31,8 +32,14 @@ if TYPE_CHECKING:
     from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
 
+logger = logging.getLogger(__name__)
+
 TICK = 0.25
 """Seconds between two looks at whether a worker still gets on."""
+
+STARTUP_PATIENCE = 60.0
+"""Seconds that a worker may take to start, whatever the patience with files: it loads libraries,
+from a slow disk perhaps, and that is no fault of a file."""
 
 FUTILE_STARTS = 3
 """So many workers in a row that die before they are ready mean that none will ever be."""
@@ -127,6 +134,7 @@ class _Crew:
         self._events: Events = queue.SimpleQueue()
         self._idle: list[Worker] = []
         self._busy: list[Worker] = []
+        self._waiting: list[Found] = []  # for want of a worker
         self._futile_starts = 0
         self._last_look = time.monotonic()
 
@@ -157,14 +165,17 @@ class _Crew:
     ) -> Outcome | None:
         """Give the files that are there to free workers; return early with a known outcome."""
         while len(self._busy) < self._n_jobs and not stop.is_set():
-            found = finds.take(lambda: self._events.put(None))
+            found = self._take(finds)
             if found is None:
                 break
             known = recall(found)
             if known is not None:
                 return known
-            self._busy.append(self._put_to_work(found))
+            self._begin(found)
         return None
+
+    def _take(self, finds: ReadAhead[Found]) -> Found | None:
+        return self._waiting.pop() if self._waiting else finds.take(lambda: self._events.put(None))
 
     def listen(self, timeout: float) -> Outcome | None:
         """Wait for news, ``timeout`` seconds at most; return the outcome of a file, if any."""
@@ -172,11 +183,12 @@ class _Crew:
             event = self._events.get(timeout=timeout)
         except queue.Empty:
             event = None
+        if event is not None:
+            event[0].quiet_for = 0.0
         self._watch()
         return None if event is None else self._heed(*event)
 
     def _heed(self, worker: Worker, message: Message | Gone) -> Outcome | None:
-        worker.quiet_for = 0.0
         if isinstance(message, Outcome):
             if worker not in self._busy:  # it was written off
                 return None
@@ -193,13 +205,28 @@ class _Crew:
             self._on_decoded(message)
         return None
 
-    def _put_to_work(self, found: Found) -> Worker:
+    def _begin(self, found: Found) -> None:
+        """Give a file to a worker that is free, or to a new one."""
         while self._idle:
             worker = self._idle.pop()
             if worker.is_alive:
                 worker.give(found)
-                return worker
-        return Worker(found, START, self._briefing, self._directory, self._events)
+                self._busy.append(worker)
+                return
+        try:
+            worker = Worker(found, START, self._briefing, self._directory, self._events)
+        except (OSError, RuntimeError) as exc:
+            self._put_off(found, exc)
+        else:
+            self._busy.append(worker)
+
+    def _put_off(self, found: Found, exc: Exception) -> None:
+        """Keep a file for later, and do with the workers that there are."""
+        if not self._busy:
+            raise _cannot_start(str(exc)) from exc
+        logger.warning("going on with %d workers, no more can be started: %s", len(self._busy), exc)
+        self._n_jobs = len(self._busy)
+        self._waiting.append(found)
 
     def _watch(self) -> None:
         """Kill workers that no longer get on; do without those that cannot be killed.
@@ -212,9 +239,13 @@ class _Crew:
             worker.quiet_for += passed
             if worker.given_up:
                 self._write_off(worker)
-            elif worker.quiet_for > self._limits.patience:
+            elif worker.quiet_for > self._patience_with(worker):
                 worker.given_up, worker.quiet_for = True, 0.0
                 worker.kill()
+
+    def _patience_with(self, worker: Worker) -> float:
+        patience = self._limits.patience
+        return patience if worker.is_ready else max(patience, STARTUP_PATIENCE)
 
     def _write_off(self, worker: Worker) -> None:
         if worker.quiet_for > FAREWELL and not worker.written_off:
@@ -233,11 +264,8 @@ class _Crew:
             return self._failed(worker.found, self._why(worker, ended))
         self._futile_starts += 1
         if self._futile_starts >= FUTILE_STARTS:
-            raise AsmrClassifyError(
-                f"no worker process can be started (the last one {ended}): free some memory, or "
-                "install the program anew; what was finished is kept"
-            )
-        self._busy.append(self._put_to_work(worker.found))
+            raise _cannot_start(f"the last one {ended}")
+        self._begin(worker.found)
         return None
 
     def _why(self, worker: Worker, ended: str) -> str:
@@ -255,6 +283,13 @@ class _Crew:
         error = WorkerError(found.path, why)
         result = FileResult(found.path, Status.FAILED, self._model_id, error=Problem.of(error))
         return Outcome(found, result)
+
+
+def _cannot_start(why: str) -> AsmrClassifyError:
+    return AsmrClassifyError(
+        f"no worker process can be started ({why}): free some memory, end other programs, or "
+        "install the program anew; what was finished is kept"
+    )
 
 
 def _working_directory() -> str | None:

@@ -53,6 +53,11 @@ class Worker:
     events : queue
         Takes what it tells, and at last that it has ended.
 
+    Raises
+    ------
+    OSError, RuntimeError
+        If no process, or no thread to listen to it, can be started.
+
     Attributes
     ----------
     found : Found
@@ -91,7 +96,13 @@ class Worker:
             **APART,
         )
         self._tasks = cast("IO[bytes]", self._process.stdin)
-        threading.Thread(target=self._talk, args=(briefing, events), daemon=True).start()
+        try:
+            threading.Thread(target=self._talk, args=(briefing, events), daemon=True).start()
+        except RuntimeError:
+            self.kill()
+            self.dismiss()
+            cast("IO[bytes]", self._process.stdout).close()
+            raise
 
     @property
     def is_alive(self) -> bool:

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,10 +85,30 @@ def _work(tasks: Any, send: Any) -> None:
 
     briefing: Briefing = pickle.load(tasks)  # noqa: S301 (of who started this process)
     limit_memory(briefing.max_memory)
+    load_all(briefing.model)
     send(None)
     while True:
         found: Found = pickle.load(tasks)  # noqa: S301
         send(label_safely(found, briefing.model, send))
+
+
+def load_all(model: Model) -> None:
+    """Load all that labelling needs, which takes a second and more, by labelling silence.
+
+    So that neither a slow disk nor a cold cache is taken for a file that hangs. What fails here
+    fails with a file, too, and is told there.
+    """
+    with suppress(Exception):
+        import numpy as np
+
+        import asmr_classify.classify  # noqa: F401 (loads the decoder)
+        from asmr_classify.features.windows import iter_window_rows
+        from asmr_classify.threads import one_thread
+
+        silence = np.zeros(model.features.frames.sr, dtype=np.float32)
+        with one_thread():
+            for rows in iter_window_rows(iter([silence]), model.features):
+                model.predict_logits(rows.X)
 
 
 def limit_memory(n_bytes: int) -> None:

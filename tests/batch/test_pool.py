@@ -167,6 +167,75 @@ def test_workers_that_never_start_end_the_run(noises, tiny_model, monkeypatch):
         list(label_paths(["."], model=tiny_model))
 
 
+@pytest.fixture
+def only(monkeypatch):
+    """Lets so many processes, or threads to listen to them, be started, and no more."""
+
+    def allow(n_starts, what, error):
+        starts = iter(range(n_starts))
+        start = getattr(process, what[0]).__dict__[what[1]]
+
+        def fail(*args, **kwargs):
+            if next(starts, None) is None:
+                raise error
+            return start(*args, **kwargs)
+
+        monkeypatch.setattr(getattr(process, what[0]), what[1], fail)
+
+    return allow
+
+
+NO_PROCESS = ("subprocess", "Popen"), BlockingIOError(11, "Resource temporarily unavailable")
+NO_THREAD = ("threading", "Thread"), RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("lack", [NO_PROCESS, NO_THREAD], ids=["no process", "no thread"])
+def test_a_run_goes_on_with_the_workers_that_can_be_started(noises, tiny_model, only, lack, caplog):
+    noises(*NAMES)
+    only(3 if lack is NO_THREAD else 2, *lack)  # the first thread searches for files
+    assert not failures(label_here(tiny_model, jobs=6))
+    assert "going on with 2 workers, no more can be started" in caplog.text
+
+
+def test_a_run_without_any_worker_ends_with_the_reason(noises, tiny_model, only):
+    noises(*NAMES)
+    only(0, *NO_PROCESS)
+    with pytest.raises(AsmrClassifyError, match=r"no worker .*\(.*Resource temporarily unavail"):
+        label_here(tiny_model, jobs=2)
+
+
+def test_a_slow_start_is_not_taken_for_a_file_that_hangs(noises, tiny_model, monkeypatch):
+    noises("0.wav")
+    monkeypatch.setattr(pool, "START", "import time; time.sleep(4)\n" + pool.START)
+    [result] = label_paths(["."], model=tiny_model, limits=Limits(patience=2))
+    assert result.status == "ok"
+
+
+def test_a_worker_that_takes_too_long_to_start_is_no_fault_of_a_file(
+    noises, tiny_model, monkeypatch
+):
+    noises("0.wav")
+    monkeypatch.setattr(pool, "STARTUP_PATIENCE", 1.0)
+    monkeypatch.setattr(pool, "START", "import time; time.sleep(600)")
+    with pytest.raises(AsmrClassifyError, match=r"no worker process can be started .*killed"):
+        list(label_paths(["."], model=tiny_model, limits=Limits(patience=1)))
+
+
+def test_a_worker_is_ready_once_all_is_loaded(noises, workers_with, tiny_model, place):
+    noises("0.wav", "1.wav")
+    workers_with(
+        [
+            "with open(path + '.txt', 'w') as file: file.write(' '.join(sys.modules))",
+            "label(path, model=model)",
+        ],
+        before=["from asmr_classify.classify import label_file as label"],
+    )
+    list(label_paths(["."], model=tiny_model, jobs=1))
+    first, second = ((place / f"{n}.wav.txt").read_text().split() for n in (0, 1))
+    packages = [{name.partition(".")[0] for name in names} for names in (first, second)]
+    assert {"av", "numpy", "scipy", "threadpoolctl"} <= packages[0] == packages[1]
+
+
 @pytest.mark.parametrize("module", ["json", "numpy", "asmr_classify"])
 def test_nothing_in_the_working_directory_is_run(noises, tiny_model, place, module):
     noises(*NAMES)
@@ -370,7 +439,7 @@ def test_a_moment_in_which_the_program_was_stopped_does_not_count(tiny_model, mo
     with pool._Crew(tiny_model, 1, Limits(patience=5), lambda _: None) as crew:
 
         class Worker:
-            quiet_for, given_up = 0.0, False
+            quiet_for, given_up, is_ready = 0.0, False, True
 
             def kill(self):
                 raise AssertionError("killed though it did nothing wrong")
