@@ -137,6 +137,34 @@ def test_paths_outside_are_named_as_given(place, labelled, tiny_model):
     assert labelled == outside
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (".//a.wav", "a.wav"),
+        ("././/a.wav", "a.wav"),
+        ("in//a.wav", "in/a.wav"),
+        ("in/./a.wav", "in/a.wav"),
+        ("{here}//a.wav", "a.wav"),
+        ("{here}/./in//a.wav", "in/a.wav"),
+        (".//../a.wav", "../a.wav"),
+        ("in/../a.wav", "in/../a.wav"),  # may be another file, where in is a link
+        ("{here}/in/../../a.wav", "{here}/in/../../a.wav"),
+        ("", ""),
+    ],
+)
+def test_names_have_no_needless_parts(place, labelled, tiny_model, given, name):
+    given, name = (text.replace("{here}", str(place)) for text in (given, name))
+    list(label_paths([given], model=tiny_model))
+    assert labelled == [name]
+
+
+@pytest.mark.parametrize("folder", [".", "./", ".//", "{here}", "{here}/", "{here}//."])
+def test_names_in_the_working_directory_are_bare(noises, place, labelled, tiny_model, folder):
+    noises("a.wav", "in/b.wav")
+    list(label_paths([folder.replace("{here}", str(place))], model=tiny_model))
+    assert labelled == ["a.wav", "in/b.wav"]
+
+
 def test_a_file_alone_gives_the_record_that_it_gives_in_a_folder(recordings, tiny_model):
     together = by_path(label_paths([recordings], model=tiny_model))
     for path, result in together.items():
