@@ -39,6 +39,10 @@ VERSION = 1
 """Of the form of journals, and of how results follow from what is heard."""
 
 
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
+"""What a line that is no entry any more makes its parser raise; its file is labelled again."""
+
+
 class Journal:
     """Results of earlier runs with the same settings, and of this one.
 
@@ -107,7 +111,10 @@ class Journal:
         if place is None or not found.mtime_ns:
             return None
         self._reader.seek(place)
-        key, result = _parse(self._reader.readline())
+        try:
+            key, result = _parse(self._reader.readline())
+        except DAMAGED:
+            return None
         if key[:3] != _key(found)[:3] or result.path != found.path:
             return None
         if result.status is Status.FAILED and key != _key(found):
@@ -136,7 +143,9 @@ def _key(found: Found) -> list[Any]:
 
 def _parse(line: bytes) -> tuple[list[Any], FileResult]:
     key, _, record = line.partition(b"\t")
-    return json.loads(key), record_to_result(json.loads(record))
+    result = record_to_result(json.loads(record))
+    result_to_record(result)  # fails where a value is not of its kind
+    return list(json.loads(key)), result
 
 
 def _read_places(reader: IO[bytes], path: str, header: str) -> tuple[dict[int, int], int]:
@@ -158,10 +167,9 @@ def _read_places(reader: IO[bytes], path: str, header: str) -> tuple[dict[int, i
             break
         try:
             absolute, *_ = json.loads(line.partition(b"\t")[0])
-        except ValueError:  # damaged; the file is labelled again
-            pass
-        else:
             places[hash(absolute)] = size
+        except DAMAGED:
+            pass
         size += len(line)
     return places, size
 

@@ -161,6 +161,40 @@ def test_a_damaged_line_costs_its_file_only(tmp_path, tiny_model):
         assert [journal.recall(file) is not None for file in found] == [True, False, True]
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda _key, record: b"7\t" + record, id="a number for a key"),
+        pytest.param(lambda _key, record: b"[]\t" + record, id="no key"),
+        pytest.param(lambda _key, record: b'[["1.wav"], 10, 5, 5]\t' + record, id="a list in it"),
+        pytest.param(lambda key, _record: key, id="no record"),
+        pytest.param(lambda key, record: key + b"\t" + record[:-3], id="half a record"),
+        pytest.param(lambda key, _record: key + b"\t[1, 2]", id="a list for a record"),
+        pytest.param(lambda key, _record: key + b"\t{}", id="an empty record"),
+        pytest.param(lambda key, r: key + b"\t" + r.replace(b'"ok"', b'"okay"'), id="status"),
+        pytest.param(
+            lambda key, r: key + b"\t" + r.replace(b'ments": [', b'ments": [7'), id="segment"
+        ),
+        pytest.param(lambda key, r: key + b"\t" + r.replace(b"0.5", b'"x"'), id="score"),
+        pytest.param(lambda key, r: key + b"\t" + r.replace(b'{"tap": 0.5}', b"[5]"), id="scores"),
+        pytest.param(lambda key, r: key + b"\t\xff" + r, id="not UTF-8"),
+    ],
+)
+def test_a_damaged_entry_costs_its_file_only(tmp_path, tiny_model, damage):
+    path = tmp_path / "j"
+    found = [Found(f"{number}.wav", 10, 5, 5) for number in range(3)]
+    with Journal.open(str(path), tiny_model) as journal:
+        for file in found:
+            result = FileResult(file.path, Status.OK, "tiny@0.1", scores={"tap": 0.5})
+            journal.record(file, result)
+    lines = path.read_bytes().split(b"\n")
+    key, record = lines[2].split(b"\t")
+    lines[2] = damage(key, record)
+    path.write_bytes(b"\n".join(lines))
+    with Journal.open(str(path), tiny_model) as journal:
+        assert [journal.recall(file) is not None for file in found] == [True, False, True]
+
+
 def test_the_same_name_elsewhere_is_another_file(noises, place, tiny_model, monkeypatch):
     (place / "x").mkdir()
     (place / "y").mkdir()
