@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asmr_classify.config import DecisionSpec
+    from asmr_classify.errors import MediaError
     from asmr_classify.model import Model
     from asmr_classify.timeline import Segment
 
@@ -38,10 +39,27 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong with a file: the name of the error and a message that says what to do."""
+    """What went wrong with a file.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the error.
+    message : str
+        Says what to do.
+    may_pass : bool
+        Whether another attempt may go well, see :class:`~asmr_classify.errors.MediaError`. For the
+        run at hand: it is not written with the result.
+    """
 
     kind: str
     message: str
+    may_pass: bool = field(default=False, compare=False)
+
+    @classmethod
+    def of(cls, error: MediaError) -> Problem:
+        """Describe an error."""
+        return cls(type(error).__name__, str(error), error.may_pass)
 
 
 @dataclass(frozen=True, slots=True)

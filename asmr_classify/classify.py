@@ -73,17 +73,13 @@ def label_file(
                 model,
                 duration=stream.duration,
                 decoded=stream.decoded,
-                error=_problem(stream.problem) if stream.problem else None,
+                error=Problem.of(stream.problem) if stream.problem else None,
             )
     except NoAudioError as exc:
-        return FileResult(name, Status.NO_AUDIO, model.id, error=_problem(exc))
+        return FileResult(name, Status.NO_AUDIO, model.id, error=Problem.of(exc))
     except MediaError as exc:
         logger.info("%s", exc)
-        return FileResult(name, Status.FAILED, model.id, error=_problem(exc))
-
-
-def _problem(error: MediaError) -> Problem:
-    return Problem(type(error).__name__, str(error))
+        return FileResult(name, Status.FAILED, model.id, error=Problem.of(exc))
 
 
 def _iter_samples(

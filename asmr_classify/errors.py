@@ -89,12 +89,19 @@ class MediaError(AsmrClassifyError):
         The file, as the user named it.
     message : str
         What is wrong and what to do about it, without the path.
+    may_pass : bool, optional
+        Whether it comes from the machine (a disk that is not there, a limit, missing permission)
+        and not from the content of the file, so that another attempt may go well.
     """
 
-    def __init__(self, path: str, message: str) -> None:
+    may_pass = False
+
+    def __init__(self, path: str, message: str, *, may_pass: bool | None = None) -> None:
         super().__init__(path, message)
         self.path = path
         self.message = message
+        if may_pass is not None:
+            self.may_pass = may_pass
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
@@ -114,6 +121,8 @@ class DecodeError(MediaError):
 
 class WorkerError(MediaError):
     """The process that labelled the file crashed, was killed, hung, or needed too much memory."""
+
+    may_pass = True
 
 
 class TagError(MediaError):

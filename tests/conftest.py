@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asmr_classify.batch.isolate import Outcome, label_safely
+from asmr_classify.batch.isolate import label_safely
 from asmr_classify.config import DecisionSpec, FeatureSpec
 from asmr_classify.estimators import Network
 from asmr_classify.features.schema import column_names, fingerprint
@@ -80,10 +80,10 @@ def tiny_model() -> Model:
 def in_this_process(monkeypatch):
     """Let runs do without workers, so that what they call can be replaced."""
 
-    def iter_here(items, model, _n_jobs, *, stop, on_decoded, **_):
-        for item in items:
+    def iter_here(finds, model, _n_jobs, *, recall, stop, on_decoded, **_):
+        for found in finds:
             if stop.is_set():
                 return
-            yield item if isinstance(item, Outcome) else label_safely(item, model, on_decoded)
+            yield recall(found) or label_safely(found, model, on_decoded)
 
     monkeypatch.setattr("asmr_classify.batch.iter_parallel", iter_here)

@@ -12,7 +12,7 @@ import logging
 import os
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -120,22 +120,37 @@ def label_paths(  # noqa: PLR0913 (options by name)
 
 
 def name_from_here(path: str) -> str:
-    """Name a path relative to the working directory if it lies inside, else leave it as it is.
+    """Name a path relative to the working directory if it lies inside, without needless parts.
+
+    A path that lies outside, or goes up, is left as it is.
 
     Examples
     --------
     >>> here = os.path.abspath(".")
     >>> name_from_here(f"{here}/a/b.mp3"), name_from_here(here), name_from_here("../a.mp3")
     ('a/b.mp3', '.', '../a.mp3')
+    >>> name_from_here(".//a//./b.mp3"), name_from_here(f"{here}//b.mp3"), name_from_here("./")
+    ('a/b.mp3', 'b.mp3', '.')
     """
+    below: str | None = path
+    if Path(path).is_absolute():
+        below = _below_here(path)
+    if not path or below is None:
+        return path
+    parts = PurePath(below).parts
+    if os.pardir in parts and below != path:
+        return path
+    return str(PurePath(*parts))
+
+
+def _below_here(path: str) -> str | None:
     try:
         here = str(Path.cwd()).rstrip(os.sep) + os.sep
     except OSError:  # the folder was removed
-        return path
+        return None
     if not f"{path}{os.sep}".startswith(here):
-        return path
-    below = path[len(here) :].strip(os.sep)
-    return path if os.pardir in Path(below).parts else below or os.curdir
+        return None
+    return path[len(here) :].strip(os.sep)
 
 
 def _watch(finds: Iterable[Found | Ignored], observer: Observer) -> Iterator[Found]:
@@ -176,14 +191,17 @@ def _iter_outcomes(  # noqa: PLR0913, PLR0917 (what label_paths was given)
     observer: Observer,
 ) -> Generator[Outcome]:
     with closing(ReadAhead(finds, READ_AHEAD)) as ahead:
-        items = _recalled(ahead, journal)
         yield from iter_parallel(
-            items, model, n_jobs, limits=limits, stop=stop, on_decoded=observer.on_decoded
+            ahead,
+            model,
+            n_jobs,
+            recall=lambda found: _recall(found, journal),
+            limits=limits,
+            stop=stop,
+            on_decoded=observer.on_decoded,
         )
 
 
-def _recalled(finds: Iterator[Found], journal: Memory | None) -> Iterator[Found | Outcome]:
-    """Put the results that are known already in the place of their files."""
-    for found in finds:
-        result = journal.recall(found) if journal is not None else None
-        yield found if result is None else Outcome(found, result, is_recalled=True)
+def _recall(found: Found, journal: Memory | None) -> Outcome | None:
+    result = journal.recall(found) if journal is not None else None
+    return None if result is None else Outcome(found, result, is_recalled=True)

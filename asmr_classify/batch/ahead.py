@@ -8,7 +8,7 @@ from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -19,8 +19,8 @@ PATIENCE = 0.1
 class ReadAhead(Generic[T]):
     """An iterator whose items are taken from another in a thread, before they are asked for.
 
-    Any thread may ask for the next item, one at a time. An error of the other iterator is raised
-    where its next item is asked for.
+    Any thread may ask for the next item, one at a time; :meth:`take` asks without waiting. An error
+    of the other iterator is raised where its next item is asked for.
 
     Parameters
     ----------
@@ -32,6 +32,7 @@ class ReadAhead(Generic[T]):
     def __init__(self, items: Iterator[T], limit: int) -> None:
         self._ready: Queue[tuple[T] | Exception | None] = Queue(limit)
         self._stopped = threading.Event()
+        self._on_more: Callable[[], None] | None = None
         threading.Thread(target=self._fill, args=(items,), daemon=True).start()
 
     def _fill(self, items: Iterator[T]) -> None:
@@ -49,7 +50,13 @@ class ReadAhead(Generic[T]):
         while not self._stopped.is_set():
             with suppress(Full):
                 self._ready.put(entry, timeout=PATIENCE)
+                self._tell()
                 return
+
+    def _tell(self) -> None:
+        on_more, self._on_more = self._on_more, None
+        if on_more is not None:
+            on_more()
 
     def __iter__(self) -> ReadAhead[T]:
         return self
@@ -58,10 +65,41 @@ class ReadAhead(Generic[T]):
         entry = None if self._stopped.is_set() else self._ready.get()
         if isinstance(entry, tuple):
             return entry[0]
-        self.close()
-        if entry is not None:
-            raise entry
+        self._end(entry)
         raise StopIteration
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there are no more items, and never will be."""
+        return self._stopped.is_set()
+
+    def take(self, on_more: Callable[[], None]) -> T | None:
+        """Take the next item if it is there.
+
+        Parameters
+        ----------
+        on_more : callable
+            Called once, from another thread, when it is worth asking again.
+
+        Returns
+        -------
+        object or None
+            None if the next item is not there yet, or there are no more.
+        """
+        self._on_more = on_more  # before looking, so that nothing comes between unnoticed
+        try:
+            entry = self._ready.get_nowait()
+        except Empty:
+            return None
+        if isinstance(entry, tuple):
+            return entry[0]
+        self._end(entry)
+        return None
+
+    def _end(self, error: Exception | None) -> None:
+        self.close()
+        if error is not None:
+            raise error
 
     def close(self) -> None:
         """Stop taking items; whoever waits for one is told that there are no more."""

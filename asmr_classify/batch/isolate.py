@@ -63,10 +63,12 @@ def label_safely(found: Found, model: Model, on_decoded: Callable[[float], None]
             "labelling it needs more memory than is allowed or there is; the file may be damaged: "
             "check that it plays, or allow more with --max-memory",
         )
-        problem = Problem(type(error).__name__, str(error))
-        return Outcome(found, FileResult(found.path, Status.FAILED, model.id, error=problem))
+        return Outcome(
+            found, FileResult(found.path, Status.FAILED, model.id, error=Problem.of(error))
+        )
     except Exception as exc:  # noqa: BLE001 (logged, with its traceback, where outcomes are taken)
         kind = type(exc).__name__
         message = f"{found.path}: unexpected error ({kind}: {exc}); please report it with the file"
-        result = FileResult(found.path, Status.FAILED, model.id, error=Problem(kind, message))
+        problem = Problem(kind, message, may_pass=True)  # in a later version, at least
+        result = FileResult(found.path, Status.FAILED, model.id, error=problem)
         return Outcome(found, result, traceback.format_exc())

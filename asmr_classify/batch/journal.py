@@ -3,7 +3,8 @@
 A text file. The first line states the settings, that is all that changes a result but the file
 itself. Each further line is two JSON values with a tab between: the key of a file (its absolute
 path, size, and the times of its last change) and its result, in full precision. A line that was
-cut off by a kill is no line; the last line of a file counts.
+cut off by a kill is no line; the last line of a file counts. What failed or broke off by the fault
+of the machine and not of the file is left out, so that the next run tries it again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from asmr_classify.aggregate import Status
-from asmr_classify.errors import OutputError, WorkerError
+from asmr_classify.errors import OutputError
 from asmr_classify.writers.jsonl import record_to_result, result_to_record
 from asmr_classify.writers.output import Output, explain
 
@@ -36,6 +37,10 @@ SUFFIX = ".journal"
 HEADER = "asmr-classify journal"
 VERSION = 1
 """Of the form of journals, and of how results follow from what is heard."""
+
+
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
+"""What a line that is no entry any more makes its parser raise; its file is labelled again."""
 
 
 class Journal:
@@ -100,27 +105,32 @@ class Journal:
     def recall(self, found: Found) -> FileResult | None:
         """Give the result of a file that has not changed since; None if there is none.
 
-        A failure is recalled only if it lies in the content of the file.
+        A failure is recalled only if nothing of the file has changed, its permissions included.
         """
         place = self._places.get(hash(_key(found)[0]))
         if place is None or not found.mtime_ns:
             return None
         self._reader.seek(place)
-        key, result = _parse(self._reader.readline())
+        try:
+            key, result = _parse(self._reader.readline())
+        except DAMAGED:
+            return None
         if key[:3] != _key(found)[:3] or result.path != found.path:
             return None
-        if result.status is Status.FAILED and (key != _key(found) or _may_pass(result)):
+        if result.status is Status.FAILED and key != _key(found):
             return None
         return result
 
     def record(self, found: Found, result: FileResult) -> None:
-        """Keep a result.
+        """Keep a result, unless another attempt may give a better one: such a file is not finished.
 
         Raises
         ------
         OutputError
             If it cannot be written.
         """
+        if result.error is not None and result.error.may_pass:
+            return
         record = result_to_record(result, rounded=False)
         self._output.write(f"{json.dumps(_key(found))}\t{json.dumps(record)}\n")
 
@@ -133,12 +143,9 @@ def _key(found: Found) -> list[Any]:
 
 def _parse(line: bytes) -> tuple[list[Any], FileResult]:
     key, _, record = line.partition(b"\t")
-    return json.loads(key), record_to_result(json.loads(record))
-
-
-def _may_pass(failure: FileResult) -> bool:
-    """Whether a failure may have come from the machine, and not from the file."""
-    return failure.error is None or failure.error.kind == WorkerError.__name__
+    result = record_to_result(json.loads(record))
+    result_to_record(result)  # fails where a value is not of its kind
+    return list(json.loads(key)), result
 
 
 def _read_places(reader: IO[bytes], path: str, header: str) -> tuple[dict[int, int], int]:
@@ -160,10 +167,9 @@ def _read_places(reader: IO[bytes], path: str, header: str) -> tuple[dict[int, i
             break
         try:
             absolute, *_ = json.loads(line.partition(b"\t")[0])
-        except ValueError:  # damaged; the file is labelled again
-            pass
-        else:
             places[hash(absolute)] = size
+        except DAMAGED:
+            pass
         size += len(line)
     return places, size
 

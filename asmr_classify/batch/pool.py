@@ -7,49 +7,42 @@ training uses, is broken as a whole when a process dies, and cannot tell which f
 
 from __future__ import annotations
 
-import json
-import os
+import logging
 import pickle
 import queue
-import signal
-import subprocess
-import sys
-import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self
 
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.batch.isolate import Outcome
+from asmr_classify.batch.process import FAREWELL, Gone, Worker
 from asmr_classify.batch.worker import START, Briefing
 from asmr_classify.errors import AsmrClassifyError, WorkerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    import threading
+    from collections.abc import Callable, Generator
     from types import TracebackType
 
+    from asmr_classify.batch.ahead import ReadAhead
+    from asmr_classify.batch.process import Events
     from asmr_classify.batch.worker import Message
     from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
 
+logger = logging.getLogger(__name__)
+
 TICK = 0.25
 """Seconds between two looks at whether a worker still gets on."""
 
-FAREWELL = 5.0
-"""Seconds in which a worker that has nothing left to do must end."""
+STARTUP_PATIENCE = 60.0
+"""Seconds that a worker may take to start, whatever the patience with files: it loads libraries,
+from a slow disk perhaps, and that is no fault of a file."""
 
 FUTILE_STARTS = 3
 """So many workers in a row that die before they are ready mean that none will ever be."""
-
-APART: dict[str, Any] = {"process_group": 0}
-"""A terminal's interrupt is for the starting process only, which tells the workers."""
-if sys.platform == "win32":
-    APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-
-ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
-"""Every worker is busy with a file of its own: threads inside it would only get in the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +70,12 @@ def count_cores() -> int:
     return int(cpu_count())
 
 
-def iter_parallel(
-    items: Iterator[Found | Outcome],
+def iter_parallel(  # noqa: PLR0913 (options by name)
+    finds: ReadAhead[Found],
     model: Model,
     n_jobs: int,
     *,
+    recall: Callable[[Found], Outcome | None],
     limits: Limits,
     stop: threading.Event,
     on_decoded: Callable[[float], None],
@@ -90,14 +84,16 @@ def iter_parallel(
 
     Parameters
     ----------
-    items : iterator of Found or Outcome
-        Taken up as workers become free; what is an outcome already is passed on.
+    finds : ReadAhead of Found
+        Taken up as workers become free. However slowly they come, what is at hand goes on.
     model : Model
     n_jobs : int
         Workers at a time.
+    recall : callable
+        Gives the outcome of a file that is known already, else None.
     limits : Limits
     stop : threading.Event
-        Once set, no more items are taken up.
+        Once set, no more files are taken up.
     on_decoded : callable
         Called with seconds of audio decoded since the last call.
 
@@ -112,13 +108,15 @@ def iter_parallel(
     """
     with _Crew(model, n_jobs, limits, on_decoded) as crew:
         while True:
-            outcome = crew.hand_out(items, stop)
-            if outcome is None and crew.is_busy:
-                outcome = crew.wait()
-            if outcome is not None:
-                yield outcome
-            elif not crew.is_busy:
+            known = crew.hand_out(finds, recall, stop)
+            if known is not None:
+                yield known
+            elif not crew.is_busy and (finds.is_over or stop.is_set()):
                 return
+            # Also while known results pour in, workers are heard.
+            news = crew.listen(TICK if known is None else 0)
+            if news is not None:
+                yield news
 
 
 class _Crew:
@@ -133,9 +131,10 @@ class _Crew:
         self._n_jobs = n_jobs
         self._limits = limits
         self._on_decoded = on_decoded
-        self._events: queue.SimpleQueue[tuple[_Worker, Message | _Gone]] = queue.SimpleQueue()
-        self._idle: list[_Worker] = []
-        self._busy: list[_Worker] = []
+        self._events: Events = queue.SimpleQueue()
+        self._idle: list[Worker] = []
+        self._busy: list[Worker] = []
+        self._waiting: list[Found] = []  # for want of a worker
         self._futile_starts = 0
         self._last_look = time.monotonic()
 
@@ -158,32 +157,46 @@ class _Crew:
         """Whether a file is at hand."""
         return bool(self._busy)
 
-    def hand_out(self, items: Iterator[Found | Outcome], stop: threading.Event) -> Outcome | None:
-        """Give files to free workers; return early with an outcome that comes along."""
+    def hand_out(
+        self,
+        finds: ReadAhead[Found],
+        recall: Callable[[Found], Outcome | None],
+        stop: threading.Event,
+    ) -> Outcome | None:
+        """Give the files that are there to free workers; return early with a known outcome."""
         while len(self._busy) < self._n_jobs and not stop.is_set():
-            item = next(items, None)
-            if item is None:
+            found = self._take(finds)
+            if found is None:
                 break
-            if isinstance(item, Outcome):
-                return item
-            self._busy.append(self._put_to_work(item))
+            known = recall(found)
+            if known is not None:
+                return known
+            self._begin(found)
         return None
 
-    def wait(self) -> Outcome | None:
-        """Wait for news of a worker, a moment at most; return the outcome of a file, if any."""
+    def _take(self, finds: ReadAhead[Found]) -> Found | None:
+        return self._waiting.pop() if self._waiting else finds.take(lambda: self._events.put(None))
+
+    def listen(self, timeout: float) -> Outcome | None:
+        """Wait for news, ``timeout`` seconds at most; return the outcome of a file, if any."""
         try:
-            worker, message = self._events.get(timeout=TICK)
+            event = self._events.get(timeout=timeout)
         except queue.Empty:
-            self._watch()
-            return None
+            event = None
+        if event is not None:
+            event[0].quiet_for = 0.0
         self._watch()
-        worker.quiet_for = 0.0
+        return None if event is None else self._heed(*event)
+
+    def _heed(self, worker: Worker, message: Message | Gone) -> Outcome | None:
         if isinstance(message, Outcome):
+            if worker not in self._busy:  # it was written off
+                return None
             self._busy.remove(worker)
             if not worker.given_up:
                 self._idle.append(worker)
             return message
-        if isinstance(message, _Gone):
+        if isinstance(message, Gone):
             return self._replace(worker)
         if message is None:
             self._futile_starts = 0
@@ -192,16 +205,31 @@ class _Crew:
             self._on_decoded(message)
         return None
 
-    def _put_to_work(self, found: Found) -> _Worker:
+    def _begin(self, found: Found) -> None:
+        """Give a file to a worker that is free, or to a new one."""
         while self._idle:
             worker = self._idle.pop()
             if worker.is_alive:
                 worker.give(found)
-                return worker
-        return _Worker(found, self._briefing, self._directory, self._events)
+                self._busy.append(worker)
+                return
+        try:
+            worker = Worker(found, START, self._briefing, self._directory, self._events)
+        except (OSError, RuntimeError) as exc:
+            self._put_off(found, exc)
+        else:
+            self._busy.append(worker)
+
+    def _put_off(self, found: Found, exc: Exception) -> None:
+        """Keep a file for later, and do with the workers that there are."""
+        if not self._busy:
+            raise _cannot_start(str(exc)) from exc
+        logger.warning("going on with %d workers, no more can be started: %s", len(self._busy), exc)
+        self._n_jobs = len(self._busy)
+        self._waiting.append(found)
 
     def _watch(self) -> None:
-        """Kill workers that no longer get on.
+        """Kill workers that no longer get on; do without those that cannot be killed.
 
         A moment in which this process itself was stopped counts as two looks at most.
         """
@@ -209,11 +237,22 @@ class _Crew:
         passed, self._last_look = min(now - self._last_look, 2 * TICK), now
         for worker in self._busy:
             worker.quiet_for += passed
-            if worker.quiet_for > self._limits.patience and not worker.given_up:
-                worker.given_up = True
+            if worker.given_up:
+                self._write_off(worker)
+            elif worker.quiet_for > self._patience_with(worker):
+                worker.given_up, worker.quiet_for = True, 0.0
                 worker.kill()
 
-    def _replace(self, worker: _Worker) -> Outcome | None:
+    def _patience_with(self, worker: Worker) -> float:
+        patience = self._limits.patience
+        return patience if worker.is_ready else max(patience, STARTUP_PATIENCE)
+
+    def _write_off(self, worker: Worker) -> None:
+        if worker.quiet_for > FAREWELL and not worker.written_off:
+            worker.written_off = True
+            self._events.put((worker, self._failed(worker.found, self._why(worker, "hangs"))))
+
+    def _replace(self, worker: Worker) -> Outcome | None:
         """Let a worker go that has ended; the outcome of its file, if it had begun one."""
         ended = worker.dismiss()
         if worker in self._idle:
@@ -225,14 +264,11 @@ class _Crew:
             return self._failed(worker.found, self._why(worker, ended))
         self._futile_starts += 1
         if self._futile_starts >= FUTILE_STARTS:
-            raise AsmrClassifyError(
-                f"no worker process can be started (the last one {ended}): free some memory, or "
-                "install the program anew; what was finished is kept"
-            )
-        self._busy.append(self._put_to_work(worker.found))
+            raise _cannot_start(f"the last one {ended}")
+        self._begin(worker.found)
         return None
 
-    def _why(self, worker: _Worker, ended: str) -> str:
+    def _why(self, worker: Worker, ended: str) -> str:
         if worker.given_up:
             return (
                 f"nothing of it was decoded for {self._limits.patience:g} s, so it was given up; "
@@ -245,103 +281,15 @@ class _Crew:
 
     def _failed(self, found: Found, why: str) -> Outcome:
         error = WorkerError(found.path, why)
-        problem = Problem(type(error).__name__, str(error))
-        return Outcome(found, FileResult(found.path, Status.FAILED, self._model_id, error=problem))
+        result = FileResult(found.path, Status.FAILED, self._model_id, error=Problem.of(error))
+        return Outcome(found, result)
 
 
-class _Gone:
-    """A worker has ended."""
-
-
-class _Worker:
-    """One worker process, seen from here.
-
-    Attributes
-    ----------
-    found : Found
-        The file at hand, or the last one.
-    is_ready : bool
-        Whether it has begun to label.
-    quiet_for : float
-        Seconds since it was given its file, or was last heard of.
-    given_up : bool
-        Whether it was killed for that.
-    """
-
-    def __init__(
-        self,
-        found: Found,
-        briefing: bytes,
-        directory: str | None,
-        events: queue.SimpleQueue[tuple[_Worker, Message | _Gone]],
-    ) -> None:
-        self.found = found
-        self.is_ready = False
-        self.quiet_for = 0.0
-        self.given_up = False
-        self._process = subprocess.Popen(  # noqa: S603 (Python, and what is written here)
-            [sys.executable, "-c", START, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=directory,
-            env=os.environ | ONE_THREAD,
-            **APART,
-        )
-        self._tasks = cast("IO[bytes]", self._process.stdin)
-        threading.Thread(target=self._talk, args=(briefing, events), daemon=True).start()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the process has not ended."""
-        return self._process.poll() is None
-
-    def give(self, found: Found) -> None:
-        """Give the next file."""
-        self.found = found
-        self.quiet_for = 0.0
-        self._send(pickle.dumps(found))
-
-    def begin(self) -> None:
-        """Give the first file, now that the worker is ready."""
-        self.is_ready = True
-        self.give(self.found)
-
-    def kill(self) -> None:
-        """End the process at once."""
-        self._process.kill()
-
-    def dismiss(self) -> str:
-        """Wait for the end of a worker that is to end or has ended; tell how it did."""
-        with suppress(OSError):
-            self._tasks.close()
-        try:
-            status = self._process.wait(FAREWELL)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            status = self._process.wait()
-        if status >= 0:
-            return f"ended with status {status}"
-        with suppress(ValueError):
-            return f"was killed ({signal.Signals(-status).name})"
-        return f"was killed (signal {-status})"
-
-    def _send(self, data: bytes) -> None:
-        # Whoever is gone is told of by the thread that listens.
-        with suppress(OSError):
-            self._tasks.write(data)
-            self._tasks.flush()
-
-    def _talk(
-        self, briefing: bytes, events: queue.SimpleQueue[tuple[_Worker, Message | _Gone]]
-    ) -> None:
-        """Brief the worker, then pass on what it tells; runs in a thread."""
-        self._send(briefing)
-        answers = cast("IO[bytes]", self._process.stdout)
-        with answers, suppress(Exception):  # who crashes may write anything
-            while True:
-                events.put((self, pickle.load(answers)))  # noqa: S301 (of our own worker)
-        events.put((self, _Gone()))
+def _cannot_start(why: str) -> AsmrClassifyError:
+    return AsmrClassifyError(
+        f"no worker process can be started ({why}): free some memory, end other programs, or "
+        "install the program anew; what was finished is kept"
+    )
 
 
 def _working_directory() -> str | None:

@@ -2,8 +2,8 @@
 
 It is started by :mod:`asmr_classify.batch.pool` and talks with it in pickles over two pipes. In
 come a :class:`Briefing`, then files; out go ``None`` when it is ready, seconds of audio as they
-are decoded, and an outcome per file. It ends when nothing more comes in, and so does not outlive
-who started it.
+are decoded, and an outcome per file. It ends when nothing more comes in, or when who started it is
+no more, though a file hang.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import os
 import pickle
 import signal
 import sys
+import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +31,13 @@ sys.path[:] = json.loads(sys.argv[1])
 from asmr_classify.batch.worker import main
 main()
 """
-"""What a worker's Python runs: it finds the package where the starting process found it."""
+"""What a worker's Python runs: it finds modules where the starting process finds them, and nowhere
+else. Python is to be started with ``-P``, else it would look in the working directory first, where
+a stranger's ``json.py`` may lie among recordings."""
+
+
+GLANCE = 1.0
+"""Seconds between two looks at whether the starting process is still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class Briefing:
 
 def main() -> None:
     """Label files until there are no more."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks = sys.stdin.buffer
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
@@ -63,15 +73,42 @@ def main() -> None:
         os._exit(0)  # whoever started it wants no more; what is unsent has no reader
 
 
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it has ended; elsewhere than on POSIX, never."""
+    while os.getppid() == parent:
+        time.sleep(GLANCE)
+    os._exit(1)
+
+
 def _work(tasks: Any, send: Any) -> None:
     from asmr_classify.batch.isolate import label_safely
 
     briefing: Briefing = pickle.load(tasks)  # noqa: S301 (of who started this process)
     limit_memory(briefing.max_memory)
+    load_all(briefing.model)
     send(None)
     while True:
         found: Found = pickle.load(tasks)  # noqa: S301
         send(label_safely(found, briefing.model, send))
+
+
+def load_all(model: Model) -> None:
+    """Load all that labelling needs, which takes a second and more, by labelling silence.
+
+    So that neither a slow disk nor a cold cache is taken for a file that hangs. What fails here
+    fails with a file, too, and is told there.
+    """
+    with suppress(Exception):
+        import numpy as np
+
+        import asmr_classify.classify  # noqa: F401 (loads the decoder)
+        from asmr_classify.features.windows import iter_window_rows
+        from asmr_classify.threads import one_thread
+
+        silence = np.zeros(model.features.frames.sr, dtype=np.float32)
+        with one_thread():
+            for rows in iter_window_rows(iter([silence]), model.features):
+                model.predict_logits(rows.X)
 
 
 def limit_memory(n_bytes: int) -> None:

@@ -30,8 +30,8 @@ class Tally(Observer):
     """Counts what a run finds and does, and estimates what is left.
 
     The time left is an estimate by audio: the bytes that are found, times the seconds of audio
-    in a byte of what was finished. Before the first file is finished, that of the first file
-    found is taken, by its header.
+    in a byte of what was finished. Before the first file is finished there is none: headers are
+    read by workers only, since a damaged file may hang or crash whoever opens it.
 
     Parameters
     ----------
@@ -68,8 +68,6 @@ class Tally(Observer):
 
     def on_found(self, found: Found) -> None:
         """Count a file to be labelled."""
-        if self.n_found == 0:
-            self._seconds_per_byte = _claimed_density(found)
         self.n_found += 1
         self.bytes_found += found.size
 
@@ -132,18 +130,6 @@ class Tally(Observer):
         if self.statuses[Status.FAILED]:
             parts.append(f"{self.statuses[Status.FAILED]} failed")
         return " · ".join(parts)
-
-
-def _claimed_density(found: Found) -> float | None:
-    """Seconds of audio in a byte of a file, by its header; None if it makes no claim."""
-    from asmr_classify.media.probe import probe
-
-    try:
-        duration = probe(found.path).duration
-    except Exception:  # whatever is wrong with it, labelling it will tell
-        logger.debug("%s: no estimate of its length", found.path, exc_info=True)
-        return None
-    return duration / found.size if duration and found.size else None
 
 
 class Progress(Tally):

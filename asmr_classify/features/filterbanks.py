@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-UNREADABLE = (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile)
-"""What a file that is missing or damaged makes NumPy raise; archives carry checksums."""
 
 
 def mel_filterbank(
@@ -47,10 +43,9 @@ def mel_filterbank(
     ndarray of float32, shape (n_mels, n_fft // 2 + 1)
     """
     path = _place(sr, n_fft, n_mels, fmin, fmax)
-    with suppress(*UNREADABLE), path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-        bank: NDArray[np.float32] = kept["bank"]
-        if bank.shape == (n_mels, n_fft // 2 + 1) and bank.dtype == np.float32:
-            return bank
+    kept = _load(path)
+    if kept is not None and kept.shape == (n_mels, n_fft // 2 + 1) and kept.dtype == np.float32:
+        return kept
     import librosa
 
     bank = librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
@@ -64,6 +59,16 @@ def _place(*settings: float) -> Path:
     text = json.dumps([version("librosa"), settings])
     name = hashlib.sha256(text.encode()).hexdigest()[:16]
     return user_cache_path("asmr-classify") / "filterbanks" / f"{name}.npz"
+
+
+def _load(path: Path) -> NDArray[np.float32] | None:
+    """Read a filterbank; None where it is missing or damaged, which its checksum tells."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            bank: NDArray[np.float32] = archive["bank"]
+            return bank
+    except Exception:  # noqa: BLE001 (damage makes zipfile, tokenize and NumPy raise whatever there is)
+        return None
 
 
 def _keep(bank: NDArray[np.float32], path: Path) -> None:

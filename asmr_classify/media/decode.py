@@ -23,7 +23,7 @@ import numpy as np
 
 from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.errors import DecodeError
-from asmr_classify.media.probe import audio_stream, describe, open_container
+from asmr_classify.media.probe import audio_stream, describe, is_of_machine, open_container
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class AudioStream:
         self._damaged_packets = 0
         self._bad_samples = 0
         self._broke_off: str | None = None
+        self._may_pass = False
         self._heard_until = 0.0
         self._seen_until = 0.0
 
@@ -219,6 +220,8 @@ class AudioStream:
                 self._tell(self._listener, native, frame)
             try:
                 pieces = resampler.flush() if frame is None else resampler.resample(frame)
+            except MemoryError:
+                raise
             except (av.error.FFmpegError, ValueError):
                 self._damaged_packets += 1
                 continue
@@ -251,6 +254,8 @@ class AudioStream:
         for packet in self._iter_packets():
             try:
                 frames = packet.decode()
+            except MemoryError:
+                raise
             except (av.error.FFmpegError, ValueError):
                 self._damaged_packets += 1
                 continue
@@ -267,7 +272,10 @@ class AudioStream:
                 packet = next(packets)
             except (StopIteration, av.error.EOFError):
                 return
+            except MemoryError:
+                raise
             except (av.error.FFmpegError, OSError, ValueError) as exc:
+                self._may_pass = is_of_machine(exc)
                 self._broke_off = getattr(exc, "strerror", None) or str(exc)
                 return
             of = packet.stream_index
@@ -304,14 +312,15 @@ class AudioStream:
         total = self.decoded * self.info.sr * self.info.n_channels
         if self.decoded == 0:
             reason = self._broke_off or "no packet of its sound track can be decoded"
-            raise DecodeError(path, f"no sound could be decoded ({reason}); fetch it again")
+            message = f"no sound could be decoded ({reason}); fetch it again"
+            raise DecodeError(path, message, may_pass=self._may_pass)
         if self._bad_samples and self._bad_samples >= 0.99 * total:
             raise DecodeError(
                 path, "all samples are NaN, infinite or absurdly large; export it again"
             )
         problems = [*self._iter_problems()]
         if problems:
-            self.problem = DecodeError(path, "; ".join(problems))
+            self.problem = DecodeError(path, "; ".join(problems), may_pass=self._may_pass)
 
     def _iter_problems(self) -> Iterator[str]:
         if self._broke_off is not None:

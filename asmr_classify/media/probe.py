@@ -99,17 +99,21 @@ def probe(path: str) -> MediaInfo:
 
 
 def describe(container: InputContainer, path: str) -> MediaInfo:
-    """Describe an open container, see :func:`probe`."""
+    """Describe an open container, see :func:`probe` for what it raises."""
     stream = audio_stream(container, path)
     context = stream.codec_context
     _check_claims(path, context.sample_rate, stream.channels)
+    try:
+        duration = claimed_duration(container, stream)
+    except OSError as exc:  # gone since it was opened, say
+        raise OpenError(path, f"cannot be read: {exc.strerror}", may_pass=True) from exc
     return MediaInfo(
         path=path,
         container=container.format.name,
         codec=context.name,
         sr=context.sample_rate,
         n_channels=stream.channels,
-        duration=claimed_duration(container, stream),
+        duration=duration,
         has_video=bool(container.streams.video),
     )
 
@@ -142,8 +146,10 @@ def open_container(path: str) -> InputContainer:
             },
             metadata_errors="replace",
         )
+    except MemoryError:  # that of FFmpeg is an FFmpegError too
+        raise
     except (av.error.FFmpegError, OSError, ValueError) as exc:
-        raise OpenError(path, _opening_failed(exc)) from exc
+        raise OpenError(path, _opening_failed(exc), may_pass=is_of_machine(exc)) from exc
 
 
 def _opening_failed(exc: Exception) -> str:
@@ -154,6 +160,14 @@ def _opening_failed(exc: Exception) -> str:
         )
     reason = getattr(exc, "strerror", None) or str(exc)
     return f"cannot be opened ({reason}); check that it plays, or fetch it again"
+
+
+def is_of_machine(exc: Exception) -> bool:
+    """Whether an error of reading comes from disk, system or permissions, not from the content.
+
+    FFmpeg's errors are the system's where it has a number of the system's.
+    """
+    return isinstance(exc, OSError)
 
 
 def check_readable(path: str) -> None:
@@ -172,12 +186,14 @@ def check_readable(path: str) -> None:
             if not file.read(1):
                 raise OpenError(path, "the file is empty; fetch or record it again")
     except FileNotFoundError as exc:
-        raise OpenError(path, "no such file; it may have been moved or renamed") from exc
+        message = "no such file; it may have been moved or renamed"
+        raise OpenError(path, message, may_pass=True) from exc
     except PermissionError as exc:
-        raise OpenError(path, "may not be read; change its permissions or owner") from exc
+        message = "may not be read; change its permissions or owner"
+        raise OpenError(path, message, may_pass=True) from exc
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or str(exc)
-        raise OpenError(path, f"cannot be read: {reason}") from exc
+        raise OpenError(path, f"cannot be read: {reason}", may_pass=is_of_machine(exc)) from exc
 
 
 @cache

@@ -74,13 +74,14 @@ def noises(place):
 def workers_with(monkeypatch):
     """Lets workers label a file by a function of a test's own, given as text."""
 
-    def replace(label_file):
+    def replace(label_file, before=()):
         start = (
             "import json, os, signal, sys, time\n"
             "sys.path[:] = json.loads(sys.argv[1])\n"
             "from asmr_classify.aggregate import FileResult, Status\n"
             "from asmr_classify import classify\n"
-            "def label_file(path, *, model, on_progress):\n"
+            + "".join(f"{line}\n" for line in before)
+            + "def label_file(path, *, model, on_progress):\n"
             + "".join(f"    {line}\n" for line in label_file)
             + "    return FileResult(path, Status.OK, model.id)\n"
             "classify.label_file = label_file\n"

@@ -137,6 +137,34 @@ def test_paths_outside_are_named_as_given(place, labelled, tiny_model):
     assert labelled == outside
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (".//a.wav", "a.wav"),
+        ("././/a.wav", "a.wav"),
+        ("in//a.wav", "in/a.wav"),
+        ("in/./a.wav", "in/a.wav"),
+        ("{here}//a.wav", "a.wav"),
+        ("{here}/./in//a.wav", "in/a.wav"),
+        (".//../a.wav", "../a.wav"),
+        ("in/../a.wav", "in/../a.wav"),  # may be another file, where in is a link
+        ("{here}/in/../../a.wav", "{here}/in/../../a.wav"),
+        ("", ""),
+    ],
+)
+def test_names_have_no_needless_parts(place, labelled, tiny_model, given, name):
+    given, name = (text.replace("{here}", str(place)) for text in (given, name))
+    list(label_paths([given], model=tiny_model))
+    assert labelled == [name]
+
+
+@pytest.mark.parametrize("folder", [".", "./", ".//", "{here}", "{here}/", "{here}//."])
+def test_names_in_the_working_directory_are_bare(noises, place, labelled, tiny_model, folder):
+    noises("a.wav", "in/b.wav")
+    list(label_paths([folder.replace("{here}", str(place))], model=tiny_model))
+    assert labelled == ["a.wav", "in/b.wav"]
+
+
 def test_a_file_alone_gives_the_record_that_it_gives_in_a_folder(recordings, tiny_model):
     together = by_path(label_paths([recordings], model=tiny_model))
     for path, result in together.items():
@@ -163,6 +191,47 @@ def test_read_ahead_raises_what_its_source_raises():
     with pytest.raises(OSError, match="the disk is gone"):
         next(ahead)
     assert list(ahead) == []
+
+
+def take_to_the_end(ahead):
+    deadline = time.monotonic() + 10
+    while not ahead.is_over and time.monotonic() < deadline:
+        assert ahead.take(lambda: None) is None
+
+
+def test_taking_does_not_wait_and_tells_when_to_ask_again():
+    release, more = threading.Event(), threading.Event()
+
+    def source():
+        yield 1
+        release.wait(10)
+        yield 2
+
+    ahead = ReadAhead(source(), 10)
+    assert next(ahead) == 1
+    assert ahead.take(more.set) is None
+    assert not ahead.is_over
+    release.set()
+    assert more.wait(10)
+    assert ahead.take(more.set) == 2
+    take_to_the_end(ahead)
+    assert ahead.is_over
+
+
+def test_taking_raises_what_the_source_raises():
+    more = threading.Event()
+
+    def source():
+        more.wait(10)
+        raise OSError("the disk is gone")
+        yield
+
+    ahead = ReadAhead(source(), 10)
+    assert ahead.take(more.set) is None
+    more.set()
+    with pytest.raises(OSError, match="the disk is gone"):
+        take_to_the_end(ahead)
+    assert ahead.is_over
 
 
 def test_closing_wakes_who_waits_and_ends_the_thread():

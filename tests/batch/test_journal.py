@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
+import av
+import av.error
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.batch import Journal, label_paths
 from asmr_classify.batch.journal import HEADER
-from asmr_classify.errors import OutputError
+from asmr_classify.errors import DecodeError, OpenError, OutputError, WorkerError
 from asmr_classify.media.discover import Found, discover
 from asmr_classify.writers.jsonl import result_to_record
 from tests.batch.conftest import Notes
@@ -68,16 +71,48 @@ def test_other_settings_begin_anew(noises, run, tiny_model):
 
 
 def test_failures_are_tried_again_only_if_they_may_pass(tmp_path, tiny_model):
-    found = [Found(name, 10, 5, 5) for name in ("damaged", "crashed", "gone")]
-    found[2] = Found("gone", 0)
-    kinds = ("DecodeError", "WorkerError", "OpenError")
+    found = [Found(name, 10, 5, 5) for name in ("damaged", "crashed", "unread", "cut", "broke")]
+    errors = [
+        (Status.FAILED, DecodeError("damaged", "x")),
+        (Status.FAILED, WorkerError("crashed", "x")),
+        (Status.FAILED, OpenError("unread", "x", may_pass=True)),
+        (Status.PARTIAL, DecodeError("cut", "x")),
+        (Status.PARTIAL, DecodeError("broke", "x", may_pass=True)),
+    ]
     with Journal.open(str(tmp_path / "j"), tiny_model) as journal:
-        for file, kind in zip(found, kinds, strict=True):
-            error = Problem(kind, "broken")
-            journal.record(file, FileResult(file.path, Status.FAILED, "tiny@0.1", error=error))
+        for file, (status, error) in zip(found, errors, strict=True):
+            result = FileResult(file.path, status, "tiny@0.1", error=Problem.of(error))
+            journal.record(file, result)
     with Journal.open(str(tmp_path / "j"), tiny_model) as journal:
-        assert [journal.recall(file) is not None for file in found] == [True, False, False]
+        known = [journal.recall(file) is not None for file in found]
+        assert known == [True, False, False, True, False]
         assert journal.recall(Found("damaged", 10, 5, 6)) is None  # its permissions, perhaps
+
+
+def test_a_file_that_could_not_be_opened_is_tried_again(
+    noises,
+    run,
+    monkeypatch,
+    in_this_process,  # noqa: ARG001 (workers are not patched)
+):
+    noises("a.wav")
+
+    def too_many_open(*_, **__):
+        av.error.err_check(-errno.EMFILE)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(av, "open", too_many_open)
+        assert run()[0]["a.wav"]["error"]["message"].startswith("a.wav: cannot be opened (Too many")
+    assert run()[0]["a.wav"]["status"] == "ok"
+    assert paths(run()[1].recalled) == ["a.wav"]
+
+
+def test_an_unexpected_error_is_tried_again(noises, run, monkeypatch, in_this_process):  # noqa: ARG001
+    noises("a.wav")
+    with monkeypatch.context() as patch:
+        patch.setattr("asmr_classify.classify.summarise", None)
+        assert run()[0]["a.wav"]["error"]["kind"] == "TypeError"
+    assert run()[0]["a.wav"]["status"] == "ok"
 
 
 @given(result=any_result())
@@ -121,6 +156,40 @@ def test_a_damaged_line_costs_its_file_only(tmp_path, tiny_model):
             journal.record(file, FileResult(file.path, Status.OK, "tiny@0.1"))
     lines = path.read_bytes().split(b"\n")
     lines[2] = b"\0" * len(lines[2])
+    path.write_bytes(b"\n".join(lines))
+    with Journal.open(str(path), tiny_model) as journal:
+        assert [journal.recall(file) is not None for file in found] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda _key, record: b"7\t" + record, id="a number for a key"),
+        pytest.param(lambda _key, record: b"[]\t" + record, id="no key"),
+        pytest.param(lambda _key, record: b'[["1.wav"], 10, 5, 5]\t' + record, id="a list in it"),
+        pytest.param(lambda key, _record: key, id="no record"),
+        pytest.param(lambda key, record: key + b"\t" + record[:-3], id="half a record"),
+        pytest.param(lambda key, _record: key + b"\t[1, 2]", id="a list for a record"),
+        pytest.param(lambda key, _record: key + b"\t{}", id="an empty record"),
+        pytest.param(lambda key, r: key + b"\t" + r.replace(b'"ok"', b'"okay"'), id="status"),
+        pytest.param(
+            lambda key, r: key + b"\t" + r.replace(b'ments": [', b'ments": [7'), id="segment"
+        ),
+        pytest.param(lambda key, r: key + b"\t" + r.replace(b"0.5", b'"x"'), id="score"),
+        pytest.param(lambda key, r: key + b"\t" + r.replace(b'{"tap": 0.5}', b"[5]"), id="scores"),
+        pytest.param(lambda key, r: key + b"\t\xff" + r, id="not UTF-8"),
+    ],
+)
+def test_a_damaged_entry_costs_its_file_only(tmp_path, tiny_model, damage):
+    path = tmp_path / "j"
+    found = [Found(f"{number}.wav", 10, 5, 5) for number in range(3)]
+    with Journal.open(str(path), tiny_model) as journal:
+        for file in found:
+            result = FileResult(file.path, Status.OK, "tiny@0.1", scores={"tap": 0.5})
+            journal.record(file, result)
+    lines = path.read_bytes().split(b"\n")
+    key, record = lines[2].split(b"\t")
+    lines[2] = damage(key, record)
     path.write_bytes(b"\n".join(lines))
     with Journal.open(str(path), tiny_model) as journal:
         assert [journal.recall(file) is not None for file in found] == [True, False, True]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import av
 import pytest
 from rich.console import Console
 
@@ -61,14 +62,20 @@ def test_failures_are_counted_and_take_no_time(tally, clock):
     assert tally.line().endswith("1 failed")
 
 
-def test_the_first_file_s_header_gives_the_first_estimate(place, record, clock):
+def test_no_recording_is_opened_to_estimate(record, clock, monkeypatch):
+    """A damaged file may hang or crash whoever opens it; that is for workers to risk."""
+    opened = []
+    av_open = av.open
+    monkeypatch.setattr(
+        av, "open", lambda path, **rest: opened.append(path) or av_open(path, **rest)
+    )
     record("a.wav", duration=60.0)
     tally = Tally(clock)
-    tally.on_found(Found("a.wav", (place / "a.wav").stat().st_size))
+    tally.on_found(Found("a.wav", 10**6))
     tally.on_listed()
-    clock.now += 1
     tally.on_decoded(20.0)
-    assert tally.time_left == pytest.approx(2, rel=0.01)
+    assert tally.time_left is None
+    assert opened == []
 
 
 def test_a_summary_counts_every_file_once(tally, clock):

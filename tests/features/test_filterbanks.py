@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import zipfile
+
 import librosa
 import numpy as np
 import pytest
@@ -42,7 +44,20 @@ def test_it_is_librosas_and_is_made_once(cache, made):
     assert len(list(cache.iterdir())) == 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "turned", "text", "empty", "other shape"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "cut",
+        "turned",
+        "text",
+        "empty",
+        "other shape",
+        "compression",
+        "encryption",
+        "header",
+        "no array",
+    ],
+)
 def test_one_that_is_damaged_is_made_anew(cache, made, damage):
     expected = mel_filterbank(**SETTINGS)
     [path] = cache.iterdir()
@@ -51,6 +66,17 @@ def test_one_that_is_damaged_is_made_anew(cache, made, damage):
     turned[len(content) // 2] ^= 16
     if damage == "other shape":
         np.savez(path, bank=expected[1:])
+    elif damage == "header":  # which Python's tokenizer refuses
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("bank.npy", b"\x93NUMPY\x01\x00\x08\x00{'descr'")
+    elif damage == "no array":
+        with path.open("wb") as file:
+            np.save(file, expected)
+    elif damage in {"compression", "encryption"}:
+        entry = bytearray(content)
+        offset = content.index(b"PK\x01\x02") + (10 if damage == "compression" else 8)
+        entry[offset] |= 99 if damage == "compression" else 1
+        path.write_bytes(entry)
     else:
         path.write_bytes(
             {"cut": content[:-40], "turned": bytes(turned), "text": b"no", "empty": b""}[damage]

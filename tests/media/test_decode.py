@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
+import av
+import av.error
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asmr_classify.errors import DecodeError, NoAudioError, OpenError
-from asmr_classify.media.decode import AudioStream, read_audio
+from asmr_classify.media.decode import AudioStream, _Resampler, read_audio
 from asmr_classify.media.probe import probe
 from tests.media.make_media import (
     LOSSLESS,
@@ -241,6 +246,114 @@ def test_missing_files_and_folders_are_refused(tmp_path):
         AudioStream.open(str(tmp_path))
     with pytest.raises(OpenError, match="cannot be read"):
         AudioStream.open("nul\0byte.wav")
+
+
+class Failing:
+    """A container that gives so many packets, and then an error of FFmpeg."""
+
+    def __init__(self, container, n_packets, code):
+        self._container, self._n_packets, self._code = container, n_packets, code
+
+    def __getattr__(self, name):
+        return getattr(self._container, name)
+
+    def demux(self):
+        for _, packet in zip(range(self._n_packets), self._container.demux(), strict=False):
+            yield packet
+        av.error.err_check(self._code)
+
+
+def decoded_until(path, n_packets, code):
+    """Decode a file until so many packets were read and FFmpeg gives an error."""
+    with AudioStream.open(path) as stream:
+        stream._container = Failing(stream._container, n_packets, code)
+        return stream, list(stream.iter_blocks())
+
+
+@pytest.mark.parametrize(
+    ("code", "may_pass"),
+    [
+        pytest.param(-errno.EIO, True, id="disk"),
+        pytest.param(-errno.ESTALE, True, id="disk over a network"),
+        pytest.param(-errno.EINVAL, False, id="content"),
+        pytest.param(-0x41444E49, False, id="invalid data"),  # AVERROR_INVALIDDATA
+    ],
+)
+def test_reading_that_broke_off_by_the_machine_may_pass(tmp_path, code, may_pass):
+    path = str(write_float_wav(tmp_path / "a.wav", tone(1.0, SR), SR))
+    stream, blocks = decoded_until(path, 3, code)
+    assert blocks
+    assert "reading broke off after" in str(stream.problem)
+    assert stream.problem.may_pass is may_pass
+    with pytest.raises(DecodeError, match="no sound could be decoded") as caught:
+        decoded_until(path, 0, code)
+    assert caught.value.may_pass is may_pass
+
+
+def raising(code):
+    def fail(*_, **__):
+        av.error.err_check(-code)
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("code", "may_pass"),
+    [(errno.EMFILE, True), (errno.ENFILE, True), (errno.EIO, True), (errno.EINVAL, False)],
+)
+def test_opening_that_failed_by_the_machine_may_pass(tmp_path, monkeypatch, code, may_pass):
+    path = write_float_wav(tmp_path / "a.wav", tone(1.0, SR), SR)
+    monkeypatch.setattr(av, "open", raising(code))
+    with pytest.raises(OpenError) as caught:
+        probe(str(path))
+    assert caught.value.may_pass is may_pass
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        pytest.param(FileNotFoundError(errno.ENOENT, "none"), "no such file", id="gone"),
+        pytest.param(PermissionError(errno.EACCES, "denied"), "may not be read", id="forbidden"),
+        pytest.param(OSError(errno.ESTALE, "stale handle"), "stale handle", id="stale"),
+    ],
+)
+def test_a_file_that_cannot_be_reached_may_pass(tmp_path, monkeypatch, error, message):
+    path = str(write_float_wav(tmp_path / "a.wav", tone(1.0, SR), SR))
+
+    def fail(*_, **__):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", fail)
+        with pytest.raises(OpenError, match=message) as caught:
+            probe(path)
+    assert caught.value.may_pass
+    monkeypatch.setattr("asmr_classify.media.probe._riff_duration", fail)
+    with pytest.raises(OpenError, match="cannot be read") as caught:
+        probe(path)
+    assert caught.value.may_pass
+
+
+@pytest.mark.parametrize("content", [b"", b"just words"])
+def test_content_that_is_no_sound_will_not_pass(tmp_path, content):
+    (tmp_path / "a.wav").write_bytes(content)
+    with pytest.raises(OpenError) as caught:
+        probe(str(tmp_path / "a.wav"))
+    assert not caught.value.may_pass
+
+
+def test_a_lack_of_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
+    path = str(write_float_wav(tmp_path / "a.wav", tone(1.0, SR), SR))
+    with pytest.raises(MemoryError):
+        decoded_until(path, 3, -errno.ENOMEM)
+    for place in ("resample", "flush"):
+        with monkeypatch.context() as patch:
+            patch.setattr(_Resampler, place, raising(errno.ENOMEM))
+            with pytest.raises(MemoryError):
+                decoded(path)
+    monkeypatch.setattr(av, "open", raising(errno.ENOMEM))
+    with pytest.raises(MemoryError):
+        probe(path)
 
 
 def test_urls_are_names_of_files():
