@@ -8,6 +8,7 @@ import typer
 
 from asmr_classify.cli.evaluate import evaluate
 from asmr_classify.cli.label import label
+from asmr_classify.cli.report import report
 from asmr_classify.cli.train import train
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ def program(
 app.command()(label)
 app.command()(train)
 app.command()(evaluate)
+app.command()(report)
 
 
 def main() -> None:
