@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Label the demo clips, make a report of them, and take its pictures with Chromium.
 
-usage: make_report_pictures.py [--output DIR]
+usage: python -m docs.make_report_pictures [--output DIR]
 """
 
 from __future__ import annotations

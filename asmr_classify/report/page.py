@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 SCRIPTS = ("data.js", "view.js", "timeline.js", "table.js", "player.js", "main.js")
 """In this order they make one script."""
 
-UNSAFE = re.compile("[<>&\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
-"""What HTML, JavaScript or UTF-8 would not pass through as it is."""
+UNSAFE = re.compile(
+    "[<>&\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+"""What HTML, JavaScript or UTF-8 would not pass through as it is, and what turns text around."""
 
 
 def render_page(data: ReportData) -> str:

@@ -60,7 +60,7 @@ def read_results(source: str) -> list[FileResult]:
     try:
         with Path(source).open(encoding="utf-8", newline="") as lines:
             for result in form.read(lines):
-                result_to_line(result)  # fails on values that no result has
+                _check(result)
                 results[result.path] = result
                 count += 1
     except OSError as exc:
@@ -71,3 +71,14 @@ def read_results(source: str) -> list[FileResult]:
             "give a .jsonl or .csv file that label wrote"
         ) from exc
     return list(results.values())
+
+
+def _check(result: FileResult) -> None:
+    """Fail on values that no result has."""
+    result_to_line(result)
+    texts = [result.path, result.model, *result.tags, *result.scores, *result.shares]
+    texts += [segment.label for segment in result.segments]
+    if result.error is not None:
+        texts += [result.error.kind, result.error.message]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a name that is no text")

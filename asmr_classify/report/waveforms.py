@@ -136,12 +136,15 @@ def compute_waveforms(
     todo = [x for x in found if x.path not in peaks]
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         futures = {pool.submit(_compute, recording, stop): recording for recording in todo}
-        for done, future in enumerate(as_completed(futures), start=n_cached + 1):
-            computed = future.result()
-            if computed is not None:
-                peaks[futures[future].path] = computed
-            if on_progress is not None:
-                on_progress(done, len(found))
+        try:
+            for done, future in enumerate(as_completed(futures), start=n_cached + 1):
+                computed = future.result()
+                if computed is not None:
+                    peaks[futures[future].path] = computed
+                if on_progress is not None:
+                    on_progress(done, len(found))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # what was raised need not wait for all
     return Waveforms(peaks, n_cached)
 
 

@@ -66,6 +66,7 @@ function unload() {
     player.media.remove();
   }
   Object.assign(player, { file: null, media: null, segments: [], wanted: null });
+  showState();
 }
 
 function closePlayer() {
@@ -73,7 +74,6 @@ function closePlayer() {
   unload();
   find("player").hidden = true;
   const row = [...find("rows").children].find((each) => each.file === file);
-  markRow();
   (row?.querySelector("button") ?? find("text")).focus();
 }
 
@@ -110,11 +110,14 @@ function stepSegment(step) {
   start();
 }
 
+const isPlaying = () => Boolean(player.media && !player.media.paused && !player.media.ended);
+
 function showState() {
-  const playing = Boolean(player.media && !player.media.paused && !player.media.ended);
+  const playing = isPlaying();
   find("play").classList.toggle("playing", playing);
   find("play").setAttribute("aria-label", playing ? "Pause" : "Play");
   document.body.classList.toggle("playing", playing);
+  markRow();
 }
 
 function showTime() {
@@ -133,10 +136,13 @@ function showTime() {
   }
 }
 
+// Marks the row of the recording in the player, whose button pauses while that plays.
 function markRow() {
   for (const row of find("rows").children) {
-    if (row.file === player.file) row.setAttribute("aria-current", "true");
+    const current = row.file === player.file;
+    if (current) row.setAttribute("aria-current", "true");
     else row.removeAttribute("aria-current");
+    row.querySelector("button").setAttribute("aria-label", `${current && isPlaying() ? "Pause" : "Play"} ${row.file.shown}`);
   }
 }
 

@@ -49,6 +49,7 @@ function showPage() {
   find("earlier").disabled = view.page === 0;
   find("later").disabled = view.page === lastPage();
   drawRows();
+  markRow();
 }
 
 function turnTo(page) {
@@ -73,7 +74,6 @@ function buildRow(file, place) {
     cell("talk", make("span", { text: describeTalk(file), class: file.quiet ? "good" : "" })),
     cell("status", make("span", { text: STATUSES[file.status], class: `status ${file.status}` })));
   row.file = file;
-  if (file === player.file) row.setAttribute("aria-current", "true");
   return row;
 }
 
@@ -82,13 +82,13 @@ function cell(id, ...children) {
   return make("td", { role: "cell", class: `at-${id}`, "data-title": title }, ...children);
 }
 
-// The button that plays a file; its folder stands above the name.
+// The button that plays and pauses a file; its folder stands above the name.
 function nameButton(file) {
   const [folder, name] = splitPath(file.shown);
   const button = make("button", { type: "button", class: "opener", title: file.shown, "aria-label": `Play ${file.shown}` },
     make("span", { class: "cue", "aria-hidden": "true" }),
     make("span", { class: "words" }, make("bdi", { class: "folder", text: folder }), make("bdi", { text: name })));
-  button.addEventListener("click", () => openFile(file, { play: true }));
+  button.addEventListener("click", () => (player.file === file ? toggle() : openFile(file, { play: true })));
   return button;
 }
 
