@@ -218,7 +218,7 @@ function moveOnWave(event) {
 }
 
 function drawPlayer() {
-  if (player.file) drawTimeline(find("wave").querySelector("canvas"), player.file, 0);
+  if (player.file) drawTimeline(find("wave").querySelector("canvas"), player.file);
 }
 
 function setUpPlayer() {

@@ -59,10 +59,9 @@ function turnTo(page) {
 }
 
 function drawRows() {
-  for (const row of find("rows").children) {
-    const canvas = row.querySelector("canvas");
-    if (canvas) drawTimeline(canvas, row.file, 12);
-  }
+  const canvases = [...find("rows").querySelectorAll("canvas")];
+  const sizes = canvases.map(sizeOf);
+  canvases.forEach((canvas, k) => drawTimeline(canvas, canvas.closest("tr").file, { strip: 12, size: sizes[k] }));
 }
 
 function buildRow(file, place) {
