@@ -448,18 +448,6 @@ def test_five_thousand_files_stay_usable(show, make_page):
     path = make_page(results, {result.path: bytes(range(180)) * 2 for result in results})
     assert path.stat().st_size < 15e6
     page = show(path)
-    slowest = page.evaluate(
-        """(() => {
-            const times = [...document.querySelectorAll("#headings button")].map((button) => {
-                const start = performance.now();
-                button.click();
-                document.body.getBoundingClientRect();
-                return performance.now() - start;
-            });
-            return Math.max(...times);
-        })()"""
-    )
-    assert slowest < 1000  # aim: 200 ms; machines that run tests are busy
     heading(page, "Length").get_by_role("button").click()
     assert names(page)[0] == "recording 4999.mp3"
     assert len(names(page)) == 50

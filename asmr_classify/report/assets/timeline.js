@@ -77,20 +77,15 @@ function drawTimeline(canvas, file, { strip = 0, size = sizeOf(canvas) } = {}) {
   if (strip) drawStrip(context, parts, { width, top: height - strip, tall: strip, colour });
 }
 
-// Bars of one colour are filled together, which is quicker.
+// Bars have no round ends: rectangles are filled twenty times as fast as paths.
 function drawBars(context, file, parts, { width, room, colour }) {
   const bars = file.peaks ? heights(file, parts.length) : null;
-  const paths = new Map();
   parts.forEach(([label], k) => {
     const plain = label === undefined || labels[label].name === "silence" ? 0 : 0.36;
     const tall = Math.max(2, (bars ? bars[k] : plain) * room);
-    if (!paths.has(label)) paths.set(label, new Path2D());
-    paths.get(label).roundRect((k * width) / parts.length + 0.5, (room - tall) / 2, 2, tall, 1);
-  });
-  for (const [label, path] of paths) {
     context.fillStyle = colour(label);
-    context.fill(path);
-  }
+    context.fillRect(Math.round((k * width) / parts.length), (room - tall) / 2, 2, tall);
+  });
 }
 
 function drawStrip(context, parts, { width, top, tall, colour }) {
