@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 SILENCE = "silence"
 """Reserved context: nothing audible."""
@@ -77,3 +77,37 @@ def kind_of(label: str) -> Kind:
     ('trigger', 'context')
     """
     return Kind.CONTEXT if label in CONTEXTS or label == SILENCE else Kind.TRIGGER
+
+
+def letters_of(labels: Iterable[str]) -> dict[str, str]:
+    """Give each label a letter, by which it is told from the others without colour.
+
+    Parameters
+    ----------
+    labels : iterable of str
+        Those of the shipped model get their letters first, so that these are always the same.
+
+    Returns
+    -------
+    dict of str to str
+        The initial of a word of the label, else any of its letters that is free, else ``?``;
+        capital for triggers. ``silence`` has none.
+
+    Examples
+    --------
+    >>> letters_of(["tap", "typing"])["tap"], letters_of(["tap", "typing"])["typing"]
+    ('T', 'Y')
+    """
+    letters: dict[str, str] = {}
+    for label in dict.fromkeys((*TRIGGERS, *CONTEXTS, *labels)):
+        if label != SILENCE:
+            letters[label] = _free_letter(label, letters.values())
+    return letters
+
+
+def _free_letter(label: str, taken: Collection[str]) -> str:
+    initials = "".join(word[:1] for word in label.split("_"))
+    used = {letter.lower() for letter in taken}
+    letters = (x for x in (initials + label).lower() if x.isalnum() and x not in used)
+    letter = next(letters, "?")
+    return letter.upper() if kind_of(label) is Kind.TRIGGER else letter

@@ -14,6 +14,7 @@ from asmr_classify.cli.find import find
 from asmr_classify.cli.forget import forget
 from asmr_classify.cli.label import label
 from asmr_classify.cli.organise import organise
+from asmr_classify.cli.report import report
 from asmr_classify.cli.set import set_
 from asmr_classify.cli.tag import tag
 from asmr_classify.cli.train import train
@@ -64,6 +65,7 @@ app.command()(evaluate)
 app.command(cls=QueryCommand)(organise)
 app.command(cls=QueryCommand)(tag)
 app.command(cls=CatalogueCommand)(undo)
+app.command()(report)
 
 
 def main() -> None:

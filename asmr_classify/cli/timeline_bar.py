@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from rich.text import Text
 
 from asmr_classify.cli.errors import printable
-from asmr_classify.labels import SILENCE, Kind, kind_of
+from asmr_classify.labels import SILENCE, Kind, kind_of, letters_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -63,10 +63,7 @@ class Look:
         """Give each label a colour, and a letter that no other has."""
         own = [label for label in labels if label not in STYLES]
         styles = STYLES | {x: MORE_STYLES[k % len(MORE_STYLES)] for k, x in enumerate(own)}
-        letters: dict[str, str] = {SILENCE: SILENT}
-        for label in styles:
-            if label != SILENCE:
-                letters[label] = _free_letter(label, letters.values())
+        letters = letters_of(own) | {SILENCE: SILENT}
         return cls(styles, letters, plain)
 
     def cell(self, labels: list[str]) -> Text:
@@ -80,15 +77,6 @@ class Look:
             return Text(UPPER, style=f"{self.styles[first]} on {self.styles[labels[1]]}")
         block = FULL if kind_of(first) is Kind.TRIGGER else LOWER
         return Text(block, style=self.styles[first])
-
-
-def _free_letter(label: str, taken: Collection[str]) -> str:
-    """Choose the initial of a word of the label, else any of its letters, else ``?``."""
-    initials = "".join(word[:1] for word in label.split("_"))
-    used = {letter.lower() for letter in taken}
-    letters = (x for x in (initials + label).lower() if x.isalnum() and x not in used)
-    letter = next(letters, "?")
-    return letter.upper() if kind_of(label) is Kind.TRIGGER else letter
 
 
 def timeline_bar(result: FileResult, width: int, look: Look) -> Text:

@@ -1,0 +1,171 @@
+"""``asmr-classify report``."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+
+from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.interrupts import interrupts_deferred
+from asmr_classify.cli.select import select_results
+from asmr_classify.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.report import Waveforms
+
+PAGE_SUFFIXES = (".html", ".htm")
+
+PLAIN_INTERVAL = 5.0
+"""Seconds between lines where stderr is not a terminal."""
+
+
+@reporting_errors
+def report(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="Recordings and folders of them, which are labelled first, or a .jsonl or .csv "
+            "file that label wrote. Several are joined.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="The page to be written."),
+    ] = Path("report.html"),
+    no_waveforms: Annotated[
+        bool,
+        typer.Option(
+            "--no-waveforms",
+            help="Draw timelines alone: quicker, as no recording is decoded again, and smaller.",
+        ),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")] = False,
+) -> ExitStatus:
+    """Make one HTML page that lists, sorts, filters, draws and plays what recordings hold.
+
+    The page needs no network and no other file but the recordings, which are played from where
+    they lie. Waveforms are kept in the user's cache, so that the next page is quick.
+    """
+    from rich.console import Console
+
+    from asmr_classify.report import render_page, report_data, write_page
+
+    console = Console(stderr=True)
+    check_page(output, sources)
+    results = gather_results(sources, console, quiet=quiet)
+    if not results:
+        tell("no recordings were found, so there is no page", style="yellow")
+        return ExitStatus.NOTHING_TO_LABEL
+    waveforms = None if no_waveforms else hear_waveforms(results, console, quiet=quiet)
+    data = report_data(
+        results,
+        folder=str(output.parent),
+        made=datetime.now().astimezone(),
+        waveforms=waveforms.peaks if waveforms else None,
+    )
+    write_page(render_page(data), str(output))
+    if not quiet:
+        tell(f"{output}: {data.n_files} files, {output.stat().st_size / 1e6:.1f} MB")
+    return ExitStatus.OK
+
+
+def check_page(output: Path, sources: Sequence[str]) -> None:
+    """Refuse a page that is not named like one, or would be written over an input.
+
+    Raises
+    ------
+    UsageError
+        With what to name instead.
+    """
+    from asmr_classify.writers.output import check_output
+
+    if output.suffix.lower() not in PAGE_SUFFIXES:
+        raise UsageError(f"--output {output}: a report is a page; name an .html file")
+    check_output(str(output), sources)
+
+
+def gather_results(
+    sources: Sequence[str], console: Console, *, quiet: bool = False
+) -> list[FileResult]:
+    """Read results from files of them, and select the rest; a path that comes twice counts once."""
+    from asmr_classify.report import is_results_file, read_results
+
+    kept = [source for source in sources if is_results_file(source)]
+    others = [source for source in sources if source not in kept]
+    results = {result.path: result for source in kept for result in read_results(source)}
+    if others:
+        selected = select_results(others, console, quiet=quiet)
+        results |= {result.path: result for result in selected}
+    return list(results.values())
+
+
+def hear_waveforms(
+    results: Sequence[FileResult], console: Console, *, quiet: bool = False
+) -> Waveforms:
+    """Compute waveforms, with progress.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user asked to stop; what was computed is in the cache.
+    """
+    from asmr_classify.report import compute_waveforms
+
+    with WaveformProgress(console, quiet=quiet) as progress, interrupts_deferred() as stop:
+        waveforms = compute_waveforms(results, stop=stop, on_progress=progress.show)
+    if stop.is_set():
+        raise KeyboardInterrupt
+    return waveforms
+
+
+class WaveformProgress:
+    """Shows how many waveforms are done: a bar on a terminal, else a line now and then.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        On stderr.
+    quiet : bool
+        Show nothing.
+    """
+
+    def __init__(self, console: Console, *, quiet: bool) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._last_line = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not self._quiet:
+            from rich.progress import MofNCompleteColumn, Progress
+
+            columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar.add_task("waveforms", total=None)
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, done: int, total: int) -> None:
+        """Show that so many are done."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+            return
+        now = time.monotonic()
+        if not self._quiet and now - self._last_line > PLAIN_INTERVAL:
+            self._last_line = now
+            self._console.print(f"{done}/{total} waveforms", highlight=False)

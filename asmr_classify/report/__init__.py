@@ -1,0 +1,26 @@
+"""Results to one self-contained HTML page that lists, filters, draws and plays them.
+
+- :mod:`~asmr_classify.report.sources` reads results that were kept in a file;
+- :mod:`~asmr_classify.report.waveforms` decodes recordings to the peaks that are drawn;
+- :mod:`~asmr_classify.report.data` turns results into the data of the page;
+- :mod:`~asmr_classify.report.page` puts data, style and script into one file.
+
+The page asks for nothing but the recordings themselves, where they lie, when they are played.
+"""
+
+from __future__ import annotations
+
+from asmr_classify.report.data import report_data
+from asmr_classify.report.page import render_page, write_page
+from asmr_classify.report.sources import is_results_file, read_results
+from asmr_classify.report.waveforms import Waveforms, compute_waveforms
+
+__all__ = [
+    "Waveforms",
+    "compute_waveforms",
+    "is_results_file",
+    "read_results",
+    "render_page",
+    "report_data",
+    "write_page",
+]

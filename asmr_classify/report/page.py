@@ -1,0 +1,153 @@
+r"""Data, style and script to one HTML file.
+
+Nothing that a file is called can act. Text that the template writes is escaped by Jinja2. Data
+stand in a ``<script type="application/json">``, in which no ``<`` is left; the script reads them
+with ``JSON.parse`` and writes text by ``textContent`` alone. A content security policy allows the
+style and the script that stand in the page, by their hashes, and recordings; all else is refused,
+the network included.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from contextlib import suppress
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asmr_classify.errors import OutputError
+from asmr_classify.writers.output import explain
+
+if TYPE_CHECKING:
+    from asmr_classify.report.data import ReportData
+
+SCRIPTS = ("data.js", "view.js", "timeline.js", "table.js", "player.js", "main.js")
+"""In this order they make one script."""
+
+UNSAFE = re.compile(
+    "[<>&\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
+"""What HTML, JavaScript or UTF-8 would not pass through as it is, and what turns text around."""
+
+
+def render_page(data: ReportData) -> str:
+    """Render a report.
+
+    Parameters
+    ----------
+    data : ReportData
+
+    Returns
+    -------
+    str
+        A whole HTML document, encodable as UTF-8.
+    """
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    style, script = _part("page.css"), _script()
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    environment.filters |= {"hours": describe_length, "grouped": lambda number: f"{number:,}"}
+    return environment.from_string(_part("page.html.j2")).render(
+        data=data,
+        version=version("asmr-classify"),
+        policy=_policy(style, script),
+        # Not from outside: our own style and script, and data in which no markup is left.
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        json=Markup(escape_json(data.to_record())),  # noqa: S704
+    )
+
+
+def escape_json(record: Any) -> str:
+    r"""Write values as JSON that may stand within a script element of HTML.
+
+    Examples
+    --------
+    >>> escape_json("</script>\u2028\udce9")
+    '"\\u003c/script\\u003e\\u2028\\udce9"'
+    """
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def describe_length(seconds: float) -> str:
+    """Write a length as one or two words.
+
+    Examples
+    --------
+    >>> describe_length(42), describe_length(600), describe_length(5400), describe_length(720000)
+    ('42 s', '10 min', '1.5 h', '200 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours < 100 else f"{hours:,.0f} h"
+
+
+def _visible(value: Any) -> Any:
+    """Write what would act on the text around it, or is no text, as an escape."""
+    from markupsafe import Markup
+
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in value)
+
+
+def write_page(page: str, path: str) -> None:
+    """Write a report whole, or leave an earlier one as it was.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    scratch = Path(f"{path}.{os.getpid()}.part")
+    try:
+        scratch.write_text(page, encoding="utf-8", newline="\n")
+        scratch.replace(path)
+    except OSError as exc:
+        with suppress(OSError):
+            scratch.unlink()
+        raise OutputError(explain(path, exc)) from exc
+
+
+def _part(name: str) -> str:
+    return (files("asmr_classify.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _script() -> str:
+    parts = "\n".join(_part(name) for name in SCRIPTS)
+    return f'(() => {{\n"use strict";\n{parts}\n}})();'
+
+
+def _policy(style: str, script: str) -> str:
+    """Allow the page's own style and script, and recordings beside it or on the disk."""
+    rules = {
+        "default-src": "'none'",
+        "style-src": _hash(style),
+        "script-src": _hash(script),
+        "media-src": "'self' file:",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"

@@ -1,0 +1,151 @@
+"""``report``: the command itself, with a stand-in for labelling, and on the demo clips."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+
+import pytest
+from typer.testing import CliRunner
+
+from asmr_classify.cli.app import app
+from asmr_classify.cli.report import WaveformProgress
+from asmr_classify.model import load_model
+from asmr_classify.writers.jsonl import result_to_line
+from tests.cli.conftest import heard, lost
+from tests.conftest import DEMO
+
+
+@pytest.fixture
+def report(place, labelling, monkeypatch):  # noqa: ARG001 (what it runs on)
+    """Runs ``asmr-classify report`` with a cache of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+
+    def run(*arguments):
+        return CliRunner().invoke(app, ["report", *map(str, arguments)])
+
+    return run
+
+
+def data_of(page):
+    text = re.search(r'<script type="application/json" id="data">(.*)</script>\n', page)[1]
+    return json.loads(text)
+
+
+def write_results(path, *results):
+    path.write_text("".join(result_to_line(result) + "\n" for result in results))
+
+
+def test_paths_are_labelled_first(report, touch, place, labelling):
+    touch("in/a.mp3", "in/fail.mp3")
+    done = report("in", "--output", "out.html", "--no-waveforms")
+    assert done.exit_code == 0, done.output
+    assert sorted(labelling) == ["in/a.mp3", "in/fail.mp3"]
+    files = data_of((place / "out.html").read_text())["files"]
+    assert [(file["path"], file["status"]) for file in files] == [
+        ("in/a.mp3", "ok"),
+        ("in/fail.mp3", "failed"),
+    ]
+    assert files[0]["url"] == "./in/a.mp3"
+    assert "out.html: 2 files, 0.1 MB" in done.stderr
+    assert done.stdout == ""
+
+
+def test_results_of_label_are_not_labelled_again(report, record, place, labelling):
+    record("a.wav", "b.wav")
+    write_results(place / "r.jsonl", heard("a.wav"), lost("gone.mp3"))
+    done = report("r.jsonl", "b.wav", "--quiet")
+    assert done.exit_code == 0, done.output
+    assert done.output == ""
+    assert labelling == ["b.wav"]
+    files = data_of((place / "report.html").read_text())["files"]
+    assert [file["path"] for file in files] == ["a.wav", "b.wav", "gone.mp3"]
+    assert ["peaks" in file for file in files] == [True, True, False]
+
+
+def test_a_query_is_left_to_the_selection(report, place, monkeypatch):
+    asked = []
+
+    def select(arguments, _console, *, quiet):
+        asked.append((arguments, quiet))
+        return [heard("a.mp3")]
+
+    monkeypatch.setattr("asmr_classify.cli.report.select_results", select)
+    assert report("whisper>0.8", "no_talking", "-q").exit_code == 0
+    assert asked == [(["whisper>0.8", "no_talking"], True)]
+    assert (place / "report.html").exists()
+
+
+def test_without_waveforms_nothing_is_decoded(report, record, place, monkeypatch):
+    record("a.wav")
+    write_results(place / "r.jsonl", heard("a.wav"))
+    monkeypatch.setattr("asmr_classify.report.compute_waveforms", None)
+    assert report("r.jsonl", "--no-waveforms").exit_code == 0
+    assert "peaks" not in data_of((place / "report.html").read_text())["files"][0]
+
+
+@pytest.mark.parametrize("output", ["report.txt", "report.mp3", "report", "folder.html/"])
+def test_a_page_is_named_like_one(report, touch, place, output):
+    touch("a.mp3")
+    (place / "folder.html").mkdir()
+    done = report("a.mp3", "--output", output)
+    assert done.exit_code in {1, 2}
+    assert "name an .html file" in done.stderr or "it is a folder" in done.stderr
+
+
+def test_an_input_is_not_written_over(report, place):
+    (place / "a.html").write_text("mine")
+    done = report("a.html", "--output", "a.html")
+    assert done.exit_code == 2
+    assert "is an input and would be written over" in done.stderr
+    assert (place / "a.html").read_text() == "mine"
+
+
+def test_where_nothing_is_found_no_page_is_made(report, place):
+    (place / "in").mkdir()
+    done = report("in")
+    assert done.exit_code == 4
+    assert "no recordings were found" in done.stderr
+    assert not (place / "report.html").exists()
+
+
+def test_a_file_that_holds_no_results_is_told(report, place):
+    (place / "r.jsonl").write_text('{"a": 1}\n')
+    done = report("r.jsonl")
+    assert done.exit_code == 2
+    assert "r.jsonl: holds no result of label after the first 0" in done.stderr
+
+
+def test_an_interrupt_leaves_the_waveforms_that_are_done(report, record, place, monkeypatch):
+    names = [f"{k}.wav" for k in range(6)]
+    record(*names)
+    write_results(place / "r.jsonl", *map(heard, names))
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(
+        WaveformProgress, "show", lambda _, done, __: done == 1 and signal.raise_signal(2)
+    )
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        done = report("r.jsonl")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert done.exit_code == 130
+    assert not (place / "report.html").exists()
+    assert list((place / "cache").rglob("waveforms/*/*"))
+
+
+def test_the_demo_clips_make_a_report(place, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+    shutil.copytree(DEMO, place / "demo")
+    done = CliRunner().invoke(app, ["report", "demo"])
+    assert done.exit_code == 0, done.output
+    page = (place / "report.html").read_text()
+    data = data_of(page)
+    assert data["models"] == [load_model().id]
+    assert len(data["files"]) == len([*DEMO.glob("*.flac")])
+    assert all("peaks" in file for file in data["files"])
+    tap = next(file for file in data["files"] if "tap-wood" in file["path"])
+    assert [data["labels"][k]["name"] for k in tap["tags"]] == ["tap"]
