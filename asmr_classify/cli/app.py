@@ -65,7 +65,7 @@ app.command()(evaluate)
 app.command(cls=QueryCommand)(organise)
 app.command(cls=QueryCommand)(tag)
 app.command(cls=CatalogueCommand)(undo)
-app.command()(report)
+app.command(cls=QueryCommand)(report)
 
 
 def main() -> None:

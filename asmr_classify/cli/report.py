@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
+from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred
 from asmr_classify.cli.select import select_results
@@ -32,13 +33,14 @@ PLAIN_INTERVAL = 5.0
 @reporting_errors
 def report(
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="SOURCE",
-            help="Recordings and folders of them, which are labelled first, or a .jsonl or .csv "
-            "file that label wrote. Several are joined.",
+            help="Recordings and folders of them, which are labelled first; .jsonl or .csv files "
+            "that label wrote; a query as find takes it. Default: the whole catalogue.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="FILE", help="The page to be written."),
@@ -50,6 +52,7 @@ def report(
             help="Draw timelines alone: quicker, as no recording is decoded again, and smaller.",
         ),
     ] = False,
+    catalogue: CatalogueOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")] = False,
 ) -> ExitStatus:
     """Make one HTML page that lists, sorts, filters, draws and plays what recordings hold.
@@ -62,8 +65,8 @@ def report(
     from asmr_classify.report import render_page, report_data, write_page
 
     console = Console(stderr=True)
-    check_page(output, sources)
-    results = gather_results(sources, console, quiet=quiet)
+    check_page(output, sources or ())
+    results = gather_results(sources or ("",), console, quiet=quiet, catalogue=catalogue)
     if not results:
         tell("no recordings were found, so there is no page", style="yellow")
         return ExitStatus.NOTHING_TO_LABEL
@@ -96,7 +99,11 @@ def check_page(output: Path, sources: Sequence[str]) -> None:
 
 
 def gather_results(
-    sources: Sequence[str], console: Console, *, quiet: bool = False
+    sources: Sequence[str],
+    console: Console,
+    *,
+    quiet: bool = False,
+    catalogue: Path | None = None,
 ) -> list[FileResult]:
     """Read results from files of them, and select the rest; a path that comes twice counts once."""
     from asmr_classify.report import is_results_file, read_results
@@ -105,7 +112,7 @@ def gather_results(
     others = [source for source in sources if source not in kept]
     results = {result.path: result for source in kept for result in read_results(source)}
     if others:
-        selected = select_results(others, console, quiet=quiet)
+        selected = select_results(others, console, quiet=quiet, catalogue=catalogue)
         results |= {result.path: result for result in selected}
     return list(results.values())
 
