@@ -15,6 +15,7 @@ from asmr_classify.cli.forget import forget
 from asmr_classify.cli.label import label
 from asmr_classify.cli.organise import organise
 from asmr_classify.cli.report import report
+from asmr_classify.cli.playlist import playlist
 from asmr_classify.cli.set import set_
 from asmr_classify.cli.tag import tag
 from asmr_classify.cli.train import train
@@ -60,6 +61,7 @@ app.command("set", cls=CatalogueCommand)(set_)
 app.command(cls=QueryCommand)(export)
 app.command(cls=QueryCommand)(forget)
 app.command()(check)
+app.command(cls=QueryCommand)(playlist)
 app.command()(train)
 app.command()(evaluate)
 app.command(cls=QueryCommand)(organise)

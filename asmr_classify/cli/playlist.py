@@ -1,0 +1,264 @@
+"""``asmr-classify playlist``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
+from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.results import STDOUT
+from asmr_classify.errors import UsageError
+from asmr_classify.library.m3u8 import SUFFIXES, Player
+from asmr_classify.library.playlist import MIN_SEGMENT, Wish
+from asmr_classify.library.variety import Order
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asmr_classify.library.playlist import Item
+
+WHAT, HOW, WHERE = "What to play", "In which order", "The playlist"
+"""Panels of the help."""
+
+EVERYTHING = ""
+"""The query that finds all that a catalogue holds."""
+
+
+@reporting_errors
+def playlist(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[QUERY|PATH]",
+            help="Recordings, folders of them, or a query as find takes it. Default: the whole "
+            "catalogue.",
+            show_default=False,
+        ),
+    ] = None,
+    want: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABELS",
+            help="Play what holds any of these: whisper,tap. Default: any trigger.",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    avoid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABELS",
+            help="Leave out recordings that may hold any of these; with --segments, cut them out.",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    no_talking: Annotated[
+        bool,
+        typer.Option(
+            "--no-talking",
+            help="Only recordings without speech and whisper; with --segments, cut both out.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
+    segments: Annotated[
+        bool,
+        typer.Option(
+            "--segments",
+            help="Play only the stretches that hold what is wanted, not whole recordings.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
+    min_score: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            min=0,
+            max=1,
+            help="Least score of what is wanted, between 0 and 1. Default: the model's thresholds "
+            "decide.",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = 0.0,
+    min_segment: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="Least length of a stretch.",
+            rich_help_panel=WHAT,
+        ),
+    ] = MIN_SEGMENT,
+    length: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="How long it is to play: 60m, 1h30m, 90s. The last recording may go on after "
+            "that; the last stretch is cut. Default: everything that fits.",
+            show_default=False,
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    order: Annotated[
+        Order,
+        typer.Option(
+            help="variety: spaces the same trigger, recording and creator apart; score: highest "
+            "first; path: by name; shuffle: at random.",
+            rich_help_panel=HOW,
+        ),
+    ] = Order.VARIETY,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Of all that is random; the same seed gives the same playlist.",
+            rich_help_panel=HOW,
+        ),
+    ] = 0,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.m3u8",
+            help="Where it is written; - is standard output.",
+            rich_help_panel=WHERE,
+        ),
+    ] = Path(STDOUT),
+    absolute: Annotated[
+        bool,
+        typer.Option(
+            "--absolute",
+            help="Write absolute names. Else they are relative to the folder of --output.",
+            rich_help_panel=WHERE,
+        ),
+    ] = False,
+    player: Annotated[
+        Player,
+        typer.Option(
+            help="Who is to play --segments: each player has its own way. Whole recordings play "
+            "in any.",
+            rich_help_panel=WHERE,
+        ),
+    ] = Player.VLC,
+    catalogue: CatalogueOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")] = False,
+) -> ExitStatus:
+    """Write a playlist of what someone wants to hear.
+
+    For players that read M3U8, nearly all. Files that the catalogue knows are not labelled again.
+    """
+    from rich.console import Console
+
+    from asmr_classify.cli.select import select_results
+    from asmr_classify.library.m3u8 import entry_of, write_m3u8
+    from asmr_classify.library.playlist import fill, find_items
+    from asmr_classify.library.variety import iter_ordered
+
+    wish = Wish(_labels(want), _labels(avoid), min_score, min_segment, no_talking, segments)
+    seconds = _parse_length(length)
+    _check_output(str(output), sources or ())
+    console = Console(stderr=True)
+    results = select_results(sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue)
+    there = [result for result in results if os.path.exists(result.path)]  # noqa: PTH110 (any name)
+    if len(there) < len(results) and not quiet:
+        tell(f"left out: {_count(len(results) - len(there), 'recording')}, no longer there")
+    found = find_items(there, wish)
+    if not found:
+        tell(f"nothing fits, of {_count(len(there), 'recording')}; no playlist is written")
+        return ExitStatus.NOTHING_TO_LABEL
+    items = list(fill(iter_ordered(found, order, seed=seed), seconds))
+    folder = None if absolute or str(output) == STDOUT else str(output.parent)
+    _write(
+        write_m3u8(map(entry_of, items), title=_title(items), folder=folder, player=player),
+        str(output),
+    )
+    if not quiet:
+        _tell_of(items, seconds)
+    return ExitStatus.OK
+
+
+def _labels(texts: Sequence[str] | None) -> tuple[str, ...]:
+    """Read lists of labels, as in ``whisper,tap``; each label once."""
+    labels = (label.strip() for text in texts or () for label in text.split(","))
+    return tuple(dict.fromkeys(filter(None, labels)))
+
+
+def _parse_length(text: str | None) -> float | None:
+    """Read ``--length``.
+
+    Raises
+    ------
+    UsageError
+        If it is no duration, or none to speak of.
+    """
+    from asmr_classify.catalogue.ranges import parse_duration
+    from asmr_classify.library.playlist import SHORTEST_REST
+
+    if text is None:
+        return None
+    try:
+        seconds = parse_duration(text).low or 0.0
+    except UsageError as exc:
+        raise UsageError(f"--length {exc}") from exc
+    if seconds < SHORTEST_REST:
+        raise UsageError(f"--length {text!r}: is nothing to listen to; write 90s, 20m or 1h30m")
+    return seconds
+
+
+def _check_output(output: str, sources: Sequence[str]) -> None:
+    from asmr_classify.library.m3u8 import check_replaceable
+    from asmr_classify.writers.output import check_output
+
+    if output == STDOUT:
+        return
+    is_special = os.path.exists(output) and not os.path.isfile(output)  # noqa: PTH110, PTH113 (any name)
+    if not is_special and not output.lower().endswith(SUFFIXES):
+        raise UsageError(f"--output {output}: players know a playlist by its ending: name a .m3u8")
+    check_output(output, sources)
+    check_replaceable(output)
+
+
+def _write(text: str, output: str) -> None:
+    from asmr_classify.writers.output import Output, open_replacement
+
+    if output == STDOUT:
+        Output(sys.stdout.buffer, "standard output").write(text)
+        return
+    with open_replacement(output) as file:
+        file.write(text)
+
+
+def _title(items: Sequence[Item]) -> str:
+    return ", ".join(label for label, _ in Counter(item.label for item in items).most_common())
+
+
+def _tell_of(items: Sequence[Item], length: float | None) -> None:
+    """Tell how many there are, how long they last, and what of each trigger."""
+    from asmr_classify.cli.progress import clock
+
+    total = sum(item.duration for item in items)
+    noun = "recording" if items[0].is_whole else "stretch"
+    counts = Counter(item.label for item in items)
+    seconds = dict.fromkeys(counts, 0.0)
+    for item in items:
+        seconds[item.label] += item.duration
+    parts = ", ".join(
+        f"{label} {count} ({clock(seconds[label])})" for label, count in counts.most_common()
+    )
+    tell(f"{_count(len(items), noun)}, {clock(total)}: {parts}")
+    if length is not None and total < length - 1:
+        tell(f"not enough for {clock(length)}: that is all that fits")
+
+
+def _count(number: int, noun: str) -> str:
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun}{'es' if noun.endswith('ch') else 's'}"

@@ -1,0 +1,374 @@
+"""Playlists: which recordings, or which stretches of them, fit what someone wants to hear.
+
+Whole recordings: one is taken if it is tagged with a wanted label (a context, such as ``music``,
+counts where the timeline has it), and left out if an avoided label is a tag, has a segment anywhere
+or scores :data:`AVOIDED_FROM` or more.
+
+Stretches: segments of wanted labels that overlap or lie within :data:`MAX_GAP` of each other are
+one stretch, under the label that covers most of it; segments of avoided labels are then cut out,
+and what is left of it is taken if it is long enough.
+
+What was set by hand counts more than what the model says: where the trigger was, a trigger that is
+no tag is neither wanted nor avoided there. Recordings that are no longer there are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from asmr_classify.config import DecisionSpec
+from asmr_classify.errors import UsageError
+from asmr_classify.labels import DEFINITIONS, SILENCE, SPEECH, WHISPER, Kind, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from asmr_classify.aggregate import FileResult
+
+AVOIDED_FROM = 0.5
+"""Score from which on an avoided label keeps a recording out: scores are calibrated, so that from
+here on the label is more likely there than not. Thresholds of tags weigh misses against false
+alarms; whoever avoids a label minds only the misses."""
+
+MAX_GAP = DecisionSpec().max_gap
+"""Seconds between wanted segments that do not part them: what the timeline itself bridges."""
+
+MIN_SEGMENT = DecisionSpec().span
+"""Seconds that a stretch must last by default: that long a stretch is what the model judges a
+recording by, and shorter ones make a playlist restless."""
+
+SHORTEST_REST = 1.0
+"""Seconds; a playlist that lacks less is full, rather than ending on a scrap of sound."""
+
+PREFIX = re.compile(r"(?P<creator>.*?[^\W\d].*?) - .")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What someone wants to hear.
+
+    Parameters
+    ----------
+    want : tuple of str
+        Any of these labels; by default, any trigger.
+    avoid : tuple of str
+        None of these.
+    min_score : float
+        Least score of the wanted label, of the recording or of a segment, in [0, 1]. By default
+        the thresholds of the model decide.
+    min_segment : float
+        Least length of a stretch in seconds.
+    no_talking : bool
+        No speech and no whisper; of stretches: none in them.
+    segments : bool
+        Stretches, not whole recordings.
+
+    Raises
+    ------
+    UsageError
+        If it contradicts itself.
+    """
+
+    want: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    min_score: float = 0.0
+    min_segment: float = MIN_SEGMENT
+    no_talking: bool = False
+    segments: bool = False
+
+    def __post_init__(self) -> None:
+        for label in self.want:
+            if label in self.avoid:
+                raise UsageError(f"{label!r} is both wanted and avoided: leave one out")
+            if self.no_talking and label in {SPEECH, WHISPER}:
+                raise UsageError(f"{label!r} is wanted, and is talking: leave out --no-talking")
+
+    @property
+    def kept_out(self) -> frozenset[str]:
+        """Labels that no stretch may hold."""
+        return frozenset(self.avoid) | ({SPEECH, WHISPER} if self.no_talking else set())
+
+    def wants(self, label: str) -> bool:
+        """Tell whether a label is wanted."""
+        if self.want:
+            return label in self.want
+        return kind_of(label) is Kind.TRIGGER and label not in self.kept_out
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something to play.
+
+    Parameters
+    ----------
+    path : str
+        The recording.
+    label : str
+        The wanted label that it is played for.
+    start, end : float
+        Seconds from the beginning of the recording, to the millisecond.
+    score : float
+        Of the label, in [0, 1].
+    is_whole : bool
+        Whether it is the whole recording.
+    """
+
+    path: str
+    label: str
+    start: float
+    end: float
+    score: float
+    is_whole: bool
+
+    @property
+    def duration(self) -> float:
+        """Seconds that it lasts."""
+        return round(self.end - self.start, 3)
+
+    @property
+    def creator(self) -> str:
+        """Who made it, see :func:`creator_of`."""
+        return creator_of(self.path)
+
+
+def creator_of(path: str) -> str:
+    """Tell who made a recording, by its name.
+
+    That is what stands before the first `` - `` of the file's name if there is a letter in it
+    (``Creator - Title.mp3``, as downloaders name files), else the folder that holds the file.
+
+    Examples
+    --------
+    >>> creator_of("asmr/Mia - Rain.mp3"), creator_of("asmr/Mia/01 - Rain.mp3")
+    ('mia', 'asmr/Mia')
+    """
+    folder, name = os.path.split(path)
+    match = PREFIX.match(name)
+    return folder if match is None else match["creator"].strip().casefold()
+
+
+def check_labels(wish: Wish, results: Iterable[FileResult]) -> None:
+    """Check that results tell of what is wanted and avoided.
+
+    Raises
+    ------
+    UsageError
+        If a label is none that they know. No results know nothing, and refuse nothing.
+    """
+    known: dict[str, None] = {}
+    for result in results:
+        known.update(dict.fromkeys((*result.scores, *result.tags)))
+    if not known:
+        return
+    known[SILENCE] = None
+    for label in (*wish.want, *wish.avoid):
+        if label not in known:
+            raise UsageError(f"{label!r}: the labels are {', '.join(known)}{_hint(label, known)}")
+
+
+def _hint(label: str, known: Iterable[str]) -> str:
+    """Tell which label holds a finer one."""
+    for name in known:
+        words = re.findall(r"\w+", DEFINITIONS.get(name, ""))
+        if len(label) > 2 and any(word.startswith(label.lower()) for word in words):
+            return f"; what you seek is part of {name}"
+    return ""
+
+
+def find_items(results: Iterable[FileResult], wish: Wish) -> list[Item]:
+    """Find what fits a wish.
+
+    Parameters
+    ----------
+    results : iterable of FileResult
+    wish : Wish
+
+    Returns
+    -------
+    list of Item
+        By path, then start.
+
+    Raises
+    ------
+    UsageError
+        If labels are wanted or avoided that no result knows.
+    """
+    results = list(results)
+    check_labels(wish, results)
+    find = _stretches if wish.segments else _whole
+    items = [item for result in results if _is_playable(result) for item in find(result, wish)]
+    return sorted(items, key=lambda item: (item.path, item.start))
+
+
+def fill(items: Iterable[Item], length: float | None) -> Iterator[Item]:
+    """Take items until they last long enough.
+
+    Parameters
+    ----------
+    items : iterable of Item
+    length : float or None
+        Seconds. A whole recording may end later; a stretch is cut so that it does not. None takes
+        everything.
+
+    Yields
+    ------
+    Item
+    """
+    rest = float("inf") if length is None else length
+    for item in items:
+        if rest < SHORTEST_REST:
+            return
+        if item.duration > rest and not item.is_whole:
+            item = replace(item, end=round(item.start + rest, 3))  # noqa: PLW2901 (cut short)
+        yield item
+        rest -= item.duration
+
+
+def length_of(result: FileResult) -> float:
+    """Tell how many seconds of a recording can be played, to the millisecond."""
+    from asmr_classify.aggregate import Status
+
+    claimed = None if result.status is Status.PARTIAL else result.duration
+    return round(result.decoded if claimed is None else claimed, 3)
+
+
+def _is_playable(result: FileResult) -> bool:
+    from asmr_classify.writers.documents import is_heard
+
+    return is_heard(result) and length_of(result) > 0
+
+
+def _is_ruled_out(result: FileResult, label: str) -> bool:
+    """Whether someone set by hand that a trigger is not there."""
+    is_set = "trigger" in result.corrected and kind_of(label) is Kind.TRIGGER
+    return is_set and label not in result.tags
+
+
+def _score(result: FileResult, label: str) -> float:
+    is_set = "trigger" in result.corrected and label in result.tags
+    return 1.0 if is_set else result.scores.get(label, 0.0)
+
+
+def _has_segment(result: FileResult, label: str) -> bool:
+    return any(segment.label == label for segment in result.segments)
+
+
+def _holds(result: FileResult, label: str) -> bool:
+    is_context = kind_of(label) is Kind.CONTEXT
+    return label in result.tags or (is_context and _has_segment(result, label))
+
+
+def _may_hold(result: FileResult, label: str) -> bool:
+    if _is_ruled_out(result, label):
+        return False
+    is_likely = _score(result, label) >= AVOIDED_FROM
+    return is_likely or label in result.tags or _has_segment(result, label)
+
+
+def _whole(result: FileResult, wish: Wish) -> Iterator[Item]:
+    if wish.no_talking and not result.no_talking:
+        return
+    if any(_may_hold(result, label) for label in wish.avoid):
+        return
+    held = [
+        label
+        for label in wish.want or result.tags
+        if _holds(result, label) and _score(result, label) >= wish.min_score
+    ]
+    if held:
+        # The first of equals: the main trigger where nothing is said, else as wanted.
+        label = max(held, key=lambda label: (label == result.trigger, _score(result, label)))
+        score = _score(result, label)
+        yield Item(result.path, label, 0.0, length_of(result), score, is_whole=True)
+
+
+def _stretches(result: FileResult, wish: Wish) -> Iterator[Item]:
+    kept_out = wish.kept_out
+    if wish.no_talking and (result.no_talking is None or "no_talking" in result.corrected):
+        if not result.no_talking:
+            return  # nobody knows where the talk is
+        kept_out = frozenset(wish.avoid)
+    avoided = join_spans(_spans(result, kept_out))
+    wanted = {segment.label for segment in result.segments if wish.wants(segment.label)}
+    spans = _spans(result, wanted, wish.min_score)
+    for stretch in join_spans(spans, MAX_GAP):
+        for start, end in _cut(stretch, avoided):
+            main = _main_label(result, wanted, (start, end))
+            if main is not None and round(end - start, 3) >= wish.min_segment:
+                label, score = main
+                yield Item(result.path, label, start, end, score, is_whole=False)
+
+
+def _spans(
+    result: FileResult, labels: Iterable[str], min_score: float = 0.0
+) -> list[tuple[float, float]]:
+    length = length_of(result)
+    found = [label for label in labels if not _is_ruled_out(result, label)]
+    return [
+        (round(segment.start, 3), min(round(segment.end, 3), length))
+        for segment in result.segments
+        if segment.label in found and segment.score >= min_score
+    ]
+
+
+def join_spans(
+    spans: Iterable[tuple[float, float]], max_gap: float = 0.0
+) -> list[tuple[float, float]]:
+    """Join spans that overlap or lie close.
+
+    Parameters
+    ----------
+    spans : iterable of (float, float)
+        Start and end in seconds; empty ones are dropped.
+    max_gap : float
+        Seconds.
+
+    Returns
+    -------
+    list of (float, float)
+        Ascending, more than ``max_gap`` apart.
+
+    Examples
+    --------
+    >>> join_spans([(5, 9), (0, 2), (2.5, 4), (3, 3.5)], max_gap=0.5)
+    [(0, 4), (5, 9)]
+    """
+    joined: list[tuple[float, float]] = []
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if joined and start - joined[-1][1] <= max_gap:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _cut(
+    span: tuple[float, float], avoided: Sequence[tuple[float, float]]
+) -> Iterator[tuple[float, float]]:
+    """Give what is left of a span, in order."""
+    start, end = span
+    for avoided_from, avoided_to in avoided:
+        if avoided_from < end and avoided_to > start:
+            yield start, avoided_from
+            start = avoided_to
+    yield start, end
+
+
+def _main_label(
+    result: FileResult, wanted: Iterable[str], span: tuple[float, float]
+) -> tuple[str, float] | None:
+    """Find the label that covers most of a span, and its mean score there; None if none does."""
+    seconds = {label: 0.0 for label in sorted(wanted) if not _is_ruled_out(result, label)}
+    weights = dict(seconds)
+    for segment in result.segments:
+        overlap = min(segment.end, span[1]) - max(segment.start, span[0])
+        if segment.label in seconds and overlap > 0:
+            seconds[segment.label] += overlap
+            weights[segment.label] += overlap * segment.score
+    label = max(seconds, key=seconds.__getitem__, default="")
+    if not seconds.get(label):
+        return None
+    return label, min(1.0, weights[label] / seconds[label])
