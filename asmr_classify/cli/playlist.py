@@ -14,8 +14,7 @@ from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer re
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.cli.results import STDOUT
 from asmr_classify.errors import UsageError
-from asmr_classify.library.m3u8 import SUFFIXES, Player
-from asmr_classify.library.playlist import MIN_SEGMENT, Wish
+from asmr_classify.library.playlist import MIN_SEGMENT, Player, Wish
 from asmr_classify.library.variety import Order
 
 if TYPE_CHECKING:
@@ -214,7 +213,7 @@ def _parse_length(text: str | None) -> float | None:
 
 
 def _check_output(output: str, sources: Sequence[str]) -> None:
-    from asmr_classify.library.m3u8 import check_replaceable
+    from asmr_classify.library.m3u8 import SUFFIXES, check_replaceable
     from asmr_classify.writers.output import check_output
 
     if output == STDOUT:

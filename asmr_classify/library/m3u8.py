@@ -32,12 +32,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from asmr_classify.errors import OutputError
+from asmr_classify.library.playlist import Player
 from asmr_classify.writers.escapes import escape, unescape
 from asmr_classify.writers.output import explain
 
@@ -57,13 +57,6 @@ MISREAD = re.compile(r"[%?#\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$|
 FILE_SCHEME = "file://"
 
 MPV_ITEM = re.compile(rb"edl://%(\d+)%")
-
-
-class Player(StrEnum):
-    """Whose way to play a part of a file is written."""
-
-    VLC = "vlc"
-    MPV = "mpv"
 
 
 @dataclass(frozen=True, slots=True)

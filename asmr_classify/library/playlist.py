@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from asmr_classify.config import DecisionSpec
@@ -44,6 +45,13 @@ SHORTEST_REST = 1.0
 """Seconds; a playlist that lacks less is full, rather than ending on a scrap of sound."""
 
 PREFIX = re.compile(r"(?P<creator>.*?[^\W\d].*?) - .")
+
+
+class Player(StrEnum):
+    """Whose way to play a part of a file is written, see :mod:`asmr_classify.library.m3u8`."""
+
+    VLC = "vlc"
+    MPV = "mpv"
 
 
 @dataclass(frozen=True, slots=True)
