@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asmr_classify.aggregate import FileResult, Problem, Status
@@ -342,6 +342,7 @@ entries = st.builds(
 )  # fmt: skip
 
 
+@settings(max_examples=50)
 @given(
     st.lists(entries, max_size=4),
     st.text(max_size=9),
@@ -451,7 +452,9 @@ def playlist_of(folder, names, player, *, start=5.0, end=7.0):
 def test_mpv_plays_stretches_and_finds_every_name(tones):
     def play(playlist, *options):
         command = ["mpv", "--no-config", "--vo=null", "--term-status-msg=", *options, playlist]
-        return subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
+        return subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=50, check=True
+        )
 
     heard = tones / "heard.wav"
     one = playlist_of(tones, ODD_NAMES[:1], Player.MPV)

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from asmr_classify.cli.app import app
+from asmr_classify.library.m3u8 import BEGIN, read_m3u8
+from tests.conftest import DEMO, ROOT
+
+
+@pytest.fixture
+def run(label, place, monkeypatch):  # noqa: ARG001 (labelling needs no recordings)
+    """Runs the command on the catalogue of this place; each recording has 40 s of tapping, the
+    last 20 s of them with speech."""
+    monkeypatch.setenv("ASMR_CLASSIFY_CATALOGUE", str(place / "library.sqlite"))
+
+    def run(*arguments):
+        return CliRunner().invoke(app, ["playlist", *map(str, arguments)])
+
+    return run
+
+
+@pytest.fixture
+def library(run, label, touch, place):
+    """Four recordings, of which one failed and another is silent film."""
+    touch("Mia - a.mp3", "Mia - b.mp3", "Zoe - c.mp3", "in/d.mp3", "mute.mp4", "fail.mp3")
+    for path in place.rglob("*.mp3"):
+        path.write_bytes(path.read_bytes() + os.fsencode(path.name))
+    label(".", "-q", "--catalogue")
+    return run
+
+
+def entries_in(done, folder="."):
+    assert done.exit_code == 0, done.stderr
+    return list(read_m3u8(done.stdout, folder))
+
+
+def names_in(done):
+    return [os.path.basename(entry.path) for entry in entries_in(done)]  # noqa: PTH119
+
+
+def test_the_whole_catalogue_plays_by_default_and_stderr_sums_up(library):
+    done = library()
+    assert sorted(names_in(done)) == ["Mia - a.mp3", "Mia - b.mp3", "Zoe - c.mp3", "d.mp3"]
+    assert "4 recordings, 2:40: tap 4 (2:40)" in done.stderr
+    assert not library("--quiet").stderr
+
+
+def test_a_query_and_a_path_choose(library):
+    assert names_in(library("path:Mia", "-path:b.mp3")) == ["Mia - a.mp3"]
+    assert names_in(library("in")) == ["d.mp3"]
+
+
+def test_the_same_creator_is_spaced_and_the_seed_decides(library):
+    names = names_in(library("--order", "variety", "path:Mia,", "path:Zoe"))
+    assert names[1] == "Zoe - c.mp3"
+    shuffled = {tuple(names_in(library("--order", "shuffle", "--seed", n))) for n in range(9)}
+    assert len(shuffled) > 1
+    assert names_in(library("--seed", 5)) == names_in(library("--seed", 5))
+
+
+def test_segments_are_cut_to_the_length(library):
+    done = library("--segments", "--avoid", "speech", "--length", "50s", "--order", "path")
+    places = [(entry.start, entry.end) for entry in entries_in(done)]
+    assert places == [(0, 20), (0, 20), (0, 10)]
+    assert "3 stretches, 0:50: tap 3 (0:50)" in done.stderr
+    mpv = library("--segments", "--player", "mpv", "--want", "tap", "--no-talking")
+    assert mpv.stdout.count("edl://%") == len(entries_in(mpv)) == 4
+
+
+def test_too_little_is_told(library):
+    done = library("--length", "1h")
+    assert len(entries_in(done)) == 4
+    assert "not enough for 1:00:00" in done.stderr
+
+
+def test_a_file_names_recordings_from_its_folder_and_replaces_only_its_like(library, place):
+    (place / "lists").mkdir()
+    output = place / "lists" / "tap.m3u8"
+    for options, start in (((), "../in/d.mp3"), (("--absolute",), str(place / "in" / "d.mp3"))):
+        done = library("path:in/", "-o", output, *options)
+        assert (done.exit_code, done.stdout) == (0, "")
+        text = output.read_text(encoding="utf-8")
+        assert text.startswith(BEGIN)
+        assert text.endswith(f"\n{start}\n")
+    assert os.listdir(place / "lists") == ["tap.m3u8"]  # noqa: PTH208
+    output.write_text("#EXTM3U\nmine.mp3\n", encoding="utf-8")
+    done = library("-o", output)
+    assert done.exit_code == 1
+    assert "was not written by this program" in done.stderr
+    assert output.read_text(encoding="utf-8") == "#EXTM3U\nmine.mp3\n"
+
+
+def test_recordings_that_are_gone_are_left_out(library, place):
+    (place / "in" / "d.mp3").unlink()
+    done = library()
+    assert len(entries_in(done)) == 3
+    assert "left out: 1 recording, no longer there" in done.stderr
+
+
+def test_nothing_that_fits_writes_nothing(library, place):
+    done = library("--no-talking", "-o", "none.m3u8")
+    assert done.exit_code == 4
+    assert "nothing fits, of 6 recordings; no playlist is written" in done.stderr
+    assert not (place / "none.m3u8").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param(["--avoid", "chew"], "'chew': the labels are tap, whisper", id="label"),
+        pytest.param(["--length", "soon"], "--length 'soon' is no duration", id="length"),
+        pytest.param(["--length", "0"], "is nothing to listen to", id="no length"),
+        pytest.param(["--want", "tap", "--avoid", "tap"], "both wanted and avoided", id="both"),
+        pytest.param(["-o", "a.txt"], "name a .m3u8", id="ending"),
+        pytest.param(["-o", "in/d.mp3"], "name a .m3u8", id="recording"),
+        pytest.param(["whisper>x"], "is no number", id="query"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_told(library, options, message):
+    done = library(*options)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert not done.stdout
+
+
+def test_the_commands_of_the_guide_run(run, place):  # noqa: ARG001 (the catalogue)
+    shutil.copytree(DEMO, place / "data" / "demo")
+    guide = (ROOT / "docs" / "playlists.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)
+    commands = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    for program, *arguments in commands:
+        assert program == "asmr-classify"
+        done = CliRunner().invoke(app, arguments)
+        is_told = "--no-talking" in arguments or "speech" in arguments  # here, all is talked over
+        assert done.exit_code == (4 if is_told and "--segments" not in arguments else 0), (
+            done.stderr
+        )
+        if "--output" in arguments and not done.exit_code:
+            assert (place / arguments[-1]).read_text(encoding="utf-8").startswith(BEGIN)
