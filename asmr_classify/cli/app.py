@@ -14,8 +14,8 @@ from asmr_classify.cli.find import find
 from asmr_classify.cli.forget import forget
 from asmr_classify.cli.label import label
 from asmr_classify.cli.organise import organise
-from asmr_classify.cli.report import report
 from asmr_classify.cli.playlist import playlist
+from asmr_classify.cli.report import report
 from asmr_classify.cli.set import set_
 from asmr_classify.cli.tag import tag
 from asmr_classify.cli.train import train
@@ -55,19 +55,22 @@ def program(
     """
 
 
-app.command(cls=CatalogueCommand)(label)
-app.command(cls=QueryCommand)(find)
-app.command("set", cls=CatalogueCommand)(set_)
-app.command(cls=QueryCommand)(export)
-app.command(cls=QueryCommand)(forget)
-app.command()(check)
-app.command(cls=QueryCommand)(playlist)
-app.command()(train)
-app.command()(evaluate)
-app.command(cls=QueryCommand)(organise)
-app.command(cls=QueryCommand)(tag)
-app.command(cls=CatalogueCommand)(undo)
-app.command(cls=QueryCommand)(report)
+RECORDINGS, CATALOGUE, FILES, MODELS = "Recordings", "Catalogue", "Your files", "Models"
+"""Panels of the help."""
+
+app.command(cls=CatalogueCommand, rich_help_panel=RECORDINGS)(label)
+app.command(rich_help_panel=RECORDINGS)(check)
+app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(report)
+app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(playlist)
+app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(find)
+app.command("set", cls=CatalogueCommand, rich_help_panel=CATALOGUE)(set_)
+app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(export)
+app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(forget)
+app.command(cls=QueryCommand, rich_help_panel=FILES)(tag)
+app.command(cls=QueryCommand, rich_help_panel=FILES)(organise)
+app.command(cls=CatalogueCommand, rich_help_panel=FILES)(undo)
+app.command(rich_help_panel=MODELS)(train)
+app.command(rich_help_panel=MODELS)(evaluate)
 
 
 def main() -> None:
