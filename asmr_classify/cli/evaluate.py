@@ -16,6 +16,7 @@ from asmr_classify.cli.train import (
     QuietOption,
     RenameOption,
     RoundsOption,
+    ScenesOption,
     SeedOption,
     SourcesArgument,
     check_folder,
@@ -41,6 +42,7 @@ def evaluate(
     seed: SeedOption = 0,
     members: MembersOption = None,
     copies: CopiesOption = None,
+    scenes: ScenesOption = None,
     rounds: RoundsOption = None,
     quiet: QuietOption = False,
 ) -> ExitStatus:
@@ -55,7 +57,7 @@ def evaluate(
 
     check_folder(output)
     corpus = read_sources(sources, parse_renames(rename or ()))
-    spec = training_spec(seed=seed, members=members, copies=copies, rounds=rounds)
+    spec = training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds)
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
     prepared = prepare(

@@ -59,6 +59,10 @@ MembersOption = Annotated[
 CopiesOption = Annotated[
     int | None, typer.Option(min=0, help="Changed copies of each clip to learn from as well.")
 ]
+ScenesOption = Annotated[
+    int | None,
+    typer.Option(min=0, help="Scenes a fold, of clips mixed, to learn from as well; 0 for none."),
+]
 RoundsOption = Annotated[
     int | None,
     typer.Option(min=0, help="Boosting rounds of the trees beside the networks; 0 for no trees."),
@@ -80,6 +84,7 @@ def train(
     seed: SeedOption = 0,
     members: MembersOption = None,
     copies: CopiesOption = None,
+    scenes: ScenesOption = None,
     rounds: RoundsOption = None,
     quiet: QuietOption = False,
 ) -> ExitStatus:
@@ -99,7 +104,7 @@ def train(
     check_folder(output)
     corpus = read_sources(sources, parse_renames(rename or ()))
     spec = replace(
-        training_spec(seed=seed, members=members, copies=copies, rounds=rounds),
+        training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds),
         name=name or output.stem,
         version=version,
     )
@@ -119,7 +124,12 @@ def train(
 
 
 def training_spec(
-    *, seed: int, members: int | None, copies: int | None, rounds: int | None
+    *,
+    seed: int,
+    members: int | None,
+    copies: int | None,
+    scenes: int | None,
+    rounds: int | None,
 ) -> TrainingSpec:
     """Put the settings together; None keeps a default."""
     from asmr_classify.training.fit import FitSpec, TrainingSpec
@@ -132,6 +142,8 @@ def training_spec(
         fit = replace(fit, tree_rounds=rounds)
     if copies is not None:
         takes = replace(takes, copies=copies, steady_copies=min(copies, takes.steady_copies))
+    if scenes is not None:
+        takes = replace(takes, scenes=scenes)
     return TrainingSpec(takes=takes, fit=fit)
 
 

@@ -20,7 +20,7 @@ from asmr_classify.training.fit import finish_model, fit_ensemble
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.splits import assign_folds
-from asmr_classify.training.takes import compute_rows, plan_takes
+from asmr_classify.training.takes import TakeKind, clip_targets, compute_rows, plan_takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ class Prepared:
     @property
     def truth(self) -> NDArray[np.float32]:
         """Labels that each clip holds, shape (n_clips, n_labels)."""
-        return self.rows.targets[self.originals]
+        return clip_targets(self.corpus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,15 @@ class Evaluation:
     by_clip, by_group : Measures
     heard : tuple of Heard, one per clip
         Logits of networks that were fitted without the clip's fold.
+    models : tuple of Model, one per fold
+        Which labelled that fold, and never heard it.
     """
 
     results: tuple[FileResult, ...]
     by_clip: Measures
     by_group: Measures
     heard: tuple[Heard, ...]
+    models: tuple[Model, ...]
 
 
 def prepare(
@@ -109,14 +112,14 @@ def prepare(
         If folds share a group, or a clip cannot be decoded.
     """
     folds = assign_folds(corpus, seed=spec.takes.seed)
-    takes = plan_takes(corpus, spec.takes)
+    takes = plan_takes(corpus, folds, spec.takes)
 
     def report(done: int, total: int) -> None:
         if on_progress is not None:
             on_progress("features", done, total)
 
     rows = compute_rows(corpus, takes, spec.takes, cache=cache, jobs=jobs, on_progress=report)
-    originals = np.array([k for k, take in enumerate(takes) if take.version == 0])
+    originals = np.array([k for k, take in enumerate(takes) if take.kind is TakeKind.ORIGINAL])
     return Prepared(corpus, folds, rows, originals)
 
 
@@ -157,7 +160,9 @@ def evaluate(
         fits[fold].hear(prepared.rows.of(original))
         for fold, original in zip(prepared.folds, prepared.originals, strict=True)
     )
-    models = [_model_of_fold(prepared, fold, fits[fold], heard, spec) for fold in range(n_folds)]
+    models = tuple(
+        _model_of_fold(prepared, fold, fits[fold], heard, spec) for fold in range(n_folds)
+    )
     results = tuple(
         _label(clip.path, sound, models[fold])
         for clip, sound, fold in zip(prepared.corpus.clips, heard, prepared.folds, strict=True)
@@ -167,6 +172,7 @@ def evaluate(
         _measures(prepared.corpus, results, by_group=False),
         _measures(prepared.corpus, results, by_group=True),
         heard,
+        models,
     )
 
 
