@@ -11,6 +11,7 @@ from asmr_classify.cli.errors import ExitStatus, reporting_errors
 from asmr_classify.cli.train import (
     CacheOption,
     CopiesOption,
+    CorrectionsOption,
     JobsOption,
     MembersOption,
     QuietOption,
@@ -21,8 +22,8 @@ from asmr_classify.cli.train import (
     SourcesArgument,
     check_folder,
     default_cache,
-    parse_renames,
     phase_reporter,
+    read_corrected,
     tell_figures,
     training_spec,
     write_text,
@@ -37,6 +38,7 @@ def evaluate(
         typer.Option("--output", "-o", metavar="FILE", help="Where predictions go, as JSON Lines."),
     ] = Path("predictions.jsonl"),
     rename: RenameOption = None,
+    corrections: CorrectionsOption = None,
     cache: CacheOption = None,
     jobs: JobsOption = None,
     seed: SeedOption = 0,
@@ -52,11 +54,10 @@ def evaluate(
     """
     from asmr_classify.training.evaluate import evaluate as cross_validate
     from asmr_classify.training.evaluate import prepare
-    from asmr_classify.training.layouts import read_sources
     from asmr_classify.writers.jsonl import result_to_line
 
     check_folder(output)
-    corpus = read_sources(sources, parse_renames(rename or ()))
+    corpus = read_corrected(sources, rename or (), corrections)
     spec = training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds)
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)

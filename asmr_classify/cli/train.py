@@ -13,8 +13,9 @@ from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from asmr_classify.training.corpus import Corpus
     from asmr_classify.training.evaluate import Evaluation
     from asmr_classify.training.fit import TrainingSpec
 
@@ -56,6 +57,14 @@ MembersOption = Annotated[
     int | None,
     typer.Option(min=1, help="Networks in the ensemble: more are slower, and a little better."),
 ]
+CorrectionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="CSV file with sha256, path, trigger and reason of wrongly labelled clips: they are "
+        "fitted on as corrected, and measured as labelled.",
+    ),
+]
 CopiesOption = Annotated[
     int | None, typer.Option(min=0, help="Changed copies of each clip to learn from as well.")
 ]
@@ -79,6 +88,7 @@ def train(
     name: Annotated[str | None, typer.Option(help="Of the model. Default: as its file.")] = None,
     version: Annotated[str, typer.Option(help="Of the model.")] = "1.0.0",
     rename: RenameOption = None,
+    corrections: CorrectionsOption = None,
     cache: CacheOption = None,
     jobs: JobsOption = None,
     seed: SeedOption = 0,
@@ -97,12 +107,11 @@ def train(
     from asmr_classify.training.card import model_card
     from asmr_classify.training.evaluate import evaluate, prepare
     from asmr_classify.training.evaluate import train as fit_model
-    from asmr_classify.training.layouts import read_sources
 
     if output.suffix != ".safetensors":
         raise UsageError(f"--output {output}: a model file ends in .safetensors")
     check_folder(output)
-    corpus = read_sources(sources, parse_renames(rename or ()))
+    corpus = read_corrected(sources, rename or (), corrections)
     spec = replace(
         training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds),
         name=name or output.stem,
@@ -121,6 +130,19 @@ def train(
         tell(f"{output}: {model.id}, labels {', '.join(model.labels)}")
         tell_figures(evaluation)
     return ExitStatus.OK
+
+
+def read_corrected(
+    sources: Sequence[Path], renames: Iterable[str], corrections: Path | None
+) -> Corpus:
+    """Read clips of one or several sources, with corrections if there are any."""
+    from asmr_classify.training.corrections import read_corrections, with_corrections
+    from asmr_classify.training.layouts import read_sources
+
+    corpus = read_sources(sources, parse_renames(renames))
+    if corrections is not None:
+        corpus = with_corrections(corpus, read_corrections(corrections))
+    return corpus
 
 
 def training_spec(

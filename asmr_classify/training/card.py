@@ -117,6 +117,11 @@ def _figure_table(evaluation: Evaluation) -> str:
         (
             row("every clip alike", evaluation.by_clip),
             row("every group alike", evaluation.by_group),
+            *(
+                [row("every clip alike, labels as corrected", evaluation.corrected)]
+                if evaluation.corrected
+                else []
+            ),
         ),
     )
 

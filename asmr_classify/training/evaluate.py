@@ -16,6 +16,7 @@ import numpy as np
 
 from asmr_classify.aggregate import summarise
 from asmr_classify.errors import CorpusError
+from asmr_classify.training.corrections import relabelled
 from asmr_classify.training.fit import finish_model, fit_ensemble
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
@@ -23,7 +24,7 @@ from asmr_classify.training.splits import assign_folds
 from asmr_classify.training.takes import TakeKind, clip_targets, compute_rows, plan_takes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -69,6 +70,8 @@ class Evaluation:
     ----------
     results : tuple of FileResult, one per clip
     by_clip, by_group : Measures
+    corrected : Measures or None
+        By clip, as it would be with the corrected labels; None where nothing is corrected.
     heard : tuple of Heard, one per clip
         Logits of networks that were fitted without the clip's fold.
     models : tuple of Model, one per fold
@@ -78,6 +81,7 @@ class Evaluation:
     results: tuple[FileResult, ...]
     by_clip: Measures
     by_group: Measures
+    corrected: Measures | None
     heard: tuple[Heard, ...]
     models: tuple[Model, ...]
 
@@ -171,6 +175,7 @@ def evaluate(
         results,
         _measures(prepared.corpus, results, by_group=False),
         _measures(prepared.corpus, results, by_group=True),
+        _corrected_measures(prepared.corpus, results),
         heard,
         models,
     )
@@ -220,16 +225,32 @@ def _label(path: str, heard: Heard, model: Model) -> FileResult:
 
 
 def _measures(corpus: Corpus, results: tuple[FileResult, ...], *, by_group: bool) -> Measures:
+    return _measure(
+        corpus, results, [clip.triggers for clip in corpus.clips], range(len(results)), by_group
+    )
+
+
+def _corrected_measures(corpus: Corpus, results: tuple[FileResult, ...]) -> Measures | None:
+    if all(clip.fit_labels is None for clip in corpus.clips):
+        return None
+    kept, triggers = relabelled(corpus)
+    return _measure(corpus, results, triggers, kept, by_group=False)
+
+
+def _measure(
+    corpus: Corpus,
+    results: tuple[FileResult, ...],
+    truth: Sequence[tuple[str, ...]],
+    kept: Sequence[int],
+    by_group: bool,  # noqa: FBT001 (private)
+) -> Measures:
+    """Measure the clips that are kept, of which the truth is given."""
     triggers = [label for label in corpus.labels if any(label in c.triggers for c in corpus.clips)]
-    groups = [clip.group for clip in corpus.clips]
+    groups = [corpus.clips[k].group for k in kept]
     weights = group_balance(groups) if by_group else np.ones(len(groups))
-    scores = np.array([[r.scores.get(label, 0.0) for label in triggers] for r in results])
+    scores = [[results[k].scores.get(label, 0.0) for label in triggers] for k in kept]
     return measure(
-        [clip.triggers for clip in corpus.clips],
-        [result.trigger for result in results],
-        scores,
-        triggers,
-        weights,
+        list(truth), [results[k].trigger for k in kept], np.array(scores), triggers, weights
     )
 
 

@@ -140,7 +140,7 @@ def plan_takes(corpus: Corpus, folds: NDArray[np.int64], spec: TakeSpec) -> list
     for index, clip in enumerate(corpus.clips):
         takes.append(Take(TakeKind.ORIGINAL, (index,)))
         takes += [Take(TakeKind.COPY, (index,), 1 + k) for k in range(spec.copies)]
-        if WHITE_NOISE in clip.labels:
+        if WHITE_NOISE in clip.to_fit:
             first = spec.copies + 1
             takes += [Take(TakeKind.STEADY, (index,), first + k) for k in range(spec.steady_copies)]
     for fold in np.unique(folds):
@@ -223,7 +223,7 @@ def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
     of_scenes = json.dumps([of_features, asdict(spec.scene), spec.seed, corpus.labels])
     contents = [f"{clip.sha256 or file_sha256(clip.path)} {clip.span}" for clip in corpus.clips]
     labelled = [
-        f"{content} {clip.labels} {clip.group}"
+        f"{content} {clip.to_fit} {clip.group}"
         for content, clip in zip(contents, corpus.clips, strict=True)
     ]
     keys = []
@@ -247,37 +247,36 @@ def _take_rows(
         with np.load(path, allow_pickle=False) as saved:
             rows = WindowRows(saved["X"], saved["intervals"], saved["levels_db"])
             held = saved["held"]
+    elif take.kind is TakeKind.SCENE:
+        rows, held = _scene_rows(corpus, take, spec)
     else:
-        rows, held = (_scene_rows if take.kind is TakeKind.SCENE else _clip_rows)(
-            corpus, take, spec
-        )
-        if path is not None:
-            _save_rows(rows, held, path)
+        rows, held = _clip_rows(corpus, take, spec), np.zeros(0, dtype=np.float32)
+    if path is not None and not path.is_file():
+        _save_rows(rows, held, path)
+    if take.kind is not TakeKind.SCENE:  # what a clip holds is no part of its sound
+        to_fit = corpus.clips[take.clips[0]].to_fit
+        held = np.array([label in to_fit for label in corpus.labels], dtype=np.float32)
+        held = np.tile(held, (len(rows.X), 1))
     return rows, held
 
 
-def _clip_rows(
-    corpus: Corpus, take: Take, spec: TakeSpec
-) -> tuple[WindowRows, NDArray[np.float32]]:
+def _clip_rows(corpus: Corpus, take: Take, spec: TakeSpec) -> WindowRows:
     (index,) = take.clips
-    clip = corpus.clips[index]
-    y = _sound(clip, spec)
+    y = _sound(corpus.clips[index], spec)
     if take.kind is not TakeKind.ORIGINAL:
         rng = np.random.default_rng([spec.seed, index, take.version])
         if take.kind is TakeKind.STEADY:
             y = make_steady(y, rng)
         y = augment(y, spec.features.frames.sr, rng, spec.augmentation)
     with one_thread():
-        rows = window_rows(y, spec.features)
-    held = np.array([label in clip.labels for label in corpus.labels], dtype=np.float32)
-    return rows, np.tile(held, (len(rows.X), 1))
+        return window_rows(y, spec.features)
 
 
 def palette_of(corpus: Corpus, spec: TakeSpec) -> Palette:
     """Make the clips of a corpus ready to be drawn for scenes."""
     triggers = {label for clip in corpus.clips for label in clip.triggers}
     return Palette(
-        [clip.labels for clip in corpus.clips],
+        [clip.to_fit for clip in corpus.clips],
         [clip.group for clip in corpus.clips],
         tuple(label for label in corpus.labels if label in triggers),
         lambda index: _sound(corpus.clips[index], spec),
