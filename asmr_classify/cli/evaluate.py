@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
+from asmr_classify.cli.explain import HtmlOption, PlotsOption, check_explanations, explain
 from asmr_classify.cli.train import (
     CacheOption,
     CopiesOption,
@@ -42,18 +43,23 @@ def evaluate(
     members: MembersOption = None,
     copies: CopiesOption = None,
     rounds: RoundsOption = None,
+    html: HtmlOption = None,
+    plots: PlotsOption = None,
     quiet: QuietOption = False,
 ) -> ExitStatus:
     """Label every clip of a corpus with a model that never heard its group.
 
-    The predictions are written as `label` writes them; the figures go to stderr.
+    The predictions are written as `label` writes them; the figures go to stderr. What is
+    confused, how curves and sources look, and the worst errors go to a page or to pictures.
     """
     from asmr_classify.training.evaluate import evaluate as cross_validate
     from asmr_classify.training.evaluate import prepare
     from asmr_classify.training.layouts import read_sources
+    from asmr_classify.training.record import EvaluationRecord
     from asmr_classify.writers.jsonl import result_to_line
 
     check_folder(output)
+    check_explanations(html, plots)
     corpus = read_sources(sources, parse_renames(rename or ()))
     spec = training_spec(seed=seed, members=members, copies=copies, rounds=rounds)
     n_jobs = jobs if jobs is not None else -1
@@ -63,6 +69,8 @@ def evaluate(
     )
     evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
     write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))
+    if html or plots:
+        explain(EvaluationRecord.of_evaluation(corpus, evaluation), html, plots)
     if not quiet:
         tell_figures(evaluation)
     return ExitStatus.OK

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
-from asmr_classify.errors import OutputError, UsageError
+from asmr_classify.errors import MissingExtraError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from asmr_classify.model import Model
+    from asmr_classify.training.corpus import Corpus
     from asmr_classify.training.evaluate import Evaluation
     from asmr_classify.training.fit import TrainingSpec
+    from asmr_classify.training.plots import Picture
 
 SourcesArgument = Annotated[
     list[Path],
@@ -86,10 +89,9 @@ def train(
     """Fit a model on labelled clips, and write it with a card that says how well it does.
 
     Clips are split by group, never at random. The card, a Markdown file beside the model, holds
-    figures from cross-validation on groups that the networks never heard.
+    figures and pictures from cross-validation on groups that the networks never heard; a record
+    of it, clip by clip, lies there too, from which `model show` makes more.
     """
-    from asmr_classify.model import save_model
-    from asmr_classify.training.card import model_card
     from asmr_classify.training.evaluate import evaluate, prepare
     from asmr_classify.training.evaluate import train as fit_model
     from asmr_classify.training.layouts import read_sources
@@ -110,12 +112,46 @@ def train(
     )
     evaluation = evaluate(prepared, spec, jobs=n_jobs, on_progress=report)
     model = fit_model(prepared, evaluation, spec)
-    save_model(model, output)
-    write_text(output.with_suffix(".md"), model_card(model, corpus, evaluation, spec))
+    pictures = save_with_card(output, model, corpus, evaluation, spec)
     if not quiet:
+        if not pictures:
+            tell(f"{output.with_suffix('.md')}: without pictures; {NO_PICTURES}")
         tell(f"{output}: {model.id}, labels {', '.join(model.labels)}")
         tell_figures(evaluation)
     return ExitStatus.OK
+
+
+NO_PICTURES = "they need matplotlib: pip install 'asmr-classify[plots]', then model show --plots"
+
+
+def save_with_card(
+    output: Path, model: Model, corpus: Corpus, evaluation: Evaluation, spec: TrainingSpec
+) -> Sequence[Picture]:
+    """Write a model, the record of its evaluation, pictures of that, and a card that shows them.
+
+    Returns
+    -------
+    sequence of Picture
+        None where matplotlib is not installed.
+    """
+    from asmr_classify.model import save_model
+    from asmr_classify.training.card import model_card
+    from asmr_classify.training.plots import draw_pictures, save_pictures
+    from asmr_classify.training.record import EvaluationRecord, record_path, save_record
+
+    folder = output.with_suffix(".figures")
+    record = EvaluationRecord.of_evaluation(corpus, evaluation, model)
+    try:
+        pictures: Sequence[Picture] = draw_pictures(record)
+    except MissingExtraError:
+        pictures = ()
+    save_model(model, output)
+    save_record(record, record_path(output))
+    if pictures:
+        save_pictures(pictures, folder)
+    card = model_card(model, corpus, evaluation, spec, pictures=pictures, folder=folder.name)
+    write_text(output.with_suffix(".md"), card)
+    return pictures
 
 
 def training_spec(
@@ -177,17 +213,16 @@ def check_folder(output: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file.
+    """Write a text file whole, or leave what was there as it was.
 
     Raises
     ------
     OutputError
         If that fails.
     """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise OutputError(f"{path}: cannot be written: {exc.strerror}") from exc
+    from asmr_classify.writers.output import write_whole
+
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
 
 
 def phase_reporter(*, quiet: bool) -> Callable[[str, int, int], None]:

@@ -21,9 +21,10 @@ from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.splits import assign_folds
 from asmr_classify.training.takes import compute_rows, plan_takes
+from asmr_classify.writers.jsonl import SCORE_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -71,12 +72,15 @@ class Evaluation:
     by_clip, by_group : Measures
     heard : tuple of Heard, one per clip
         Logits of networks that were fitted without the clip's fold.
+    thresholds : mapping of str to float
+        Mean over the models of the folds.
     """
 
     results: tuple[FileResult, ...]
     by_clip: Measures
     by_group: Measures
     heard: tuple[Heard, ...]
+    thresholds: Mapping[str, float]
 
 
 def prepare(
@@ -167,6 +171,10 @@ def evaluate(
         _measures(prepared.corpus, results, by_group=False),
         _measures(prepared.corpus, results, by_group=True),
         heard,
+        {
+            label: float(np.mean([model.thresholds[label] for model in models]))
+            for label in prepared.corpus.labels
+        },
     )
 
 
@@ -214,10 +222,13 @@ def _label(path: str, heard: Heard, model: Model) -> FileResult:
 
 
 def _measures(corpus: Corpus, results: tuple[FileResult, ...], *, by_group: bool) -> Measures:
-    triggers = [label for label in corpus.labels if any(label in c.triggers for c in corpus.clips)]
+    triggers = corpus.triggers
     groups = [clip.group for clip in corpus.clips]
     weights = group_balance(groups) if by_group else np.ones(len(groups))
-    scores = np.array([[r.scores.get(label, 0.0) for label in triggers] for r in results])
+    # Of scores as they are written: who reads them back gets the same figures.
+    scores = np.array(
+        [[round(r.scores.get(label, 0.0), SCORE_DIGITS) for label in triggers] for r in results]
+    )
     return measure(
         [clip.triggers for clip in corpus.clips],
         [result.trigger for result in results],
