@@ -25,6 +25,7 @@ from asmr_classify.cli.train import (
     phase_reporter,
     tell_figures,
     training_spec,
+    warn_of_corpus,
     write_text,
 )
 
@@ -64,6 +65,8 @@ def evaluate(
     spec = training_spec(seed=seed, members=members, copies=copies, rounds=rounds)
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
+    if not quiet:
+        warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
     prepared = prepare(
         corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
     )

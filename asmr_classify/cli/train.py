@@ -107,6 +107,8 @@ def train(
     )
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
+    if not quiet:
+        warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
     prepared = prepare(
         corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
     )
@@ -169,6 +171,49 @@ def training_spec(
     if copies is not None:
         takes = replace(takes, copies=copies, steady_copies=min(copies, takes.steady_copies))
     return TrainingSpec(takes=takes, fit=fit)
+
+
+MOST_NAMED = 5
+"""Pairs of near-duplicates that are named."""
+
+
+def warn_of_corpus(
+    corpus: Corpus, spec: TrainingSpec, *, jobs: int, on_progress: Callable[[str, int, int], None]
+) -> None:
+    """Warn of what makes figures worth less: small labels, copies on both sides of a split.
+
+    Raises
+    ------
+    CorpusError
+        If the splits leak, or a clip cannot be decoded.
+    """
+    from asmr_classify.training.duplicates import find_duplicates
+    from asmr_classify.training.record import clip_names
+    from asmr_classify.training.splits import LEAST_CLIPS, N_FOLDS, assign_folds, small_labels
+
+    folds = assign_folds(corpus, seed=spec.takes.seed)
+    small = [
+        f"{name} ({clips} clips of {groups} groups)" for name, clips, groups in small_labels(corpus)
+    ]
+    if small:
+        warn(
+            f"small labels: {', '.join(small)}; below {LEAST_CLIPS} clips or {N_FOLDS} "
+            "groups, figures of a label are little more than chance"
+        )
+    found = find_duplicates(corpus, folds, jobs=jobs, on_progress=on_progress)
+    names = clip_names(corpus) if found else []
+    for pair in found[:MOST_NAMED]:
+        warn(
+            f"{names[pair.first]} and {names[pair.second]} hold the same sound and are in "
+            "different folds, which makes figures too good: give them one group"
+        )
+    if len(found) > MOST_NAMED:
+        warn(f"{len(found) - MOST_NAMED} more pairs hold the same sound in different folds")
+
+
+def warn(text: str) -> None:
+    """Tell of something that deserves a look but does not stop the work."""
+    tell(text, lead="warning: ", style="bold yellow")
 
 
 def parse_renames(renames: Iterable[str]) -> dict[str, tuple[str, ...]]:
