@@ -13,6 +13,8 @@
     │   ├── ModelNotFoundError     no such model
     │   └── ModelFormatError       not a model of this program, damaged, or of another version
     ├── CorpusError                a corpus manifest, its audio or its splits
+    ├── EvaluationError            a record of an evaluation is damaged, or of another model
+    ├── MissingExtraError          a library that only some need is not installed
     └── OutputError                a result cannot be written
 
 Every message says what is wrong, the value at hand, what was expected, and what to do.
@@ -80,6 +82,14 @@ class ModelFormatError(ModelError):
 
 class CorpusError(AsmrClassifyError):
     """A corpus manifest, its audio or its splits cannot be used."""
+
+
+class EvaluationError(AsmrClassifyError):
+    """The record of an evaluation is missing, damaged, of another version or of another model."""
+
+
+class MissingExtraError(AsmrClassifyError):
+    """A library of an extra, which only some users need, is not installed."""
 
 
 class OutputError(AsmrClassifyError):

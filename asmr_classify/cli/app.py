@@ -8,6 +8,7 @@ import typer
 
 from asmr_classify.cli.evaluate import evaluate
 from asmr_classify.cli.label import label
+from asmr_classify.cli.model import model_app
 from asmr_classify.cli.train import train
 
 app = typer.Typer(
@@ -47,6 +48,7 @@ def program(
 app.command()(label)
 app.command()(train)
 app.command()(evaluate)
+app.add_typer(model_app)
 
 
 def main() -> None:

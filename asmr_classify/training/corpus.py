@@ -125,6 +125,12 @@ class Corpus:
     clips: tuple[Clip, ...]
     labels: tuple[str, ...]
 
+    @property
+    def triggers(self) -> tuple[str, ...]:
+        """The labels that are a trigger of some clip."""
+        held = {trigger for clip in self.clips for trigger in clip.triggers}
+        return tuple(label for label in self.labels if label in held)
+
 
 def read_corpus(manifest: str | Path) -> Corpus:
     """Read a manifest and check that all audio is there and unchanged.

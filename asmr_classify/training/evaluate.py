@@ -22,9 +22,10 @@ from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.splits import assign_folds
 from asmr_classify.training.takes import TakeKind, clip_targets, compute_rows, plan_takes
+from asmr_classify.writers.jsonl import SCORE_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -76,6 +77,8 @@ class Evaluation:
         Logits of networks that were fitted without the clip's fold.
     models : tuple of Model, one per fold
         Which labelled that fold, and never heard it.
+    thresholds : mapping of str to float
+        Mean over the models of the folds.
     """
 
     results: tuple[FileResult, ...]
@@ -84,6 +87,7 @@ class Evaluation:
     corrected: Measures | None
     heard: tuple[Heard, ...]
     models: tuple[Model, ...]
+    thresholds: Mapping[str, float]
 
 
 def prepare(
@@ -178,6 +182,10 @@ def evaluate(
         _corrected_measures(prepared.corpus, results),
         heard,
         models,
+        {
+            label: float(np.mean([model.thresholds[label] for model in models]))
+            for label in prepared.corpus.labels
+        },
     )
 
 
@@ -245,10 +253,13 @@ def _measure(
     by_group: bool,  # noqa: FBT001 (private)
 ) -> Measures:
     """Measure the clips that are kept, of which the truth is given."""
-    triggers = [label for label in corpus.labels if any(label in c.triggers for c in corpus.clips)]
+    triggers = corpus.triggers
     groups = [corpus.clips[k].group for k in kept]
     weights = group_balance(groups) if by_group else np.ones(len(groups))
-    scores = [[results[k].scores.get(label, 0.0) for label in triggers] for k in kept]
+    # Of scores as they are written: who reads them back gets the same figures.
+    scores = [
+        [round(results[k].scores.get(label, 0.0), SCORE_DIGITS) for label in triggers] for k in kept
+    ]
     return measure(
         list(truth), [results[k].trigger for k in kept], np.array(scores), triggers, weights
     )
