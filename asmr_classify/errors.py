@@ -23,6 +23,8 @@
     │   ├── StepError              one step of a plan cannot be done; carries the path
     │   ├── JournalError           a run is unknown, or its journal is damaged or cannot be kept
     │   └── BusyError              another run is under way
+    ├── EvaluationError            a record of an evaluation is damaged, or of another model
+    ├── MissingExtraError          a library that only some need is not installed
     └── OutputError                a result cannot be written
         └── NotRepresentableError  a format cannot hold it
 
@@ -187,6 +189,14 @@ class JournalError(LibraryError):
 
 class BusyError(LibraryError):
     """Another run is under way."""
+
+
+class EvaluationError(AsmrClassifyError):
+    """The record of an evaluation is missing, damaged, of another version or of another model."""
+
+
+class MissingExtraError(AsmrClassifyError):
+    """A library of an extra, which only some users need, is not installed."""
 
 
 class OutputError(AsmrClassifyError):

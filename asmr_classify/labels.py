@@ -19,6 +19,12 @@ SILENCE = "silence"
 SPEECH = "speech"
 """Context: voiced talk. With ``whisper`` it decides ``no_talking``."""
 
+MUSIC = "music"
+"""Context: any music."""
+
+OTHER = "other"
+"""Context: whatever no other label holds."""
+
 WHISPER = "whisper"
 """Trigger: whispered talk. With ``speech`` it decides ``no_talking``."""
 

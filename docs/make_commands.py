@@ -27,7 +27,7 @@ def iter_lines() -> Iterator[str]:
     yield "Written by `docs/make_commands.py` from the program."
     yield ""
     yield inspect.cleandoc(program.help)
-    for name, command in program.commands.items():
+    for name, command in iter_commands(program):
         yield ""
         yield f"## asmr-classify {name}"
         yield ""
@@ -38,6 +38,15 @@ def iter_lines() -> Iterator[str]:
         for parameter in command.params:
             if parameter.name != "help":
                 yield f"| {_names(parameter)} | {_meaning(parameter)} |"
+
+
+def iter_commands(group: Any, lead: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the commands with their names, those of a group one by one."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from iter_commands(command, f"{lead}{name} ")
+        else:
+            yield f"{lead}{name}", command
 
 
 def _names(parameter: Any) -> str:

@@ -13,6 +13,7 @@ from asmr_classify.cli.export import export
 from asmr_classify.cli.find import find
 from asmr_classify.cli.forget import forget
 from asmr_classify.cli.label import label
+from asmr_classify.cli.model import model_app
 from asmr_classify.cli.organise import organise
 from asmr_classify.cli.playlist import playlist
 from asmr_classify.cli.report import report
@@ -71,6 +72,7 @@ app.command(cls=QueryCommand, rich_help_panel=FILES)(organise)
 app.command(cls=CatalogueCommand, rich_help_panel=FILES)(undo)
 app.command(rich_help_panel=MODELS)(train)
 app.command(rich_help_panel=MODELS)(evaluate)
+app.add_typer(model_app, rich_help_panel=MODELS)
 
 
 def main() -> None:

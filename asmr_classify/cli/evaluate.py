@@ -8,22 +8,26 @@ from typing import Annotated
 import typer
 
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
+from asmr_classify.cli.explain import HtmlOption, PlotsOption, check_explanations, explain
 from asmr_classify.cli.train import (
     CacheOption,
     CopiesOption,
+    CorrectionsOption,
     JobsOption,
     MembersOption,
     QuietOption,
     RenameOption,
     RoundsOption,
+    ScenesOption,
     SeedOption,
     SourcesArgument,
     check_folder,
     default_cache,
-    parse_renames,
     phase_reporter,
+    read_corrected,
     tell_figures,
     training_spec,
+    warn_of_corpus,
     write_text,
 )
 
@@ -36,33 +40,43 @@ def evaluate(
         typer.Option("--output", "-o", metavar="FILE", help="Where predictions go, as JSON Lines."),
     ] = Path("predictions.jsonl"),
     rename: RenameOption = None,
+    corrections: CorrectionsOption = None,
     cache: CacheOption = None,
     jobs: JobsOption = None,
     seed: SeedOption = 0,
     members: MembersOption = None,
     copies: CopiesOption = None,
+    scenes: ScenesOption = None,
     rounds: RoundsOption = None,
+    html: HtmlOption = None,
+    plots: PlotsOption = None,
     quiet: QuietOption = False,
 ) -> ExitStatus:
     """Label every clip of a corpus with a model that never heard its group.
 
-    The predictions are written as `label` writes them; the figures go to stderr.
+    The predictions are written as `label` writes them; the figures go to stderr. What is
+    confused, how curves and sources look, and the worst errors go to a page or to pictures.
     """
     from asmr_classify.training.evaluate import evaluate as cross_validate
     from asmr_classify.training.evaluate import prepare
-    from asmr_classify.training.layouts import read_sources
+    from asmr_classify.training.record import EvaluationRecord
     from asmr_classify.writers.jsonl import result_to_line
 
     check_folder(output)
-    corpus = read_sources(sources, parse_renames(rename or ()))
-    spec = training_spec(seed=seed, members=members, copies=copies, rounds=rounds)
+    check_explanations(html, plots)
+    corpus = read_corrected(sources, rename or (), corrections)
+    spec = training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds)
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
+    if not quiet:
+        warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
     prepared = prepare(
         corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
     )
     evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
     write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))
+    if html or plots:
+        explain(EvaluationRecord.of_evaluation(corpus, evaluation), html, plots)
     if not quiet:
         tell_figures(evaluation)
     return ExitStatus.OK

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
-from asmr_classify.errors import OutputError, UsageError
+from asmr_classify.errors import MissingExtraError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from asmr_classify.model import Model
+    from asmr_classify.training.corpus import Corpus
     from asmr_classify.training.evaluate import Evaluation
     from asmr_classify.training.fit import TrainingSpec
+    from asmr_classify.training.plots import Picture
 
 SourcesArgument = Annotated[
     list[Path],
@@ -56,8 +59,20 @@ MembersOption = Annotated[
     int | None,
     typer.Option(min=1, help="Networks in the ensemble: more are slower, and a little better."),
 ]
+CorrectionsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="CSV file with sha256, path, trigger and reason of wrongly labelled clips: they are "
+        "fitted on as corrected, and measured as labelled.",
+    ),
+]
 CopiesOption = Annotated[
     int | None, typer.Option(min=0, help="Changed copies of each clip to learn from as well.")
+]
+ScenesOption = Annotated[
+    int | None,
+    typer.Option(min=0, help="Scenes a fold, of clips mixed, to learn from as well; 0 for none."),
 ]
 RoundsOption = Annotated[
     int | None,
@@ -75,51 +90,105 @@ def train(
     name: Annotated[str | None, typer.Option(help="Of the model. Default: as its file.")] = None,
     version: Annotated[str, typer.Option(help="Of the model.")] = "1.0.0",
     rename: RenameOption = None,
+    corrections: CorrectionsOption = None,
     cache: CacheOption = None,
     jobs: JobsOption = None,
     seed: SeedOption = 0,
     members: MembersOption = None,
     copies: CopiesOption = None,
+    scenes: ScenesOption = None,
     rounds: RoundsOption = None,
     quiet: QuietOption = False,
 ) -> ExitStatus:
     """Fit a model on labelled clips, and write it with a card that says how well it does.
 
     Clips are split by group, never at random. The card, a Markdown file beside the model, holds
-    figures from cross-validation on groups that the networks never heard.
+    figures and pictures from cross-validation on groups that the networks never heard; a record
+    of it, clip by clip, lies there too, from which `model show` makes more.
     """
-    from asmr_classify.model import save_model
-    from asmr_classify.training.card import model_card
     from asmr_classify.training.evaluate import evaluate, prepare
     from asmr_classify.training.evaluate import train as fit_model
-    from asmr_classify.training.layouts import read_sources
 
     if output.suffix != ".safetensors":
         raise UsageError(f"--output {output}: a model file ends in .safetensors")
     check_folder(output)
-    corpus = read_sources(sources, parse_renames(rename or ()))
+    corpus = read_corrected(sources, rename or (), corrections)
     spec = replace(
-        training_spec(seed=seed, members=members, copies=copies, rounds=rounds),
+        training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds),
         name=name or output.stem,
         version=version,
     )
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
+    if not quiet:
+        warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
     prepared = prepare(
         corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
     )
     evaluation = evaluate(prepared, spec, jobs=n_jobs, on_progress=report)
     model = fit_model(prepared, evaluation, spec)
-    save_model(model, output)
-    write_text(output.with_suffix(".md"), model_card(model, corpus, evaluation, spec))
+    pictures = save_with_card(output, model, corpus, evaluation, spec)
     if not quiet:
+        if not pictures:
+            tell(f"{output.with_suffix('.md')}: without pictures; {NO_PICTURES}")
         tell(f"{output}: {model.id}, labels {', '.join(model.labels)}")
         tell_figures(evaluation)
     return ExitStatus.OK
 
 
+def read_corrected(
+    sources: Sequence[Path], renames: Iterable[str], corrections: Path | None
+) -> Corpus:
+    """Read clips of one or several sources, with corrections if there are any."""
+    from asmr_classify.training.corrections import read_corrections, with_corrections
+    from asmr_classify.training.layouts import read_sources
+
+    corpus = read_sources(sources, parse_renames(renames))
+    if corrections is not None:
+        corpus = with_corrections(corpus, read_corrections(corrections))
+    return corpus
+
+
+NO_PICTURES = "they need matplotlib: pip install 'asmr-classify[plots]', then model show --plots"
+
+
+def save_with_card(
+    output: Path, model: Model, corpus: Corpus, evaluation: Evaluation, spec: TrainingSpec
+) -> Sequence[Picture]:
+    """Write a model, the record of its evaluation, pictures of that, and a card that shows them.
+
+    Returns
+    -------
+    sequence of Picture
+        None where matplotlib is not installed.
+    """
+    from asmr_classify.model import save_model
+    from asmr_classify.training.card import model_card
+    from asmr_classify.training.plots import draw_pictures, save_pictures
+    from asmr_classify.training.record import EvaluationRecord, record_path, save_record
+
+    folder = output.with_suffix(".figures")
+    record = EvaluationRecord.of_evaluation(corpus, evaluation, model)
+    try:
+        pictures: Sequence[Picture] = draw_pictures(record)
+    except MissingExtraError:
+        pictures = ()
+    save_model(model, output)
+    save_record(record, record_path(output))
+    if pictures:
+        save_pictures(pictures, folder)
+    card = model_card(model, corpus, evaluation, spec, pictures=pictures, folder=folder.name)
+    write_text(output.with_suffix(".md"), card)
+    return pictures
+
+
 def training_spec(
-    *, seed: int, members: int | None, copies: int | None, rounds: int | None
+    *,
+    seed: int,
+    members: int | None,
+    copies: int | None,
+    scenes: int | None,
+    rounds: int | None,
 ) -> TrainingSpec:
     """Put the settings together; None keeps a default."""
     from asmr_classify.training.fit import FitSpec, TrainingSpec
@@ -132,7 +201,52 @@ def training_spec(
         fit = replace(fit, tree_rounds=rounds)
     if copies is not None:
         takes = replace(takes, copies=copies, steady_copies=min(copies, takes.steady_copies))
+    if scenes is not None:
+        takes = replace(takes, scenes=scenes)
     return TrainingSpec(takes=takes, fit=fit)
+
+
+MOST_NAMED = 5
+"""Pairs of near-duplicates that are named."""
+
+
+def warn_of_corpus(
+    corpus: Corpus, spec: TrainingSpec, *, jobs: int, on_progress: Callable[[str, int, int], None]
+) -> None:
+    """Warn of what makes figures worth less: small labels, copies on both sides of a split.
+
+    Raises
+    ------
+    CorpusError
+        If the splits leak, or a clip cannot be decoded.
+    """
+    from asmr_classify.training.duplicates import find_duplicates
+    from asmr_classify.training.record import clip_names
+    from asmr_classify.training.splits import LEAST_CLIPS, N_FOLDS, assign_folds, small_labels
+
+    folds = assign_folds(corpus, seed=spec.takes.seed)
+    small = [
+        f"{name} ({clips} clips of {groups} groups)" for name, clips, groups in small_labels(corpus)
+    ]
+    if small:
+        warn(
+            f"small labels: {', '.join(small)}; below {LEAST_CLIPS} clips or {N_FOLDS} "
+            "groups, figures of a label are little more than chance"
+        )
+    found = find_duplicates(corpus, folds, jobs=jobs, on_progress=on_progress)
+    names = clip_names(corpus) if found else []
+    for pair in found[:MOST_NAMED]:
+        warn(
+            f"{names[pair.first]} and {names[pair.second]} hold the same sound and are in "
+            "different folds, which makes figures too good: give them one group"
+        )
+    if len(found) > MOST_NAMED:
+        warn(f"{len(found) - MOST_NAMED} more pairs hold the same sound in different folds")
+
+
+def warn(text: str) -> None:
+    """Tell of something that deserves a look but does not stop the work."""
+    tell(text, lead="warning: ", style="bold yellow")
 
 
 def parse_renames(renames: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -177,17 +291,16 @@ def check_folder(output: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file.
+    """Write a text file whole, or leave what was there as it was.
 
     Raises
     ------
     OutputError
         If that fails.
     """
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise OutputError(f"{path}: cannot be written: {exc.strerror}") from exc
+    from asmr_classify.writers.output import write_whole
+
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
 
 
 def phase_reporter(*, quiet: bool) -> Callable[[str, int, int], None]:

@@ -18,7 +18,7 @@ from asmr_classify.features.statistics import (
 if TYPE_CHECKING:
     from asmr_classify.config import FeatureSpec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised whenever the meaning of a column changes."""
 
 

@@ -151,7 +151,7 @@ def scalar_statistics(scalars: Array) -> Array:
 
     Returns
     -------
-    ndarray of float32, shape (n_windows, 6 * len(SCALARS) + 3)
+    ndarray of float32, shape (n_windows, 6 * len(SCALARS) + 2)
     """
     level = np.maximum(scalars[:, :, 0], scalars[:, :, 0].max(axis=1, keepdims=True) - 70)
     level -= level.mean(axis=1, keepdims=True)
@@ -164,7 +164,7 @@ def scalar_statistics(scalars: Array) -> Array:
     voicing, pitch = values[:, :, SCALARS.index("voicing")], values[:, :, SCALARS.index("pitch")]
     return np.concatenate(
         [
-            _mean(values),
+            _mean(values)[:, 1:],  # that of the level is 0
             _spread(values - _mean(values)[:, None]),
             *(ordered[:, k] for k in at),
             np.einsum("wf,wfc->wc", weights, values),
@@ -178,6 +178,7 @@ def scalar_statistics_columns() -> list[str]:
     """Name the columns of :func:`scalar_statistics`."""
     whats = ("mean", "std", *(f"q{round(100 * q)}" for q in QUANTILES), "weighted")
     names = [f"{name}_{what}" for what in whats for name in SCALARS]
+    names.remove(f"{SCALARS[0]}_mean")
     return [*names, "voiced_share", "voiced_energy", "voiced_pitch_std"]
 
 

@@ -5,22 +5,28 @@ Every figure in it is computed; see Mitchell et al. (2019), Model cards for mode
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import asdict
+from html import escape
 from importlib.metadata import version
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from asmr_classify.labels import DEFINITIONS, kind_of
+from asmr_classify.training.metrics import NONE, average_precision
+from asmr_classify.training.record import EvaluationRecord
+from asmr_classify.training.sources import false_tags, legible, worst_mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from asmr_classify.aggregate import FileResult
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Clip, Corpus
     from asmr_classify.training.evaluate import Evaluation
     from asmr_classify.training.fit import TrainingSpec
     from asmr_classify.training.metrics import Measures
+    from asmr_classify.training.plots import Picture
 
 LIBRARIES = ("asmr-classify", "numpy", "scipy", "scikit-learn", "librosa", "av")
 
@@ -38,7 +44,15 @@ and rooms may do worse than the figures. Scores say what a recording holds, not 
 listener."""
 
 
-def model_card(model: Model, corpus: Corpus, evaluation: Evaluation, spec: TrainingSpec) -> str:
+def model_card(
+    model: Model,
+    corpus: Corpus,
+    evaluation: Evaluation,
+    spec: TrainingSpec,
+    *,
+    pictures: Sequence[Picture] = (),
+    folder: str = "",
+) -> str:
     """Write the card of a model.
 
     Parameters
@@ -49,12 +63,17 @@ def model_card(model: Model, corpus: Corpus, evaluation: Evaluation, spec: Train
     evaluation : Evaluation
         Out-of-fold results on that corpus.
     spec : TrainingSpec
+    pictures : sequence of Picture, optional
+        Of that evaluation.
+    folder : str
+        Where they lie, from the card.
 
     Returns
     -------
     str
         Markdown.
     """
+    record = EvaluationRecord.of_evaluation(corpus, evaluation, model)
     n_groups = len({clip.group for clip in corpus.clips})
     sections = [
         f"# {model.id}",
@@ -65,11 +84,12 @@ def model_card(model: Model, corpus: Corpus, evaluation: Evaluation, spec: Train
         ABOUT_FIGURES,
         _figure_table(evaluation),
         _trigger_table(evaluation),
-        _context_table(corpus, evaluation, model),
+        _context_table(record),
         "Clips without a trigger that got a tag, by what they are:",
-        _false_tag_table(corpus, evaluation),
+        _false_tag_table(record),
         f"The worst {N_WORST} of them:",
-        _worst_table(corpus, evaluation),
+        _worst_table(record),
+        *_picture_links(pictures, folder),
         "## Data",
         _clip_table(corpus),
         "By licence, as the sources state them:",
@@ -85,11 +105,16 @@ def model_card(model: Model, corpus: Corpus, evaluation: Evaluation, spec: Train
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    for row in rows:
-        cells = (str(cell).replace("|", "\\|").replace("\n", " ") for cell in row)
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    def line(cells: Iterable[object]) -> str:
+        return "| " + " | ".join(_cell(str(value)) for value in cells) + " |"
+
+    return "\n".join([line(head), "|" + " --- |" * len(head), *map(line, rows)])
+
+
+def _cell(text: str) -> str:
+    """Write a text so that it is neither a column, nor a link, nor HTML."""
+    plain = escape(legible(" ".join(text.split())), quote=False)
+    return re.sub(r"([|\[\]`])", r"\\\1", plain)
 
 
 def _label_table(model: Model) -> str:
@@ -117,6 +142,11 @@ def _figure_table(evaluation: Evaluation) -> str:
         (
             row("every clip alike", evaluation.by_clip),
             row("every group alike", evaluation.by_group),
+            *(
+                [row("every clip alike, labels as corrected", evaluation.corrected)]
+                if evaluation.corrected
+                else []
+            ),
         ),
     )
 
@@ -139,61 +169,44 @@ def _trigger_table(evaluation: Evaluation) -> str:
     )
 
 
-def _context_table(corpus: Corpus, evaluation: Evaluation, model: Model) -> str:
-    from sklearn.metrics import average_precision_score
-
+def _context_table(record: EvaluationRecord) -> str:
     rows = []
-    for label in model.labels:
-        held = [label in clip.labels for clip in corpus.clips]
-        if label in model.triggers or not any(held):
-            continue
-        scores = [result.scores.get(label, 0.0) for result in evaluation.results]
-        ap = average_precision_score(held, scores)
-        rows.append((label, f"{ap:.3f}", f"{sum(held) / len(held):.3f}"))
+    for label in record.labels:
+        held = record.holds(label)
+        if label not in record.triggers and held.any():
+            ap = average_precision(held, record.scores_of(label), record.weights())
+            rows.append((label, f"{ap:.3f}", f"{held.mean():.3f}"))
     return _table(("context", "AP", "share of clips"), rows)
 
 
-def _false_tags(corpus: Corpus, evaluation: Evaluation) -> list[tuple[Clip, FileResult]]:
-    """Clips without a trigger that got a tag, the surest first."""
-    pairs = zip(corpus.clips, evaluation.results, strict=True)
-    wrong = [(clip, result) for clip, result in pairs if result.tags and not clip.triggers]
-    return sorted(wrong, key=lambda pair: -pair[1].scores[pair[1].tags[0]])
-
-
-def _false_tag_table(corpus: Corpus, evaluation: Evaluation) -> str:
-    clear = Counter(clip.label for clip in corpus.clips if not clip.triggers)
-    taken: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for clip, result in _false_tags(corpus, evaluation):
-        taken[clip.label].update(result.tags[:1])
-    ordered = sorted(taken, key=lambda label: (-taken[label].total(), label))
+def _false_tag_table(record: EvaluationRecord) -> str:
     return _table(
         ("label", "clips", "with a tag", "taken for"),
         (
-            (
-                label,
-                clear[label],
-                taken[label].total(),
-                ", ".join(f"{tag} {count}" for tag, count in taken[label].most_common()),
-            )
-            for label in ordered
+            (finer, n_clips, sum(taken.values()), ", ".join(f"{k} {n}" for k, n in taken.items()))
+            for finer, n_clips, taken in false_tags(record)
         ),
     )
 
 
-def _worst_table(corpus: Corpus, evaluation: Evaluation) -> str:
+def _worst_table(record: EvaluationRecord) -> str:
+    wrong = [mistake for mistake in worst_mistakes(record) if mistake.expected == NONE]
     return _table(
-        ("recording", "source", "label", "tag", "score"),
+        ("clip", "group", "label", "tag", "score"),
         (
-            (
-                clip.recording,
-                clip.source,
-                clip.label,
-                result.tags[0],
-                f"{result.scores[result.tags[0]]:.2f}",
-            )
-            for clip, result in _false_tags(corpus, evaluation)[:N_WORST]
+            (m.clip.name, m.clip.group, m.clip.finer, m.found, f"{m.distance:.2f}")
+            for m in wrong[:N_WORST]
         ),
     )
+
+
+def _picture_links(pictures: Sequence[Picture], folder: str) -> list[str]:
+    """Show pictures that lie in a folder beside the card."""
+    return [
+        f"**{picture.title}.** {picture.about}\n\n"
+        f"![{picture.title}]({quote(folder)}/{picture.name}.svg)"
+        for picture in pictures
+    ]
 
 
 def _clip_table(corpus: Corpus) -> str:

@@ -63,6 +63,9 @@ class Clip:
     sha256 : str or None
     span : tuple of float or None
         Seconds from which to which the labels hold, if the file goes on beyond them.
+    fit_labels : tuple of str or None
+        Labels to fit on where a correction knows better; empty if nobody can tell, and the clip
+        is not fitted on. Figures are of ``labels`` whatever this says.
     """
 
     path: str
@@ -76,6 +79,12 @@ class Clip:
     fold: int | None
     sha256: str | None
     span: tuple[float, float] | None = None
+    fit_labels: tuple[str, ...] | None = None
+
+    @property
+    def to_fit(self) -> tuple[str, ...]:
+        """What to fit on."""
+        return self.labels if self.fit_labels is None else self.fit_labels
 
     def labelled(self, names: Iterable[str], **changes: Any) -> Clip:
         """Copy the clip with other labels: triggers and contexts by name; ``none`` is neither.
@@ -115,6 +124,12 @@ class Corpus:
 
     clips: tuple[Clip, ...]
     labels: tuple[str, ...]
+
+    @property
+    def triggers(self) -> tuple[str, ...]:
+        """The labels that are a trigger of some clip."""
+        held = {trigger for clip in self.clips for trigger in clip.triggers}
+        return tuple(label for label in self.labels if label in held)
 
 
 def read_corpus(manifest: str | Path) -> Corpus:

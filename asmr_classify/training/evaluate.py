@@ -16,14 +16,16 @@ import numpy as np
 
 from asmr_classify.aggregate import summarise
 from asmr_classify.errors import CorpusError
+from asmr_classify.training.corrections import relabelled
 from asmr_classify.training.fit import finish_model, fit_ensemble
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.splits import assign_folds
-from asmr_classify.training.takes import compute_rows, plan_takes
+from asmr_classify.training.takes import TakeKind, clip_targets, compute_rows, plan_takes
+from asmr_classify.writers.jsonl import SCORE_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -58,7 +60,7 @@ class Prepared:
     @property
     def truth(self) -> NDArray[np.float32]:
         """Labels that each clip holds, shape (n_clips, n_labels)."""
-        return self.rows.targets[self.originals]
+        return clip_targets(self.corpus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +71,23 @@ class Evaluation:
     ----------
     results : tuple of FileResult, one per clip
     by_clip, by_group : Measures
+    corrected : Measures or None
+        By clip, as it would be with the corrected labels; None where nothing is corrected.
     heard : tuple of Heard, one per clip
         Logits of networks that were fitted without the clip's fold.
+    models : tuple of Model, one per fold
+        Which labelled that fold, and never heard it.
+    thresholds : mapping of str to float
+        Mean over the models of the folds.
     """
 
     results: tuple[FileResult, ...]
     by_clip: Measures
     by_group: Measures
+    corrected: Measures | None
     heard: tuple[Heard, ...]
+    models: tuple[Model, ...]
+    thresholds: Mapping[str, float]
 
 
 def prepare(
@@ -109,14 +120,14 @@ def prepare(
         If folds share a group, or a clip cannot be decoded.
     """
     folds = assign_folds(corpus, seed=spec.takes.seed)
-    takes = plan_takes(corpus, spec.takes)
+    takes = plan_takes(corpus, folds, spec.takes)
 
     def report(done: int, total: int) -> None:
         if on_progress is not None:
             on_progress("features", done, total)
 
     rows = compute_rows(corpus, takes, spec.takes, cache=cache, jobs=jobs, on_progress=report)
-    originals = np.array([k for k, take in enumerate(takes) if take.version == 0])
+    originals = np.array([k for k, take in enumerate(takes) if take.kind is TakeKind.ORIGINAL])
     return Prepared(corpus, folds, rows, originals)
 
 
@@ -157,7 +168,9 @@ def evaluate(
         fits[fold].hear(prepared.rows.of(original))
         for fold, original in zip(prepared.folds, prepared.originals, strict=True)
     )
-    models = [_model_of_fold(prepared, fold, fits[fold], heard, spec) for fold in range(n_folds)]
+    models = tuple(
+        _model_of_fold(prepared, fold, fits[fold], heard, spec) for fold in range(n_folds)
+    )
     results = tuple(
         _label(clip.path, sound, models[fold])
         for clip, sound, fold in zip(prepared.corpus.clips, heard, prepared.folds, strict=True)
@@ -166,7 +179,13 @@ def evaluate(
         results,
         _measures(prepared.corpus, results, by_group=False),
         _measures(prepared.corpus, results, by_group=True),
+        _corrected_measures(prepared.corpus, results),
         heard,
+        models,
+        {
+            label: float(np.mean([model.thresholds[label] for model in models]))
+            for label in prepared.corpus.labels
+        },
     )
 
 
@@ -214,16 +233,35 @@ def _label(path: str, heard: Heard, model: Model) -> FileResult:
 
 
 def _measures(corpus: Corpus, results: tuple[FileResult, ...], *, by_group: bool) -> Measures:
-    triggers = [label for label in corpus.labels if any(label in c.triggers for c in corpus.clips)]
-    groups = [clip.group for clip in corpus.clips]
+    return _measure(
+        corpus, results, [clip.triggers for clip in corpus.clips], range(len(results)), by_group
+    )
+
+
+def _corrected_measures(corpus: Corpus, results: tuple[FileResult, ...]) -> Measures | None:
+    if all(clip.fit_labels is None for clip in corpus.clips):
+        return None
+    kept, triggers = relabelled(corpus)
+    return _measure(corpus, results, triggers, kept, by_group=False)
+
+
+def _measure(
+    corpus: Corpus,
+    results: tuple[FileResult, ...],
+    truth: Sequence[tuple[str, ...]],
+    kept: Sequence[int],
+    by_group: bool,  # noqa: FBT001 (private)
+) -> Measures:
+    """Measure the clips that are kept, of which the truth is given."""
+    triggers = corpus.triggers
+    groups = [corpus.clips[k].group for k in kept]
     weights = group_balance(groups) if by_group else np.ones(len(groups))
-    scores = np.array([[r.scores.get(label, 0.0) for label in triggers] for r in results])
+    # Of scores as they are written: who reads them back gets the same figures.
+    scores = [
+        [round(results[k].scores.get(label, 0.0), SCORE_DIGITS) for label in triggers] for k in kept
+    ]
     return measure(
-        [clip.triggers for clip in corpus.clips],
-        [result.trigger for result in results],
-        scores,
-        triggers,
-        weights,
+        list(truth), [results[k].trigger for k in kept], np.array(scores), triggers, weights
     )
 
 

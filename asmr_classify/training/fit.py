@@ -22,7 +22,7 @@ from asmr_classify.estimators import Network, Trees, calibrate, standardise
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.model import Model, ensemble_logits
 from asmr_classify.threads import one_thread
-from asmr_classify.training.takes import TakeSpec
+from asmr_classify.training.takes import TakeKind, TakeSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,8 +137,8 @@ def fit_ensemble(
     -------
     Fitted
     """
-    kept = _training_rows(rows, inside, spec)
-    X, targets = rows.rows.X[kept], rows.targets[rows.take_of_row()[kept]]
+    kept = _training_rows(rows, corpus, inside, spec)
+    X, targets = rows.rows.X[kept], rows.targets[kept]
     weights = _row_weights(rows, corpus, inside, kept, spec)
     mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
     scale = np.maximum(X.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
@@ -153,12 +153,18 @@ def fit_ensemble(
 
 
 def _training_rows(
-    rows: TakeRows, inside: NDArray[np.bool_], spec: TrainingSpec
+    rows: TakeRows, corpus: Corpus, inside: NDArray[np.bool_], spec: TrainingSpec
 ) -> NDArray[np.bool_]:
-    """Which rows to fit on: of the clips inside, neither silent nor background."""
+    """Which rows to fit on: of clips inside that are sure, neither silent nor background."""
     loudest_db = np.maximum.reduceat(rows.rows.levels_db, rows.offsets[:-1])
     least_db = np.maximum(loudest_db - spec.fit.background_db, spec.decision.silence_dbfs)
-    of_clips = inside[[take.clip for take in rows.takes]]
+    known = inside & np.array([clip.fit_labels != () for clip in corpus.clips])
+    of_clips = np.array(
+        [
+            (inside if take.kind is TakeKind.SCENE else known)[list(take.clips)].all()
+            for take in rows.takes
+        ]
+    )
     take_of_row = rows.take_of_row()
     kept = of_clips[take_of_row] & (rows.rows.levels_db >= least_db[take_of_row])
     return np.asarray(kept)
@@ -173,7 +179,7 @@ def _row_weights(
 ) -> NDArray[np.float64]:
     """Weights of the kept rows, with a mean of one."""
     clip_weights = group_weights(corpus, inside, spec.fit.group_power)
-    take_weights = clip_weights[[take.clip for take in rows.takes]]
+    take_weights = np.array([clip_weights[list(take.clips)].mean() for take in rows.takes])
     take_of_row = rows.take_of_row()[kept]
     # Windows of one clip are alike: ten of them tell less than ten clips would.
     counts = np.bincount(take_of_row, minlength=len(rows.takes))

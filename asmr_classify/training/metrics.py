@@ -80,21 +80,18 @@ def measure(
     Measures
         A trigger that no clip holds has a figure of nan.
     """
-    from sklearn.metrics import average_precision_score, f1_score
+    from sklearn.metrics import f1_score
 
     held = np.array([[trigger in clip for trigger in triggers] for clip in truth])
-    found = np.array([tag or NONE for tag in main])
-    expected = np.array([_expected(clip, tag) for clip, tag in zip(truth, found, strict=True)])
+    expected, found = main_classes(truth, main)
     classes = [*triggers, NONE]
+    clear = np.asarray(~held.any(axis=1))
     f1 = f1_score(
         expected, found, labels=classes, average=None, sample_weight=weights, zero_division=0
     )
-    clear = np.asarray(~held.any(axis=1))
     return Measures(
         average_precision={
-            trigger: float(average_precision_score(held[:, k], scores[:, k], sample_weight=weights))
-            if held[:, k].any()
-            else float("nan")
+            trigger: average_precision(held[:, k], scores[:, k], weights)
             for k, trigger in enumerate(triggers)
         },
         f1=dict(zip(classes, map(float, f1), strict=True)),
@@ -110,11 +107,54 @@ def measure(
     )
 
 
-def _expected(held: Sequence[str], found: str) -> str:
-    """Class that the main tag is compared with: any of several triggers is right."""
-    if not held:
-        return NONE
-    return found if found in held else held[0]
+def main_classes(
+    truth: Sequence[Sequence[str]], main: Sequence[str | None]
+) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+    """Tell for each clip which class was expected and which was found.
+
+    Parameters
+    ----------
+    truth : sequence of sequence of str, length n_clips
+    main : sequence of str or None, length n_clips
+
+    Returns
+    -------
+    expected, found : ndarray of str, shape (n_clips,)
+        A trigger or ``none``. Of several triggers that a clip holds any is right; the first is
+        expected where none of them was found.
+    """
+    found = [tag or NONE for tag in main]
+    expected = [
+        tag if tag in held else (held[0] if held else NONE)
+        for held, tag in zip(truth, found, strict=True)
+    ]
+    return np.array(expected, dtype=np.str_), np.array(found, dtype=np.str_)
+
+
+def confusion_matrix(
+    truth: Sequence[Sequence[str]], main: Sequence[str | None], classes: Sequence[str]
+) -> NDArray[np.int64]:
+    """Count clips by the class that was expected and the one that was found.
+
+    Parameters
+    ----------
+    truth : sequence of sequence of str, length n_clips
+    main : sequence of str or None, length n_clips
+    classes : sequence of str
+        Triggers and ``none``; clips of other classes are left out.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_classes, n_classes)
+        Rows are expected, columns found.
+    """
+    expected, found = main_classes(truth, main)
+    place = {name: k for k, name in enumerate(classes)}
+    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    for wanted, given in zip(expected.tolist(), found.tolist(), strict=True):
+        if wanted in place and given in place:
+            counts[place[wanted], place[given]] += 1
+    return counts
 
 
 def _share(hits: NDArray[np.bool_], weights: Floats, inside: NDArray[np.bool_]) -> float:
@@ -122,13 +162,108 @@ def _share(hits: NDArray[np.bool_], weights: Floats, inside: NDArray[np.bool_]) 
     return float(weights[inside & hits].sum() / total) if total > 0 else float("nan")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PrecisionRecall:
+    """Precision and recall of a label over all thresholds, and at the one that decides.
+
+    Parameters
+    ----------
+    precision, recall : ndarray of float64, shape (n_thresholds + 1,)
+        By rising threshold; the last point is precision 1 at recall 0.
+    average_precision : float
+        Area below the steps between the points; nan where no clip holds the label.
+    at_threshold : tuple of float
+        Recall and precision at the label's threshold; precision is nan if no score reaches it.
+    """
+
+    precision: Floats
+    recall: Floats
+    average_precision: float
+    at_threshold: tuple[float, float]
+
+
+def precision_recall(
+    held: NDArray[np.bool_], scores: Floats, threshold: float, weights: Floats
+) -> PrecisionRecall:
+    """Follow precision and recall of one label over all thresholds.
+
+    Parameters
+    ----------
+    held : ndarray of bool, shape (n_clips,)
+        Whether a clip holds the label; at least one does.
+    scores : ndarray of float64, shape (n_clips,), in [0, 1]
+    threshold : float
+    weights : ndarray of float64, shape (n_clips,)
+
+    Returns
+    -------
+    PrecisionRecall
+    """
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, _ = precision_recall_curve(held, scores, sample_weight=weights)
+    tagged = scores >= threshold
+    return PrecisionRecall(
+        precision,
+        recall,
+        average_precision(held, scores, weights),
+        (_share(tagged, weights, held), _share(held, weights, tagged)),
+    )
+
+
+def average_precision(held: NDArray[np.bool_], scores: Floats, weights: Floats) -> float:
+    """Compute the average precision of one label's scores; nan where no clip holds it."""
+    from sklearn.metrics import average_precision_score
+
+    if not held.any():
+        return float("nan")
+    return float(average_precision_score(held, scores, sample_weight=weights))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """Scores and hits over ten equal bins of the score.
+
+    Parameters
+    ----------
+    weight, hits, scores : ndarray of float64, shape (N_BINS,)
+        Sums over the clips of a bin: of their weights, of the weights of those that hold the
+        label, and of their weighted scores.
+    """
+
+    weight: Floats
+    hits: Floats
+    scores: Floats
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: mean distance of score and hits over the bins."""
+        return float(np.abs(self.hits - self.scores).sum() / self.weight.sum())
+
+
+def reliability(held: NDArray[np.bool_], scores: Floats, weights: Floats) -> Reliability:
+    """Sort scores into bins, to compare them with how often they were right.
+
+    Parameters
+    ----------
+    held : ndarray of bool, shape (n_clips,)
+    scores, weights : ndarray of float64, shape (n_clips,)
+
+    Returns
+    -------
+    Reliability
+    """
+    bins = np.minimum((scores * N_BINS).astype(int), N_BINS - 1)
+
+    def summed(values: Floats) -> Floats:
+        return np.bincount(bins, values, minlength=N_BINS).astype(np.float64)
+
+    return Reliability(summed(weights), summed(weights * held), summed(weights * scores))
+
+
 def calibration_error(held: NDArray[np.bool_], scores: Floats, weights: Floats) -> float:
     """Compute the expected calibration error: mean distance of score and hits over equal bins."""
-    bins = np.minimum((scores * N_BINS).astype(int), N_BINS - 1)
-    total = np.bincount(bins, weights, minlength=N_BINS)
-    hits = np.bincount(bins, weights * held, minlength=N_BINS)
-    sums = np.bincount(bins, weights * scores, minlength=N_BINS)
-    return float(np.abs(hits - sums).sum() / total.sum())
+    return reliability(held, scores, weights).error
 
 
 def group_balance(groups: Sequence[str]) -> Floats:

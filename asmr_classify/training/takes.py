@@ -1,9 +1,10 @@
-"""Clips to feature rows: each clip as it is, and in changed copies.
+"""Clips to feature rows: each clip as it is, in changed copies, and in scenes with others.
 
-A *take* is one version of one clip. Its rows are cached, keyed by all that changes them: the
-content of its files, the settings of features and augmentation, and the seed. The cache is a
-folder of ``.npz`` files; each appears whole (written beside its place, then renamed), so an
-interrupted run leaves only finished takes behind, and the next one goes on from there.
+A *take* is one version of one clip, or a scene of clips of one fold. Its rows are cached, keyed by
+all that changes them: the content of its files, the settings of features and augmentation, and the
+seed. The cache is a folder of ``.npz`` files; each appears whole (written beside its place, then
+renamed), so an interrupted run leaves only finished takes behind, and the next one goes on from
+there.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,9 +28,10 @@ from asmr_classify.threads import one_thread
 from asmr_classify.training.augment import AugmentSpec, augment, make_steady
 from asmr_classify.training.corpus import file_sha256
 from asmr_classify.training.parallel import iter_results
+from asmr_classify.training.scenes import Palette, Scene, SceneSpec, make_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -47,34 +50,49 @@ class TakeSpec:
     steady_copies : int
         Changed copies of each clip of ``white_noise`` whose sound was made steady as well: few
         recordings are pure noise, and the rest have birds, drops and gusts in them.
+    scenes : int
+        Scenes a fold, see :mod:`asmr_classify.training.scenes`: whispering over rain is in no
+        corpus of single clips.
     seed : int
     augmentation : AugmentSpec
+    scene : SceneSpec
     features : FeatureSpec
     """
 
     copies: int = 3
     steady_copies: int = 2
+    scenes: int = 100
     seed: int = 0
     augmentation: AugmentSpec = field(default_factory=AugmentSpec)
+    scene: SceneSpec = field(default_factory=SceneSpec)
     features: FeatureSpec = field(default_factory=FeatureSpec)
+
+
+class TakeKind(StrEnum):
+    """How a take is made."""
+
+    ORIGINAL = "original"
+    COPY = "copy"
+    STEADY = "steady"
+    SCENE = "scene"
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One version of one clip: 0 is the clip itself, others are changed copies of it.
+    """One version of a clip, or a scene.
 
     Parameters
     ----------
-    clip : int
-        Index in the corpus.
+    kind : TakeKind
+    clips : tuple of int
+        Indices in the corpus: the clip, or all clips that a scene may draw from.
     version : int
-    steady : bool
-        Made steady before it was changed.
+        Tells takes of one kind and the same clips apart.
     """
 
-    clip: int
-    version: int
-    steady: bool = False
+    kind: TakeKind
+    clips: tuple[int, ...]
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +105,8 @@ class TakeRows:
     offsets : ndarray of int64, shape (n_takes + 1,)
         Rows ``offsets[i]`` up to ``offsets[i + 1]`` belong to take ``i``.
     rows : WindowRows
-    targets : ndarray of float32, shape (n_takes, n_labels)
-        1 where a take holds a label.
+    targets : ndarray of float32, shape (n_rows, n_labels)
+        1 where a window holds a label: for a clip, those of the clip.
     """
 
     takes: tuple[Take, ...]
@@ -108,14 +126,26 @@ class TakeRows:
         )
 
 
-def plan_takes(corpus: Corpus, spec: TakeSpec) -> list[Take]:
-    """List the takes of a corpus, clip by clip."""
+def plan_takes(corpus: Corpus, folds: NDArray[np.int64], spec: TakeSpec) -> list[Take]:
+    """List the takes of a corpus, clip by clip, then the scenes of each fold.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    folds : ndarray of int64, shape (n_clips,)
+        A scene draws from one fold, so that it can be left out with it.
+    spec : TakeSpec
+    """
     takes = []
     for index, clip in enumerate(corpus.clips):
-        takes += [Take(index, version) for version in range(spec.copies + 1)]
-        if WHITE_NOISE in clip.labels:
+        takes.append(Take(TakeKind.ORIGINAL, (index,)))
+        takes += [Take(TakeKind.COPY, (index,), 1 + k) for k in range(spec.copies)]
+        if WHITE_NOISE in clip.to_fit:
             first = spec.copies + 1
-            takes += [Take(index, first + k, steady=True) for k in range(spec.steady_copies)]
+            takes += [Take(TakeKind.STEADY, (index,), first + k) for k in range(spec.steady_copies)]
+    for fold in np.unique(folds):
+        clips = tuple(int(k) for k in np.flatnonzero(folds == fold))
+        takes += [Take(TakeKind.SCENE, clips, k) for k in range(spec.scenes)]
     return takes
 
 
@@ -157,66 +187,164 @@ def compute_rows(
 
     keys = _take_keys(corpus, takes, spec)
     tasks = (
-        delayed(_take_rows)(
-            corpus.clips[take.clip],
-            take,
-            spec,
-            None if cache is None else cache / f"{key}.npz",
-        )
+        delayed(_take_rows)(corpus, take, spec, None if cache is None else cache / f"{key}.npz")
         for take, key in zip(takes, keys, strict=True)
     )
-    parts = []
-    for done, part in enumerate(iter_results(tasks, jobs=jobs, batch_size=16), start=1):
+    parts, targets = [], []
+    for done, (part, held) in enumerate(iter_results(tasks, jobs=jobs, batch_size=16), start=1):
         parts.append(part)
+        targets.append(held)
         if on_progress is not None:
             on_progress(done, len(takes))
     return TakeRows(
         tuple(takes),
         np.cumsum([0, *(len(part.X) for part in parts)]),
         concatenate_rows(parts),
-        _targets(corpus, takes),
+        np.concatenate(targets),
     )
 
 
-def _targets(corpus: Corpus, takes: list[Take]) -> NDArray[np.float32]:
-    targets = np.zeros((len(takes), len(corpus.labels)), dtype=np.float32)
-    for row, take in enumerate(takes):
-        held = corpus.clips[take.clip].labels
-        targets[row] = [label in held for label in corpus.labels]
-    return targets
+def clip_targets(corpus: Corpus) -> NDArray[np.float32]:
+    """Tell which labels each clip holds.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_clips, n_labels)
+        1 or 0.
+    """
+    held = [[label in clip.labels for label in corpus.labels] for clip in corpus.clips]
+    return np.array(held, dtype=np.float32)
 
 
 def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
-    settings = json.dumps([fingerprint(spec.features), asdict(spec.augmentation)])
-    content = [clip.sha256 or file_sha256(clip.path) for clip in corpus.clips]
+    """Name each take by all that changes its rows."""
+    of_features = fingerprint(spec.features)
+    of_copies = json.dumps([of_features, asdict(spec.augmentation), spec.seed])
+    of_scenes = json.dumps([of_features, asdict(spec.scene), spec.seed, corpus.labels])
+    contents = [f"{clip.sha256 or file_sha256(clip.path)} {clip.span}" for clip in corpus.clips]
+    labelled = [
+        f"{content} {clip.to_fit} {clip.group}"
+        for content, clip in zip(contents, corpus.clips, strict=True)
+    ]
     keys = []
     for take in takes:
-        parts = [settings, content[take.clip], str(take.version)]
-        if corpus.clips[take.clip].span:
-            parts.append(str(corpus.clips[take.clip].span))
-        if take.version:
-            parts += [str(spec.seed), str(take.clip)]
-        if take.steady:
-            parts.append("steady")
+        parts = [take.kind, str(take.version)]
+        if take.kind is TakeKind.SCENE:
+            parts += [of_scenes, *(labelled[k] for k in take.clips)]
+        else:
+            (clip,) = take.clips
+            original = take.kind is TakeKind.ORIGINAL
+            parts += [contents[clip], *([of_features] if original else [of_copies, str(clip)])]
         keys.append(hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32])
     return keys
 
 
-def _take_rows(clip: Clip, take: Take, spec: TakeSpec, path: Path | None) -> WindowRows:
+def _take_rows(
+    corpus: Corpus, take: Take, spec: TakeSpec, path: Path | None
+) -> tuple[WindowRows, NDArray[np.float32]]:
+    """Compute the rows of a take and what each holds, or read them from the cache."""
     if path is not None and path.is_file():
         with np.load(path, allow_pickle=False) as saved:
-            return WindowRows(saved["X"], saved["intervals"], saved["levels_db"])
-    y = _sound(clip, spec)
-    if take.version:
-        rng = np.random.default_rng([spec.seed, take.clip, take.version])
-        if take.steady:
+            rows = WindowRows(saved["X"], saved["intervals"], saved["levels_db"])
+            held = saved["held"]
+    elif take.kind is TakeKind.SCENE:
+        rows, held = _scene_rows(corpus, take, spec)
+    else:
+        rows, held = _clip_rows(corpus, take, spec), np.zeros(0, dtype=np.float32)
+    if path is not None and not path.is_file():
+        _save_rows(rows, held, path)
+    if take.kind is not TakeKind.SCENE:  # what a clip holds is no part of its sound
+        to_fit = corpus.clips[take.clips[0]].to_fit
+        held = np.array([label in to_fit for label in corpus.labels], dtype=np.float32)
+        held = np.tile(held, (len(rows.X), 1))
+    return rows, held
+
+
+def _clip_rows(corpus: Corpus, take: Take, spec: TakeSpec) -> WindowRows:
+    (index,) = take.clips
+    y = _sound(corpus.clips[index], spec)
+    if take.kind is not TakeKind.ORIGINAL:
+        rng = np.random.default_rng([spec.seed, index, take.version])
+        if take.kind is TakeKind.STEADY:
             y = make_steady(y, rng)
         y = augment(y, spec.features.frames.sr, rng, spec.augmentation)
     with one_thread():
-        rows = window_rows(y, spec.features)
-    if path is not None:
-        _save_rows(rows, path)
-    return rows
+        return window_rows(y, spec.features)
+
+
+def palette_of(corpus: Corpus, spec: TakeSpec) -> Palette:
+    """Make the clips of a corpus ready to be drawn for scenes."""
+    triggers = {label for clip in corpus.clips for label in clip.triggers}
+    return Palette(
+        [clip.to_fit for clip in corpus.clips],
+        [clip.group for clip in corpus.clips],
+        tuple(label for label in corpus.labels if label in triggers),
+        lambda index: _sound(corpus.clips[index], spec),
+    )
+
+
+def _scene_rows(
+    corpus: Corpus, take: Take, spec: TakeSpec
+) -> tuple[WindowRows, NDArray[np.float32]]:
+    inside = np.isin(np.arange(len(corpus.clips)), take.clips)
+    rng = np.random.default_rng([spec.seed, take.clips[0], take.version])
+    scene = make_scene(palette_of(corpus, spec), inside, spec.features.frames.sr, rng, spec.scene)
+    with one_thread():
+        rows = window_rows(scene.y, spec.features)
+    held = held_in_windows(scene, rows.intervals, corpus.labels)
+    clear = ~np.isnan(held).any(axis=1)
+    kept = WindowRows(rows.X[clear], rows.intervals[clear], rows.levels_db[clear])
+    return kept, held[clear]
+
+
+AUDIBLE_DB, MASKED_DB = -10.0, -20.0
+"""Under the rest of a scene: from the first on a layer is heard, below the second it is not, and
+between them nobody can tell."""
+
+FADED_DB = -15.0
+"""Under its own loudest window, a layer has died away."""
+
+
+def held_in_windows(
+    scene: Scene, intervals: NDArray[np.float64], labels: Sequence[str]
+) -> NDArray[np.float32]:
+    """Tell which labels are heard in each window of a scene.
+
+    Parameters
+    ----------
+    scene : Scene
+    intervals : ndarray of float64, shape (n_windows, 2)
+    labels : sequence of str
+
+    Returns
+    -------
+    ndarray of float32, shape (n_windows, n_labels)
+        1, 0, or NaN where nobody can tell.
+    """
+    held = np.zeros((len(intervals), len(labels)), dtype=np.float32)
+    for layer in scene.layers:
+        alone = np.zeros(len(scene.y), dtype=np.float32)
+        first = round(layer.start * scene.sr)
+        alone[first : first + len(layer.y)] = layer.y
+        level = _levels_db(alone, intervals, scene.sr)
+        above = level - _levels_db(scene.y - alone, intervals, scene.sr)
+        lively = level >= level.max() + FADED_DB
+        heard = np.where(lively & (above >= AUDIBLE_DB), 1.0, 0.0)
+        heard[(above >= MASKED_DB) & (above < AUDIBLE_DB)] = np.nan
+        for label in layer.labels:
+            column = held[:, labels.index(label)]
+            # What is heard of one layer need not be guessed of another.
+            column[:] = np.where((column == 1) | (heard == 1), 1, column + heard)
+    return held
+
+
+def _levels_db(
+    y: NDArray[np.float32], intervals: NDArray[np.float64], sr: int
+) -> NDArray[np.float64]:
+    total = np.concatenate([[0.0], np.cumsum(np.square(y), dtype=np.float64)])
+    first, last = np.minimum(np.rint(intervals.T * sr).astype(np.int64), len(y))
+    power = np.maximum(total[last] - total[first], 0) / np.maximum(last - first, 1)
+    return np.asarray(10 * np.log10(power + 1e-12))
 
 
 def _sound(clip: Clip, spec: TakeSpec) -> NDArray[np.float32]:
@@ -230,12 +358,12 @@ def _sound(clip: Clip, spec: TakeSpec) -> NDArray[np.float32]:
     return y[first:last] if first < last <= len(y) else y
 
 
-def _save_rows(rows: WindowRows, path: Path) -> None:
+def _save_rows(rows: WindowRows, held: NDArray[np.float32], path: Path) -> None:
     scratch = path.with_name(f"{path.stem}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with scratch.open("wb") as file:
-            np.savez(file, X=rows.X, intervals=rows.intervals, levels_db=rows.levels_db)
+            np.savez(file, X=rows.X, intervals=rows.intervals, levels_db=rows.levels_db, held=held)
         scratch.replace(path)
     except OSError as exc:
         scratch.unlink(missing_ok=True)

@@ -219,6 +219,30 @@ def explain(name: str, exc: OSError) -> str:
     return f"{name}: cannot be written; {remedy}"
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole, or leave what was there as it was.
+
+    Parameters
+    ----------
+    path : path
+    content : bytes
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        scratch.write_bytes(content)
+        scratch.replace(path)
+    except OSError as exc:
+        raise OutputError(explain(str(path), exc)) from exc
+    finally:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+
+
 def check_output(path: str, inputs: Iterable[str] = ()) -> None:
     """Check that writing to a path destroys no recording and no input.
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
 from asmr_classify.model import load_model
+from asmr_classify.training.plots import PICTURES
+from asmr_classify.training.record import load_record
 from tests.conftest import DEMO
 
 QUICK = ["--members", "1", "--copies", "0", "--rounds", "2", "--jobs", "1"]
@@ -31,19 +35,44 @@ def test_train_writes_a_model_with_its_card(run, tmp_path):
     done = run("train", DEMO / "manifest.csv", "--output", output, "--version", "2.0")
     assert done.exit_code == 0, done.output
     assert load_model(output).id == "mine@2.0"
-    assert (tmp_path / "mine.md").read_text().startswith("# mine@2.0")
+    card = (tmp_path / "mine.md").read_text()
+    assert card.startswith("# mine@2.0")
     assert "mean AP" in done.stderr
     assert done.stdout == ""
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", card)
+    assert len(shown) == len(PICTURES)
+    assert all((tmp_path / link).is_file() for link in shown)
+    record = load_record(tmp_path / "mine.evaluation.json", load_model(output))
+    assert f"| every clip alike | {record.measures().mean_average_precision:.3f} |" in card
+    assert {clip.name for clip in record.clips} == {path.name for path in DEMO.glob("*.flac")}
+    assert str(DEMO) not in card
+    assert "warning: small labels: whisper (3 clips of 3 groups), tap" in done.stderr
+    assert not list(tmp_path.rglob("*.part"))
 
 
-def test_evaluate_writes_predictions_of_every_clip(run, tmp_path):
-    output = tmp_path / "p.jsonl"
-    done = run("evaluate", DEMO / "manifest.csv", "--output", output, "--quiet")
+def test_evaluate_writes_predictions_of_every_clip_and_a_page(run, tmp_path):
+    output, page = tmp_path / "p.jsonl", tmp_path / "page.html"
+    done = run("evaluate", DEMO / "manifest.csv", "--output", output, "--html", page, "--quiet")
     assert done.exit_code == 0, done.output
     records = [json.loads(line) for line in output.read_text().splitlines()]
     assert {r["path"] for r in records} == {str(p) for p in DEMO.glob("*.flac")}
     assert {r["status"] for r in records} == {"ok", "silent"}
     assert done.output == ""
+    assert "12 clips of 12" in page.read_text(encoding="utf-8")
+
+
+def test_without_matplotlib_a_model_is_trained_and_the_lack_is_told(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    page = tmp_path / "page.html"
+    refused = run("evaluate", DEMO / "manifest.csv", "-o", tmp_path / "p.jsonl", "--html", page)
+    assert refused.exit_code == 1
+    assert "pip install 'asmr-classify[plots]'" in refused.stderr
+    assert not (tmp_path / "p.jsonl").exists()
+    done = run("train", DEMO / "manifest.csv", "--output", tmp_path / "mine.safetensors")
+    assert done.exit_code == 0, done.output
+    assert "without pictures; they need matplotlib" in done.stderr
+    assert "![" not in (tmp_path / "mine.md").read_text()
+    assert (tmp_path / "mine.evaluation.json").is_file()
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])
@@ -73,6 +102,9 @@ def test_a_folder_per_label_trains_a_model_with_those_labels(run, tmp_path):
     done = run("train", tmp_path / "mine", "--output", output, "--rename", "hiss=white_noise")
     assert done.exit_code == 0, done.output
     assert load_model(output).labels == ("white_noise", "other", "knock")
+    assert "hold the same sound and are in different folds" in done.stderr
+    assert "4 more pairs hold the same sound" in done.stderr
+    assert str(tmp_path) not in (tmp_path / "mine.md").read_text()
     labelled = CliRunner().invoke(
         app, ["label", str(DEMO / "tap-wood.flac"), "--model", str(output), "-f", "jsonl", "-q"]
     )

@@ -157,7 +157,12 @@ def test_audioset_segments(audioset):
     ]  # fmt: skip
     assert corpus.clips[0].group == "youtube:aaaaaaaaaaa"
     rows = compute_rows(
-        corpus, takes := plan_takes(corpus, spec := TakeSpec(copies=0)), spec, jobs=1
+        corpus,
+        takes := plan_takes(
+            corpus, np.zeros(len(corpus.clips)), spec := TakeSpec(copies=0, scenes=0)
+        ),
+        spec,
+        jobs=1,
     )
     # of the whole video only the segment is heard, and all of what was cut
     assert [rows.of(k).intervals[-1, 1] for k in range(len(takes))] == pytest.approx([2, 4, 4])

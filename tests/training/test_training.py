@@ -11,6 +11,7 @@ import pytest
 
 from asmr_classify.classify import label_file
 from asmr_classify.errors import CorpusError, OutputError
+from asmr_classify.features.windows import WindowRows
 from asmr_classify.model import load_model, save_model
 from asmr_classify.training import fit as fit_module
 from asmr_classify.training import takes as takes_module
@@ -25,15 +26,18 @@ from asmr_classify.training.fit import (
     fit_ensemble,
     group_weights,
 )
-from asmr_classify.training.takes import TakeSpec, compute_rows, plan_takes
+from asmr_classify.training.takes import TakeKind, TakeSpec, compute_rows, plan_takes
 from asmr_classify.writers.jsonl import result_to_line
 
 SPEC = TrainingSpec(
     name="toy",
     version="3.1",
     fit=FitSpec(members=1, hidden=(16,), epochs=30, batch_size=16, tree_rounds=2),
-    takes=TakeSpec(copies=1),
+    takes=TakeSpec(copies=1, scenes=2),
 )
+
+FOLDS = np.repeat(np.arange(4), 6)
+"""Of the corpus that the tests make."""
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +137,8 @@ def test_the_card_holds_what_was_measured(model, corpus, evaluation):
 
 
 def test_rows_come_from_the_cache_the_second_time(corpus, tmp_path, monkeypatch):
-    spec = TakeSpec(copies=0)
-    planned = plan_takes(corpus, spec)
+    spec = TakeSpec(copies=0, scenes=0)
+    planned = plan_takes(corpus, FOLDS, spec)
     first = compute_rows(corpus, planned, spec, cache=tmp_path, jobs=1)
 
     def never(*_args, **_kwargs):
@@ -147,7 +151,7 @@ def test_rows_come_from_the_cache_the_second_time(corpus, tmp_path, monkeypatch)
 
 
 def test_an_interrupted_run_leaves_whole_files_only(corpus, tmp_path, monkeypatch):
-    spec, calls = TakeSpec(copies=0), []
+    spec, calls = TakeSpec(copies=0, scenes=0), []
     real = takes_module.read_audio
 
     def breaks(path, **kwargs):
@@ -158,38 +162,54 @@ def test_an_interrupted_run_leaves_whole_files_only(corpus, tmp_path, monkeypatc
 
     monkeypatch.setattr(takes_module, "read_audio", breaks)
     with pytest.raises(KeyboardInterrupt):
-        compute_rows(corpus, plan_takes(corpus, spec), spec, cache=tmp_path, jobs=1)
+        compute_rows(corpus, plan_takes(corpus, FOLDS, spec), spec, cache=tmp_path, jobs=1)
     kept = list(tmp_path.iterdir())
     assert len(kept) == 5
     assert {path.suffix for path in kept} == {".npz"}
 
 
 def test_other_settings_are_other_files(corpus, tmp_path):
-    for spec in (TakeSpec(copies=1), TakeSpec(copies=1, seed=1)):
-        compute_rows(corpus, plan_takes(corpus, spec), spec, cache=tmp_path, jobs=1)
+    for spec in (TakeSpec(copies=1, scenes=0), TakeSpec(copies=1, scenes=0, seed=1)):
+        compute_rows(corpus, plan_takes(corpus, FOLDS, spec), spec, cache=tmp_path, jobs=1)
     # the clips themselves are shared, their changed copies are not
     steady = sum("white_noise" in clip.labels for clip in corpus.clips)
     assert len(list(tmp_path.iterdir())) == 3 * len(corpus.clips) + 2 * spec.steady_copies * steady
 
 
 def test_only_steady_noise_is_made_steady(corpus):
-    takes = plan_takes(corpus, TakeSpec(copies=1, steady_copies=2))
-    steady = [take for take in takes if take.steady]
-    assert {corpus.clips[take.clip].labels for take in steady} == {("white_noise",)}
+    takes = plan_takes(corpus, FOLDS, TakeSpec(copies=1, steady_copies=2, scenes=0))
+    steady = [take for take in takes if take.kind is TakeKind.STEADY]
+    assert {corpus.clips[take.clips[0]].labels for take in steady} == {("white_noise",)}
     assert len(steady) == 2 * 8
     assert len(takes) == 2 * 24 + len(steady)
-    assert len({(take.clip, take.version) for take in takes}) == len(takes)
+    assert len({(take.clips, take.version) for take in takes}) == len(takes)
+
+
+def test_scenes_are_made_of_one_fold_and_know_what_is_heard_when(corpus, tmp_path):
+    spec = TakeSpec(copies=0, steady_copies=0, scenes=2)
+    takes = plan_takes(corpus, FOLDS, spec)[len(corpus.clips) :]
+    assert [take.kind for take in takes] == [TakeKind.SCENE] * 2 * len(np.unique(FOLDS))
+    assert all(len(set(FOLDS[list(take.clips)])) == 1 for take in takes)
+    first = compute_rows(corpus, takes[:2], spec, cache=tmp_path, jobs=1)
+    again = compute_rows(corpus, takes[:2], spec, cache=tmp_path, jobs=1)
+    assert np.array_equal(first.rows.X, again.rows.X)
+    assert np.array_equal(first.targets, again.targets)
+    assert len(first.targets) == len(first.rows.X)
+    assert set(np.unique(first.targets)) == {0.0, 1.0}
+    assert not np.array_equal(first.of(0).X, first.of(1).X)
 
 
 def test_background_and_silence_are_not_fitted_on(prepared, monkeypatch):
-    levels = np.full(len(prepared.rows.rows.levels_db), -30.0, dtype=np.float32)
+    n_rows = sum(take.kind is not TakeKind.SCENE for take in prepared.rows.takes)  # one each
+    levels = np.full(n_rows, -30.0, dtype=np.float32)
     levels[:4] = -30, -46, -90, -44  # of three takes, the first of two windows
+    everything = prepared.rows.rows
     rows = replace(
         prepared.rows,
-        takes=prepared.rows.takes[1:],
-        offsets=np.array([0, 2, *range(3, len(levels) + 1)]),
-        targets=prepared.rows.targets[1:],
-        rows=replace(prepared.rows.rows, levels_db=levels),
+        takes=prepared.rows.takes[1:n_rows],
+        offsets=np.array([0, 2, *range(3, n_rows + 1)]),
+        targets=prepared.rows.targets[:n_rows],
+        rows=WindowRows(everything.X[:n_rows], everything.intervals[:n_rows], levels),
     )
     fitted_on = []
     monkeypatch.setattr(fit_module, "_fit_trees", lambda X, *_: fitted_on.append(len(X)))
@@ -202,9 +222,9 @@ def test_a_full_disk_is_told(corpus, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    spec = TakeSpec(copies=0)
+    spec = TakeSpec(copies=0, scenes=0)
     with pytest.raises(OutputError, match="cannot write the cache: No space left"):
-        compute_rows(corpus, plan_takes(corpus, spec), spec, cache=tmp_path, jobs=1)
+        compute_rows(corpus, plan_takes(corpus, FOLDS, spec), spec, cache=tmp_path, jobs=1)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -215,9 +235,9 @@ def test_a_clip_that_cannot_be_decoded_is_named(corpus, tmp_path):
         *corpus.clips[1:],
     )
     broken = replace(corpus, clips=clips)
-    spec = TakeSpec(copies=0)
+    spec = TakeSpec(copies=0, scenes=0)
     with pytest.raises(CorpusError, match=r"bad\.wav: .*take the clip out of the manifest"):
-        compute_rows(broken, plan_takes(broken, spec), spec, jobs=1)
+        compute_rows(broken, plan_takes(broken, FOLDS, spec), spec, jobs=1)
 
 
 def test_large_groups_weigh_less_per_clip(corpus):

@@ -1,0 +1,137 @@
+"""Corrections to the labels of a corpus that others made.
+
+Labels are wrong here and there, and who finds out often may not edit the corpus. Corrections are a
+CSV file of one's own with a line a clip, found by its checksum: ``sha256``, ``path`` (for people),
+``trigger`` (what is right: one label, several as ``a,b``, ``none`` or ``unsure``) and ``reason``.
+They change what is fitted on, never what figures are measured against: nobody can improve a figure
+by relabelling. What the figures would be with the corrected labels is told beside them.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from asmr_classify.errors import CorpusError
+from asmr_classify.training.corpus import NONE, UNSURE, Clip, Corpus, file_sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COLUMNS = ("sha256", "path", "trigger", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is right for one clip.
+
+    Parameters
+    ----------
+    sha256 : str
+    path : str
+        As the corpus names the clip.
+    labels : tuple of str
+        Triggers; empty for ``none``; None if nobody can tell.
+    reason : str
+        How the error was seen.
+    """
+
+    sha256: str
+    path: str
+    labels: tuple[str, ...] | None
+    reason: str
+
+
+def read_corrections(path: Path) -> tuple[Correction, ...]:
+    """Read a file of corrections.
+
+    Raises
+    ------
+    CorpusError
+        If it cannot be read, lacks a column, gives no reason, or names a clip twice.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise CorpusError(f"{path}: cannot read the corrections: {exc}") from exc
+    if missing:
+        raise CorpusError(
+            f"{path}: no column {', '.join(missing)}; corrections need {', '.join(COLUMNS)}"
+        )
+    seen: set[str] = set()
+    for number, row in enumerate(rows, start=2):
+        empty = [name for name in COLUMNS if not (row[name] or "").strip()]
+        if empty:
+            raise CorpusError(f"{path}, line {number}: nothing in column {', '.join(empty)}")
+        if row["sha256"] in seen:
+            raise CorpusError(f"{path}, line {number}: {row['path']} is corrected twice")
+        seen.add(row["sha256"])
+    return tuple(
+        Correction(row["sha256"], row["path"], _labels(row["trigger"]), row["reason"])
+        for row in rows
+    )
+
+
+def _labels(text: str) -> tuple[str, ...] | None:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if UNSURE in names:
+        return None
+    return tuple(name for name in names if name != NONE)
+
+
+def with_corrections(corpus: Corpus, corrections: tuple[Correction, ...]) -> Corpus:
+    """Let a corpus be fitted with corrected labels.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    corrections : tuple of Correction
+        Those of clips that the corpus does not hold change nothing.
+
+    Returns
+    -------
+    Corpus
+        The same clips with ``fit_labels`` where there is a correction.
+
+    Raises
+    ------
+    CorpusError
+        If a correction names a label that the corpus does not know.
+    """
+    by_content = {correction.sha256: correction for correction in corrections}
+    for correction in corrections:
+        unknown = sorted(set(correction.labels or ()).difference(corpus.labels))
+        if unknown:
+            raise CorpusError(
+                f"{correction.path}: corrected to {', '.join(unknown)}, which no clip holds; "
+                f"the labels of the corpus are {', '.join(corpus.labels)}"
+            )
+    return replace(corpus, clips=tuple(_corrected(clip, by_content) for clip in corpus.clips))
+
+
+def _corrected(clip: Clip, by_content: dict[str, Correction]) -> Clip:
+    correction = by_content.get(clip.sha256 or file_sha256(clip.path))
+    if correction is None:
+        return clip
+    if correction.labels is None:
+        return replace(clip, fit_labels=())
+    return replace(clip, fit_labels=correction.labels or ("other",))
+
+
+def relabelled(corpus: Corpus) -> tuple[list[int], list[tuple[str, ...]]]:
+    """Give the clips that remain once corrections count, and the triggers they then hold.
+
+    Returns
+    -------
+    list of int
+        Indices of clips, without those of which nobody can tell.
+    list of tuple of str
+        Their triggers.
+    """
+    kept = [k for k, clip in enumerate(corpus.clips) if clip.fit_labels != ()]
+    every = {trigger for clip in corpus.clips for trigger in clip.triggers}
+    return kept, [tuple(label for label in corpus.clips[k].to_fit if label in every) for k in kept]

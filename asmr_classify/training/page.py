@@ -1,0 +1,231 @@
+"""An evaluation as one HTML page: pictures, tables and the worst errors.
+
+The page loads nothing and runs no script; whatever comes from names is escaped. It follows the
+reader's choice of light or dark, but for the pictures, which stay dark on light.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from asmr_classify.labels import DEFINITIONS, kind_of
+from asmr_classify.training.metrics import average_precision
+from asmr_classify.training.record import label_counts
+from asmr_classify.training.sources import false_tags, legible, source_figures, worst_mistakes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from asmr_classify.training.metrics import Measures
+    from asmr_classify.training.plots import Picture
+    from asmr_classify.training.record import EvaluationRecord
+
+N_WORST = 30
+
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+
+ABOUT = """\
+Every clip was labelled by a model that had never heard its group: {clips} clips of {groups}
+groups. AP is the average precision of a score, F1 and recall are of the main tag, false tags the
+share of clips without a trigger that get one, and ECE the expected calibration error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A section of the page.
+
+    Parameters
+    ----------
+    title, about : str
+    head : sequence of str
+        Of its table.
+    rows : sequence of sequence of str
+    svg : Markup or None
+    folded : str
+        What to click on to see the table; empty if it is always seen.
+    """
+
+    title: str
+    about: str
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    svg: Any = None
+    folded: str = ""
+
+
+def evaluation_page(record: EvaluationRecord, pictures: Iterable[Picture]) -> str:
+    """Make the page of an evaluation.
+
+    Parameters
+    ----------
+    record : EvaluationRecord
+    pictures : iterable of Picture
+        Of that record, see :func:`asmr_classify.training.plots.draw_pictures`.
+
+    Returns
+    -------
+    str
+        HTML, whole and self-contained.
+    """
+    from jinja2 import Environment, FileSystemLoader
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["legible"] = lambda value: legible(str(value))
+    shown = {picture.name: _picture_part(picture) for picture in pictures}
+    groups = {clip.group for clip in record.clips}
+    return environment.get_template("page.html").render(
+        title=f"{record.model}: how it does on sources never heard",
+        about=" ".join(ABOUT.format(clips=len(record.clips), groups=len(groups)).split()),
+        main_figures=main_figures(record.measures()),
+        parts=[
+            _label_part(record),
+            *shown.values(),
+            _source_part(record),
+            _false_tag_part(record),
+            _worst_part(record),
+        ],
+    )
+
+
+def main_figures(measures: Measures) -> list[tuple[str, str]]:
+    """Name and write out the figures that sum an evaluation up."""
+    return [
+        ("mean AP", f"{measures.mean_average_precision:.3f}"),
+        ("macro-F1", f"{measures.macro_f1:.3f}"),
+        ("false tags", f"{measures.false_tags:.3f}"),
+        ("ECE", f"{measures.calibration_error:.3f}"),
+    ]
+
+
+LABEL_HEAD = (
+    *("label", "kind", "clips", "groups", "threshold"),
+    *("AP", "F1", "recall", "AP by group", "F1 by group"),
+)
+
+
+def label_rows(record: EvaluationRecord) -> list[tuple[str, ...]]:
+    """Write out the figures of each label, as :data:`LABEL_HEAD` names them.
+
+    Parameters
+    ----------
+    record : EvaluationRecord
+
+    Returns
+    -------
+    list of tuple of str
+        F1 and recall are empty for contexts: they are of the main tag, which is a trigger.
+    """
+    clips, groups = label_counts(record)
+    by_clip, by_group = record.measures(), record.measures(by_group=True)
+    rows: list[tuple[str, ...]] = []
+    for label in record.labels:
+        held, scores = record.holds(label), record.scores_of(label)
+        each, sources = (
+            average_precision(held, scores, record.weights(by_group=flag)) for flag in (False, True)
+        )
+        figures = [by_clip.f1.get(label), by_clip.recall.get(label), by_group.f1.get(label)]
+        f1, recall, f1_by_group = ("" if x is None else f"{x:.3f}" for x in figures)
+        rows.append(
+            (
+                *(label, kind_of(label).value, str(clips[label]), str(groups[label])),
+                *(f"{record.thresholds[label]:.2f}", f"{each:.3f}", f1, recall),
+                *(f"{sources:.3f}", f1_by_group),
+            )
+        )
+    return rows
+
+
+def _label_part(record: EvaluationRecord) -> Part:
+    known = [label for label in record.labels if label in DEFINITIONS]
+    about = "; ".join(f"{label}: {DEFINITIONS[label]}" for label in known)
+    return Part("Label by label", about, LABEL_HEAD, label_rows(record))
+
+
+def _picture_part(picture: Picture) -> Part:
+    return Part(picture.title, picture.about, svg=_inline(picture))
+
+
+def _source_part(record: EvaluationRecord) -> Part:
+    sources = source_figures(record)
+    wrong = sum(source.n_errors > 0 for source in sources)
+    return Part(
+        "All sources",
+        f"{wrong} of {len(sources)} groups have clips with a wrong main tag; those come first.",
+        ("group", "with a trigger", "of them right", "without one", "of them with a tag"),
+        [(s.group, *map(str, (s.n_held, s.n_right, s.n_clear, s.n_false))) for s in sources],
+        folded=f"Table of {len(sources)} groups",
+    )
+
+
+def _false_tag_part(record: EvaluationRecord) -> Part:
+    return Part(
+        "False tags",
+        "Clips without a trigger that got a tag, by what they are.",
+        ("finer label", "clips", "with a tag", "taken for"),
+        [
+            (
+                *(finer, str(total), str(sum(taken.values()))),
+                ", ".join(f"{tag} {count}" for tag, count in taken.items()),
+            )
+            for finer, total, taken in false_tags(record)
+        ],
+    )
+
+
+def _worst_part(record: EvaluationRecord) -> Part:
+    mistakes = worst_mistakes(record)
+    return Part(
+        "Worst errors",
+        f"{len(mistakes)} clips got a wrong main tag. These {min(N_WORST, len(mistakes))} are the "
+        "furthest off: listen to them first, the label may be what is wrong.",
+        ("clip", "group", "finer label", "holds", "got", "scores"),
+        [
+            (
+                *(m.clip.name, m.clip.group, m.clip.finer),
+                *(", ".join(m.clip.labels), ", ".join(m.clip.tags) or "none"),
+                main_scores(record, m.expected, m.found, m.clip.scores),
+            )
+            for m in mistakes[:N_WORST]
+        ],
+    )
+
+
+def main_scores(
+    record: EvaluationRecord, expected: str, found: str, scores: Sequence[float]
+) -> str:
+    """Write out the scores of what a clip holds and of what it got, where they are triggers."""
+    pairs = dict(zip(record.labels, scores, strict=True))
+    return ", ".join(f"{name} {pairs[name]:.2f}" for name in (expected, found) if name in pairs)
+
+
+def _inline(picture: Picture) -> Any:
+    """Make an SVG part of the page: identifiers that no other picture has, sized by the page."""
+    from markupsafe import Markup
+
+    ET.register_namespace("", SVG)
+    ET.register_namespace("xlink", XLINK)
+    root = ET.fromstring(picture.svg)  # noqa: S314 (written by this program)
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if key == "id":
+                element.set(key, f"{picture.name}-{value}")
+            elif key == f"{{{XLINK}}}href":
+                element.set(key, f"#{picture.name}-{value.removeprefix('#')}")
+            elif value.startswith("url(#"):
+                element.set(key, value.replace("url(#", f"url(#{picture.name}-"))
+    for name in ("width", "height"):
+        root.attrib.pop(name, None)
+    root.set("role", "img")
+    root.set("aria-label", f"{picture.title}. {picture.about}")
+    width = float(root.attrib["viewBox"].split()[2])
+    root.set("style", f"width: {width * 4 / 3:.0f}px")
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704 (ElementTree escaped it)

@@ -1,0 +1,158 @@
+"""How well timelines fit: scenes of clips never heard, mixed, with exact truth of what sounds when.
+
+A scene is made of the clips of one fold and labelled by the model that was fitted without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from joblib import Parallel, delayed
+from scipy.optimize import linear_sum_assignment
+from sed_scores_eval import segment_based
+from sed_scores_eval.base_modules.scores import create_score_dataframe
+
+from asmr_classify.aggregate import Heard, summarise
+from asmr_classify.features.windows import WindowRows, window_rows
+from asmr_classify.labels import TRIGGERS
+from asmr_classify.threads import one_thread
+from asmr_classify.training.corpus import read_corpus
+from asmr_classify.training.evaluate import evaluate, prepare
+from asmr_classify.training.fit import TrainingSpec
+from asmr_classify.training.scenes import make_scene
+from asmr_classify.training.takes import palette_of
+from tests.benchmarks.report import Table
+from tests.conftest import shared_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from asmr_classify.model import Model
+    from asmr_classify.training.corpus import Corpus
+    from asmr_classify.training.takes import TakeSpec
+
+    Events = list[tuple[float, float, str]]
+
+N_SCENES = 300
+SEED = 20261
+"""Another than any that scenes to fit on are made with."""
+
+SHARE_MATCHED = 0.5
+"""Of the shorter of two spans, at least this much lies in both where they count as matched."""
+
+ABOUT = f"""\
+{N_SCENES} scenes of 30 s: up to four events over speech, music, steady noise or room tone at -5 to
++20 dB, made of clips whose groups the labelling model never heard. F1 by segments of 1 s
+(sed_scores_eval); onset errors of events that were found, backgrounds left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heldout:
+    """A scene's rows and truth."""
+
+    fold: int
+    duration: float
+    rows: WindowRows
+    reference: Events
+    events: Events
+
+
+def make_held_out(corpus: Corpus, folds: NDArray[np.int64], spec: TakeSpec) -> list[Heldout]:
+    """Make scenes of every fold in turn."""
+    n_folds = int(folds.max()) + 1
+    jobs = (delayed(_make)(corpus, folds, spec, k % n_folds, k) for k in range(N_SCENES))
+    return list(Parallel(n_jobs=-1)(jobs))
+
+
+def _make(
+    corpus: Corpus, folds: NDArray[np.int64], spec: TakeSpec, fold: int, number: int
+) -> Heldout:
+    rng = np.random.default_rng([SEED, number])
+    palette = palette_of(corpus, spec)
+    scene = make_scene(palette, folds == fold, spec.features.frames.sr, rng, spec.scene)
+    with one_thread():
+        rows = window_rows(scene.y, spec.features)
+    reference = [(*span, label) for label in TRIGGERS for span in scene.truth(label)]
+    events = [
+        (event.start, event.end, label)
+        for event in scene.events
+        for label in event.labels
+        if label in TRIGGERS
+    ]
+    return Heldout(fold, spec.scene.duration, rows, reference, events)
+
+
+def find_events(scene: Heldout, model: Model) -> Events:
+    """Label a scene, and give the timeline of its triggers."""
+    heard = Heard(scene.rows.intervals, model.predict_logits(scene.rows.X), scene.rows.levels_db)
+    seconds = scene.duration
+    result = summarise("scene", heard, model, duration=seconds, decoded=seconds)
+    return [(s.start, s.end, s.label) for s in result.segments if s.label in TRIGGERS]
+
+
+def segment_f1(
+    references: Sequence[Events], estimates: Sequence[Events], duration: float
+) -> dict[str, float]:
+    """F1 of each trigger by segments of one second, and their mean, as sed_scores_eval has it."""
+    names = [f"scene-{k}" for k in range(len(references))]
+    scores = {
+        name: _as_scores(events, duration) for name, events in zip(names, estimates, strict=True)
+    }
+    truth = dict(zip(names, references, strict=True))
+    f1, *_ = segment_based.fscore(
+        scores, truth, dict.fromkeys(names, duration), 0.5, segment_length=1.0
+    )
+    return {label: float(f1[label]) for label in (*TRIGGERS, "macro_average")}
+
+
+def _as_scores(events: Events, duration: float) -> pd.DataFrame:
+    edges = np.unique([0.0, duration, *(t for start, end, _ in events for t in (start, end))])
+    scores = np.zeros((len(edges) - 1, len(TRIGGERS)))
+    for start, end, label in events:
+        scores[(edges[:-1] >= start) & (edges[1:] <= end), TRIGGERS.index(label)] = 1.0
+    return create_score_dataframe(scores, edges, list(TRIGGERS))
+
+
+def onset_errors(reference: Events, estimate: Events) -> list[float]:
+    """Match events of a label one to one by overlap; give the errors of their onsets, in s."""
+    errors: list[float] = []
+    for label in TRIGGERS:
+        known = np.array([event[:2] for event in reference if event[2] == label]).reshape(-1, 2)
+        found = np.array([event[:2] for event in estimate if event[2] == label]).reshape(-1, 2)
+        shared = np.minimum(known[:, None, 1], found[None, :, 1]) - np.maximum(
+            known[:, None, 0], found[None, :, 0]
+        )
+        lengths = np.minimum(np.diff(known), np.diff(found).T)
+        for i, j in zip(*linear_sum_assignment(-shared), strict=True):
+            if shared[i, j] >= SHARE_MATCHED * lengths[i, j]:
+                errors.append(abs(known[i, 0] - found[j, 0]))
+    return errors
+
+
+def measure(scenes: Sequence[Heldout], models: Sequence[Model]) -> dict[str, float]:
+    """Label all scenes, and measure."""
+    estimates = [find_events(scene, models[scene.fold]) for scene in scenes]
+    figures = segment_f1([scene.reference for scene in scenes], estimates, scenes[0].duration)
+    errors = [
+        error
+        for scene, estimate in zip(scenes, estimates, strict=True)
+        for error in onset_errors(scene.events, estimate)
+    ]
+    figures["median onset error"] = float(np.median(errors))
+    figures["events matched"] = len(errors) / sum(len(scene.events) for scene in scenes)
+    return figures
+
+
+def run() -> Table:
+    """Fit without each fold of the corpus, and measure on scenes of it."""
+    corpus = read_corpus(shared_folder() / "corpus" / "manifest.csv")
+    spec = TrainingSpec()
+    prepared = prepare(corpus, spec)
+    models = evaluate(prepared, spec).models
+    figures = measure(make_held_out(corpus, prepared.folds, spec.takes), models)
+    return Table("scenes", ABOUT, ("figure", "value"), tuple(figures.items()))
