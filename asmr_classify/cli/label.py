@@ -14,7 +14,7 @@ import typer
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred
 from asmr_classify.cli.logs import set_up_logging
-from asmr_classify.cli.results import STDOUT, FormatName, format_of, open_writer
+from asmr_classify.cli.results import STDOUT, FormatName, check_earlier, format_of, open_writer
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
@@ -224,6 +224,7 @@ def label(
         strict=strict,
         quiet=quiet,
     )
+    check_earlier(request.output, request.format)
     return run(request, console)
 
 

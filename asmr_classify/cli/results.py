@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -60,6 +61,43 @@ def format_of(output: str) -> FormatName:
     raise UsageError(
         f"--output {output}: no format ends in {suffix or 'nothing'!r}; "
         "name a .jsonl, .csv or .txt file, or give --format"
+    )
+
+
+def check_earlier(output: str, form: FormatName) -> None:
+    """Check that an output that exists holds earlier results in the same format.
+
+    Raises
+    ------
+    UsageError
+        If it holds anything else.
+    """
+    from asmr_classify.writers import FORMATS
+    from asmr_classify.writers.output import check_replaceable
+
+    if output == STDOUT:
+        return
+    is_own = _begins_table
+    if form is not FormatName.TABLE:
+        begins = FORMATS[form.value].begins
+
+        def is_own(line: str) -> bool:
+            return line.startswith(begins)
+
+    check_replaceable(output, is_own)
+
+
+def _begins_table(line: str) -> bool:
+    """Whether a line is the first of a table: its titles, or a file where all have failed."""
+    cells = re.split(" {2,}", line)
+    return _are(cells[:2], ("file", "trigger")) or _are(cells[1:2], ("failed",))
+
+
+def _are(cells: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether cells hold these words, shortened where a table is narrow."""
+    return len(cells) == len(words) and all(
+        cell == word or (cell.endswith("…") and word.startswith(cell[:-1]))
+        for cell, word in zip(cells, words, strict=True)
     )
 
 

@@ -43,11 +43,14 @@ class Format:
         Takes a text stream and the model's labels, gives a :class:`Writer`.
     read : callable
         Takes lines of text, gives the results in them.
+    begins : str
+        What every file of the format begins with, whatever version of this program wrote it.
     """
 
     suffixes: tuple[str, ...]
     open_writer: Callable[[TextIO | Output, Sequence[str]], Writer]
     read: Callable[[Iterable[str]], Iterator[FileResult]]
+    begins: str
 
 
 FORMATS: Mapping[str, Format] = {
@@ -55,7 +58,8 @@ FORMATS: Mapping[str, Format] = {
         (".jsonl", ".ndjson"),
         lambda stream, _labels: jsonl.JsonlWriter(stream),
         jsonl.read_jsonl,
+        '{"schema": ',
     ),
-    "csv": Format((".csv",), csv.CsvWriter, csv.read_csv),
+    "csv": Format((".csv",), csv.CsvWriter, csv.read_csv, ",".join(csv.FIXED_COLUMNS[:4]) + ","),
 }
 """The formats by name."""

@@ -2,7 +2,7 @@
 
 Law: a file holds only whole writes. One that fails half-way, on a full disk say, is cut off again,
 and :class:`~asmr_classify.errors.OutputError` says what to do. A file that holds media is never
-written over.
+written over; by results, only earlier results are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.discover import MEDIA_EXTENSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
 LOOK_AT_BYTES = 4096
@@ -165,6 +165,43 @@ def check_output(path: str, inputs: Iterable[str] = ()) -> None:
         raise UsageError(f"{path}: is an input and would be written over; name another file")
     if not _holds_text(path):
         raise UsageError(f"{path}: exists and holds no text, so it is left alone; name another")
+
+
+def check_replaceable(path: str, is_own: Callable[[str], bool]) -> None:
+    """Check that a file may be replaced by results: there is none, it is empty, or holds such.
+
+    Parameters
+    ----------
+    path : str
+        A file to be written; it may exist.
+    is_own : callable
+        Tells by the first line, or the beginning of a long one, whether a file is of the format
+        that will be written.
+
+    Raises
+    ------
+    UsageError
+        If the file holds anything else.
+    """
+    head = _first_line(path)
+    if head.strip() and not is_own(head):
+        raise UsageError(
+            f"{path}: exists and was not written by this program in the format asked for, so it "
+            "is left alone; remove it, or name another file"
+        )
+
+
+def _first_line(path: str) -> str:
+    """Read the beginning of a file; nothing where there is none, or that cannot be read."""
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            return ""
+        with Path(path).open("rb") as file:
+            head = file.read(LOOK_AT_BYTES)
+    except (OSError, ValueError):
+        return ""
+    text = head.decode("utf-8", "replace")
+    return text.partition("\n")[0] or text
 
 
 def _is_same(status: os.stat_result, other: str) -> bool:
