@@ -34,6 +34,11 @@ logger = logging.getLogger(__name__)
 
 STDIN = "-"
 
+FRESH_ANYWAY = (
+    "--fresh changes nothing here: only a file named by --output has a journal, so everything is "
+    "labelled anyway"
+)
+
 WHAT, HOW, WHERE, TALK = "What to label", "How to label", "Results", "Talk on stderr"
 """Panels of the help."""
 
@@ -319,6 +324,8 @@ def _open_journal(request: Request, model: Model) -> AbstractContextManager[Jour
 
     output = Path(request.output)
     if request.output == STDOUT or (output.exists() and not output.is_file()):
+        if request.fresh and not request.quiet:
+            tell(FRESH_ANYWAY, lead="note: ", style="bold")
         return nullcontext()
     if output.is_symlink():  # two names of one file must not have two journals
         output = output.resolve()

@@ -216,6 +216,16 @@ def test_standard_output_has_no_journal(label, touch, place):
     assert [path.name for path in place.iterdir()] == ["a.mp3"]
 
 
+@pytest.mark.parametrize("output", [[], ["-o", "-", "-f", "csv"], ["-o", os.devnull, "-f", "csv"]])
+def test_fresh_without_a_journal_is_told_to_change_nothing(output, label, touch, labelling):
+    touch("a.mp3")
+    done = label("a.mp3", "--fresh", *output)
+    assert "note: --fresh changes nothing here: only a file named by --output" in done.stderr
+    assert (done.exit_code, labelling) == (0, ["a.mp3"])
+    assert "note" not in label("a.mp3", "--fresh", "-q", *output).stderr
+    assert "note" not in label("a.mp3", "--fresh", "-o", "out.csv").stderr
+
+
 def test_limits_reach_the_workers(label, touch, monkeypatch):
     seen = []
 
