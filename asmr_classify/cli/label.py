@@ -26,6 +26,7 @@ from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import (
     STDOUT,
     FormatName,
+    check_earlier,
     check_output_options,
     format_of,
     open_journal,
@@ -48,6 +49,11 @@ if TYPE_CHECKING:
     from asmr_classify.writers import Writer
 
 logger = logging.getLogger(__name__)
+
+FRESH_ANYWAY = (
+    "--fresh changes nothing here: only a file named by --output, a folder named by --per-file, "
+    "and a catalogue know earlier results, so everything is labelled anyway"
+)
 
 WHAT, HOW, TALK = "What to label", "How to label", "Talk on stderr"
 """Panels of the help."""
@@ -265,6 +271,7 @@ def label(
         strict=strict,
         quiet=quiet,
     )
+    check_earlier(request.output, request.format)
     return run(request, console)
 
 
@@ -296,6 +303,8 @@ def run(request: Request, console: Console) -> ExitStatus:
             progress,
             interrupts_deferred(progress.on_stopping) as stop,
         ):
+            if request.fresh and journal is None and catalogue is None and not request.quiet:
+                tell(FRESH_ANYWAY, lead="note: ", style="bold")
             memory = join_memories(journal, catalogue, model, fresh=request.fresh)
             corrected = CorrectedWriter(writer, catalogue)
             complete = _label_all(request, model, memory, stop, corrected, progress)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -35,6 +37,9 @@ the format, so that a second run writes the same results in another without labe
 TABLE_CHUNK = 500
 """Results that a table waits for; longer runs print one table after the other, so that memory
 stays flat."""
+
+LONGEST_LINE = 4096
+"""Characters of a file that are looked at to tell whether it is a table."""
 
 FILE_WIDTH = 120
 """Width of a table that goes to no terminal, where COLUMNS does not say otherwise."""
@@ -76,6 +81,51 @@ def format_of(output: str) -> FormatName:
     raise UsageError(
         f"--output {output}: no format ends in {suffix or 'nothing'!r}; "
         "name a .jsonl, .csv or .txt file, or give --format"
+    )
+
+
+def check_earlier(output: str, form: FormatName) -> None:
+    """Check that an output that exists holds earlier results in the same format.
+
+    Raises
+    ------
+    UsageError
+        If it holds anything else.
+    """
+    from asmr_classify.writers.output import check_replaceable
+
+    if output != STDOUT:
+        is_table = form is FormatName.TABLE
+        check_replaceable(output, _holds_table if is_table else partial(_holds_results, form))
+
+
+def _holds_results(form: FormatName, path: str) -> bool:
+    """Whether the reader of a format makes anything of the beginning of a file."""
+    from asmr_classify.writers import FORMATS
+    from asmr_classify.writers.per_file import NO_SUCH_FORMAT
+
+    kind = FORMATS[form.value]
+    try:
+        mode, encoding = ("rb", None) if kind.in_bytes else ("r", "utf-8")
+        with Path(path).open(mode, encoding=encoding) as file:
+            next(iter(kind.read(file)), None)
+    except NO_SUCH_FORMAT:
+        return False
+    return True
+
+
+def _holds_table(path: str) -> bool:
+    """Whether a file begins as a table: with its titles, or a file where all have failed."""
+    with Path(path).open(encoding="utf-8", errors="replace") as file:
+        cells = re.split(" {2,}", file.readline(LONGEST_LINE).rstrip("\n"))
+    return _are(cells[:2], ("file", "trigger")) or _are(cells[1:2], ("failed",))
+
+
+def _are(cells: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether cells hold these words, shortened where a table is narrow."""
+    return len(cells) == len(words) and all(
+        cell == word or (cell.endswith("…") and word.startswith(cell[:-1]))
+        for cell, word in zip(cells, words, strict=True)
     )
 
 

@@ -118,8 +118,17 @@ def _unescape(text: str) -> str:
 
 
 def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
-    """Read results from lines as :class:`CsvWriter` writes them; shares and timeline are empty."""
-    for row in csv.DictReader(lines):
+    """Read results from lines as :class:`CsvWriter` writes them; shares and timeline are empty.
+
+    Raises
+    ------
+    ValueError
+        If the first line is not that of such a file.
+    """
+    reader = csv.DictReader(lines)
+    if reader.fieldnames and tuple(reader.fieldnames[:4]) != FIXED_COLUMNS[:4]:
+        raise ValueError("not written by this program")
+    for row in reader:
         yield FileResult(
             path=_unescape(row["path"]),
             status=Status(row["status"]),
@@ -136,7 +145,7 @@ def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
             },
             no_talking={"yes": True, "no": False}.get(row["no_talking"]),
             longest_talk=float(row["longest_talk"]) if row["longest_talk"] else None,
-            corrected=tuple(row["corrected"].split()),
+            corrected=tuple((row.get("corrected") or "").split()),
         )
 
 

@@ -2,7 +2,7 @@
 
 Law: a file holds only whole writes. One that fails half-way, on a full disk say, is cut off again,
 and :class:`~asmr_classify.errors.OutputError` says what to do. A file that holds media is never
-written over.
+written over; by results, only earlier results are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.discover import MEDIA_EXTENSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
 PARQUET_START = b"PAR1"
@@ -271,6 +271,33 @@ def check_output(path: str, inputs: Iterable[str] = ()) -> None:
         raise UsageError(f"{path}: is an input and would be written over; name another file")
     if not _holds_results(path):
         raise UsageError(f"{path}: exists and holds no text, so it is left alone; name another")
+
+
+def check_replaceable(path: str, is_own: Callable[[str], bool]) -> None:
+    """Check that a file may be replaced by results: there is none, it is empty, or holds such.
+
+    Parameters
+    ----------
+    path : str
+        A file to be written; it may exist.
+    is_own : callable
+        Tells whether the file at a path is of the format that will be written.
+
+    Raises
+    ------
+    UsageError
+        If the file holds anything else.
+    """
+    try:
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size == 0 or is_own(path):
+            return
+    except OSError:  # there is none; or opening it to write will say what is wrong
+        return
+    raise UsageError(
+        f"{path}: exists and was not written by this program in the format asked for, so it is "
+        "left alone; remove it, or name another file"
+    )
 
 
 def _is_same(status: os.stat_result, other: str) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import os
 
@@ -155,10 +156,74 @@ def test_a_folder_is_no_output(label, touch, place):
     assert "--output results: is a folder; name a file in it" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.txt", "out.ndjson"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dear diary,\n",
+        "path,mood\n",
+        '{"name": "x"}\n',
+        "\ntwo\n",
+        "\ufeffpath,status,trigger,tags,\n",
+    ],
+)
+def test_a_text_of_somebody_else_is_left_alone(name, text, label, touch, place, labelling):
+    touch("a.mp3")
+    (place / name).write_text(text)
+    done = label("a.mp3", "-o", name)
+    assert done.exit_code == 2
+    assert f"{name}: exists and was not written by this program in the format" in done.stderr
+    assert "remove it, or name another file" in done.stderr
+    assert (place / name).read_text() == text
+    assert labelling == []
+    assert not (place / f"{name}.journal").exists()
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "table"])
+@pytest.mark.parametrize(
+    "files",
+    [[], ["b.mp3"], ["fail long name.mp3", "mute.mp4"]],
+)
+def test_earlier_results_are_replaced(form, files, label, touch, place, monkeypatch):
+    touch("a.mp3", *files)
+    for columns in ("100", "64", "300"):
+        monkeypatch.setenv("COLUMNS", columns)
+        label(*files, "fail2.mp3", "-o", "out", "-f", form)
+        done = label("a.mp3", "-o", "out", "-f", form)
+        assert done.exit_code == 0, done.stderr
+        assert "a.mp3" in (place / "out").read_text()
+        (place / "out").unlink()
+
+
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_an_empty_output_is_filled(text, label, touch, place):
+    touch("a.mp3")
+    (place / "out.jsonl").write_text(text)
+    assert label("a.mp3", "-o", "out.jsonl").exit_code == 0
+
+
+def test_results_in_one_format_are_not_replaced_by_another(label, touch, place):
+    touch("a.mp3")
+    for first, second in itertools.permutations(["jsonl", "csv", "table"], 2):
+        label("a.mp3", "-o", "out", "-f", first)
+        assert "is left alone" in label("a.mp3", "-o", "out", "-f", second).stderr
+        (place / "out").unlink()
+
+
 def test_standard_output_has_no_journal(label, touch, place):
     touch("a.mp3")
     label(".", "-f", "jsonl")
     assert [path.name for path in place.iterdir()] == ["a.mp3"]
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "-", "-f", "csv"], ["-o", os.devnull, "-f", "csv"]])
+def test_fresh_without_a_journal_is_told_to_change_nothing(output, label, touch, labelling):
+    touch("a.mp3")
+    done = label("a.mp3", "--fresh", *output)
+    assert "note: --fresh changes nothing here: only a file named by --output" in done.stderr
+    assert (done.exit_code, labelling) == (0, ["a.mp3"])
+    assert "note" not in label("a.mp3", "--fresh", "-q", *output).stderr
+    assert "note" not in label("a.mp3", "--fresh", "-o", "out.csv").stderr
 
 
 def test_limits_reach_the_workers(label, touch, monkeypatch):
