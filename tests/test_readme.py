@@ -30,6 +30,8 @@ def shell(command, folder):
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "XDG_CACHE_HOME": str(folder / "cache"),
+        "ASMR_CLASSIFY_CATALOGUE": str(folder / "catalogue.sqlite"),
+        "ASMR_CLASSIFY_STATE": str(folder / "state"),
     }
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
