@@ -182,7 +182,7 @@ def summarise(
         calibrate(heard.logits, model.window_calibration),
         silent,
         labels=model.labels,
-        thresholds=model.thresholds,
+        thresholds=model.in_timeline,
         decision=model.decision,
     )
     shares = _shares(segments, (*model.labels, SILENCE), max(duration, decoded))

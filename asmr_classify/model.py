@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SHIPPED_NAME = "asmr-4.safetensors"
 METADATA_KEY = "asmr-classify"
 
@@ -84,7 +84,7 @@ class Model:
     labels : tuple of str
         Triggers and learnt contexts, in the order of the columns.
     thresholds : mapping of str to float
-        Score from which on a label counts as present, in (0, 1), one per label.
+        Score from which on a label counts as present in a file, in (0, 1), one per label.
     features : FeatureSpec
         Settings of the features that the model was fitted on.
     fingerprint : str
@@ -98,6 +98,8 @@ class Model:
         Their logits weigh as much as those of all networks together.
     window_calibration, file_calibration : ndarray of float32, shape (2, n_labels)
         Slope and intercept that turn mean logits into calibrated ones [1]_.
+    timeline_thresholds : mapping of str to float, optional
+        Probability from which on a label is in the timeline; by default ``thresholds``.
 
     References
     ----------
@@ -118,6 +120,7 @@ class Model:
     trees: Trees | None
     window_calibration: Array
     file_calibration: Array
+    timeline_thresholds: Mapping[str, float] | None = None
     source: str | None = field(default=None)
 
     @property
@@ -130,12 +133,17 @@ class Model:
         """The labels that are triggers, in the model's order."""
         return tuple(label for label in self.labels if kind_of(label) is Kind.TRIGGER)
 
+    @property
+    def in_timeline(self) -> Mapping[str, float]:
+        """Probabilities from which on labels are in the timeline."""
+        return self.thresholds if self.timeline_thresholds is None else self.timeline_thresholds
+
     def digest(self) -> str:
         """Compute the SHA-256 of all that decides what the model says, in hexadecimal digits."""
         return _digest(_description(self), _tensors(self))
 
     def with_thresholds(self, thresholds: Mapping[str, float]) -> Model:
-        """Replace the thresholds of some labels.
+        """Replace the thresholds of some labels, for files and in the timeline.
 
         Parameters
         ----------
@@ -159,7 +167,11 @@ class Model:
                 raise UsageError(
                     f"threshold for {label!r} is {value:g}: give a number between 0 and 1"
                 )
-        return replace(self, thresholds={**self.thresholds, **thresholds})
+        return replace(
+            self,
+            thresholds={**self.thresholds, **thresholds},
+            timeline_thresholds={**self.in_timeline, **thresholds},
+        )
 
     def predict_logits(self, X: Array) -> Array:
         """Compute the logits of the ensemble, not yet calibrated.
@@ -315,6 +327,7 @@ def _description(model: Model) -> dict[str, Any]:
         "version": model.version,
         "labels": list(model.labels),
         "thresholds": dict(model.thresholds),
+        "timeline_thresholds": dict(model.in_timeline),
         "features": asdict(model.features),
         "fingerprint": model.fingerprint,
         "decision": asdict(model.decision),
@@ -386,6 +399,9 @@ def _model_from(
         trees=_trees_from(tensors) if description["trees"] else None,
         window_calibration=tensors["calibration.windows"],
         file_calibration=tensors["calibration.files"],
+        timeline_thresholds={
+            str(k): float(v) for k, v in description["timeline_thresholds"].items()
+        },
         source=source,
     )
     check_model(model)
@@ -417,10 +433,11 @@ def _label_problem(model: Model) -> str | None:
         return f"between 1 and {MAX_LABELS} labels are expected, each with a name"
     if len(set(labels)) != len(labels) or SILENCE in labels:
         return f"labels must differ, and {SILENCE!r} is decided by level, not learnt"
-    if set(model.thresholds) != set(labels):
-        return "one threshold for each label is expected"
-    if not all(0 < value < 1 for value in model.thresholds.values()):
-        return "thresholds must lie between 0 and 1"
+    for thresholds in (model.thresholds, model.in_timeline):
+        if set(thresholds) != set(labels):
+            return "one threshold for each label is expected"
+        if not all(0 < value < 1 for value in thresholds.values()):
+            return "thresholds must lie between 0 and 1"
     return None
 
 

@@ -16,8 +16,9 @@ import numpy as np
 
 from asmr_classify.aggregate import summarise
 from asmr_classify.errors import CorpusError
+from asmr_classify.features.windows import WindowRows
 from asmr_classify.training.corrections import relabelled
-from asmr_classify.training.fit import finish_model, fit_ensemble
+from asmr_classify.training.fit import HeardScenes, finish_model, fit_ensemble
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.splits import assign_folds
@@ -25,7 +26,7 @@ from asmr_classify.training.takes import TakeKind, clip_targets, compute_rows, p
 from asmr_classify.writers.jsonl import SCORE_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -75,6 +76,8 @@ class Evaluation:
         By clip, as it would be with the corrected labels; None where nothing is corrected.
     heard : tuple of Heard, one per clip
         Logits of networks that were fitted without the clip's fold.
+    heard_scenes : HeardScenes or None
+        The same of scenes.
     models : tuple of Model, one per fold
         Which labelled that fold, and never heard it.
     thresholds : mapping of str to float
@@ -86,6 +89,7 @@ class Evaluation:
     by_group: Measures
     corrected: Measures | None
     heard: tuple[Heard, ...]
+    heard_scenes: HeardScenes | None
     models: tuple[Model, ...]
     thresholds: Mapping[str, float]
 
@@ -164,12 +168,29 @@ def evaluate(
             "come from clips that neither fit nor figure uses; add recordings of more groups"
         )
     fits = _fit_folds(prepared, n_folds, spec, jobs=jobs, on_progress=on_progress)
+    return conclude(prepared, fits, spec)
+
+
+def conclude(prepared: Prepared, fits: Sequence[Fitted], spec: TrainingSpec) -> Evaluation:
+    """Let each fold be heard by the networks that were fitted without it, and measure.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    fits : sequence of Fitted, one per fold
+    spec : TrainingSpec
+
+    Returns
+    -------
+    Evaluation
+    """
     heard = tuple(
         fits[fold].hear(prepared.rows.of(original))
         for fold, original in zip(prepared.folds, prepared.originals, strict=True)
     )
+    scenes = [_hear_scenes(prepared, fold, fitted) for fold, fitted in enumerate(fits)]
     models = tuple(
-        _model_of_fold(prepared, fold, fits[fold], heard, spec) for fold in range(n_folds)
+        _model_of_fold(prepared, fold, fits[fold], heard, scenes, spec) for fold in range(len(fits))
     )
     results = tuple(
         _label(clip.path, sound, models[fold])
@@ -181,11 +202,36 @@ def evaluate(
         _measures(prepared.corpus, results, by_group=True),
         _corrected_measures(prepared.corpus, results),
         heard,
+        join_scenes(scenes),
         models,
         {
             label: float(np.mean([model.thresholds[label] for model in models]))
             for label in prepared.corpus.labels
         },
+    )
+
+
+def _hear_scenes(prepared: Prepared, fold: int, fitted: Fitted) -> HeardScenes | None:
+    """Let the scenes of a fold be heard; None if there are none."""
+    rows = prepared.rows
+    of_fold = [
+        take.kind is TakeKind.SCENE and prepared.folds[take.clips[0]] == fold for take in rows.takes
+    ]
+    inside = np.array(of_fold)[rows.take_of_row()]
+    if not inside.any():
+        return None
+    part = WindowRows(rows.rows.X[inside], rows.rows.intervals[inside], rows.rows.levels_db[inside])
+    return HeardScenes(fitted.hear(part).logits, rows.targets[inside])
+
+
+def join_scenes(scenes: Iterable[HeardScenes | None]) -> HeardScenes | None:
+    """Put what was heard of the scenes of several folds together."""
+    parts = [part for part in scenes if part is not None]
+    if not parts:
+        return None
+    return HeardScenes(
+        np.concatenate([part.logits for part in parts]),
+        np.concatenate([part.truth for part in parts]),
     )
 
 
@@ -213,7 +259,12 @@ def _fit_folds(
 
 
 def _model_of_fold(
-    prepared: Prepared, fold: int, fitted: Fitted, heard: tuple[Heard, ...], spec: TrainingSpec
+    prepared: Prepared,
+    fold: int,
+    fitted: Fitted,
+    heard: tuple[Heard, ...],
+    scenes: Sequence[HeardScenes | None],
+    spec: TrainingSpec,
 ) -> Model:
     """Put together the model that labels a fold; calibration and thresholds are of the others."""
     others = np.flatnonzero(prepared.folds != fold)
@@ -224,6 +275,7 @@ def _model_of_fold(
         group_balance([prepared.corpus.clips[index].group for index in others]),
         prepared.corpus.labels,
         spec,
+        join_scenes([*scenes[:fold], *scenes[fold + 1 :]]),
     )
 
 
@@ -285,6 +337,13 @@ def train(
     """
     everything = np.ones(len(prepared.folds), dtype=bool)
     fitted = fit_ensemble(prepared.rows, prepared.corpus, everything, spec)
+    return conclude_model(prepared, evaluation, fitted, spec)
+
+
+def conclude_model(
+    prepared: Prepared, evaluation: Evaluation, fitted: Fitted, spec: TrainingSpec
+) -> Model:
+    """Calibrate what was fitted on all clips by what cross-validation heard."""
     return finish_model(
         fitted,
         evaluation.heard,
@@ -292,4 +351,5 @@ def train(
         group_balance([clip.group for clip in prepared.corpus.clips]),
         prepared.corpus.labels,
         spec,
+        evaluation.heard_scenes,
     )

@@ -25,7 +25,7 @@ from asmr_classify.threads import one_thread
 from asmr_classify.training.takes import TakeKind, TakeSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -380,13 +380,29 @@ def _f1(held: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
     return 2 * both / max(int(held.sum()) + int(found.sum()), 1)
 
 
-def finish_model(
+@dataclass(frozen=True, slots=True, eq=False)
+class HeardScenes:
+    """What networks that were fitted without a scene's fold said of its windows.
+
+    Parameters
+    ----------
+    logits : ndarray of float32, shape (n_windows, n_labels)
+    truth : ndarray of float32, shape (n_windows, n_labels)
+        1 where the label is heard in the window.
+    """
+
+    logits: Array
+    truth: Array
+
+
+def finish_model(  # noqa: PLR0913, PLR0917 (what decides a model)
     fitted: Fitted,
     heard: Sequence[Heard],
     truth: Array,
     weights: NDArray[np.float64],
     labels: tuple[str, ...],
     spec: TrainingSpec,
+    scenes: HeardScenes | None = None,
 ) -> Model:
     """Calibrate fitted networks, choose thresholds, and put the model together.
 
@@ -401,6 +417,9 @@ def finish_model(
         and not for the one that gave most clips.
     labels : tuple of str
     spec : TrainingSpec
+    scenes : HeardScenes, optional
+        Of groups that were not fitted on. What is heard in each window of a clip nobody knows, only
+        what the clip holds; of a scene it is known, so the timeline goes by scenes.
 
     Returns
     -------
@@ -423,11 +442,16 @@ def finish_model(
         np.repeat(weights / np.sqrt(counts), counts),
     )
     files = fit_calibration(pooled, truth, weights)
+    thresholds = choose_thresholds(calibrate(pooled, files), truth, labels)
+    if scenes is not None:
+        windows, in_timeline = _fit_timeline(scenes, windows, thresholds)
+    else:
+        in_timeline = thresholds
     return Model(
         name=spec.name,
         version=spec.version,
         labels=labels,
-        thresholds=choose_thresholds(calibrate(pooled, files), truth, labels),
+        thresholds=thresholds,
         features=spec.takes.features,
         fingerprint=fingerprint(spec.takes.features),
         decision=decision,
@@ -437,4 +461,16 @@ def finish_model(
         trees=fitted.trees,
         window_calibration=windows,
         file_calibration=files,
+        timeline_thresholds=in_timeline,
     )
+
+
+def _fit_timeline(
+    scenes: HeardScenes, windows: Array, thresholds: Mapping[str, float]
+) -> tuple[Array, dict[str, float]]:
+    """Calibrate windows, and choose thresholds, by the labels that scenes hold; keep the others."""
+    known = (scenes.truth.min(axis=0) == 0) & (scenes.truth.max(axis=0) == 1)
+    windows = np.where(known, fit_calibration(scenes.logits, scenes.truth), windows)
+    chosen = choose_thresholds(calibrate(scenes.logits, windows), scenes.truth, tuple(thresholds))
+    pairs = zip(thresholds.items(), known, strict=True)
+    return windows, {label: chosen[label] if told else old for (label, old), told in pairs}
