@@ -22,6 +22,7 @@ from tests.library.tags.conftest import (  # noqa: F401 (fixtures)
     originals,
     read,
     recording,
+    tmp_path,
     write,
 )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.library.tags.carriers import find_carrier
 from asmr_classify.timeline import Segment
+from tests.library.conftest import quick_folder
 from tests.media.make_media import RECIPES, tone, write_media
 
 CARRIED = ("mp3", "flac", "ogg", "opus", "m4a", "mp4", "mov", "wav", "aiff", "mkv", "webm")
@@ -17,6 +19,13 @@ CARRIED = ("mp3", "flac", "ogg", "opus", "m4a", "mp4", "mov", "wav", "aiff", "mk
 NOT_CARRIED = ("avi", "wma", "aac")
 
 WITH_CHAPTERS = tuple(ext for ext in CARRIED if ext not in {"wav", "aiff"})
+
+
+@pytest.fixture
+def tmp_path():
+    """An empty folder, in memory where that can be: steps wait for the disk again and again."""
+    with quick_folder() as name:
+        yield Path(name).resolve()
 
 
 @pytest.fixture(scope="session")

@@ -239,6 +239,23 @@ def test_a_run_that_was_killed_after_the_rename_is_settled_as_done(recording, jo
     assert step.settle(journal.work, journal.notes) == facts
 
 
+def test_size_and_time_alone_do_not_tell_that_a_file_was_replaced(recording, journal, monkeypatch):
+    path = recording("flac")
+    step = step_for(path, keep_mtime=True)
+    before = Path(path).read_bytes()
+
+    def fail(*_arguments):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        step.do(journal.work)
+    after = FileState(**journal.notes["after"])
+    assert after.same_content(step.before), "the padding took the tags, and the time was kept"
+    assert step.settle(journal.work, journal.notes) is None
+    assert Path(path).read_bytes() == before
+
+
 @pytest.mark.parametrize("ext", ["mp3", "mp4", "mkv"])
 def test_sound_that_would_change_is_found_out(recording, ext, journal, monkeypatch):
     path = recording(ext)
