@@ -17,7 +17,18 @@ import typer.main
 from asmr_classify.cli.app import app
 
 PROGRAM = [sys.executable, "-m", "asmr_classify"]
-COMMANDS = typer.main.get_command(app).commands
+
+
+def commands_of(group, before=""):
+    """All commands by the words that call them, those of groups too."""
+    found = {}
+    for name, command in group.commands.items():
+        inner = hasattr(command, "commands")
+        found |= commands_of(command, f"{before}{name} ") if inner else {f"{before}{name}": command}
+    return found
+
+
+COMMANDS = commands_of(typer.main.get_command(app))
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals of POSIX")
 
@@ -50,7 +61,9 @@ def test_every_command_reports_its_errors(name):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)], ids=" ".join
+    "arguments",
+    [["--help"], ["--version"], *([*name.split(), "--help"] for name in COMMANDS)],
+    ids=" ".join,
 )
 def test_help_and_version_write_nothing_and_load_nothing_heavy(arguments, tmp_path):
     script = (
