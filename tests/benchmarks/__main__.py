@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.benchmarks import check, growth, many_files, robustness, speed, stages
+from tests.benchmarks import check, growth, many_files, robustness, scenes, speed, stages
 from tests.benchmarks.report import (
     RESULTS,
     Table,
@@ -26,6 +26,7 @@ BENCHMARKS = {
     "growth": growth.run,
     "many-files": many_files.run,
     "robustness": robustness.run,
+    "scenes": scenes.run,
     "check": check.run,
 }
 

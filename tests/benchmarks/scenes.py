@@ -19,12 +19,13 @@ from asmr_classify.features.windows import WindowRows, window_rows
 from asmr_classify.labels import TRIGGERS
 from asmr_classify.threads import one_thread
 from asmr_classify.training.corpus import read_corpus
+from asmr_classify.training.corrections import read_corrections, with_corrections
 from asmr_classify.training.evaluate import evaluate, prepare
 from asmr_classify.training.fit import TrainingSpec
 from asmr_classify.training.scenes import make_scene
 from asmr_classify.training.takes import palette_of
 from tests.benchmarks.report import Table
-from tests.conftest import shared_folder
+from tests.conftest import ROOT, shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,7 +151,10 @@ def measure(scenes: Sequence[Heldout], models: Sequence[Model]) -> dict[str, flo
 
 def run() -> Table:
     """Fit without each fold of the corpus, and measure on scenes of it."""
-    corpus = read_corpus(shared_folder() / "corpus" / "manifest.csv")
+    corpus = with_corrections(
+        read_corpus(shared_folder() / "corpus" / "manifest.csv"),
+        read_corrections(ROOT / "data" / "corrections.csv"),
+    )
     spec = TrainingSpec()
     prepared = prepare(corpus, spec)
     models = evaluate(prepared, spec).models

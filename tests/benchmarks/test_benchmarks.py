@@ -12,6 +12,7 @@ from tests.benchmarks.__main__ import write_table
 from tests.benchmarks.measure import median_ratio, one_core, run_python
 from tests.benchmarks.report import RESULTS, Table, figures_for_people, with_figures
 from tests.benchmarks.robustness import REACH, main_tags
+from tests.benchmarks.scenes import onset_errors, segment_f1
 from tests.conftest import DEMO, ROOT
 
 
@@ -89,3 +90,21 @@ def test_loudness_is_compared_with_other_meters():
     integrated = [value for what, value in differences.items() if check.reach(what)]
     assert integrated
     assert max(integrated) < 0.1
+
+
+def test_timelines_are_measured_against_the_truth():
+    truth = [
+        (2.0, 8.0, "tap"),
+        (4.0, 20.0, "whisper"),
+        (0.0, 30.0, "white_noise"),
+        (25.0, 29.0, "crinkle"),
+    ]
+    perfect = segment_f1([truth], [truth], 30.0)
+    assert perfect["tap"] == perfect["whisper"] == perfect["white_noise"] == 1.0
+    late = [(5.0, 8.0, "tap"), (4.5, 20.0, "whisper"), (10.0, 11.0, "crinkle")]
+    measured = segment_f1([truth], [late], 30.0)
+    assert measured["tap"] == pytest.approx(2 * 3 / (3 + 6))
+    assert measured["whisper"] == 1.0  # half a second lies within one segment
+    assert measured["white_noise"] == measured["crinkle"] == 0.0
+    assert sorted(onset_errors(truth, late)) == [0.5, 3.0]
+    assert onset_errors(truth, [(8.5, 9.0, "tap")]) == []
