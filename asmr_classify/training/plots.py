@@ -223,24 +223,31 @@ def draw_precision_recall(record: EvaluationRecord) -> Figure:
     for label, axes, colour in zip(labels, panels, _colours(labels), strict=True):
         held = record.holds(label)
         curve = precision_recall(held, record.scores_of(label), record.thresholds[label], weights)
-        axes.step(curve.recall, curve.precision, where="pre", color=colour, lw=1.6)
+        # By rising threshold recall falls: the area below these steps is the average precision.
+        axes.step(curve.recall, curve.precision, where="post", color=colour, lw=1.6)
         axes.axhline(held.mean(), color=GREY, lw=0.8, ls=":")
         recall, precision = curve.at_threshold
         if not math.isnan(precision):
-            axes.plot(recall, precision, "o", ms=7, mfc="white", mec="black", mew=1.5)
-            axes.annotate(
-                f"at {record.thresholds[label]:.2f}",
-                (recall, precision),
-                xytext=(-6, -6),
-                textcoords="offset points",
-                ha="right",
-                va="top",
-            )
+            _mark(axes, recall, precision, f"at {record.thresholds[label]:.2f}")
         axes.set_title(f"{legible(label)}   AP {curve.average_precision:.3f}", loc="left")
         _unit_square(axes)
     figure.supxlabel("recall", fontsize=9)
     figure.supylabel("precision", fontsize=9)
     return figure
+
+
+def _mark(axes: Axes, x: float, y: float, text: str) -> None:
+    """Ring a point, with a text on that side of it where there is room."""
+    axes.plot(x, y, "o", ms=7, mfc="white", mec="black", mew=1.5, clip_on=False, zorder=3)
+    right, above = x < 0.4, y < 0.2
+    axes.annotate(
+        text,
+        (x, y),
+        xytext=(6 if right else -6, 6 if above else -6),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va="bottom" if above else "top",
+    )
 
 
 def draw_reliability(record: EvaluationRecord) -> Figure:

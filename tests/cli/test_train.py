@@ -16,7 +16,7 @@ from asmr_classify.training.plots import PICTURES
 from asmr_classify.training.record import load_record
 from tests.conftest import DEMO
 
-QUICK = ["--members", "1", "--copies", "0", "--rounds", "2", "--jobs", "1"]
+QUICK = ["--members", "1", "--copies", "0", "--scenes", "0", "--rounds", "2", "--jobs", "1"]
 
 
 @pytest.fixture(scope="module")

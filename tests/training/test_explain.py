@@ -204,6 +204,16 @@ def test_the_picture_of_confusions_holds_the_counts(record):
     assert texts == [str(count) for count in counts.ravel() if count]
 
 
+def test_the_area_below_a_drawn_curve_is_its_average_precision(record):
+    panel = draw_precision_recall(record).axes[0]
+    curve = panel.lines[0]
+    recall, precision = curve.get_data()
+    held_from = {"steps-post": precision[:-1], "steps-pre": precision[1:]}[curve.get_drawstyle()]
+    area = -np.sum(np.diff(recall) * held_from)
+    assert panel.get_title(loc="left") == f"tap   AP {area:.3f}"
+    assert area == pytest.approx(record.measures().average_precision["tap"])
+
+
 def test_pictures_are_written_whole(pictures, tmp_path):
     written = save_pictures(pictures, tmp_path / "new" / "folder")
     assert [path.read_bytes() for path in written] == [picture.svg for picture in pictures]
