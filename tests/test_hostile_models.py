@@ -243,4 +243,4 @@ def test_no_part_of_the_program_unpickles_a_file():
         for path in Path(ROOT / "asmr_classify").rglob("*.py")
         if "pickle.load" in path.read_text() or "joblib.load" in path.read_text()
     ]
-    assert sorted(users) == ["asmr_classify/batch/pool.py", "asmr_classify/batch/worker.py"]
+    assert sorted(users) == ["asmr_classify/batch/process.py", "asmr_classify/batch/worker.py"]
