@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.aggregate import FileResult, Heard, Problem, Status, summarise
-from asmr_classify.errors import MediaError, NoAudioError
+from asmr_classify.errors import MediaError, NoAudioError, WorkerError
 from asmr_classify.features.windows import iter_window_rows
 from asmr_classify.media.decode import AudioStream
 from asmr_classify.model import load_model
@@ -80,6 +80,17 @@ def label_file(
     except MediaError as exc:
         logger.info("%s", exc)
         return FileResult(name, Status.FAILED, model.id, error=Problem.of(exc))
+    except MemoryError:  # of a lack of it, or of what a damaged header claims: FFmpeg says no more
+        return FileResult(name, Status.FAILED, model.id, error=Problem.of(lack_of_memory(name)))
+
+
+def lack_of_memory(path: str) -> WorkerError:
+    """Say that a file cannot be labelled in the memory that there is."""
+    return WorkerError(
+        path,
+        "labelling it needs more memory than is allowed or there is; the file may be damaged: "
+        "check that it plays, or allow more with --max-memory",
+    )
 
 
 def _iter_samples(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 from pathlib import Path
 
+import av
+import av.error
 import numpy as np
 import pytest
 from scipy.io import wavfile
@@ -257,3 +260,15 @@ def test_videos_of_real_recordings_get_the_labels_of_their_sound(ending, tmp_pat
             same += video.trigger == label_file(source, model=model).trigger
             count += 1
     assert same >= count - 1  # a lossy codec may tip one that stands at its threshold
+
+
+def test_a_lack_of_memory_is_a_result_too(tmp_path, tiny_model, monkeypatch):
+    def fail(*_, **__):
+        av.error.err_check(-errno.ENOMEM)
+
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    monkeypatch.setattr(av, "open", fail)
+    result = label_file(tmp_path / "a.wav", model=tiny_model)
+    assert (result.status, result.error.kind) == ("failed", "WorkerError")
+    assert "needs more memory than is allowed or there is" in result.error.message
+    assert result.error.may_pass

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import FileResult, Problem, Status
-from asmr_classify.errors import WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +45,7 @@ def label_safely(found: Found, model: Model, on_decoded: Callable[[float], None]
     on_decoded : callable
         Called with the seconds decoded since the last call.
     """
-    from asmr_classify.classify import label_file
+    from asmr_classify.classify import label_file, lack_of_memory
 
     before = 0.0
 
@@ -58,11 +57,7 @@ def label_safely(found: Found, model: Model, on_decoded: Callable[[float], None]
     try:
         return Outcome(found, label_file(found.path, model=model, on_progress=on_progress))
     except MemoryError:
-        error = WorkerError(
-            found.path,
-            "labelling it needs more memory than is allowed or there is; the file may be damaged: "
-            "check that it plays, or allow more with --max-memory",
-        )
+        error = lack_of_memory(found.path)
         return Outcome(
             found, FileResult(found.path, Status.FAILED, model.id, error=Problem.of(error))
         )
