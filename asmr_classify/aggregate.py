@@ -93,7 +93,8 @@ class FileResult:
     segments : tuple of Segment
         The timeline, by start.
     no_talking : bool or None
-        No speech and no whisper anywhere; None where nothing was heard.
+        No speech and no whisper anywhere; None where nothing was heard, or only a part, and that
+        without talk.
     longest_talk : float or None
         Seconds of the longest stretch of speech or whisper or both; None where nothing was heard.
     corrected : tuple of str
@@ -204,7 +205,7 @@ def summarise(
         scores=scores,
         shares=shares,
         segments=segments,
-        no_talking=_no_talking(scores, segments, model),
+        no_talking=_no_talking(scores, segments, model, is_whole=error is None),
         longest_talk=_longest_talk(segments, model),
     )
 
@@ -286,14 +287,22 @@ def _voices(model: Model) -> tuple[str, ...]:
 
 
 def _no_talking(
-    scores: Mapping[str, float], segments: tuple[Segment, ...], model: Model
+    scores: Mapping[str, float], segments: tuple[Segment, ...], model: Model, *, is_whole: bool
 ) -> bool | None:
-    """Whether neither speech nor whisper is anywhere; None for a model that knows neither."""
+    """Whether neither speech nor whisper is anywhere.
+
+    None for a model that knows neither, and where some of the file was not heard and the rest
+    holds no talk: who wants none must not be told that there is none.
+    """
     voices = _voices(model)
     if not voices:
         return None
-    talk = any(segment.label in voices for segment in segments)
-    return not talk and all(scores[label] < model.thresholds[label] for label in voices)
+    talk = any(segment.label in voices for segment in segments) or any(
+        scores[label] >= model.thresholds[label] for label in voices
+    )
+    if talk:
+        return False
+    return True if is_whole else None
 
 
 def _longest_talk(segments: tuple[Segment, ...], model: Model) -> float | None:

@@ -50,6 +50,12 @@ def test_contexts_are_no_tags(tiny_model):
     assert result.no_talking is False
 
 
+def test_where_only_a_part_was_heard_nobody_knows_of_no_talk(tiny_model):
+    broken = Problem("DecodeError", "a.wav: broke off")
+    assert summed(tiny_model, [[4, -4, -4]] * 5, error=broken).no_talking is None
+    assert summed(tiny_model, [[4, -4, 4]] * 5, error=broken).no_talking is False
+
+
 def test_a_minute_in_an_hour_is_found(tiny_model):
     rows = [[-5, -5, -5]] * 3600
     rows[1000:1060] = [[-5, 5, -5]] * 60

@@ -127,7 +127,7 @@ def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
 def _report(exc: AsmrClassifyError) -> ExitStatus:
     logger.debug("cannot run", exc_info=exc)
     tell(str(exc), lead="error: ", style="bold red")
-    hint = next((hint for kind, hint in HINTS.items() if isinstance(exc, kind)), None)
+    hint = HINTS.get(type(exc))
     if hint is not None:
         tell(hint, lead="hint: ", style="bold")
     return ExitStatus.USAGE if isinstance(exc, UsageError) else ExitStatus.ERROR

@@ -34,8 +34,8 @@ NAME_SHARE, ALSO_SHARE, BAR_LIMIT = 0.45, 0.3, 40
 """Of the width that name, further tags and bar share: what name and tags may take at most, the
 longest of each allowing; and the cells that a bar may take."""
 
-CONTEXT_SHARE = 0.25
-"""Contexts that cover at least this share of a file are named beside its tags."""
+SHOWN_SHARE = 0.25
+"""What is no tag but covers at least this share of a file is named beside the tags."""
 
 ELLIPSIS = "…"
 
@@ -208,21 +208,27 @@ def _main(result: FileResult, look: Look) -> Text:
 
 
 def _also_labels(result: FileResult) -> list[str]:
-    """Further tags, and the contexts that cover much of the file."""
-    contexts = [
+    """Further tags, and what else covers much of the timeline."""
+    covering = [
         label
         for label, share in sorted(result.shares.items(), key=lambda item: -item[1])
-        if kind_of(label) is Kind.CONTEXT and label != SILENCE and share >= CONTEXT_SHARE
+        if label not in result.tags and label != SILENCE and share >= SHOWN_SHARE
     ]
-    return [*result.tags[1:], *contexts]
+    return [*result.tags[1:], *covering]
 
 
 def _also_texts(result: FileResult) -> list[str]:
-    return [_with_score(result, label) for label in _also_labels(result)]
+    """Tags with their scores, the rest with what they cover."""
+    return [
+        _with_score(result, label)
+        if label in result.tags
+        else f"{printable(label)} {result.shares[label]:.0%}"
+        for label in _also_labels(result)
+    ]
 
 
 def _also(result: FileResult, look: Look, width: int) -> Text:
-    """Further labels with their scores; lines break between labels only."""
+    """Further labels; lines break between labels only."""
     parts = []
     for label, text in zip(_also_labels(result), _also_texts(result), strict=True):
         part = Text(text, style="dim")

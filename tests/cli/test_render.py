@@ -156,3 +156,14 @@ def test_a_long_run_prints_one_table_after_the_other(monkeypatch):
     writer.close()
     text = console.file.getvalue()
     assert [line[0] for line in text.splitlines() if "none" in line] == ["b", "c", "a"]
+
+
+def test_what_covers_much_of_a_file_is_named_with_its_share():
+    from tests.cli.conftest import heard
+
+    shares = {"tap": 0.9, "whisper": 0.3, "speech": 0.5, "silence": 0.4}
+    result = heard("a.wav", trigger=None, tags=(), shares=shares)
+    table = results_table([result], LABELS, width=120, plain=True)
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(table)
+    assert "tap 90%, speech 50%, whisper 30%" in console.export_text()
