@@ -239,7 +239,9 @@ def draw_precision_recall(record: EvaluationRecord) -> Figure:
 def _mark(axes: Axes, x: float, y: float, text: str) -> None:
     """Ring a point, with a text on that side of it where there is room."""
     axes.plot(x, y, "o", ms=7, mfc="white", mec="black", mew=1.5, clip_on=False, zorder=3)
-    right, above = x < 0.4, y < 0.2
+    # Curves fall to the right: a text there stands above them.
+    right = x < 0.4
+    above = right or y < 0.2
     axes.annotate(
         text,
         (x, y),
