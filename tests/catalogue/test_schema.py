@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -220,11 +221,14 @@ def test_a_catalogue_that_another_program_keeps_locked_is_told(library, monkeypa
 
 
 AS_NOBODY = """
-import os, sys
-from asmr_classify.catalogue import Catalogue, default_path
+import os, sys, tempfile
+from asmr_classify.catalogue import Catalogue
 from asmr_classify.errors import CatalogueError
 if os.geteuid() == 0:
-    default_path()  # loads what it needs, which nobody may be kept from reading
+    with tempfile.TemporaryDirectory() as place:  # loads what nobody may be kept from reading
+        with Catalogue.open(place + "/x", create=True) as catalogue:
+            list(catalogue.find())
+            catalogue.forget(["/"])
     os.setuid(65534)
 with Catalogue.open(sys.argv[1]) as catalogue:
     print(len(list(catalogue.find())))
@@ -240,18 +244,20 @@ except CatalogueError as exc:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
-def test_a_catalogue_in_a_place_that_may_only_be_read_is_read(library, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("readonly")
-    copy = shutil.copy(library, folder / "library.sqlite")
-    for parent in (folder, folder.parent):
-        parent.chmod(0o755)
-    folder.parent.parent.chmod(0o755)
-    Path(copy).chmod(0o444)
-    folder.chmod(0o555)
-    done = subprocess.run(
-        [sys.executable, "-c", AS_NOBODY, str(copy)], capture_output=True, text=True, check=False
-    )
-    folder.chmod(0o755)
+def test_a_catalogue_in_a_place_that_may_only_be_read_is_read(library):
+    # not below the folders of pytest, which only their owner may enter
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copy = Path(shutil.copy(library, folder / "library.sqlite"))
+        copy.chmod(0o444)
+        folder.chmod(0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", AS_NOBODY, str(copy)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        folder.chmod(0o755)
     assert done.stderr == ""
     n_found, cannot_write, cannot_create = done.stdout.splitlines()
     assert n_found == "30"
