@@ -8,6 +8,7 @@ written over; by results, only earlier results are.
 from __future__ import annotations
 
 import errno
+import filecmp
 import os
 import secrets
 import stat
@@ -140,6 +141,8 @@ class Replacement(Output):
     Parameters
     ----------
     path : str
+    keeps : bool
+        Leave an earlier file alone that holds anything else, which then is an error at the end.
 
     Raises
     ------
@@ -147,7 +150,8 @@ class Replacement(Output):
         If no file can be made there.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, keeps: bool = False) -> None:
+        self._keeps = keeps
         self._target = Path(os.path.realpath(path))
         self._is_written = self._is_spoilt = False
         if self._target.is_dir():
@@ -178,12 +182,29 @@ class Replacement(Output):
             if is_good:
                 os.fsync(self._raw.fileno())  # or a power cut might leave a name without content
             self.close()
-            if is_good:
+            if is_good and not (self._keeps and self._is_there()):
                 self._scratch.replace(self._target)
         except OSError as failure:
             raise OutputError(explain(self._name, failure)) from failure
         finally:
             self._scratch.unlink(missing_ok=True)
+
+    def _is_there(self) -> bool:
+        """Tell whether the target holds the same already.
+
+        Raises
+        ------
+        OutputError
+            If it holds something else.
+        """
+        if not self._target.exists() or self._target.stat().st_size == 0:
+            return False
+        if filecmp.cmp(self._scratch, self._target, shallow=False):
+            return True
+        raise OutputError(
+            f"{self._name}: exists and holds other than what is to be written, by hand perhaps, so "
+            "it is left alone; remove it, or name another file"
+        )
 
 
 def _open_scratch(target: Path) -> tuple[Path, IO[bytes]]:
@@ -225,10 +246,16 @@ def _lock(file: IO[bytes], *, wait: bool = False) -> bool:
     return True
 
 
-def open_replacement(path: str) -> Output:
+def open_replacement(path: str, *, keeps: bool = False) -> Output:
     """Open a file that keeps what it holds until the new content is whole.
 
     What is no regular file, such as ``/dev/null`` or a named pipe, is written as it is.
+
+    Parameters
+    ----------
+    path : str
+    keeps : bool
+        See :class:`Replacement`.
 
     Raises
     ------
@@ -237,7 +264,7 @@ def open_replacement(path: str) -> Output:
     """
     if Path(path).exists() and not Path(path).is_file():
         return open_output(path)
-    return Replacement(path)
+    return Replacement(path, keeps=keeps)
 
 
 def open_output(path: str) -> Output:
