@@ -26,7 +26,8 @@
     ├── EvaluationError            a record of an evaluation is damaged, or of another model
     ├── MissingExtraError          a library that only some need is not installed
     └── OutputError                a result cannot be written
-        └── NotRepresentableError  a format cannot hold it
+        ├── NotRepresentableError  a format cannot hold it
+        └── ChangedFileError       what was written earlier was changed since, by hand perhaps
 
 Every message says what is wrong, the value at hand, what was expected, and what to do.
 Foreign errors are translated where they enter (``raise … from exc``).
@@ -205,3 +206,7 @@ class OutputError(AsmrClassifyError):
 
 class NotRepresentableError(OutputError):
     """A format cannot hold what a recording gives."""
+
+
+class ChangedFileError(OutputError):
+    """A file that was written earlier was changed since, and is left alone."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -295,8 +296,10 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     text = json.dumps({"sha256": model.digest(), "model": description}, sort_keys=True)
     content = save(tensors, metadata={METADATA_KEY: text})
     target = Path(path)
-    scratch = target.with_name(target.name + ".part")
+    # A name that nothing has: nobody's file is written over.
+    scratch = target.with_name(f".{target.name[:100]}-{secrets.token_hex(8)}.part")
     try:
+        scratch.touch(exist_ok=False)
         scratch.write_bytes(content)
         scratch.replace(target)
     except OSError as exc:

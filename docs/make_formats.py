@@ -61,9 +61,12 @@ the extension of the recording, so that `rain.mp3` and `rain.wav` get one each.
   so an empty file always means that nothing was found. `jsonl`, `csv` and `parquet` say why.
 - The journal in the folder (`asmr-classify.journal`) lets a run that was broken off go on, and
   serves every format: the same command with another `--format` takes no labelling.
-- A file that holds the same already is not touched. One from an earlier run is replaced, so keep
-  labels that you correct by hand under another name. One that is something else, subtitles of your
-  own say, is left alone and ends the run with an error.
+- A file that holds the same already is not touched. One from an earlier run is replaced as long as
+  it is as the program wrote it, which `asmr-classify.written` in the folder tells. One that you
+  edited since is left alone and told of, and the others are written. One that is something else,
+  subtitles of your own say, is left alone and ends the run with an error.
+- An `--output` in a format of one recording that exists is never replaced: if it holds anything but
+  what would be written, the run ends with an error. Remove it, or name another file.
 - Times are seconds from the beginning of the recording, unless a format says otherwise. Characters
   that would break a format, such as a tab in a name, are written as `\\x09`.
 """

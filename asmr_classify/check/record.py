@@ -6,6 +6,8 @@ writes (:mod:`asmr_classify.writers.jsonl`).
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asmr_classify.writers.jsonl import TIME_DIGITS, result_to_record
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from asmr_classify.check import CheckResult, Judged
 
 SCHEMA_VERSION = 1
+
+LONGEST_LINE = 2**24
+"""Characters that are read of a file to see whether it holds records."""
 
 VALUE_DIGITS = 3
 """Finer than any of the figures is defined."""
@@ -58,3 +63,13 @@ def _judged(judged: Judged) -> dict[str, Any]:
         "at": None if at is None else round(at, TIME_DIGITS),
         "verdict": judged.verdict and judged.verdict.value,
     }
+
+
+def holds_checks(path: str) -> bool:
+    """Tell whether a file begins with the record of a check."""
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            record = json.loads(file.readline(LONGEST_LINE))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and {"schema", "figures", "labels"} <= record.keys()

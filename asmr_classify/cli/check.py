@@ -135,6 +135,10 @@ def check(
     """
     from rich.console import Console
 
+    from asmr_classify.check.record import holds_checks
+    from asmr_classify.cli.check_view import holds_check_table
+    from asmr_classify.writers.output import check_replaceable
+
     if show_limits:
         return _show_limits(paths)
     named = tuple(map(str, paths or ()))
@@ -153,6 +157,8 @@ def check(
         limits=str(limits) if limits else None,
         quiet=quiet,
     )
+    if request.output != STDOUT:
+        check_replaceable(request.output, holds_checks if request.as_json else holds_check_table)
     return run(request, console)
 
 

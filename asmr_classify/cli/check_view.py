@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 LIMIT_WIDTH = 40
 """Cells of the column of limits; lists of words are broken."""
+
+LOOK_AT = 4096
+"""Characters of an earlier file that are looked at."""
 
 STYLES = {Verdict.OK: "green", Verdict.WARN: "bold yellow", Verdict.FAIL: "bold red"}
 
@@ -166,3 +170,12 @@ def check_summary(verdicts: Sequence[Verdict | None]) -> str:
         counts.append(f"{verdicts.count(None)} not read")
     n = len(verdicts)
     return f"{n} file{'' if n == 1 else 's'} checked: {' · '.join(counts)}"
+
+
+def holds_check_table(path: str) -> bool:
+    """Tell whether a file begins as what :func:`check_view` shows: a title, then its figures."""
+    with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 (any name)
+        return (
+            re.search(r"^  (figure|not measured:) |  not\s+read$", file.read(LOOK_AT), re.M)
+            is not None
+        )

@@ -9,6 +9,7 @@ import typer
 
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
 from asmr_classify.cli.explain import HtmlOption, PlotsOption, check_explanations, explain
+from asmr_classify.cli.results import FormatName, check_earlier
 from asmr_classify.cli.train import (
     CacheOption,
     CopiesOption,
@@ -21,7 +22,6 @@ from asmr_classify.cli.train import (
     ScenesOption,
     SeedOption,
     SourcesArgument,
-    check_folder,
     default_cache,
     phase_reporter,
     read_corrected,
@@ -30,6 +30,7 @@ from asmr_classify.cli.train import (
     warn_of_corpus,
     write_text,
 )
+from asmr_classify.cli.train_output import check_folder
 
 
 @reporting_errors
@@ -61,7 +62,10 @@ def evaluate(
     from asmr_classify.training.evaluate import prepare
     from asmr_classify.training.record import EvaluationRecord
     from asmr_classify.writers.jsonl import result_to_line
+    from asmr_classify.writers.output import check_output
 
+    check_output(str(output), [*map(str, sources), *map(str, filter(None, (corrections,)))])
+    check_earlier(str(output), FormatName.JSONL)
     check_folder(output)
     check_explanations(html, plots)
     corpus = read_corrected(sources, rename or (), corrections)

@@ -40,15 +40,16 @@ def check_explanations(html: Path | None, plots: Path | None) -> None:
     OutputError
         If they cannot be written there.
     UsageError
-        If the page would be written over a recording, or the folder is none.
+        If the page would be written over anything but such a page, or the folder is none.
     """
     from asmr_classify.training.plots import check_matplotlib
-    from asmr_classify.writers.output import check_output
+    from asmr_classify.writers.output import check_output, check_replaceable, holds_page
 
     if html or plots:
         check_matplotlib()
     if html:
         check_output(str(html))
+        check_replaceable(str(html), holds_page)
         if not html.parent.is_dir():
             raise OutputError(f"{html}: its folder does not exist: create it, or write elsewhere")
     if plots and plots.exists() and not plots.is_dir():

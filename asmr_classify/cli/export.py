@@ -21,6 +21,7 @@ from asmr_classify.cli.errors import ExitStatus, reporting_errors
 from asmr_classify.cli.results import (
     STDOUT,
     FormatName,
+    check_earlier,
     check_output_options,
     format_of,
     is_document,
@@ -75,6 +76,8 @@ def export(
         check_output_options(
             str(output), form, per_file=folder, skip=skip or (), is_one=len(paths) < 2
         )
+        if folder is None and form is not None:
+            check_earlier(str(output), form)
         return write_results(
             results,
             known.labels,

@@ -84,18 +84,19 @@ def report(
 
 
 def check_page(output: Path, sources: Sequence[str]) -> None:
-    """Refuse a page that is not named like one, or would be written over an input.
+    """Refuse a page that is not named like one, or would replace anything but such a page.
 
     Raises
     ------
     UsageError
         With what to name instead.
     """
-    from asmr_classify.writers.output import check_output
+    from asmr_classify.writers.output import check_output, check_replaceable, holds_page
 
     if output.suffix.lower() not in PAGE_SUFFIXES:
         raise UsageError(f"--output {output}: a report is a page; name an .html file")
     check_output(str(output), sources)
+    check_replaceable(str(output), holds_page)
 
 
 def gather_results(

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from asmr_classify.cli.errors import printable
+from asmr_classify.cli.errors import printable, tell
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
@@ -188,11 +188,14 @@ class PerFile:
         :func:`~asmr_classify.writers.per_file.common_folder`.
     on_left_out : callable
         Told why a recording that was heard gets no file.
+    on_changed : callable
+        Told of a file that was changed since it was written, and is left alone.
     """
 
     folder: str
     base: str | None
     on_left_out: Callable[[str], None]
+    on_changed: Callable[[str], None]
 
 
 def open_per_file(
@@ -215,7 +218,10 @@ def open_per_file(
             text = f"left out: {printable(reason)}"
             console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
-    return None if folder is None else PerFile(folder, common_folder(paths), tell_of)
+    def warn_of(reason: str) -> None:
+        tell(reason, lead="warning: ", style="bold yellow")
+
+    return None if folder is None else PerFile(folder, common_folder(paths), tell_of, warn_of)
 
 
 def check_output_options(
@@ -331,6 +337,7 @@ def open_writer(
                 Options(tuple(skip)),
                 base=per_file.base,
                 on_left_out=per_file.on_left_out,
+                on_changed=per_file.on_changed,
             )
         else:
             options = Options(tuple(skip), str(Path(output).parent))
@@ -371,7 +378,9 @@ def _open_for(kind: Format, output: str, stack: contextlib.ExitStack) -> Output:
 
     if output == STDOUT:
         return Output(sys.stdout.buffer, "standard output")
-    return stack.enter_context(open_replacement(output) if kind.is_whole else open_output(output))
+    if not kind.is_whole:
+        return stack.enter_context(open_output(output))
+    return stack.enter_context(open_replacement(output, keeps=kind.is_document))
 
 
 def _open_for_table(output: str, stack: contextlib.ExitStack) -> Output | TextIO:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
-from asmr_classify.errors import MissingExtraError, OutputError, UsageError
+from asmr_classify.cli.train_output import check_trained
+from asmr_classify.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -108,10 +109,11 @@ def train(
     """
     from asmr_classify.training.evaluate import evaluate, prepare
     from asmr_classify.training.evaluate import train as fit_model
+    from asmr_classify.training.plots import PICTURES
 
     if output.suffix != ".safetensors":
         raise UsageError(f"--output {output}: a model file ends in .safetensors")
-    check_folder(output)
+    check_trained(output, PICTURES)
     corpus = read_corrected(sources, rename or (), corrections)
     spec = replace(
         training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds),
@@ -272,22 +274,6 @@ def default_cache() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("asmr-classify") / "features"
-
-
-def check_folder(output: Path) -> None:
-    """Refuse an output that could not be written, before hours are spent.
-
-    Raises
-    ------
-    OutputError
-        If its folder is missing or not writable.
-    """
-    probe = output.with_name(output.name + ".part")
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as exc:
-        raise OutputError(f"{output}: cannot be written there: {exc.strerror}") from exc
 
 
 def write_text(path: Path, text: str) -> None:

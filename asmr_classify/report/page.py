@@ -12,16 +12,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-from contextlib import suppress
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asmr_classify.errors import OutputError
-from asmr_classify.writers.output import explain
+from asmr_classify.writers.output import write_whole
 
 if TYPE_CHECKING:
     from asmr_classify.report.data import ReportData
@@ -115,14 +112,7 @@ def write_page(page: str, path: str) -> None:
     OutputError
         If it cannot be written.
     """
-    scratch = Path(f"{path}.{os.getpid()}.part")
-    try:
-        scratch.write_text(page, encoding="utf-8", newline="\n")
-        scratch.replace(path)
-    except OSError as exc:
-        with suppress(OSError):
-            scratch.unlink()
-        raise OutputError(explain(path, exc)) from exc
+    write_whole(Path(path), page.encode())
 
 
 def _part(name: str) -> str:

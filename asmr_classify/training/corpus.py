@@ -64,8 +64,8 @@ class Clip:
     span : tuple of float or None
         Seconds from which to which the labels hold, if the file goes on beyond them.
     fit_labels : tuple of str or None
-        Labels to fit on where a correction knows better; empty if nobody can tell, and the clip
-        is not fitted on. Figures are of ``labels`` whatever this says.
+        Labels to fit on where a correction knows better, ``none`` for no label; empty if nobody
+        can tell, and the clip is not fitted on. Figures are of ``labels`` whatever this says.
     """
 
     path: str

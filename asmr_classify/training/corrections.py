@@ -5,6 +5,9 @@ CSV file of one's own with a line a clip, found by its checksum: ``sha256``, ``p
 ``trigger`` (what is right: one label, several as ``a,b``, ``none`` or ``unsure``) and ``reason``.
 They change what is fitted on, never what figures are measured against: nobody can improve a figure
 by relabelling. What the figures would be with the corrected labels is told beside them.
+
+Scenes are made of what is fitted on (:mod:`asmr_classify.training.takes`): what they say is heard,
+and so the timeline's thresholds, which are chosen on them, follow the corrected labels.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import CorpusError
+from asmr_classify.labels import OTHER
 from asmr_classify.training.corpus import NONE, UNSURE, Clip, Corpus, file_sha256
 
 if TYPE_CHECKING:
@@ -110,16 +114,20 @@ def with_corrections(corpus: Corpus, corrections: tuple[Correction, ...]) -> Cor
                 f"{correction.path}: corrected to {', '.join(unknown)}, which no clip holds; "
                 f"the labels of the corpus are {', '.join(corpus.labels)}"
             )
-    return replace(corpus, clips=tuple(_corrected(clip, by_content) for clip in corpus.clips))
+    nothing = OTHER if OTHER in corpus.labels else NONE
+    return replace(
+        corpus, clips=tuple(_corrected(clip, by_content, nothing) for clip in corpus.clips)
+    )
 
 
-def _corrected(clip: Clip, by_content: dict[str, Correction]) -> Clip:
+def _corrected(clip: Clip, by_content: dict[str, Correction], nothing: str) -> Clip:
+    """Correct a clip; ``nothing`` stands for no label, as an empty tuple is for *unsure*."""
     correction = by_content.get(clip.sha256 or file_sha256(clip.path))
     if correction is None:
         return clip
     if correction.labels is None:
         return replace(clip, fit_labels=())
-    return replace(clip, fit_labels=correction.labels or ("other",))
+    return replace(clip, fit_labels=correction.labels or (nothing,))
 
 
 def relabelled(corpus: Corpus) -> tuple[list[int], list[tuple[str, ...]]]:

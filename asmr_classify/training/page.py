@@ -7,6 +7,7 @@ reader's choice of light or dark, but for the pictures, which stay dark on light
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -83,6 +84,7 @@ def evaluation_page(record: EvaluationRecord, pictures: Iterable[Picture]) -> st
     shown = {picture.name: _picture_part(picture) for picture in pictures}
     groups = {clip.group for clip in record.clips}
     return environment.get_template("page.html").render(
+        version=version("asmr-classify"),
         title=f"{record.model}: how it does on sources never heard",
         about=" ".join(ABOUT.format(clips=len(record.clips), groups=len(groups)).split()),
         main_figures=main_figures(record.measures()),

@@ -39,6 +39,14 @@ if TYPE_CHECKING:
     from asmr_classify.training.corpus import Clip, Corpus
 
 
+AUDIBLE_DB, MASKED_DB = -10.0, -20.0
+"""Under the rest of a scene: from the first on a layer is heard, below the second it is not, and
+between them nobody can tell."""
+
+FADED_DB = -15.0
+"""Under its own loudest window, a layer has died away."""
+
+
 @dataclass(frozen=True, slots=True)
 class TakeSpec:
     """Which takes are made of each clip.
@@ -220,7 +228,8 @@ def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
     """Name each take by all that changes its rows."""
     of_features = fingerprint(spec.features)
     of_copies = json.dumps([of_features, asdict(spec.augmentation), spec.seed])
-    of_scenes = json.dumps([of_features, asdict(spec.scene), spec.seed, corpus.labels])
+    heard = (AUDIBLE_DB, MASKED_DB, FADED_DB)
+    of_scenes = json.dumps([of_features, asdict(spec.scene), spec.seed, corpus.labels, heard])
     contents = [f"{clip.sha256 or file_sha256(clip.path)} {clip.span}" for clip in corpus.clips]
     labelled = [
         f"{content} {clip.to_fit} {clip.group}"
@@ -297,14 +306,6 @@ def _scene_rows(
     return kept, held[clear]
 
 
-AUDIBLE_DB, MASKED_DB = -10.0, -20.0
-"""Under the rest of a scene: from the first on a layer is heard, below the second it is not, and
-between them nobody can tell."""
-
-FADED_DB = -15.0
-"""Under its own loudest window, a layer has died away."""
-
-
 def held_in_windows(
     scene: Scene, intervals: NDArray[np.float64], labels: Sequence[str]
 ) -> NDArray[np.float32]:
@@ -331,7 +332,7 @@ def held_in_windows(
         lively = level >= level.max() + FADED_DB
         heard = np.where(lively & (above >= AUDIBLE_DB), 1.0, 0.0)
         heard[(above >= MASKED_DB) & (above < AUDIBLE_DB)] = np.nan
-        for label in layer.labels:
+        for label in set(layer.labels).intersection(labels):  # none is no label
             column = held[:, labels.index(label)]
             # What is heard of one layer need not be guessed of another.
             column[:] = np.where((column == 1) | (heard == 1), 1, column + heard)

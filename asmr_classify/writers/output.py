@@ -8,10 +8,12 @@ written over; by results, only earlier results are.
 from __future__ import annotations
 
 import errno
+import filecmp
 import os
+import secrets
 import stat
-import zlib
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
@@ -26,6 +28,12 @@ PARQUET_START = b"PAR1"
 
 LOOK_AT_BYTES = 4096
 """So much of an existing file is looked at to tell text from media."""
+
+PAGE_MARK = b'<meta name="generator" content="asmr-classify '
+"""Stands in the head of each page that this program writes."""
+
+SCRATCH = ".asmr-classify.write-"
+"""How files beside their place are called; `organise` has other names, which live longer."""
 
 REMEDIES = {
     errno.ENOENT: "its folder does not exist: create it, or write elsewhere",
@@ -126,12 +134,15 @@ class Replacement(Output):
     """A file that is written beside its place and moved there when it is whole.
 
     Use it in a ``with`` statement. If nothing is written, a write fails, or the block ends with an
-    error, what stood in the place before stays; an interrupt is no error. A process that is killed
-    leaves at most the file beside, which the next one uses again.
+    error, what stood in the place before stays; an interrupt is no error. Each has a file beside
+    of its own, so that two at a time do not mix. A process that is killed leaves at most that file,
+    which the next one takes away.
 
     Parameters
     ----------
     path : str
+    keeps : bool
+        Leave an earlier file alone that holds anything else, which then is an error at the end.
 
     Raises
     ------
@@ -139,17 +150,17 @@ class Replacement(Output):
         If no file can be made there.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, keeps: bool = False) -> None:
+        self._keeps = keeps
         self._target = Path(os.path.realpath(path))
-        mark = zlib.crc32(os.fsencode(self._target.name))
-        self._scratch = self._target.with_name(f".asmr-classify-{mark:08x}.part")
         self._is_written = self._is_spoilt = False
         if self._target.is_dir():
             raise OutputError(f"{path}: cannot be written; {REMEDIES[errno.EISDIR]}")
         try:
-            super().__init__(self._scratch.open("wb", buffering=0), path)
+            self._scratch, raw = _open_scratch(self._target)
         except OSError as exc:
             raise OutputError(explain(path, exc)) from exc
+        super().__init__(raw, path)
 
     def write(self, content: str | bytes) -> int:
         """Write a text or bytes whole; one that fails spoils the file."""
@@ -166,20 +177,85 @@ class Replacement(Output):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        is_good = self._is_written and not (self._is_spoilt or isinstance(exc, Exception))
         try:
+            if is_good:
+                os.fsync(self._raw.fileno())  # or a power cut might leave a name without content
             self.close()
-            if self._is_written and not (self._is_spoilt or isinstance(exc, Exception)):
+            if is_good and not (self._keeps and self._is_there()):
                 self._scratch.replace(self._target)
         except OSError as failure:
             raise OutputError(explain(self._name, failure)) from failure
         finally:
             self._scratch.unlink(missing_ok=True)
 
+    def _is_there(self) -> bool:
+        """Tell whether the target holds the same already.
 
-def open_replacement(path: str) -> Output:
+        Raises
+        ------
+        OutputError
+            If it holds something else.
+        """
+        if not self._target.exists() or self._target.stat().st_size == 0:
+            return False
+        if filecmp.cmp(self._scratch, self._target, shallow=False):
+            return True
+        raise OutputError(
+            f"{self._name}: exists and holds other than what is to be written, by hand perhaps, so "
+            "it is left alone; remove it, or name another file"
+        )
+
+
+def _open_scratch(target: Path) -> tuple[Path, IO[bytes]]:
+    """Open a file beside a target that nobody else writes to; it is locked while it is open."""
+    _remove_leftovers(target.parent)
+    while True:
+        name = f"{SCRATCH}{os.getpid()}-{secrets.token_hex(4)}.part"
+        scratch = target.with_name(name)
+        raw = scratch.open("xb", buffering=0)
+        _lock(raw, wait=True)
+        if scratch.exists():  # nobody took it for a leftover before it was locked
+            return scratch, raw
+        raw.close()
+
+
+@cache
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left in a folder; once is enough."""
+    for path in folder.glob(f"{SCRATCH}*.part"):
+        with suppress(OSError):
+            with path.open("rb") as file:
+                is_left = _lock(file)
+                if is_left and os.name != "nt":
+                    path.unlink()
+            if os.name == "nt":  # which removes no file that is open
+                path.unlink()
+
+
+def _lock(file: IO[bytes], *, wait: bool = False) -> bool:
+    """Lock a file until it is closed; False if another process has it, or there are no locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
+
+
+def open_replacement(path: str, *, keeps: bool = False) -> Output:
     """Open a file that keeps what it holds until the new content is whole.
 
     What is no regular file, such as ``/dev/null`` or a named pipe, is written as it is.
+
+    Parameters
+    ----------
+    path : str
+    keeps : bool
+        See :class:`Replacement`.
 
     Raises
     ------
@@ -188,7 +264,7 @@ def open_replacement(path: str) -> Output:
     """
     if Path(path).exists() and not Path(path).is_file():
         return open_output(path)
-    return Replacement(path)
+    return Replacement(path, keeps=keeps)
 
 
 def open_output(path: str) -> Output:
@@ -232,15 +308,8 @@ def write_whole(path: Path, content: bytes) -> None:
     OutputError
         If it cannot be written.
     """
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        scratch.write_bytes(content)
-        scratch.replace(path)
-    except OSError as exc:
-        raise OutputError(explain(str(path), exc)) from exc
-    finally:
-        with suppress(OSError):
-            scratch.unlink(missing_ok=True)
+    with open_replacement(str(path)) as output:
+        output.write(content)
 
 
 def check_output(path: str, inputs: Iterable[str] = ()) -> None:
@@ -298,6 +367,12 @@ def check_replaceable(path: str, is_own: Callable[[str], bool]) -> None:
         f"{path}: exists and was not written by this program in the format asked for, so it is "
         "left alone; remove it, or name another file"
     )
+
+
+def holds_page(path: str) -> bool:
+    """Tell whether a file is a page of this program, by the mark in its head."""
+    with Path(path).open("rb") as file:
+        return PAGE_MARK in file.read(LOOK_AT_BYTES)
 
 
 def _is_same(status: os.stat_result, other: str) -> bool:

@@ -7,8 +7,10 @@ name already. A name that is taken, on a disk that does not tell cases apart say
 255 bytes, gets a part that follows from the path of the recording: ``rain.mp3~1f0c6a52.vtt``.
 
 Each file is written beside its place and moved there. One that holds the same already is not
-touched, and one that is something else is left alone, with an error. A recording that a format
-cannot hold gets no file, and an earlier one stays.
+touched. One that is of the format is replaced only if it is as this program wrote it: what was
+written is kept as digests in a file of the folder, ``asmr-classify.written``. One that was changed
+since, by hand perhaps, is left alone and told of; one that is something else is left alone, with an
+error. A recording that a format cannot hold gets no file, and an earlier one stays.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asmr_classify.errors import NotRepresentableError, OutputError
+from asmr_classify.errors import ChangedFileError, NotRepresentableError, OutputError
 from asmr_classify.writers.documents import is_heard
 from asmr_classify.writers.output import Replacement, explain
 
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.writers import Format, Options
+
+WRITTEN = "asmr-classify.written"
+"""Name of the file that tells what was written: a digest and a name a line, added before the file
+is written. A line that is cut off stands for nothing."""
 
 LONGEST_NAME = 255
 """Bytes, on nearly all file systems."""
@@ -76,6 +82,8 @@ class PerFileWriter:
         whole path.
     on_left_out : callable, optional
         Told why a recording that was heard gets no file.
+    on_changed : callable, optional
+        Told of a file that was changed since, and is left alone; without it that is an error.
 
     Raises
     ------
@@ -83,7 +91,7 @@ class PerFileWriter:
         If the folder cannot be made.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it tells whom)
         self,
         folder: str,
         form: Format,
@@ -92,6 +100,7 @@ class PerFileWriter:
         *,
         base: str | None = None,
         on_left_out: Callable[[str], None] | None = None,
+        on_changed: Callable[[str], None] | None = None,
     ) -> None:
         self._folder = folder
         self._form = form
@@ -99,8 +108,10 @@ class PerFileWriter:
         self._options = options
         self._base = base
         self._on_left_out = on_left_out
+        self._on_changed = on_changed
         self._owners: dict[str, str] = {}
         make_folder(folder, parents=False)
+        self._written = _read_written(folder)
 
     def write(self, result: FileResult) -> None:
         """Write the file of one result.
@@ -119,7 +130,15 @@ class PerFileWriter:
             if self._on_left_out is not None:
                 self._on_left_out(str(exc))
             return
-        if self._is_free(target, data):
+        try:
+            is_free = self._is_free(target, data)
+        except ChangedFileError as exc:
+            if self._on_changed is None:
+                raise
+            self._on_changed(str(exc))
+            return
+        self._remember(target, data)
+        if is_free:
             make_folder(os.path.dirname(target))  # noqa: PTH120
             with Replacement(target) as output:
                 output.write(data)
@@ -166,10 +185,12 @@ class PerFileWriter:
         yield _shortened(name, f"~{mark}{suffix}")
 
     def _is_free(self, target: str, data: bytes) -> bool:
-        """Tell whether a file is to be written: there is none, or an earlier one of this format.
+        """Tell whether a file is to be written: there is none, or an earlier one as it was written.
 
         Raises
         ------
+        ChangedFileError
+            If it was changed since.
         OutputError
             If something else stands there.
         """
@@ -181,6 +202,15 @@ class PerFileWriter:
             raise OutputError(explain(target, exc)) from exc
         if content == data:
             return False
+        if not content or self._line(target, content) in self._written:
+            return True
+        self._check_format(target, content)
+        raise ChangedFileError(
+            f"{target}: was changed since this program wrote it, or written elsewhere, so it is "
+            "left alone; move it away"
+        )
+
+    def _check_format(self, target: str, content: bytes) -> None:
         try:
             stream = io.BytesIO(content) if self._form.in_bytes else io.StringIO(content.decode())
             for _ in self._form.read(stream):
@@ -190,7 +220,34 @@ class PerFileWriter:
                 f"{target}: exists and was not written by this program, so it is left alone; "
                 "move it away, or name another folder"
             ) from exc
-        return True
+
+    def _remember(self, target: str, data: bytes) -> None:
+        """Note what a file will hold; first, so that no file that was written goes unknown."""
+        line = self._line(target, data)
+        if line in self._written:
+            return
+        path = os.path.join(self._folder, WRITTEN)  # noqa: PTH118
+        try:
+            with open(path, "ab") as file:  # noqa: PTH123
+                file.write(b"\n" + line + b"\n")
+        except OSError as exc:
+            raise OutputError(explain(path, exc)) from exc
+        self._written.add(line)
+
+    def _line(self, target: str, content: bytes) -> bytes:
+        name = os.path.relpath(target, self._folder).replace(os.sep, "/")
+        name = name.encode("unicode_escape", "backslashreplace").decode()
+        return f"{hashlib.sha256(content).hexdigest()} {name}".encode()
+
+
+def _read_written(folder: str) -> set[bytes]:
+    path = os.path.join(folder, WRITTEN)  # noqa: PTH118
+    try:
+        return set(Path(path).read_bytes().splitlines())
+    except FileNotFoundError:
+        return set()
+    except OSError as exc:
+        raise OutputError(explain(path, exc)) from exc
 
 
 def _shortened(name: str, ending: str) -> str:

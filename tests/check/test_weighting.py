@@ -10,6 +10,7 @@ from asmr_classify.check.weighting import (
     high_pass_coefficients,
     shelf_coefficients,
 )
+from tests.conftest import ROOT
 
 # ITU-R BS.1770-5, annex 1, tables 1 and 2.
 SHELF = (
@@ -67,3 +68,14 @@ def test_the_filters_are_stable_at_odd_rates(sr, rng):
 )
 def test_channels_count_by_where_they_stand(channels, weights):
     assert channel_weights(channels).tolist() == weights
+
+
+@pytest.mark.parametrize("sr", [8000, 11025, 12000])
+def test_below_16_khz_loudness_is_off_by_a_few_tenths_as_the_guide_says(sr):
+    hz = np.arange(20.0, sr / 2, 50.0)
+    errors = np.array([gain_db(sr, x) - gain_db(48000, x) for x in hz])
+    assert np.abs(errors).max() < 0.3
+    assert -0.25 < errors[(hz > 700) & (hz < 1500)].min() < -0.05
+    assert errors[hz > 2000].min() > 0
+    text = " ".join((ROOT / "docs/check.md").read_text(encoding="utf-8").split())
+    assert "off by a few tenths of an LU at most: it reads low where" in text

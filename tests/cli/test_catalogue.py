@@ -220,6 +220,17 @@ def test_an_export_goes_to_stdout_and_over_no_catalogue(library, place):
     assert (place / "library.sqlite").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "notes.csv", "notes.jsonl"])
+def test_an_export_writes_over_earlier_results_only(library, place, name):
+    (place / name).write_text("dear diary\n")
+    done = library("export", "-o", name)
+    assert done.exit_code == 2
+    assert "was not written by this program in the format asked for" in done.stderr
+    assert (place / name).read_text() == "dear diary\n"
+    for _ in range(2):
+        assert library("export", "-o", f"new-{name}").exit_code == 0
+
+
 def test_files_are_forgotten(library, place):
     (place / "b.mp3").unlink()
     assert paths_in(library("find", "missing", "--json")) == ["b.mp3"]

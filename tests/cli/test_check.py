@@ -208,3 +208,16 @@ def test_an_interrupt_keeps_what_was_finished(check, good, clipping, monkeypatch
     done = check(good.name, clipping.name, "--json")
     assert done.exit_code == 130
     assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == ["good.wav"]
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.txt"])
+def test_only_earlier_checks_are_written_over(check, good, broken, place, name):
+    mine = '{"my": "notes"}\n'
+    (place / name).write_text(mine)
+    done = check(good.name, "--output", name)
+    assert done.exit_code == 2
+    assert f"{name}: exists and was not written by this program" in done.stderr
+    assert (place / name).read_text() == mine
+    (place / name).unlink()
+    for file, status in ((good, 0), (broken, 3), (good, 0)):
+        assert check(file.name, "--output", name).exit_code == status

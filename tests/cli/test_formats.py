@@ -60,7 +60,7 @@ def test_per_file_mirrors_what_is_named(form, label, touch, place):
     names = ["a.mp3", "sleep/b.wav", *(["fail.mp3"] if kind.holds_failures else [])]
     names = [os.path.splitext(x)[0] if kind.takes_stem else x for x in names]  # noqa: PTH122
     assert tree(place / "out") == sorted(
-        ["asmr-classify.journal", *(x + kind.suffixes[0] for x in names)]
+        ["asmr-classify.journal", "asmr-classify.written", *(x + kind.suffixes[0] for x in names)]
     )
 
 
@@ -218,3 +218,31 @@ def test_the_guide_shows_every_format():
     for name, form in FORMATS.items():
         assert f"## {name}\n" in guide
         assert form.help in guide
+
+
+@pytest.mark.parametrize("form", ["webvtt", "audacity"])
+def test_edited_files_are_left_alone_and_told_even_when_quiet(form, label, touch, place):
+    touch("a.mp3", "b.mp3")
+    arguments = (".", "-f", form, "--per-file", "out", "--quiet")
+    assert label(*arguments).exit_code == 0
+    edited, other = sorted((place / "out").glob("?.mp3.*"))
+    edited.write_text(mine := edited.read_text().replace("tap", "tap on wood"))
+    other.unlink()
+    done = label(*arguments)
+    assert done.exit_code == 0
+    assert "was changed since this program wrote it" in " ".join(done.stderr.split())
+    assert edited.read_text() == mine
+    assert other.exists()
+
+
+def test_a_document_is_replaced_by_the_same_only(label, touch, place):
+    touch("a.mp3")
+    assert label("a.mp3", "-o", "a.vtt").exit_code == 0
+    assert label("a.mp3", "-o", "a.vtt").exit_code == 0
+    edited = (place / "a.vtt").read_text().replace("tap", "tap on wood")
+    (place / "a.vtt").write_text(edited)
+    done = label("a.mp3", "-o", "a.vtt")
+    assert done.exit_code == 1
+    assert "a.vtt: exists and holds other than" in " ".join(done.stderr.split())
+    assert (place / "a.vtt").read_text() == edited
+    assert not list(place.glob(".asmr-classify*"))

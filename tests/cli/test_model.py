@@ -142,3 +142,15 @@ def test_no_such_model_is_told(tmp_path):
     done = show(tmp_path / "none.safetensors")
     assert done.exit_code == 1
     assert "no such model file" in done.stderr
+
+
+def test_a_page_replaces_earlier_pages_only(judged, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<!DOCTYPE html><title>My diary</title>")
+    done = show(judged, "--html", page)
+    assert done.exit_code == 2
+    assert "was not written by this program" in done.stderr
+    assert "My diary" in page.read_text()
+    page.unlink()
+    for _ in range(2):
+        assert show(judged, "--html", page).exit_code == 0

@@ -149,3 +149,25 @@ def test_the_demo_clips_make_a_report(place, monkeypatch):
     assert all("peaks" in file for file in data["files"])
     tap = next(file for file in data["files"] if "tap-wood" in file["path"])
     assert [data["labels"][k]["name"] for k in tap["tags"]] == ["tap"]
+
+
+def test_a_page_replaces_earlier_pages_only(report, record, place):
+    record("a.wav")
+    write_results(place / "r.jsonl", heard("a.wav"))
+    mine = "<!DOCTYPE html><title>My diary</title>"
+    (place / "n.html").write_text(mine)
+    done = report("r.jsonl", "--no-waveforms", "--output", "n.html")
+    assert done.exit_code == 2
+    assert "n.html: exists and was not written by this program" in done.stderr
+    assert (place / "n.html").read_text() == mine
+    for _ in range(2):
+        assert report("r.jsonl", "--no-waveforms", "-o", "new.html").exit_code == 0
+
+
+def test_a_page_goes_where_a_link_points(report, record, place):
+    record("a.wav")
+    write_results(place / "r.jsonl", heard("a.wav"))
+    (place / "link.html").symlink_to("real.html")
+    assert report("r.jsonl", "--no-waveforms", "-o", "link.html").exit_code == 0
+    assert (place / "link.html").is_symlink()
+    assert "<!DOCTYPE html>" in (place / "real.html").read_text()

@@ -115,3 +115,54 @@ def test_a_wrong_rename_is_wrong_usage(run, tmp_path):
     done = run("train", DEMO / "manifest.csv", "-o", tmp_path / "m.safetensors", "--rename", "tap")
     assert done.exit_code == 2
     assert "--rename tap: give OLD=NEW" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        pytest.param("song.flac", b"fLaC\0\xff", "named like a recording", id="recording"),
+        pytest.param("notes.jsonl", b"my notes\n", "was not written by this program", id="text"),
+    ],
+)
+def test_evaluate_writes_over_earlier_predictions_only(run, tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    done = run("evaluate", DEMO / "manifest.csv", "--output", tmp_path / name)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert (tmp_path / name).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "name", ["m.safetensors", "m.md", "m.evaluation.json", "m.figures/confusion.svg"]
+)
+def test_train_writes_over_nothing_of_others(run, tmp_path, name):
+    mine = tmp_path / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("# m\n\nmine\n")
+    done = run("train", DEMO / "manifest.csv", "--output", tmp_path / "m.safetensors")
+    assert done.exit_code == 2
+    assert "so it is left alone; remove it, or name another file" in done.stderr
+    assert mine.read_text() == "# m\n\nmine\n"
+    assert [x for x in tmp_path.rglob("*") if x.is_file()] == [mine]
+
+
+def test_training_again_replaces_the_earlier_model(run, tmp_path):
+    output = tmp_path / "m.safetensors"
+    beside = tmp_path / "m.safetensors.part"
+    beside.write_text("mine")
+    for version in ("1.0", "2.0"):
+        arguments = ["--output", output, "--version", version, "--quiet"]
+        done = run("train", DEMO / "manifest.csv", *arguments)
+        assert done.exit_code == 0, done.output
+    assert load_model(output).id == "m@2.0"
+    assert (tmp_path / "m.md").read_text().startswith("# m@2.0")
+    assert beside.read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_the_probe_of_a_folder_touches_no_file(run, tmp_path, command):
+    good = "m.safetensors" if command == "train" else "p.jsonl"
+    beside = tmp_path / f"{good}.part"
+    beside.write_text("mine")
+    assert run(command, tmp_path / "none.csv", "--output", tmp_path / good).exit_code == 1
+    assert beside.read_text() == "mine"

@@ -9,6 +9,7 @@ import pytest
 
 from asmr_classify.errors import CorpusError
 from asmr_classify.training import fit as fit_module
+from asmr_classify.training import takes as takes_module
 from asmr_classify.training.corpus import Clip, read_corpus
 from asmr_classify.training.corrections import (
     COLUMNS,
@@ -18,7 +19,7 @@ from asmr_classify.training.corrections import (
 )
 from asmr_classify.training.evaluate import prepare
 from asmr_classify.training.fit import FitSpec, TrainingSpec, fit_ensemble
-from asmr_classify.training.takes import TakeSpec, clip_targets
+from asmr_classify.training.takes import TakeKind, TakeSpec, clip_targets, plan_takes
 from tests.conftest import ROOT
 
 SPEC = TrainingSpec(
@@ -125,3 +126,31 @@ def test_the_projects_own_corrections_are_of_clips_of_the_corpus(shared):
     changed = [clip.path for clip in after.clips if clip.fit_labels is not None]
     assert len(changed) == len(corrections)
     assert all(any(path.endswith(c.path) for path in changed) for c in corrections)
+
+
+def test_nothing_is_not_unsure_where_the_corpus_knows_no_other(corpus, write):
+    assert "other" not in corpus.labels
+    clip = named(corpus, "tap-0-0")
+    lines = [f"{clip.sha256},tap-0-0,none,a bird"]
+    changed = with_corrections(corpus, read_corrections(write(*lines)))
+    assert named(changed, "tap-0-0").to_fit == ("none",)
+    kept, triggers = relabelled(changed)
+    index = changed.clips.index(named(changed, "tap-0-0"))
+    assert index in kept
+    assert triggers[kept.index(index)] == ()
+    spec = replace(SPEC, takes=replace(SPEC.takes, scenes=2))
+    rows = prepare(changed, spec, jobs=1).rows
+    assert not rows.targets[
+        rows.take_of_row() == [t.clips for t in rows.takes].index((index,))
+    ].any()
+
+
+@pytest.mark.parametrize("name", ["AUDIBLE_DB", "MASKED_DB", "FADED_DB"])
+def test_what_counts_as_heard_makes_new_scenes_and_keeps_the_rest(corpus, monkeypatch, name):
+    spec = TakeSpec(copies=1, scenes=1)
+    takes = plan_takes(corpus, np.zeros(len(corpus.clips), dtype=np.int64), spec)
+    before = takes_module._take_keys(corpus, takes, spec)
+    monkeypatch.setattr(takes_module, name, getattr(takes_module, name) - 1)
+    after = takes_module._take_keys(corpus, takes, spec)
+    changed = {take.kind for take, x, y in zip(takes, before, after, strict=True) if x != y}
+    assert changed == {TakeKind.SCENE}

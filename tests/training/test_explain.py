@@ -134,7 +134,7 @@ def test_a_record_that_cannot_be_written_leaves_the_earlier_one(record, tmp_path
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    monkeypatch.setattr("asmr_classify.writers.output.Output._write_all", full)
     with pytest.raises(OutputError, match="the disk is full"):
         save_record(replace(record, model="other@1"), path)
     assert path.read_bytes() == before

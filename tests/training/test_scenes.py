@@ -150,6 +150,12 @@ def test_windows_know_what_is_heard_in_them(rng):
     assert held[3, 1] == 1
 
 
+def test_a_layer_of_a_label_that_is_not_learnt_holds_nothing(rng):
+    y = (0.1 * rng.standard_normal(4 * SR)).astype(np.float32)
+    scene = Scene(y, SR, Layer(0, ("none",), 0, 4, y), ())
+    assert held_in_windows(scene, np.array([[0.0, 2.0]]), ("tap", "speech")).tolist() == [[0, 0]]
+
+
 def test_backgrounds_are_drawn_of_all_kinds():
     kinds = {scene_of(seed).background.clip for seed in range(30)}
     assert kinds == {3, None}

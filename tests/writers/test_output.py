@@ -11,7 +11,13 @@ import sys
 import pytest
 
 from asmr_classify.errors import OutputError, UsageError
-from asmr_classify.writers.output import Output, check_output, open_output, open_replacement
+from asmr_classify.writers.output import (
+    Output,
+    _remove_leftovers,
+    check_output,
+    open_output,
+    open_replacement,
+)
 
 needs_permissions = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere"
@@ -220,6 +226,30 @@ def test_a_killed_process_leaves_the_earlier_file_and_the_next_one_tidies(tmp_pa
         assert done.returncode == -signal.SIGKILL
         assert path.read_text() == "before"
     assert len(list(tmp_path.iterdir())) == 2
+    _remove_leftovers.cache_clear()
     with open_replacement(str(path)) as output:
         output.write("whole")
     assert [(x.name, x.read_text()) for x in tmp_path.iterdir()] == [("out.parquet", "whole")]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_two_that_write_one_file_do_not_mix(tmp_path, is_first):
+    path = tmp_path / "out.vtt"
+    one, other = open_replacement(str(path)), open_replacement(str(path))
+    _remove_leftovers.cache_clear()
+    third = open_replacement(str(path))
+    for output, text in ((one, "one "), (other, "other "), (one, "one"), (other, "other")):
+        output.write(text)
+    last, first = (one, other) if is_first else (other, one)
+    for output in (first, last, third):
+        output.__exit__(None, None, None)
+    assert path.read_text() == ("one one" if is_first else "other other")
+    assert [x.name for x in tmp_path.iterdir()] == ["out.vtt"]
+
+
+def test_a_file_is_on_the_disk_before_it_is_moved(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(os, "fsync", lambda number: done.append(os.fstat(number).st_size))
+    with open_replacement(str(tmp_path / "out.vtt")) as output:
+        output.write("text")
+    assert done == [4]

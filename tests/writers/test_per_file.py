@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from asmr_classify.aggregate import FileResult, Problem, Status
-from asmr_classify.errors import OutputError
+from asmr_classify.errors import ChangedFileError, OutputError
 from asmr_classify.writers import FORMATS, Options
 from asmr_classify.writers.output import Output
-from asmr_classify.writers.per_file import PerFileWriter, common_folder
+from asmr_classify.writers.per_file import WRITTEN, PerFileWriter, common_folder
 from tests.writers.roundtrip import SKIP, timeline
 from tests.writers.strategies import LABELS
 
@@ -24,17 +24,18 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def write(*results, form="webvtt", base=".", folder="out", options=SKIP, on_left_out=None):
+def write(*results, form="webvtt", base=".", folder="out", options=SKIP, **told):
     base = None if base is None else os.path.realpath(base)
     kind = FORMATS[form]
-    writer = PerFileWriter(folder, kind, LABELS, options, base=base, on_left_out=on_left_out)
+    writer = PerFileWriter(folder, kind, LABELS, options, base=base, **told)
     for result in results:
         writer.write(result)
     writer.close()
 
 
 def tree(folder="out"):
-    return sorted(str(x.relative_to(folder)) for x in Path(folder).rglob("*") if x.is_file())
+    found = [str(x.relative_to(folder)) for x in Path(folder).rglob("*") if x.is_file()]
+    return sorted(name for name in found if name != WRITTEN)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -176,3 +177,30 @@ def test_the_folder_above_must_exist():
 def test_mpv_lists_name_recordings_from_where_they_lie():
     write(timeline("in/sleep/a.mp3"), form="mpv-edl", base="in", options=Options(("speech",)))
     assert b"../../in/sleep/a.mp3,0.000,20.000" in Path("out/sleep/a.mp3.mpv.edl").read_bytes()
+
+
+@pytest.mark.parametrize("form", ["audacity", "raven", "webvtt"])
+def test_a_file_that_was_edited_is_left_alone_and_the_others_are_written(form):
+    told = []
+    write(timeline("a.mp3"), timeline("b.mp3"), form=form)
+    edited, other = (Path("out", name) for name in tree())
+    edited.write_text(mine := edited.read_text().replace("tap", "tap on wood"))
+    before = other.read_bytes()
+    changed = [timeline(name, labels=("tap", "speech")) for name in ("a.mp3", "b.mp3")]
+    write(*changed, form=form, on_changed=told.append)
+    assert edited.read_text() == mine
+    assert other.read_bytes() != before
+    assert len(told) == 1
+    assert told[0].startswith(f"{edited}: was changed since this program wrote it")
+
+
+def test_files_of_which_nothing_is_known_are_left_alone():
+    write(timeline("a.mp3"))
+    Path("out", WRITTEN).write_bytes(Path("out", WRITTEN).read_bytes()[:40])
+    told = []
+    before = Path("out/a.mp3.vtt").read_bytes()
+    write(timeline("a.mp3", labels=("tap",)), on_changed=told.append)
+    assert Path("out/a.mp3.vtt").read_bytes() == before
+    assert len(told) == 1
+    with pytest.raises(ChangedFileError, match="was changed since"):
+        write(timeline("a.mp3", labels=("tap",)))
