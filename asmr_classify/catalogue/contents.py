@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asmr_classify.catalogue.corrections import Correction
@@ -47,7 +48,7 @@ class Place:
         """Whether the file has not changed since."""
         return (
             self.hash is not None
-            and found.mtime_ns != 0
+            and (found.size, found.mtime_ns) != (0, 0)
             and (self.size, self.mtime_ns) == (found.size, found.mtime_ns)
         )
 
@@ -103,11 +104,12 @@ class Contents:
         self._hashes[key] = digest
         return digest
 
-    def knows_size(self, size: int, settings: str) -> bool:
-        """Whether a model has labelled any content of just that size."""
+    def knows_size(self, size: int, settings: str | None) -> bool:
+        """Whether a model, or any, has labelled a content of just that size."""
         return (
             self._database.row(
-                "SELECT 1 FROM contents WHERE size = ? AND settings = ?", [size, settings]
+                "SELECT 1 FROM contents WHERE size = ? AND settings = coalesce(?, settings)",
+                [size, settings],
             )
             is not None
         )
@@ -235,11 +237,11 @@ class Contents:
             [] if content_id is None else [content_id],
         )
 
-    def said(self, content_id: int | None, settings: str) -> FileResult | None:
-        """Give what a model said of a content."""
+    def said(self, content_id: int | None, settings: str | None) -> FileResult | None:
+        """Give what a model, or any, said of a content."""
         row: Any = self._database.row(
             "SELECT record FROM records JOIN contents ON id = content_id "
-            "WHERE id = ? AND settings = ?",
+            "WHERE id = ? AND settings = coalesce(?, settings)",
             [content_id, settings],
         )
         return None if row is None else self._parse(row[0])
@@ -286,17 +288,14 @@ def _was_moved(before: str, after: str) -> bool:
     is a folder, of the same disk, that the new place is in too. Else nothing is sure: a disk that
     is not mounted leaves an empty folder, or none.
     """
-    folder = os.path.dirname(before)
+    folder = Path(before).parent
     try:
-        if os.path.isdir(folder):  # noqa: PTH112 (any name)
-            return bool(os.listdir(folder))  # noqa: PTH208 (as above)
-        while not os.path.isdir(folder):  # noqa: PTH112 (as above)
-            if folder == (folder := os.path.dirname(folder)):
-                return False
-        is_root = os.path.dirname(folder) == folder
-        is_around = os.path.commonpath([folder, os.path.dirname(after)]) == folder
-        return is_around and not is_root and os.stat(folder).st_dev == os.stat(after).st_dev  # noqa: PTH116
-    except (OSError, ValueError):
+        if folder.is_dir():
+            return next(folder.iterdir(), None) is not None
+        folder = next(parent for parent in folder.parents if parent.is_dir())
+        is_around = folder in Path(after).parents and folder != folder.parent
+        return is_around and folder.stat().st_dev == Path(after).stat().st_dev
+    except (OSError, ValueError, StopIteration):
         return False
 
 
@@ -307,7 +306,7 @@ def _at_or_below(path: str) -> tuple[str, list[bytes]]:
 
 
 def _heard(result: FileResult) -> list[object]:
-    """What the sound alone decides: how long it is, the scores and the timeline."""
+    """Give what the sound alone decides: how long it is, the scores and the timeline."""
     record = result_to_record(result)
     return [record[key] for key in ("decoded", "scores", "shares", "segments")]
 

@@ -51,7 +51,7 @@ class Catalogue:
         self._contents = Contents(database)
 
     @classmethod
-    def open(cls, path: str, *, create: bool = False) -> Self:
+    def open(cls, path: str, *, create: bool = False, as_copy: bool = False) -> Self:
         """Open a catalogue.
 
         Parameters
@@ -59,12 +59,16 @@ class Catalogue:
         path : str
         create : bool
             Begin one if there is none; for the default place, its folder too.
+        as_copy : bool
+            Open a copy that is gone when it is closed; the file stays as it is.
 
         Raises
         ------
         CatalogueError
             If there is none, or it is damaged, foreign, of a later version, or out of reach.
         """
+        if as_copy:
+            return cls(Database.open_copy(path, create=create))
         if create and path == default_path():
             _make_folder(path)
         return cls(Database.open(path, create=create))
@@ -137,7 +141,7 @@ class Catalogue:
             if result is not None:  # else another process took it out
                 yield result
 
-    def recall(self, found: Found, settings: str) -> FileResult | None:
+    def recall(self, found: Found, settings: str | None) -> FileResult | None:
         """Give what a model said of a file, wherever that lay then; None if that is not known.
 
         The catalogue learns where it lies now.
@@ -145,8 +149,8 @@ class Catalogue:
         Parameters
         ----------
         found : Found
-        settings : str
-            :meth:`~asmr_classify.model.Model.digest` of the model.
+        settings : str or None
+            :meth:`~asmr_classify.model.Model.digest` of the model; None for any.
 
         Returns
         -------

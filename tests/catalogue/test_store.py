@@ -163,23 +163,24 @@ def test_a_file_that_changes_while_it_is_labelled_is_labelled_again(catalogue, w
 
 
 @pytest.mark.parametrize(
-    ("changes", "settings", "kept"),
+    ("said", "kept"),
     [
-        pytest.param({"duration": 40.05}, SETTINGS, True, id="same recording, other tags"),
-        pytest.param({"scores": {"tap": 0.9000001}}, SETTINGS, False, id="fewer labels"),
-        pytest.param({"scores": {"tap": 0.91}}, SETTINGS, False, id="another recording"),
-        pytest.param({"decoded": 40.05}, SETTINGS, False, id="nearly as long"),
-        pytest.param({"segments": ()}, SETTINGS, False, id="another timeline"),
-        pytest.param({"scores": {}}, SETTINGS, False, id="nothing heard"),
-        pytest.param({}, "another model", False, id="who knows"),
+        pytest.param(({"duration": 40.05}, SETTINGS), True, id="same recording, other tags"),
+        pytest.param(({"scores": {"tap": 0.9000001}}, SETTINGS), False, id="fewer labels"),
+        pytest.param(({"scores": {"tap": 0.91}}, SETTINGS), False, id="another recording"),
+        pytest.param(({"decoded": 40.05}, SETTINGS), False, id="nearly as long"),
+        pytest.param(({"segments": ()}, SETTINGS), False, id="another timeline"),
+        pytest.param(({"scores": {}}, SETTINGS), False, id="nothing heard"),
+        pytest.param(({}, "another model"), False, id="who knows"),
     ],
 )
-def test_another_content_at_a_place_is_the_same_recording_if_the_very_same_is_heard(  # noqa: PLR0913 (fixtures)
-    catalogue, labelled, write, changes, settings, kept, paths_found
+def test_another_content_at_a_place_is_the_same_recording_if_the_very_same_is_heard(
+    catalogue, labelled, write, paths_found, said, kept
 ):
     path = labelled("a.mp3")
     catalogue.correct([str(path)], WHISPER)
     write("a.mp3", b"with other tags")
+    changes, settings = said
     catalogue.add(found(path), heard(path, **changes), settings)
     assert bool(paths_found("corrected")) == kept
     write("elsewhere.mp3", b"a.mp3")
