@@ -28,7 +28,7 @@ def forget(
     the case that the same content comes back.
     """
     with open_catalogue(catalogue) as known:
-        paths = [word for word in words if is_path(word, known) or known.knows(word)]
+        paths = [word for word in words if is_path(word, known)]
         rest = [word for word in words if word not in paths]
         check_words(rest)
         n_forgotten = known.forget(paths, query_of(rest) if rest else None)

@@ -89,7 +89,7 @@ def select_results(
 
 
 def is_path(word: str, known: Catalogue | None = None) -> bool:
-    """Tell whether a word names something that is there.
+    """Tell whether a word names something that is there, or that a catalogue knows.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def is_path(word: str, known: Catalogue | None = None) -> bool:
     """
     from asmr_classify.catalogue.fields import FIELDS, is_query
 
-    if not os.path.lexists(word):
+    if not (os.path.lexists(word) or (known is not None and known.knows(word))):
         return False
     if os.path.basename(word) == word and is_query(  # noqa: PTH119 (any name)
         word, dict.fromkeys(() if known is None else known.labels, 0)

@@ -151,6 +151,14 @@ def test_an_unknown_path_is_not_taken_for_a_query(run):
         assert f"{word}: no such file or folder; check the name" in done.stderr
 
 
+def test_a_folder_that_is_gone_is_not_mixed_up_with_a_query_either(run, place):
+    run("organise", "path:a.wav", "--to", TEMPLATE, "--root", ".", "--yes")
+    shutil.rmtree(place / "tap")
+    assert "tap: is a name here" in run("forget", "tap", status=2).stderr
+    assert "1 file forgotten" in run("forget", "./tap").stderr
+    assert found(run, "tap") == ["in/b.wav"]
+
+
 def test_a_word_that_is_a_path_and_a_query_is_refused(run, place):
     (place / "tap").mkdir()
     (place / "missing").mkdir()
