@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asmr_classify.catalogue.corrections import Correction
@@ -34,7 +35,6 @@ class Place:
     mtime_ns, size : int
         Of the file when it was labelled.
     hash : bytes or None
-    length : float or None
     correction : Correction
     """
 
@@ -42,14 +42,13 @@ class Place:
     mtime_ns: int
     size: int
     hash: bytes | None
-    length: float | None
     correction: Correction
 
     def is_of(self, found: Found) -> bool:
         """Whether the file has not changed since."""
         return (
             self.hash is not None
-            and found.mtime_ns != 0
+            and (found.size, found.mtime_ns) != (0, 0)
             and (self.size, self.mtime_ns) == (found.size, found.mtime_ns)
         )
 
@@ -75,14 +74,14 @@ class Contents:
     def place(self, path: str) -> Place | None:
         """Find what is known of a path."""
         row: Any = self._database.row(
-            "SELECT c.id, f.mtime_ns, c.size, c.hash, c.length, c.correction FROM files f "
+            "SELECT c.id, f.mtime_ns, c.size, c.hash, c.correction FROM files f "
             "JOIN contents c ON c.id = f.content_id WHERE f.path = ?",
             [os.fsencode(path)],
         )
         if row is None:
             return None
-        content_id, mtime_ns, size, digest, length, correction = row
-        return Place(content_id, mtime_ns, size, digest, length, self._correction_of(correction))
+        content_id, mtime_ns, size, digest, correction = row
+        return Place(content_id, mtime_ns, size, digest, self._correction_of(correction))
 
     def _correction_of(self, text: str | None) -> Correction:
         try:
@@ -105,11 +104,12 @@ class Contents:
         self._hashes[key] = digest
         return digest
 
-    def knows_size(self, size: int, settings: str) -> bool:
-        """Whether a model has labelled any content of just that size."""
+    def knows_size(self, size: int, settings: str | None) -> bool:
+        """Whether a model, or any, has labelled a content of just that size."""
         return (
             self._database.row(
-                "SELECT 1 FROM contents WHERE size = ? AND settings = ?", [size, settings]
+                "SELECT 1 FROM contents WHERE size = ? AND settings = coalesce(?, settings)",
+                [size, settings],
             )
             is not None
         )
@@ -210,17 +210,23 @@ class Contents:
         return new_id
 
     def put(self, path: str, mtime_ns: int, content_id: int) -> None:
-        """Say that a content lies at a place; other places of it where no file is are forgotten."""
+        """Say that a content lies at a place."""
         self._database.run(
             "INSERT INTO files (path, folded, mtime_ns, content_id) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (path) DO UPDATE SET mtime_ns = excluded.mtime_ns, "
             "content_id = excluded.content_id",
             [os.fsencode(path), searchable(path), mtime_ns, content_id],
         )
-        self._database.run(
-            "DELETE FROM files WHERE content_id = ? AND path != ? AND is_missing(path)",
+
+    def forget_origins(self, path: str, content_id: int) -> None:
+        """Forget the places that a content, found at a new place, must have been moved from."""
+        rows: list[Any] = self._database.rows(
+            "SELECT path FROM files WHERE content_id = ? AND path != ? AND is_missing(path)",
             [content_id, os.fsencode(path)],
         )
+        for (other,) in rows:
+            if _was_moved(os.fsdecode(other), path):
+                self._database.run("DELETE FROM files WHERE path = ?", [other])
 
     def sweep(self, content_id: int | None = None, *, corrected: bool = False) -> None:
         """Drop contents, or one, that lie nowhere; those that were corrected only on request."""
@@ -231,14 +237,19 @@ class Contents:
             [] if content_id is None else [content_id],
         )
 
-    def said(self, content_id: int | None, settings: str) -> FileResult | None:
-        """Give what a model said of a content."""
+    def said(self, content_id: int | None, settings: str | None) -> FileResult | None:
+        """Give what a model, or any, said of a content."""
         row: Any = self._database.row(
             "SELECT record FROM records JOIN contents ON id = content_id "
-            "WHERE id = ? AND settings = ?",
+            "WHERE id = ? AND settings = coalesce(?, settings)",
             [content_id, settings],
         )
         return None if row is None else self._parse(row[0])
+
+    def says_the_same(self, content_id: int, result: FileResult, settings: str) -> bool:
+        """Whether a model heard in a content just what a result says, to the digits written."""
+        known = self.said(content_id, settings)
+        return known is not None and bool(result.scores) and _heard(known) == _heard(result)
 
     def result_at(self, condition: str, value: object) -> FileResult | None:
         """Give the corrected result of the one file of which a condition holds."""
@@ -270,10 +281,34 @@ class Contents:
         self._database.run(f"DELETE FROM files WHERE {condition}", parameters)  # noqa: S608
 
 
+def _was_moved(before: str, after: str) -> bool:
+    """Whether a file that is missing was moved, and does not lie on a disk that is not mounted.
+
+    That is sure where its folder still holds something, and where all that is left of its path
+    is a folder, of the same disk, that the new place is in too. Else nothing is sure: a disk that
+    is not mounted leaves an empty folder, or none.
+    """
+    folder = Path(before).parent
+    try:
+        if folder.is_dir():
+            return next(folder.iterdir(), None) is not None
+        folder = next(parent for parent in folder.parents if parent.is_dir())
+        is_around = folder in Path(after).parents and folder != folder.parent
+        return is_around and folder.stat().st_dev == Path(after).stat().st_dev
+    except (OSError, ValueError, StopIteration):
+        return False
+
+
 def _at_or_below(path: str) -> tuple[str, list[bytes]]:
     below = os.fsencode(path.rstrip(os.sep) + os.sep)
     after = below[:-1] + bytes([below[-1] + 1])
     return "path = ? OR (path >= ? AND path < ?)", [os.fsencode(path), below, after]
+
+
+def _heard(result: FileResult) -> list[object]:
+    """Give what the sound alone decides: how long it is, the scores and the timeline."""
+    record = result_to_record(result)
+    return [record[key] for key in ("decoded", "scores", "shares", "segments")]
 
 
 def _storable(text: str) -> str:

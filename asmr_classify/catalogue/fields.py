@@ -176,6 +176,13 @@ def find_field(name: str, labels: Mapping[str, int]) -> Field | None:
     return Field(f"{name}:0.5..", sql, parse_share)
 
 
+def is_query(word: str, labels: Mapping[str, int]) -> bool:
+    """Tell whether a word alone makes a query, as labels do, and fields that are true or false."""
+    if word in FIELDS:
+        return FIELDS[word].example == word
+    return word in _all_labels(labels)
+
+
 def _all_labels(labels: Mapping[str, int]) -> list[str]:
     """Those of the catalogue, and the shipped model's, which may not be in it yet."""
     return list(dict.fromkeys([*TRIGGERS, *CONTEXTS, SILENCE, *labels]))

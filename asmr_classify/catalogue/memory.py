@@ -21,16 +21,21 @@ class KnownResults:
         Results of another model, or of other thresholds, are not given.
     fresh : bool
         Give none at all.
+    of_any : bool
+        Give those of other models and thresholds too.
     """
 
-    def __init__(self, catalogue: Catalogue, model: Model, *, fresh: bool = False) -> None:
+    def __init__(
+        self, catalogue: Catalogue, model: Model, *, fresh: bool = False, of_any: bool = False
+    ) -> None:
         self._catalogue = catalogue
         self._settings = model.digest()
+        self._wanted = None if of_any else self._settings
         self._fresh = fresh
 
     def recall(self, found: Found) -> FileResult | None:
         """Give the result of a file, wherever it lay when it was labelled."""
-        return None if self._fresh else self._catalogue.recall(found, self._settings)
+        return None if self._fresh else self._catalogue.recall(found, self._wanted)
 
     def record(self, found: Found, result: FileResult) -> None:
         """Keep a result."""

@@ -126,9 +126,10 @@ class Database:
         How messages call it.
     """
 
-    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: str, connection: sqlite3.Connection, *, is_copy: bool = False) -> None:
         self.path = path
         self._connection = connection
+        self._is_copy = is_copy
 
     @classmethod
     def open(cls, path: str, *, create: bool) -> Self:
@@ -147,12 +148,30 @@ class Database:
         """
         _check_place(path, create=create)
         with _translated(path):
-            database = cls(path, _connect(path, create=create))
-            try:
-                database.bring_up_to_date()
-            except BaseException:
-                database.close()
-                raise
+            return cls._begin(path, _connect(path, create=create))
+
+    @classmethod
+    def open_copy(cls, path: str, *, create: bool) -> Self:
+        """Open a copy of a catalogue that is gone when it is closed; else as :meth:`open`."""
+        _check_place(path, create=create)
+        with _translated(path):
+            copy = _connect_to("")  # a temporary database, which SQLite keeps on the disk
+            if os.path.lexists(path):
+                source = _connect(path, create=False)
+                try:
+                    source.backup(copy)
+                finally:
+                    source.close()
+            return cls._begin(path, copy, is_copy=True)
+
+    @classmethod
+    def _begin(cls, path: str, connection: sqlite3.Connection, *, is_copy: bool = False) -> Self:
+        database = cls(path, connection, is_copy=is_copy)
+        try:
+            database.bring_up_to_date()
+        except BaseException:
+            database.close()
+            raise
         return database
 
     def close(self) -> None:
@@ -203,7 +222,7 @@ class Database:
     def _migrate(self) -> None:
         with self.transaction():
             version = self._check_version()  # another process may have been quicker
-            if 0 < version < len(MIGRATIONS):
+            if 0 < version < len(MIGRATIONS) and not self._is_copy:
                 self._back_up(version)
             for statements in MIGRATIONS[version:]:
                 for statement in statements:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Self
 
 from asmr_classify.aggregate import Status
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 PLACE_VARIABLE = "ASMR_CLASSIFY_CATALOGUE"
 """Environment variable that names another default."""
 
-SAME_LENGTH = 0.1
-"""Seconds by which a recording may seem longer or shorter after its tags were changed: a tag that
-is taken for sound, or the padding of an encoder, is under two frames of MP3 (52 ms)."""
-
 
 def default_path() -> str:
     """Tell where the catalogue is kept that is used if none is named."""
@@ -54,7 +51,7 @@ class Catalogue:
         self._contents = Contents(database)
 
     @classmethod
-    def open(cls, path: str, *, create: bool = False) -> Self:
+    def open(cls, path: str, *, create: bool = False, as_copy: bool = False) -> Self:
         """Open a catalogue.
 
         Parameters
@@ -62,12 +59,16 @@ class Catalogue:
         path : str
         create : bool
             Begin one if there is none; for the default place, its folder too.
+        as_copy : bool
+            Open a copy that is gone when it is closed; the file stays as it is.
 
         Raises
         ------
         CatalogueError
             If there is none, or it is damaged, foreign, of a later version, or out of reach.
         """
+        if as_copy:
+            return cls(Database.open_copy(path, create=create))
         if create and path == default_path():
             _make_folder(path)
         return cls(Database.open(path, create=create))
@@ -140,7 +141,7 @@ class Catalogue:
             if result is not None:  # else another process took it out
                 yield result
 
-    def recall(self, found: Found, settings: str) -> FileResult | None:
+    def recall(self, found: Found, settings: str | None) -> FileResult | None:
         """Give what a model said of a file, wherever that lay then; None if that is not known.
 
         The catalogue learns where it lies now.
@@ -148,8 +149,8 @@ class Catalogue:
         Parameters
         ----------
         found : Found
-        settings : str
-            :meth:`~asmr_classify.model.Model.digest` of the model.
+        settings : str or None
+            :meth:`~asmr_classify.model.Model.digest` of the model; None for any.
 
         Returns
         -------
@@ -176,14 +177,17 @@ class Catalogue:
     def _move(self, before: Place | None, path: str, mtime_ns: int, content_id: int) -> None:
         with self._database.transaction():
             self._contents.put(path, mtime_ns, content_id)
+            self._contents.forget_origins(path, content_id)
             if before is not None:
                 self._contents.sweep(before.content_id)
 
     def add(self, found: Found, result: FileResult, settings: str) -> None:
         """Keep the result of a file.
 
-        What was known of the content before gives way, but for corrections. A file that cannot
-        be read adds nothing to what is known of one at that place.
+        What was known of the content before gives way, but for corrections. Another content at a
+        known place takes its corrections over if the same model hears the very same in it, as
+        where only tags were changed; else it is another recording. A file that cannot be read
+        adds nothing to what is known of one at that place.
 
         Parameters
         ----------
@@ -200,15 +204,15 @@ class Catalogue:
             if digest is None and before is not None and before.hash is not None:
                 return
             content_id = self._contents.id_of(digest)
-            is_same = content_id is None and before is not None and _is_same(before, result)
             if content_id is None:
                 content_id = self._contents.begin(digest, found.size, time.time())
-            if before is not None and is_same:
-                self._contents.inherit(before.content_id, content_id)
+                if before and self._contents.says_the_same(before.content_id, result, settings):
+                    self._contents.inherit(before.content_id, content_id)
             self._contents.describe(content_id, result, settings)
             self._contents.put(path, found.mtime_ns, content_id)
+            self._contents.forget_origins(path, content_id)
             if before is not None:
-                self._contents.sweep(before.content_id, corrected=is_same)
+                self._contents.sweep(before.content_id)
 
     def corrected(self, result: FileResult) -> FileResult:
         """Apply the corrections of a file to a result of it."""
@@ -240,6 +244,7 @@ class Catalogue:
         with self._database.transaction():
             for path, mtime_ns, content_id in known:
                 self._contents.put(path, mtime_ns, content_id)
+                self._contents.forget_origins(path, content_id)
                 before = self._contents.correction(content_id)
                 after = Correction() if correction is None else before.then(correction)
                 self._contents.correct(content_id, after)
@@ -299,43 +304,65 @@ class Catalogue:
         """Tell whether a file, or any below a folder, is in the catalogue."""
         return self._contents.knows_path(os.path.abspath(path))  # noqa: PTH100
 
-    def follow(self, before: str, after: str) -> None:
+    def is_current(self, path: str) -> bool:
+        """Tell whether a file is there, and not changed since the catalogue heard of it."""
+        found = _look_at(os.path.abspath(path))  # noqa: PTH100
+        place = None if found is None else self._contents.place(found.path)
+        return found is not None and place is not None and place.is_of(found)
+
+    def follow(self, before: Found, after: str) -> None:
         """Learn that this program moved a file, or wrote tags into it.
 
         Parameters
         ----------
-        before, after : str
-            Where it was and where it is; the same if only its tags were changed. A file that is
-            not known stays so.
+        before : Found
+            The file as it was. If that is not what is known of the place, what was known is of
+            another content, and the place is forgotten. A file that is not known stays so.
+        after : str
+            Where it is; the same path if only its tags were changed.
         """
-        old_path, path = os.path.abspath(before), os.path.abspath(after)  # noqa: PTH100
-        try:
-            status = Path(path).stat()
-        except (OSError, ValueError):
+        old_path, path = os.path.abspath(before.path), os.path.abspath(after)  # noqa: PTH100
+        place, now = self._contents.place(old_path), _look_at(path)
+        if place is None or now is None:
             return
-        size, mtime_ns = status.st_size, status.st_mtime_ns
-        digest = hash_file(path, size=size, mtime_ns=mtime_ns)
+        digest = None
+        if place.is_of(before):
+            only_moved = old_path != path and place.is_of(now)
+            digest = place.hash if only_moved else _hash(now)
         with self._database.transaction():
-            place = self._contents.place(old_path)
-            if place is None or digest is None:
+            if self._contents.place(old_path) != place:  # another process knows more
                 return
-            content_id = self._contents.id_of(digest)
-            if content_id is None:
-                content_id = self._contents.copy(place.content_id, digest, size)
-            self._contents.put(path, mtime_ns, content_id)
-            if not os.path.lexists(old_path):
+            if old_path != path or digest is None:
                 self._contents.forget_path(old_path)
-            self._contents.sweep(place.content_id, corrected=True)
+            if digest is None:
+                self._contents.sweep(place.content_id)
+            else:
+                self._carry_over(place, now, digest)
+
+    def _carry_over(self, before: Place, now: Found, digest: bytes) -> None:
+        """Give what is known of a place to the content that a file has now."""
+        content_id = self._contents.id_of(digest)
+        if content_id is None:
+            content_id = self._contents.copy(before.content_id, digest, now.size)
+        elif self._contents.correction(content_id) == Correction():
+            self._contents.correct(content_id, before.correction)
+        self._contents.put(now.path, now.mtime_ns, content_id)
+        is_kept = self._contents.correction(content_id) == before.correction
+        self._contents.sweep(before.content_id, corrected=is_kept)
 
 
-def _is_same(before: Place, result: FileResult) -> bool:
-    """Take what is new at a place for the recording that was there, if it lasts as long.
+def _hash(found: Found) -> bytes | None:
+    return hash_file(found.path, size=found.size, mtime_ns=found.mtime_ns)
 
-    Changing tags in a file changes its content, but not what is heard.
-    """
-    if before.length is None or result.duration is None:
-        return False
-    return abs(before.length - result.duration) <= SAME_LENGTH
+
+def _look_at(path: str) -> Found | None:
+    from asmr_classify.media.discover import Found
+
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return Found(path, status.st_size, status.st_mtime_ns) if S_ISREG(status.st_mode) else None
 
 
 def _make_folder(path: str) -> None:

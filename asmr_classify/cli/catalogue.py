@@ -113,8 +113,8 @@ def query_of(words: Iterable[str] | None) -> Query:
     return parse_query(" ".join(dashes))
 
 
-def open_catalogue(path: Path | None, *, create: bool = False) -> Catalogue:
-    """Open the catalogue of ``--catalogue``, or the default one.
+def open_catalogue(path: Path | None, *, create: bool = False, as_copy: bool = False) -> Catalogue:
+    """Open the catalogue of ``--catalogue``, or the default one; or a copy, for dry runs.
 
     Raises
     ------
@@ -123,7 +123,8 @@ def open_catalogue(path: Path | None, *, create: bool = False) -> Catalogue:
     """
     from asmr_classify.catalogue import Catalogue, default_path
 
-    return Catalogue.open(default_path() if path is None else str(path), create=create)
+    place = default_path() if path is None else str(path)
+    return Catalogue.open(place, create=create, as_copy=as_copy)
 
 
 def has_default() -> bool:

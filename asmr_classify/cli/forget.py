@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
 from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, query_of
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.select import check_words, is_path
 
 
 @reporting_errors
@@ -28,8 +28,9 @@ def forget(
     the case that the same content comes back.
     """
     with open_catalogue(catalogue) as known:
-        paths = [word for word in words if os.path.lexists(word) or known.knows(word)]
+        paths = [word for word in words if is_path(word, known)]
         rest = [word for word in words if word not in paths]
+        check_words(rest)
         n_forgotten = known.forget(paths, query_of(rest) if rest else None)
     tell(f"{n_forgotten} {'file' if n_forgotten == 1 else 'files'} forgotten")
     return ExitStatus.OK

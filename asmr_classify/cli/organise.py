@@ -91,7 +91,9 @@ def organise(
     top = choose_root(root, what or ())
     store = Store()
     settle_first(store, manner)
-    results = select_results(what or (), Console(stderr=True), quiet=quiet, catalogue=catalogue)
+    results = select_results(
+        what or (), Console(stderr=True), quiet=quiet, catalogue=catalogue, dry_run=dry_run
+    )
     if not results:
         tell("nothing to organise was found", lead="error: ", style="bold red")
         return ExitStatus.NOTHING_TO_LABEL

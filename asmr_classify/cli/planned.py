@@ -166,16 +166,17 @@ def _tell_catalogue(plan: Plan, report: Report, catalogue: Path | None) -> None:
     """Let the catalogue follow the files that were moved or changed, if there is one."""
     from asmr_classify.cli.catalogue import has_default, open_catalogue
     from asmr_classify.library.runs import Ending
+    from asmr_classify.media.discover import Found
 
     done = [outcome for outcome in report.outcomes if outcome.ending is Ending.DONE]
-    moved = [plan.steps[outcome.index].moved() for outcome in done]
-    pairs = [pair for pair in moved if pair is not None]
-    if not pairs or not (has_default() if catalogue is None else catalogue.exists()):
+    steps = [plan.steps[outcome.index].moved() for outcome in done]
+    moved = [step for step in steps if step is not None]
+    if not moved or not (has_default() if catalogue is None else catalogue.exists()):
         return
     try:
         with open_catalogue(catalogue) as known:
-            for before, after in pairs:
-                known.follow(before, after)
+            for path, before, after in moved:
+                known.follow(Found(path, before.size, before.mtime_ns), after)
     except CatalogueError as exc:  # the files are as they should be; labels are found by content
         tell(str(exc), lead="note: ", style="bold")
 

@@ -166,12 +166,9 @@ def playlist(
     _check_output(str(output), sources or ())
     console = Console(stderr=True)
     results = select_results(sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue)
-    there = [result for result in results if os.path.exists(result.path)]  # noqa: PTH110 (any name)
-    if len(there) < len(results) and not quiet:
-        tell(f"left out: {_count(len(results) - len(there), 'recording')}, no longer there")
-    found = find_items(there, wish)
+    found = find_items(results, wish)
     if not found:
-        tell(f"nothing fits, of {_count(len(there), 'recording')}; no playlist is written")
+        tell(f"nothing fits, of {_count(len(results), 'recording')}; no playlist is written")
         return ExitStatus.NOTHING_TO_LABEL
     items = list(fill(iter_ordered(found, order, seed=seed), seconds))
     folder = None if absolute or str(output) == STDOUT else str(output.parent)

@@ -6,9 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from asmr_classify.aggregate import Status
 from asmr_classify.cli.catalogue import has_default, named_from_here, open_catalogue, query_of
+from asmr_classify.cli.errors import tell
 from asmr_classify.cli.interrupts import interrupts_deferred
 from asmr_classify.errors import UsageError
+from asmr_classify.labels import Kind, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +31,14 @@ def select_results(
     *,
     quiet: bool = False,
     catalogue: Path | None = None,
+    dry_run: bool = False,
 ) -> list[FileResult]:
     """Find what is meant by paths and a query.
 
-    What the catalogue knows of a file that has not changed, by the shipped model, is taken from
-    there; other files are labelled, and added. Without a catalogue, paths are labelled.
+    What the catalogue knows of a file that has not changed is taken from there, whatever model
+    said it; other files are labelled by the shipped one, and added. So are files that a query
+    finds and that have changed since, which it must find again; those that are gone are left out.
+    Without a catalogue, paths are labelled.
 
     Parameters
     ----------
@@ -44,6 +50,8 @@ def select_results(
         Show no progress.
     catalogue : Path, optional
         By default the one in the user's data folder, if there is one.
+    dry_run : bool
+        Leave the catalogue as it is, and begin none.
 
     Returns
     -------
@@ -53,7 +61,7 @@ def select_results(
     Raises
     ------
     UsageError
-        If nothing is named, or a path is not there.
+        If nothing is named, a path is not there, or a word may be meant as a path or a query.
     QueryError
         If the query is wrong.
     CatalogueError
@@ -63,14 +71,16 @@ def select_results(
     """
     if not arguments:
         raise UsageError("nothing is named: give files, folders or a query")
-    paths = [argument for argument in arguments if os.path.lexists(argument)]
+    paths = [argument for argument in arguments if is_path(argument)]
     words = [argument for argument in arguments if argument not in paths]
-    _check_words(words)
+    check_words(words)
     if not words and catalogue is None and not has_default():
         results = _label(paths, console, None, quiet=quiet)
     else:
-        with open_catalogue(catalogue, create=catalogue is not None and not words) as known:
-            found = map(named_from_here, known.find(query_of(words))) if words else ()
+        create = catalogue is not None and not words
+        with open_catalogue(catalogue, create=create, as_copy=dry_run) as known:
+            paths = [path for path in paths if is_path(path, known)]
+            found = _find(words, console, known, quiet=quiet) if words else []
             results = [*found, *(_label(paths, console, known, quiet=quiet) if paths else ())]
     return sorted(
         {os.path.abspath(result.path): result for result in results}.values(),  # noqa: PTH100 (links are names)
@@ -78,14 +88,68 @@ def select_results(
     )
 
 
-def _check_words(words: Sequence[str]) -> None:
-    """Refuse what was meant as a path, rather than tell that it is no query."""
+def is_path(word: str, known: Catalogue | None = None) -> bool:
+    """Tell whether a word names something that is there, or that a catalogue knows.
+
+    Raises
+    ------
+    UsageError
+        If it may as well be meant as a query, of this catalogue or of any.
+    """
+    from asmr_classify.catalogue.fields import FIELDS, is_query
+
+    if not (os.path.lexists(word) or (known is not None and known.knows(word))):
+        return False
+    if os.path.basename(word) == word and is_query(  # noqa: PTH119 (any name)
+        word, dict.fromkeys(() if known is None else known.labels, 0)
+    ):
+        is_trigger = word not in FIELDS and kind_of(word) is Kind.TRIGGER
+        query = f"trigger:{word}" if is_trigger else f'" {word}", with a space,'
+        raise UsageError(
+            f"{word}: is a name here, and a word of queries; write {os.curdir}{os.sep}{word} "
+            f"for the path, {query} for the query"
+        )
+    return True
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse what was meant as a path, rather than tell that it is no query.
+
+    Raises
+    ------
+    UsageError
+        If a word looks like a path.
+    """
     from asmr_classify.media.discover import MEDIA_EXTENSIONS
 
     for word in words:
         is_named_so = word.rpartition(".")[2].lower() in MEDIA_EXTENSIONS and "." in word
         if (os.sep in word or is_named_so) and not LIKE_A_TERM.search(word):
             raise UsageError(f"{word}: no such file or folder; check the name")
+
+
+def _find(
+    words: Sequence[str], console: Console, known: Catalogue, *, quiet: bool
+) -> list[FileResult]:
+    """Find files as they are now."""
+    query = query_of(words)
+    found = list(known.find(query))
+    changed = [result.path for result in found if not known.is_current(result.path)]
+    changed = [path for path in changed if os.path.isfile(path)]  # noqa: PTH113 (any name)
+    if changed:
+        _label(changed, console, known, quiet=quiet)
+        found = list(known.find(query))
+    current = [result for result in found if _is_true(result, known)]
+    n_gone = len(found) - len(current)
+    if n_gone and not quiet:
+        tell(f"left out: {n_gone} recording{'s' * (n_gone > 1)}, no longer there")
+    return [named_from_here(result) for result in current]
+
+
+def _is_true(result: FileResult, known: Catalogue) -> bool:
+    """Whether a result is of the file that is there; one that cannot be read has failed."""
+    has_failed = result.status is Status.FAILED
+    return known.is_current(result.path) or (has_failed and os.path.isfile(result.path))  # noqa: PTH113
 
 
 def _label(
@@ -97,7 +161,7 @@ def _label(
     from asmr_classify.model import load_model
 
     model = load_model()
-    memory = None if catalogue is None else KnownResults(catalogue, model)
+    memory = None if catalogue is None else KnownResults(catalogue, model, of_any=True)
     progress = Progress(console, quiet=quiet)
     with progress, interrupts_deferred(progress.on_stopping) as stop:
         results = list(

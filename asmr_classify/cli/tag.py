@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -75,7 +74,7 @@ def tag(
     store = Store()
     settle_first(store, manner)
     options = TagOptions(Wishes(genre, comment, chapters), sidecar, keep_mtime)
-    planned = make_plan(what or (), options, catalogue, remove=remove, quiet=quiet)
+    planned = make_plan(what or (), options, catalogue, manner, remove=remove)
     if not (planned.plan.steps or planned.plan.left or planned.unchanged):
         tell("nothing to tag was found", lead="error: ", style="bold red")
         return ExitStatus.NOTHING_TO_LABEL
@@ -85,19 +84,30 @@ def tag(
 
 
 def make_plan(
-    what: Sequence[str], options: TagOptions, catalogue: Path | None, *, remove: bool, quiet: bool
+    what: Sequence[str],
+    options: TagOptions,
+    catalogue: Path | None,
+    manner: Manner,
+    *,
+    remove: bool,
 ) -> TagPlan:
     """Plan for what is named; what is there to be taken out needs no labelling."""
     from rich.console import Console
 
-    from asmr_classify.cli.select import select_results
+    from asmr_classify.cli.select import is_path, select_results
     from asmr_classify.library.tagging import plan_removal, plan_tags
     from asmr_classify.media.discover import Found, discover
 
-    if remove and what and all(map(os.path.lexists, what)):
+    if remove and what and all(map(is_path, what)):
         paths = [found.path for found in discover(what) if isinstance(found, Found)]
         return plan_removal(paths, options, command_line())
-    results = select_results(what, Console(stderr=True), quiet=quiet, catalogue=catalogue)
+    results = select_results(
+        what,
+        Console(stderr=True),
+        quiet=manner.quiet,
+        catalogue=catalogue,
+        dry_run=manner.dry_run,
+    )
     if remove:
         return plan_removal((result.path for result in results), options, command_line())
     return plan_tags(results, options, command_line())

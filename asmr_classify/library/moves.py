@@ -70,9 +70,9 @@ class Move(Step):
         """Tell what goes where."""
         return Description("move", self.source, self.target)
 
-    def moved(self) -> tuple[str, str]:
-        """Tell the old and the new path."""
-        return self.source, self.target
+    def moved(self) -> tuple[str, FileState, str]:
+        """Tell the old path, what was there, and the new path."""
+        return self.source, self.before, self.target
 
     def check(self) -> None:
         """Refuse if the file was changed, or the target is taken."""

@@ -241,8 +241,8 @@ class Step(ABC):
             If the user changed the file since: then it is left as it is.
         """
 
-    def moved(self) -> tuple[str, str] | None:
-        """Tell the old and the new path of a file that this step moves, or changes where it is.
+    def moved(self) -> tuple[str, FileState, str] | None:
+        """Tell of a file that this step moves, or changes where it is: path, state, new path.
 
         None if it does neither. A catalogue follows the file by it.
         """

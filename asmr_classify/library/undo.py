@@ -143,7 +143,7 @@ def _with_folders(
     run: Run, steps: list[tuple[Step, int]], left: list[Left], command: tuple[str, ...]
 ) -> Plan:
     """Make the folders first that files go back to."""
-    homes = {os.path.dirname(moved[1]) for step, _ in steps if (moved := step.moved())}
+    homes = {os.path.dirname(moved[-1]) for step, _ in steps if (moved := step.moved())}
     made = steps_to_folders(homes)
     return Plan(
         command=command,

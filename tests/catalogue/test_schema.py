@@ -263,3 +263,15 @@ def test_a_catalogue_in_a_place_that_may_only_be_read_is_read(library):
     assert n_found == "30"
     assert "it may only be read; change the permissions, or name another" in cannot_write
     assert "cannot be opened or created there" in cannot_create
+
+
+def test_a_copy_is_brought_up_to_date_and_the_file_is_not(place, monkeypatch):
+    Catalogue.open("c.sqlite", create=True).close()
+    before = Path("c.sqlite").read_bytes()
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, ("CREATE TABLE more (x)",)))
+    with Catalogue.open("c.sqlite", as_copy=True) as copy:
+        assert copy._database.rows("SELECT * FROM more") == []
+    with Catalogue.open("none.sqlite", as_copy=True, create=True) as copy:
+        assert list(copy.find()) == []
+    assert Path("c.sqlite").read_bytes() == before
+    assert [path.name for path in place.iterdir()] == ["c.sqlite"]

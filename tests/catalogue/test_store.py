@@ -163,25 +163,30 @@ def test_a_file_that_changes_while_it_is_labelled_is_labelled_again(catalogue, w
 
 
 @pytest.mark.parametrize(
-    ("duration", "kept"),
+    ("said", "kept"),
     [
-        pytest.param(40.05, True, id="same recording, other tags"),
-        pytest.param(55.0, False, id="another recording"),
-        pytest.param(None, False, id="who knows"),
+        pytest.param(({"duration": 40.05}, SETTINGS), True, id="same recording, other tags"),
+        pytest.param(({"scores": {"tap": 0.9000001}}, SETTINGS), False, id="fewer labels"),
+        pytest.param(({"scores": {"tap": 0.91}}, SETTINGS), False, id="another recording"),
+        pytest.param(({"decoded": 40.05}, SETTINGS), False, id="nearly as long"),
+        pytest.param(({"segments": ()}, SETTINGS), False, id="another timeline"),
+        pytest.param(({"scores": {}}, SETTINGS), False, id="nothing heard"),
+        pytest.param(({}, "another model"), False, id="who knows"),
     ],
 )
-def test_another_content_at_a_place_is_the_same_recording_if_it_lasts_as_long(
-    catalogue, labelled, write, duration, kept, paths_found
+def test_another_content_at_a_place_is_the_same_recording_if_the_very_same_is_heard(
+    catalogue, labelled, write, paths_found, said, kept
 ):
     path = labelled("a.mp3")
     catalogue.correct([str(path)], WHISPER)
     write("a.mp3", b"with other tags")
-    catalogue.add(found(path), heard(path, duration=duration), SETTINGS)
+    changes, settings = said
+    catalogue.add(found(path), heard(path, **changes), settings)
     assert bool(paths_found("corrected")) == kept
     write("elsewhere.mp3", b"a.mp3")
     catalogue.add(found("elsewhere.mp3"), heard("elsewhere.mp3"), SETTINGS)
-    # What was set is with the recording that it was set of, wherever that is now.
-    assert paths_found("corrected") == (["a.mp3"] if kept else ["elsewhere.mp3"])
+    # What was set stays with the recording that it was set of, wherever that is now.
+    assert paths_found("corrected") == (["a.mp3"] if kept else []) + ["elsewhere.mp3"]
 
 
 def test_what_was_set_outlives_labelling_anew(catalogue, labelled, paths_found):
@@ -288,15 +293,113 @@ def test_a_file_is_followed_when_it_is_moved_and_when_its_tags_change(
 ):
     path = labelled("a.mp3")
     catalogue.correct([str(path)], WHISPER)
+    before = found(path)
     path.rename("b.mp3")
     with Path("b.mp3").open("ab") as file:
         file.write(b"tags")
-    catalogue.follow("a.mp3", "b.mp3")
-    catalogue.follow("unknown.mp3", "library.sqlite")
-    catalogue.follow("b.mp3", "nowhere.mp3")
+    catalogue.follow(before, "b.mp3")
+    catalogue.follow(Found("unknown.mp3", 1, 1), "library.sqlite")
+    catalogue.follow(found("b.mp3"), "nowhere.mp3")
     assert paths_found("whisper corrected") == ["b.mp3"]
     assert catalogue.recall(found("b.mp3"), SETTINGS) == heard("b.mp3")
     assert catalogue._database.rows("SELECT count(*) FROM contents") == [(1,)]
+
+
+def test_what_is_known_is_not_said_of_another_content(catalogue, labelled, write, paths_found):
+    path = labelled("a.mp3")
+    catalogue.correct([str(path)], WHISPER)
+    write("a.mp3", b"another recording")
+    assert not catalogue.is_current("a.mp3")
+    before = found(path)
+    path.rename("b.mp3")
+    catalogue.follow(before, "b.mp3")
+    assert paths_found() == []
+    write("again.mp3", b"a.mp3")
+    assert catalogue.recall(found("again.mp3"), SETTINGS) is not None
+    assert paths_found("corrected") == ["again.mp3"]
+    assert catalogue.is_current("again.mp3")
+
+
+def test_what_was_set_goes_on_to_a_content_that_is_known_too(
+    catalogue, labelled, write, paths_found
+):
+    path = labelled("a.mp3", b"sound")
+    labelled("b.mp3", b"sound")
+    before = found(path)
+    write("a.mp3", b"tags and sound")
+    catalogue.follow(before, "a.mp3")
+    catalogue.correct(["a.mp3"], WHISPER)
+    before = found(path)
+    write("a.mp3", b"sound")
+    catalogue.follow(before, "a.mp3")
+    assert paths_found("corrected") == ["a.mp3", "b.mp3"]
+
+
+def test_what_was_set_is_not_deleted_where_another_setting_stands(
+    catalogue, labelled, write, paths_found
+):
+    path = labelled("a.mp3", b"tags and sound")
+    labelled("b.mp3", b"sound")
+    catalogue.correct(["a.mp3"], WHISPER)
+    catalogue.correct(["b.mp3"], Correction(tags=()))
+    before = found(path)
+    write("a.mp3", b"sound")
+    catalogue.follow(before, "a.mp3")
+    assert paths_found("corrected trigger:none") == ["a.mp3", "b.mp3"]
+    write("c.mp3", b"tags and sound")
+    catalogue.add(found("c.mp3"), heard("c.mp3"), SETTINGS)
+    assert paths_found("whisper") == ["c.mp3"]
+
+
+@pytest.mark.parametrize("unmounted", ["an empty folder", "no folder"])
+def test_a_disk_that_is_not_mounted_is_not_forgotten(
+    catalogue, labelled, write, paths_found, unmounted
+):
+    away = labelled("mnt/disk/a.mp3", b"sound")
+    here = labelled("in/a.mp3", b"sound")
+    away.unlink()
+    if unmounted == "no folder":
+        away.parent.rmdir()
+    before = found(here)
+    write("out/b.srt")
+    here.rename("out/a.mp3")
+    catalogue.follow(before, "out/a.mp3")
+    assert paths_found() == ["mnt/disk/a.mp3", "out/a.mp3"]
+    Path("out/a.mp3").rename("out/c.mp3")
+    assert catalogue.recall(found("out/c.mp3"), SETTINGS) is not None
+    assert paths_found() == ["mnt/disk/a.mp3", "out/c.mp3"]
+
+
+def test_a_folder_that_gets_another_name_is_not_known_twice(catalogue, labelled, paths_found):
+    labelled("in/old/a.mp3")
+    Path("in/old").rename("in/new")
+    assert catalogue.recall(found("in/new/a.mp3"), SETTINGS) is not None
+    assert paths_found() == ["in/new/a.mp3"]
+
+
+def test_following_reads_only_files_whose_content_is_not_known(catalogue, labelled, monkeypatch):
+    hashed = []
+
+    def hash_and_note(path, **of):
+        hashed.append(Path(path).name)
+        return hash_file(path, **of)
+
+    path = labelled("a.mp3")
+    monkeypatch.setattr("asmr_classify.catalogue.store.hash_file", hash_and_note)
+    before = found(path)
+    path.rename("b.mp3")
+    catalogue.follow(before, "b.mp3")
+    catalogue.follow(Found("unknown.mp3", 1, 1), "library.sqlite")
+    assert hashed == []
+    before = found("b.mp3")
+    status = Path("b.mp3").stat()
+    Path("b.mp3").write_bytes(b"other")  # as padding takes tags: neither size nor time change
+    os.utime("b.mp3", ns=(status.st_atime_ns, status.st_mtime_ns))
+    catalogue.follow(before, "b.mp3")
+    assert hashed == ["b.mp3"]
+    assert catalogue._database.rows("SELECT hash FROM contents") == [
+        (hash_file("b.mp3", size=5, mtime_ns=status.st_mtime_ns),)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
+from asmr_classify.model import load_model
+from tests.cli.conftest import heard
 
 TEMPLATE = "{trigger|none}/{stem}.{ext}"
 
@@ -75,3 +78,99 @@ def test_a_damaged_catalogue_stops_before_anything_is_touched(run, place):
     done = run("organise", "in", "--to", TEMPLATE, "--yes", status=1)
     assert "library.sqlite" in done.stderr
     assert (place / "in" / "a.wav").exists()
+
+
+def test_a_query_does_not_act_on_what_a_file_was_before(run, place, record, labelling):
+    labelling.clear()
+    (place / "in" / "b.wav").unlink()
+    record("in/fail.wav", duration=2.0)
+    (place / "in" / "fail.wav").replace(place / "in" / "a.wav")  # labelled by its name, as tap
+    record("in/new.wav", duration=2.5)
+    (place / "in" / "new.wav").replace(place / "in" / "bug.wav")
+    done = run("organise", "tap", "--to", TEMPLATE, "--root", ".", "--yes")
+    assert "left out: 1 recording, no longer there" in done.stderr
+    assert labelling == [str(place / "in" / "a.wav")] or labelling == ["in/a.wav"]
+    assert found(run, "-missing", "-status:failed") == ["tap/a.wav"]
+
+
+def test_what_is_no_longer_so_is_not_tagged(run, place, record, monkeypatch):
+    record("other.wav", duration=2.0)
+    (place / "other.wav").replace(place / "in" / "a.wav")
+    before = (place / "in" / "a.wav").read_bytes()
+    monkeypatch.setattr("asmr_classify.classify.label_file", as_whisper)
+    run("tag", "tap", "path:a.wav", "--yes", status=4)
+    assert (place / "in" / "a.wav").read_bytes() == before
+    assert found(run, "whisper") == ["in/a.wav"]
+
+
+def as_whisper(path, *, model, on_progress):  # noqa: ARG001 (as labelling is called)
+    return heard(path, model=model.id, trigger="whisper", tags=("whisper",))
+
+
+def test_results_of_another_model_stand(run, model_file):
+    run("label", "in", "-q", "--catalogue", "--model", model_file, status=3)
+    before = found_records(run)
+    assert {record["model"] for record in before} == {load_model(str(model_file)).id}
+    run("tag", "in/a.wav", "--dry-run")
+    run("report", "in/a.wav", "in/b.wav", "-q", "-o", "r.html")
+    run("playlist", "in/a.wav", "-q", "-o", "p.m3u8")
+    assert found_records(run) == before
+
+
+def found_records(run):
+    return [json.loads(line) for line in run("find", "tap", "--json").stdout.splitlines()]
+
+
+def test_a_dry_run_leaves_the_catalogue_as_it_is(run, place, record, labelling):
+    record("new.wav", duration=3.0)
+    (place / "in" / "a.wav").rename(place / "moved.wav")
+    labelling.clear()
+    run("set", "in/a.wav", "trigger=whisper", "-q")
+    before = (place / "library.sqlite").read_bytes()
+    done = run("organise", "new.wav", "moved.wav", "--to", TEMPLATE, "--root", ".", "--dry-run")
+    assert "tap/new.wav" in done.stdout
+    assert "whisper/moved.wav" in done.stdout
+    assert labelling == ["new.wav"]
+    assert (place / "library.sqlite").read_bytes() == before
+    run("tag", "new.wav", "--dry-run", "--catalogue", "none.sqlite")
+    assert not (place / "none.sqlite").exists()
+
+
+def test_undoing_keeps_what_was_set_where_there_is_a_copy(run, place):
+    shutil.copy(place / "in" / "a.wav", place / "in" / "copy.wav")
+    run("label", "in", "-q", "--catalogue", status=3)
+    run("tag", "in/a.wav", "--yes")
+    run("set", "in/a.wav", "trigger=crinkle")
+    run("undo", "--yes")
+    assert found(run, "corrected") == ["in/a.wav", "in/copy.wav"]
+
+
+def test_an_unknown_path_is_not_taken_for_a_query(run):
+    for word in ("in/gone", "gone.wav"):
+        done = run("forget", word, status=2)
+        assert f"{word}: no such file or folder; check the name" in done.stderr
+
+
+def test_a_folder_that_is_gone_is_not_mixed_up_with_a_query_either(run, place):
+    run("organise", "path:a.wav", "--to", TEMPLATE, "--root", ".", "--yes")
+    shutil.rmtree(place / "tap")
+    assert "tap: is a name here" in run("forget", "tap", status=2).stderr
+    assert "1 file forgotten" in run("forget", "./tap").stderr
+    assert found(run, "tap") == ["in/b.wav"]
+
+
+def test_a_word_that_is_a_path_and_a_query_is_refused(run, place):
+    (place / "tap").mkdir()
+    (place / "missing").mkdir()
+    (place / "model").mkdir()
+    for command in (["tag", "-n"], ["tag", "-n", "--remove"], ["forget"], ["playlist", "-q"]):
+        done = run(*command, "tap", status=2)
+        told = " ".join(done.stderr.split())
+        assert "tap: is a name here, and a word of queries" in told
+        assert "write ./tap for the path, trigger:tap for the query" in told
+    done = run("forget", "missing", status=2)
+    assert '" missing", with a space, for the query' in " ".join(done.stderr.split())
+    assert "0 files forgotten" in run("forget", " missing").stderr
+    assert "0 files forgotten" in run("forget", "./tap", "model").stderr
+    assert found(run, "tap") == ["in/a.wav", "in/b.wav"]
+    run("tag", "trigger:tap", "--dry-run")

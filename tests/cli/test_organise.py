@@ -36,7 +36,7 @@ def library(touch, monkeypatch):
         "b.wav": {"trigger": "whisper", "tags": ("whisper",)},
     }
 
-    def select_results(arguments, _console, *, quiet=False, catalogue=None):  # noqa: ARG001
+    def select_results(arguments, _console, **_options):
         found = []
         for argument in arguments:
             for folder, _, names in sorted(os.walk(argument)):

@@ -38,7 +38,7 @@ def library(place, labelled, monkeypatch):
         write_media(place / "in" / f"a.{ext}", tone(1.0, recipe.sr), recipe, video_duration=1.0)
     (place / "in" / "bad.mp3").write_bytes(b"nothing" * 10)
 
-    def select_results(arguments, _console, *, quiet=False, catalogue=None):  # noqa: ARG001
+    def select_results(arguments, _console, **_options):
         labelled.extend(arguments)
         names = sorted(path.name for folder in arguments for path in Path(folder).iterdir())
         return [

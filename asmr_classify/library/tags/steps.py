@@ -57,9 +57,9 @@ class WriteTags(Step):
         states = {name: TagState.from_record(record[name]) for name in ("old", "new")}
         return cls(**{**record, "before": FileState(**record["before"]), **states})
 
-    def moved(self) -> tuple[str, str]:
+    def moved(self) -> tuple[str, FileState, str]:
         """Tell that the file changes where it is."""
-        return self.path, self.path
+        return self.path, self.before, self.path
 
     def describe(self) -> Description:
         """Tell what the tags become."""
@@ -127,9 +127,9 @@ class RestoreFile(Step):
         states = {name: TagState.from_record(record[name]) for name in ("old", "new")}
         return cls(**{**record, "before": FileState(**record["before"]), **states})
 
-    def moved(self) -> tuple[str, str]:
+    def moved(self) -> tuple[str, FileState, str]:
         """Tell that the file changes where it is."""
-        return self.path, self.path
+        return self.path, self.before, self.path
 
     def describe(self) -> Description:
         """Tell what the tags become again."""
