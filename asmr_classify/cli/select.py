@@ -6,7 +6,6 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from asmr_classify.aggregate import Status
 from asmr_classify.cli.catalogue import has_default, named_from_here, open_catalogue, query_of
 from asmr_classify.cli.errors import tell
 from asmr_classify.cli.interrupts import interrupts_deferred
@@ -100,11 +99,12 @@ def is_path(word: str, known: Catalogue | None = None) -> bool:
 
     if not (os.path.lexists(word) or (known is not None and known.knows(word))):
         return False
-    if os.path.basename(word) == word and is_query(  # noqa: PTH119 (any name)
-        word, dict.fromkeys(() if known is None else known.labels, 0)
-    ):
-        is_trigger = word not in FIELDS and kind_of(word) is Kind.TRIGGER
-        query = f"trigger:{word}" if is_trigger else f'" {word}", with a space,'
+    labels = dict.fromkeys(() if known is None else known.labels, 0)
+    # Whoever has a folder "music" means that, not what holds music somewhere.
+    is_context = word not in FIELDS and kind_of(word) is Kind.CONTEXT
+    is_bare = os.path.basename(word) == word  # noqa: PTH119 (any name)
+    if is_bare and not is_context and is_query(word, labels):
+        query = f'" {word}", with a space,' if word in FIELDS else f"trigger:{word}"
         raise UsageError(
             f"{word}: is a name here, and a word of queries; write {os.curdir}{os.sep}{word} "
             f"for the path, {query} for the query"
@@ -148,6 +148,8 @@ def _find(
 
 def _is_true(result: FileResult, known: Catalogue) -> bool:
     """Whether a result is of the file that is there; one that cannot be read has failed."""
+    from asmr_classify.aggregate import Status
+
     has_failed = result.status is Status.FAILED
     return known.is_current(result.path) or (has_failed and os.path.isfile(result.path))  # noqa: PTH113
 

@@ -27,7 +27,7 @@ def test_a_table_by_default_and_a_summary_beside_it(label, touch):
     assert done.exit_code == 0
     header, first, second, *_ = done.stdout.splitlines()
     assert header.split() == ["file", "trigger", "also", "length", "timeline"]
-    assert first.startswith("a.mp3  tap 0.90  speech 0.70")
+    assert first.startswith("a.mp3  tap 0.90  speech 50%")
     assert second.startswith("b.mp3")
     assert "2 files found: 2 ok; ignored 2 (1 hidden, 1 not media); 1:20 of audio in" in done.stderr
 

@@ -163,6 +163,8 @@ def test_a_word_that_is_a_path_and_a_query_is_refused(run, place):
     (place / "tap").mkdir()
     (place / "missing").mkdir()
     (place / "model").mkdir()
+    (place / "music").mkdir()
+    assert "0 files forgotten" in run("forget", "music").stderr
     for command in (["tag", "-n"], ["tag", "-n", "--remove"], ["forget"], ["playlist", "-q"]):
         done = run(*command, "tap", status=2)
         told = " ".join(done.stderr.split())
