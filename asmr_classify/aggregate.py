@@ -14,7 +14,7 @@ import numpy as np
 
 from asmr_classify.estimators import calibrate
 from asmr_classify.labels import SILENCE, SPEECH, WHISPER
-from asmr_classify.timeline import find_segments
+from asmr_classify.timeline import find_segments, join_spans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -310,10 +310,5 @@ def _longest_talk(segments: tuple[Segment, ...], model: Model) -> float | None:
     voices = _voices(model)
     if not voices:
         return None
-    longest = start = end = 0.0
-    for segment in segments:
-        if segment.label in voices:
-            start = segment.start if segment.start > end else start
-            end = max(end, segment.end)
-            longest = max(longest, end - start)
-    return longest
+    spans = join_spans((s.start, s.end) for s in segments if s.label in voices)
+    return max((end - start for start, end in spans), default=0.0)

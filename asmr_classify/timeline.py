@@ -17,7 +17,7 @@ import numpy as np
 from asmr_classify.labels import SILENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -154,3 +154,34 @@ def _segments(
             score = np.average(p[first:last], weights=np.diff(edges[first : last + 1]))
             segments.append(Segment(start, end, label, min(1.0, max(0.0, float(score)))))
     return segments
+
+
+def join_spans(
+    spans: Iterable[tuple[float, float]], max_gap: float = 0.0
+) -> list[tuple[float, float]]:
+    """Join spans that overlap or lie close.
+
+    Parameters
+    ----------
+    spans : iterable of (float, float)
+        Start and end in seconds; empty ones are dropped.
+    max_gap : float
+        Seconds.
+
+    Returns
+    -------
+    list of (float, float)
+        Ascending, more than ``max_gap`` apart.
+
+    Examples
+    --------
+    >>> join_spans([(5, 9), (0, 2), (2.5, 4), (3, 3.5)], max_gap=0.5)
+    [(0, 4), (5, 9)]
+    """
+    joined: list[tuple[float, float]] = []
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if joined and start - joined[-1][1] <= max_gap:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined

@@ -21,6 +21,7 @@ from asmr_classify.check.rhythm import measure_rhythm
 from asmr_classify.check.startle import find_startles
 from asmr_classify.check.truepeak import amplitude_to_db
 from asmr_classify.labels import SPEECH, TAP, WHISPER
+from asmr_classify.timeline import join_spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -208,12 +209,4 @@ def talk_share(result: FileResult) -> float | None:
 
 def labelled(result: FileResult, labels: set[str]) -> list[tuple[float, float]]:
     """Join the segments of some labels to spans that do not overlap, by start."""
-    spans: list[tuple[float, float]] = []
-    for segment in sorted(result.segments, key=lambda segment: segment.start):
-        if segment.label not in labels:
-            continue
-        if spans and segment.start <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], segment.end))
-        else:
-            spans.append((segment.start, segment.end))
-    return spans
+    return join_spans((s.start, s.end) for s in result.segments if s.label in labels)

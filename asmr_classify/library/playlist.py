@@ -294,6 +294,8 @@ def _whole(result: FileResult, wish: Wish) -> Iterator[Item]:
 
 
 def _stretches(result: FileResult, wish: Wish) -> Iterator[Item]:
+    from asmr_classify.timeline import join_spans
+
     kept_out = wish.kept_out
     if wish.no_talking and (result.no_talking is None or "no_talking" in result.corrected):
         if not result.no_talking:
@@ -320,37 +322,6 @@ def _spans(
         for segment in result.segments
         if segment.label in found and segment.score >= min_score
     ]
-
-
-def join_spans(
-    spans: Iterable[tuple[float, float]], max_gap: float = 0.0
-) -> list[tuple[float, float]]:
-    """Join spans that overlap or lie close.
-
-    Parameters
-    ----------
-    spans : iterable of (float, float)
-        Start and end in seconds; empty ones are dropped.
-    max_gap : float
-        Seconds.
-
-    Returns
-    -------
-    list of (float, float)
-        Ascending, more than ``max_gap`` apart.
-
-    Examples
-    --------
-    >>> join_spans([(5, 9), (0, 2), (2.5, 4), (3, 3.5)], max_gap=0.5)
-    [(0, 4), (5, 9)]
-    """
-    joined: list[tuple[float, float]] = []
-    for start, end in sorted(span for span in spans if span[0] < span[1]):
-        if joined and start - joined[-1][1] <= max_gap:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return joined
 
 
 def _cut(

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import fft
 
 from asmr_classify.labels import MUSIC, OTHER, SPEECH, WHITE_NOISE
+from asmr_classify.timeline import join_spans
 from asmr_classify.training.augment import AugmentSpec, augment
 
 if TYPE_CHECKING:
@@ -118,15 +119,9 @@ class Scene:
 
     def truth(self, label: str) -> list[tuple[float, float]]:
         """Find when a label sounds, as sorted spans that do not touch, in seconds."""
-        spans: list[tuple[float, float]] = []
-        for layer in sorted(self.layers, key=lambda layer: layer.start):
-            if label not in layer.labels:
-                continue
-            if spans and layer.start <= spans[-1][1]:
-                spans[-1] = (spans[-1][0], max(spans[-1][1], layer.end))
-            else:
-                spans.append((layer.start, layer.end))
-        return spans
+        return join_spans(
+            (layer.start, layer.end) for layer in self.layers if label in layer.labels
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.errors import NotRepresentableError, UsageError
 from asmr_classify.labels import SILENCE
-from asmr_classify.timeline import Segment
+from asmr_classify.timeline import Segment, join_spans
 from asmr_classify.writers.documents import UNSCORED, document
 
 if TYPE_CHECKING:
@@ -76,14 +76,8 @@ def skipped_spans(result: FileResult, skip: Sequence[str]) -> list[tuple[float, 
     list of (float, float)
         Start and end in seconds, rounded to milliseconds, ascending, apart from each other.
     """
-    spans = sorted((round(s.start, 3), round(s.end, 3)) for s in result.segments if s.label in skip)
-    joined: list[tuple[float, float]] = []
-    for start, end in spans:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        elif start < end:
-            joined.append((start, end))
-    return joined
+    spans = ((round(s.start, 3), round(s.end, 3)) for s in result.segments if s.label in skip)
+    return join_spans(spans)
 
 
 def cuts_of(result: FileResult, options: Options) -> str:

@@ -34,10 +34,9 @@ from asmr_classify.library.playlist import (
     creator_of,
     fill,
     find_items,
-    join_spans,
 )
 from asmr_classify.library.variety import Order, iter_ordered
-from asmr_classify.timeline import Segment
+from asmr_classify.timeline import Segment, join_spans
 
 LABELS = ("whisper", "tap", "crinkle", "speech", "music")
 
