@@ -13,6 +13,7 @@ from asmr_classify.batch import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
     from rich.live import Live
@@ -132,6 +133,85 @@ class Tally(Observer):
         return " · ".join(parts)
 
 
+class LiveLine:
+    """A line on stderr that is kept up to date on a terminal, else printed anew now and then.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        On stderr.
+    line : callable
+        Gives the line as it is to be now.
+    quiet : bool
+        Show nothing.
+    now : callable
+        Gives the time in seconds.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        line: Callable[[], str],
+        *,
+        quiet: bool,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console = console
+        self._line = line
+        self._quiet = quiet
+        self._now = now
+        self._last_line = now()
+        self._live: Live | None = None
+
+    @property
+    def is_started(self) -> bool:
+        """Whether a line is kept up to date just now."""
+        return self._live is not None and self._live.is_started
+
+    def start(self) -> None:
+        """Show the line from now on."""
+        if self._console.is_terminal and not self._quiet:
+            from rich.live import Live
+            from rich.text import Text
+
+            self._live = Live(
+                console=self._console,
+                get_renderable=lambda: Text(self._line(), no_wrap=True, overflow="ellipsis"),
+                refresh_per_second=5,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+
+    def stop(self) -> None:
+        """Take the line away."""
+        if self._live is not None:
+            self._live.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the line away while something else is written to the terminal."""
+        if self._live is None or not self._live.is_started:
+            yield
+            return
+        self._live.stop()
+        yield
+        self._live.start()
+
+    def say(self) -> None:
+        """Print the line, if none is kept up to date and the last was printed a while ago."""
+        now = self._now()
+        if self._live is None and not self._quiet and now - self._last_line > PLAIN_INTERVAL:
+            self._last_line = now
+            self._console.print(self._line(), highlight=False, markup=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Print a line of its own that is no progress."""
+        if not self._quiet:
+            self._console.print(text, style="yellow", highlight=False, soft_wrap=True)
+
+
 class Progress(Tally):
     """Shows a tally on stderr: a live line on a terminal, else a plain line now and then.
 
@@ -146,61 +226,32 @@ class Progress(Tally):
     def __init__(self, console: Console, *, quiet: bool) -> None:
         super().__init__()
         self.console = console
-        self._quiet = quiet
-        self._last_line = time.monotonic()
-        self._live: Live | None = None
+        self._live = LiveLine(console, self.line, quiet=quiet)
 
     def __enter__(self) -> Self:
-        if self.console.is_terminal and not self._quiet:
-            from rich.live import Live
-            from rich.text import Text
-
-            self._live = Live(
-                console=self.console,
-                get_renderable=lambda: Text(self.line(), no_wrap=True, overflow="ellipsis"),
-                refresh_per_second=5,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._live.start()
+        self._live.start()
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Take the live line away while something else is written to the terminal."""
-        if self._live is None or not self._live.is_started:
-            yield
-            return
         self._live.stop()
-        yield
-        self._live.start()
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Take the live line away while something else is written to the terminal."""
+        return self._live.paused()
 
     def on_decoded(self, seconds: float) -> None:
         """Count audio, and show it."""
         super().on_decoded(seconds)
-        self._say()
+        self._live.say()
 
     def on_finished(self, found: Found, result: FileResult) -> None:
         """Count a finished file, and show it."""
         super().on_finished(found, result)
-        self._say()
+        self._live.say()
 
     def on_stopping(self) -> None:
         """Say what an interrupt does."""
-        if not self._quiet:
-            text = "finishing the files at hand; interrupt again to stop at once"
-            self.console.print(text, style="yellow", highlight=False, soft_wrap=True)
-
-    def _say(self) -> None:
-        now = time.monotonic()
-        if self._live is None and not self._quiet and now - self._last_line > PLAIN_INTERVAL:
-            self._last_line = now
-            self.console.print(self.line(), highlight=False, soft_wrap=True)
+        self._live.note("finishing the files at hand; interrupt again to stop at once")
 
 
 def clock(seconds: float) -> str:
