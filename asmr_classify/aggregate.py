@@ -17,12 +17,13 @@ from asmr_classify.labels import SILENCE, SPEECH, WHISPER
 from asmr_classify.timeline import find_segments, join_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from asmr_classify.config import DecisionSpec
     from asmr_classify.errors import MediaError
+    from asmr_classify.features.edges import Changes
     from asmr_classify.model import Model
     from asmr_classify.timeline import Segment
 
@@ -128,24 +129,33 @@ class Heard:
     logits : ndarray of float32, shape (n_windows, n_labels)
         Not yet calibrated.
     levels_db : ndarray of float32, shape (n_windows,)
+    changes : ndarray of float16, shape (n_windows, n_points, 2), optional
+        Where the level rises and falls. Without them segments begin and end where windows do.
     """
 
     intervals: NDArray[np.float64]
     logits: NDArray[np.float32]
     levels_db: NDArray[np.float32]
+    changes: NDArray[np.float16] | None = None
 
     @classmethod
-    def nothing(cls, n_labels: int) -> Heard:
-        """Make the record of a file without a single window."""
+    def join(cls, parts: Sequence[Heard], n_labels: int) -> Heard:
+        """Put parts end to end; without any, make the record of a file without a window."""
+        if not parts:
+            nothing = np.zeros((0, n_labels), dtype=np.float32)
+            return cls(np.zeros((0, 2)), nothing, np.zeros(0, dtype=np.float32))
+        changes = [part.changes for part in parts if part.changes is not None]
         return cls(
-            np.zeros((0, 2)),
-            np.zeros((0, n_labels), dtype=np.float32),
-            np.zeros(0, dtype=np.float32),
+            np.concatenate([part.intervals for part in parts]),
+            np.concatenate([part.logits for part in parts]),
+            np.concatenate([part.levels_db for part in parts]),
+            np.concatenate(changes) if len(changes) == len(parts) else None,
         )
 
     def where(self, kept: NDArray[np.bool_]) -> Heard:
         """Take some of the windows."""
-        return Heard(self.intervals[kept], self.logits[kept], self.levels_db[kept])
+        changes = None if self.changes is None else self.changes[kept]
+        return Heard(self.intervals[kept], self.logits[kept], self.levels_db[kept], changes)
 
 
 def summarise(
@@ -185,6 +195,7 @@ def summarise(
         labels=model.labels,
         thresholds=model.in_timeline,
         decision=model.decision,
+        changes=_changes(heard, model),
     )
     shares = _shares(segments, (*model.labels, SILENCE), max(duration, decoded))
     if silent.all():
@@ -208,6 +219,14 @@ def summarise(
         no_talking=_no_talking(scores, segments, model, is_whole=error is None),
         longest_talk=_longest_talk(segments, model),
     )
+
+
+def _changes(heard: Heard, model: Model) -> Changes | None:
+    if heard.changes is None or not len(heard.changes):
+        return None
+    from asmr_classify.features.edges import join_changes
+
+    return join_changes(heard.intervals, heard.changes, model.features)
 
 
 def score_file(heard: Heard, model: Model) -> dict[str, float]:

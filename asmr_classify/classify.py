@@ -6,8 +6,6 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from asmr_classify.aggregate import FileResult, Heard, Problem, Status, summarise
 from asmr_classify.errors import MediaError, NoAudioError, WorkerError
 from asmr_classify.features.windows import iter_window_rows
@@ -18,6 +16,7 @@ from asmr_classify.threads import one_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from asmr_classify.media.decode import Listener
@@ -104,11 +103,8 @@ def _iter_samples(
 
 def _hear(samples: Iterator[NDArray[np.float32]], model: Model) -> Heard:
     """Run features and networks over a recording, keeping a few numbers a window."""
-    intervals, logits, levels = [], [], []
+    heard: list[Heard] = []
     for rows in iter_window_rows(samples, model.features):
-        intervals.append(rows.intervals)
-        levels.append(rows.levels_db)
-        logits.append(model.predict_logits(rows.X))
-    if not intervals:
-        return Heard.nothing(len(model.labels))
-    return Heard(np.concatenate(intervals), np.concatenate(logits), np.concatenate(levels))
+        logits = model.predict_logits(rows.X)
+        heard.append(Heard(rows.intervals, logits, rows.levels_db, rows.changes))
+    return Heard.join(heard, len(model.labels))

@@ -3,8 +3,9 @@
 Windows overlap; where several cover a stretch, their probabilities are averaged there, which also
 smooths. A segment begins where the averaged probability reaches the label's threshold and ends
 where it falls below ``release`` times that (hysteresis, as in Schmitt's trigger); segments of one
-label that lie close are merged, short ones dropped. Segments of one label never overlap and lie
-in ``[0, duration]``; those of different labels may overlap.
+label that lie close are merged, short ones dropped. Windows are coarse, so each segment is then
+moved to where the level rises most near its beginning, and falls most near its end. Segments of
+one label never overlap and lie in ``[0, duration]``; those of different labels may overlap.
 """
 
 from __future__ import annotations
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asmr_classify.config import DecisionSpec
+    from asmr_classify.features.edges import Changes
+
+
+EDGE_DB = 2.0
+"""A segment begins and ends where windows do, unless the level changes by so much nearby: steady
+noise wavers by less."""
+
+LEAD = 0.25
+"""A sound that a window lets begin at its first second may fill a part of the window before that
+was too short to be heard there: so much of a window's length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ def average_overlaps(intervals: NDArray[np.float64], values: NDArray[np.float32]
     return Cells(edges, running[:, :-1] / np.maximum(running[:, -1:], 1))
 
 
-def find_segments(
+def find_segments(  # noqa: PLR0913 (what was heard, and what decides)
     intervals: NDArray[np.float64],
     probabilities: NDArray[np.float32],
     silent: NDArray[np.bool_],
@@ -90,6 +101,7 @@ def find_segments(
     labels: Sequence[str],
     thresholds: Mapping[str, float],
     decision: DecisionSpec,
+    changes: Changes | None = None,
 ) -> tuple[Segment, ...]:
     """Find the segments of every label, and of silence.
 
@@ -102,6 +114,8 @@ def find_segments(
     labels : sequence of str
     thresholds : mapping of str to float
     decision : DecisionSpec
+    changes : Changes, optional
+        Where the level rises and falls.
 
     Returns
     -------
@@ -117,8 +131,11 @@ def find_segments(
         # Silence is no probability: a stretch is silent where all windows over it are.
         threshold = 1.0 if label == SILENCE else thresholds[label]
         p = cells.probabilities[:, column]
-        spans = _spans(p, threshold, threshold * (1 if label == SILENCE else decision.release))
-        segments += _segments(cells.edges, p, spans, label, decision)
+        off = threshold * (1 if label == SILENCE else decision.release)
+        spans = _join(cells.edges, _spans(p, threshold, off), decision)
+        if changes is not None and label != SILENCE:  # which is where it is by its level already
+            spans = _refine(spans, changes, float(np.diff(intervals[0])[0]), decision)
+        segments += [Segment(*span, label, _score(cells.edges, p, span)) for span in spans]
     return tuple(sorted(segments, key=lambda s: (s.start, s.end, s.label)))
 
 
@@ -131,29 +148,64 @@ def _spans(p: NDArray[np.float64], on: float, off: float) -> list[tuple[int, int
     return [(int(a), int(b)) for a, b in runs if p[a:b].max() >= on - slack]
 
 
-def _segments(
-    edges: NDArray[np.float64],
-    p: NDArray[np.float64],
-    spans: list[tuple[int, int]],
-    label: str,
-    decision: DecisionSpec,
-) -> list[Segment]:
-    """Merge close spans, drop short ones, and score the rest by their time-weighted mean."""
-    merged: list[tuple[int, int]] = []
-    for first, last in spans:
-        if merged and edges[first] - edges[merged[-1][1]] < decision.max_gap:
-            merged[-1] = (merged[-1][0], last)
-        else:
-            merged.append((first, last))
-    whole = edges[-1] - edges[0]
-    shortest = min(decision.min_duration, whole)
-    segments = []
-    for first, last in merged:
+def _join(
+    edges: NDArray[np.float64], runs: list[tuple[int, int]], decision: DecisionSpec
+) -> list[tuple[float, float]]:
+    """Turn runs of cells into seconds, merge close ones, and drop short ones."""
+    spans: list[tuple[float, float]] = []
+    for first, last in runs:
         start, end = float(edges[first]), float(edges[last])
-        if end - start >= shortest:
-            score = np.average(p[first:last], weights=np.diff(edges[first : last + 1]))
-            segments.append(Segment(start, end, label, min(1.0, max(0.0, float(score)))))
-    return segments
+        if spans and start - spans[-1][1] < decision.max_gap:
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+    shortest = min(decision.min_duration, float(edges[-1] - edges[0]))
+    return [span for span in spans if span[1] - span[0] >= shortest]
+
+
+def _refine(
+    spans: list[tuple[float, float]], changes: Changes, window: float, decision: DecisionSpec
+) -> list[tuple[float, float]]:
+    """Move the start of each span to the highest rise nearby, and its end to the deepest fall.
+
+    A window that has the label may hold its sound anywhere, so a span begins up to a window after
+    where its first window does, and ends up to one before.
+    """
+    lead, shortest = LEAD * window, decision.min_duration
+    followed_at = [*(start for start, _ in spans[1:]), np.inf][: len(spans)]
+    refined: list[tuple[float, float]] = []
+    for (start, end), next_start in zip(spans, followed_at, strict=True):
+        earliest = max(start - lead, refined[-1][1] if refined else 0.0)
+        latest = min(start + window, end - shortest)
+        moved = _highest(changes.times, changes.rises_db, earliest, latest)
+        begin = start if moved is None else moved
+        moved = _highest(
+            changes.times,
+            changes.falls_db,
+            max(end - window, begin + shortest),
+            min(end + lead, next_start),
+        )
+        refined.append((begin, end if moved is None else moved))
+    return refined
+
+
+def _highest(
+    times: NDArray[np.float64], values: NDArray[np.float32], earliest: float, latest: float
+) -> float | None:
+    """Find when a change is greatest within a stretch; None if none is worth it."""
+    first, last = np.searchsorted(times, [earliest, latest])
+    if first >= last:
+        return None
+    best = first + int(np.argmax(values[first:last]))
+    return float(times[best]) if values[best] >= EDGE_DB else None
+
+
+def _score(edges: NDArray[np.float64], p: NDArray[np.float64], span: tuple[float, float]) -> float:
+    """Average probabilities over a span, by time."""
+    first = np.searchsorted(edges, span[0], side="right") - 1
+    last = np.searchsorted(edges, span[1])
+    covered = np.diff(np.clip(edges[first : last + 1], *span))
+    return float(np.clip(np.average(p[first:last], weights=covered), 0.0, 1.0))
 
 
 def join_spans(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asmr_classify.config import DecisionSpec
+from asmr_classify.features.edges import Changes
 from asmr_classify.labels import SILENCE
 from asmr_classify.timeline import Segment, average_overlaps, find_segments
 
@@ -105,3 +106,52 @@ def test_segments_of_a_label_are_sorted_apart_and_inside_the_file(values, releas
         own = [s for s in found if s.label == label]
         assert all(0 <= s.start < s.end <= len(p) + 1 and 0 <= s.score <= 1 for s in own)
         assert all(a.end < b.start for a, b in pairwise(own))
+
+
+def changes_at(rises, falls, duration):
+    """Changes of 12 dB at given seconds, and none elsewhere."""
+    times = np.arange(0.5, duration - 0.5, 1 / 16)
+    levels = [np.isin(times, at).astype(np.float32) * 12 for at in (rises, falls)]
+    return Changes(times, *levels)
+
+
+def refined(p, changes):
+    p = np.asarray(p, dtype=np.float32)
+    return find_segments(
+        windows(len(p)),
+        np.stack([p, np.zeros_like(p)], axis=1),
+        np.zeros(len(p), dtype=bool),
+        labels=LABELS,
+        thresholds=THRESHOLDS,
+        decision=DecisionSpec(),
+        changes=changes,
+    )
+
+
+def test_a_segment_begins_where_the_level_rises_and_ends_where_it_falls():
+    p = [0, 0, 0.9, 0.9, 0.9, 0.9, 0, 0, 0]
+    coarse, fine = refined(p, None), refined(p, changes_at([3.75], [5.25], 10))
+    assert [(s.start, s.end) for s in coarse] == [(2, 7)]
+    assert [(s.start, s.end) for s in fine] == [(3.75, 5.25)]
+    assert fine[0].score == pytest.approx(0.9)
+
+
+def test_changes_too_far_away_move_nothing():
+    p = [0, 0, 0.9, 0.9, 0.9, 0.9, 0, 0, 0]
+    (segment,) = refined(p, changes_at([1.25, 4.5], [4.5, 8.0], 10))
+    assert (segment.start, segment.end) == (2, 7)
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=24),
+    st.lists(st.integers(0, 400), max_size=30),
+    st.lists(st.integers(0, 400), max_size=30),
+)
+def test_refined_segments_keep_the_laws(p, rises, falls):
+    duration = len(p) + 1
+    changes = changes_at([0.5 + k / 16 for k in rises], [0.5 + k / 16 for k in falls], duration)
+    found = refined(p, changes)
+    assert len(found) == len(refined(p, None))
+    assert all(0 <= s.start < s.end <= duration and 0 <= s.score <= 1 for s in found)
+    assert all(s.end - s.start >= DecisionSpec().min_duration for s in found)
+    assert all(a.end <= b.start for a, b in pairwise(found))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asmr_classify.features.edges import level_changes
 from asmr_classify.features.frames import analyse
 from asmr_classify.features.statistics import (
     impulse_statistics,
@@ -45,11 +46,20 @@ class WindowRows:
         Start and end of each window in seconds.
     levels_db : ndarray of float32, shape (n_windows,)
         Mean level in the analysis band, dB relative to a full-scale square wave.
+    changes : ndarray of float16, shape (n_windows, n_points, 2)
+        Where the level rises and falls, see :func:`asmr_classify.features.edges.level_changes`.
     """
 
     X: NDArray[np.float32]
     intervals: NDArray[np.float64]
     levels_db: NDArray[np.float32]
+    changes: NDArray[np.float16]
+
+    def where(self, kept: NDArray[np.bool_] | slice) -> WindowRows:
+        """Take some of the windows."""
+        return WindowRows(
+            self.X[kept], self.intervals[kept], self.levels_db[kept], self.changes[kept]
+        )
 
 
 def iter_window_rows(
@@ -134,6 +144,7 @@ def concatenate_rows(parts: list[WindowRows]) -> WindowRows:
         X=np.concatenate([part.X for part in parts]),
         intervals=np.concatenate([part.intervals for part in parts]),
         levels_db=np.concatenate([part.levels_db for part in parts]),
+        changes=np.concatenate([part.changes for part in parts]),
     )
 
 
@@ -174,6 +185,7 @@ def _rows(y: NDArray[np.float32], start: int, spec: FeatureSpec) -> WindowRows:
         X=np.nan_to_num(X.astype(np.float32)),
         intervals=np.stack([starts, ends], axis=1) / sr,
         levels_db=(10 * np.log10(power)).astype(np.float32),
+        changes=level_changes(logmel, spec),
     )
 
 

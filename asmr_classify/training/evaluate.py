@@ -16,7 +16,6 @@ import numpy as np
 
 from asmr_classify.aggregate import summarise
 from asmr_classify.errors import CorpusError
-from asmr_classify.features.windows import WindowRows
 from asmr_classify.training.corrections import relabelled
 from asmr_classify.training.fit import HeardScenes, finish_model, fit_ensemble
 from asmr_classify.training.metrics import Measures, group_balance, measure
@@ -220,8 +219,7 @@ def _hear_scenes(prepared: Prepared, fold: int, fitted: Fitted) -> HeardScenes |
     inside = np.array(of_fold)[rows.take_of_row()]
     if not inside.any():
         return None
-    part = WindowRows(rows.rows.X[inside], rows.rows.intervals[inside], rows.rows.levels_db[inside])
-    return HeardScenes(fitted.hear(part).logits, rows.targets[inside])
+    return HeardScenes(fitted.hear(rows.rows.where(inside)).logits, rows.targets[inside])
 
 
 def join_scenes(scenes: Iterable[HeardScenes | None]) -> HeardScenes | None:

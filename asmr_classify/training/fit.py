@@ -116,7 +116,7 @@ class Fitted:
     def hear(self, rows: WindowRows) -> Heard:
         """Run the ensemble over the rows of one clip."""
         logits = ensemble_logits(rows.X, self.mean, self.scale, self.networks, self.trees)
-        return Heard(rows.intervals, logits, rows.levels_db)
+        return Heard(rows.intervals, logits, rows.levels_db, rows.changes)
 
 
 def fit_ensemble(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,10 @@ between them nobody can tell."""
 
 FADED_DB = -15.0
 """Under its own loudest window, a layer has died away."""
+
+
+SAVED = tuple(f.name for f in fields(WindowRows))
+"""What the cache keeps of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +133,7 @@ class TakeRows:
     def of(self, index: int) -> WindowRows:
         """Rows of one take."""
         inside = slice(self.offsets[index], self.offsets[index + 1])
-        return WindowRows(
-            self.rows.X[inside], self.rows.intervals[inside], self.rows.levels_db[inside]
-        )
+        return self.rows.where(inside)
 
 
 def plan_takes(corpus: Corpus, folds: NDArray[np.int64], spec: TakeSpec) -> list[Take]:
@@ -226,7 +228,7 @@ def clip_targets(corpus: Corpus) -> NDArray[np.float32]:
 
 def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
     """Name each take by all that changes its rows."""
-    of_features = fingerprint(spec.features)
+    of_features = f"{fingerprint(spec.features)} {' '.join(SAVED)}"
     of_copies = json.dumps([of_features, asdict(spec.augmentation), spec.seed])
     heard = (AUDIBLE_DB, MASKED_DB, FADED_DB)
     of_scenes = json.dumps([of_features, asdict(spec.scene), spec.seed, corpus.labels, heard])
@@ -254,7 +256,7 @@ def _take_rows(
     """Compute the rows of a take and what each holds, or read them from the cache."""
     if path is not None and path.is_file():
         with np.load(path, allow_pickle=False) as saved:
-            rows = WindowRows(saved["X"], saved["intervals"], saved["levels_db"])
+            rows = WindowRows(**{name: saved[name] for name in SAVED})
             held = saved["held"]
     elif take.kind is TakeKind.SCENE:
         rows, held = _scene_rows(corpus, take, spec)
@@ -301,9 +303,8 @@ def _scene_rows(
     with one_thread():
         rows = window_rows(scene.y, spec.features)
     held = held_in_windows(scene, rows.intervals, corpus.labels)
-    clear = ~np.isnan(held).any(axis=1)
-    kept = WindowRows(rows.X[clear], rows.intervals[clear], rows.levels_db[clear])
-    return kept, held[clear]
+    clear = np.asarray(~np.isnan(held).any(axis=1))
+    return rows.where(clear), held[clear]
 
 
 def held_in_windows(
@@ -364,7 +365,7 @@ def _save_rows(rows: WindowRows, held: NDArray[np.float32], path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with scratch.open("wb") as file:
-            np.savez(file, X=rows.X, intervals=rows.intervals, levels_db=rows.levels_db, held=held)
+            np.savez(file, held=held, **{name: getattr(rows, name) for name in SAVED})
         scratch.replace(path)
     except OSError as exc:
         scratch.unlink(missing_ok=True)

@@ -90,7 +90,8 @@ def _make(
 
 def find_events(scene: Heldout, model: Model) -> Events:
     """Label a scene, and give the timeline of its triggers."""
-    heard = Heard(scene.rows.intervals, model.predict_logits(scene.rows.X), scene.rows.levels_db)
+    rows = scene.rows
+    heard = Heard(rows.intervals, model.predict_logits(rows.X), rows.levels_db, rows.changes)
     seconds = scene.duration
     result = summarise("scene", heard, model, duration=seconds, decoded=seconds)
     return [(s.start, s.end, s.label) for s in result.segments if s.label in TRIGGERS]

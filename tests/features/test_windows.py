@@ -39,6 +39,7 @@ def test_block_size_never_changes_a_result(sizes):
     assert np.array_equal(rows.X, WHOLE.X)
     assert np.array_equal(rows.intervals, WHOLE.intervals)
     assert np.array_equal(rows.levels_db, WHOLE.levels_db)
+    assert np.array_equal(rows.changes, WHOLE.changes)
 
 
 def test_a_row_depends_on_its_own_window_only():
@@ -68,6 +69,7 @@ def test_gain_changes_levels_only(octaves):
     y = (LONG[: 3 * SR] + 1e-3 * room).astype(np.float32)
     plain, scaled = (window_rows(z, SPEC) for z in (y, y * np.float32(2.0**octaves)))
     np.testing.assert_allclose(scaled.X, plain.X, rtol=1e-3, atol=1e-2)
+    np.testing.assert_allclose(scaled.changes, plain.changes, atol=0.02)
     gain_db = 20 * np.log10(2) * octaves
     np.testing.assert_allclose(scaled.levels_db - plain.levels_db, gain_db, atol=0.01)
 

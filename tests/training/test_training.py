@@ -11,7 +11,6 @@ import pytest
 
 from asmr_classify.classify import label_file
 from asmr_classify.errors import CorpusError, OutputError
-from asmr_classify.features.windows import WindowRows
 from asmr_classify.model import load_model, save_model
 from asmr_classify.training import fit as fit_module
 from asmr_classify.training import takes as takes_module
@@ -209,7 +208,7 @@ def test_background_and_silence_are_not_fitted_on(prepared, monkeypatch):
         takes=prepared.rows.takes[1:n_rows],
         offsets=np.array([0, 2, *range(3, n_rows + 1)]),
         targets=prepared.rows.targets[:n_rows],
-        rows=WindowRows(everything.X[:n_rows], everything.intervals[:n_rows], levels),
+        rows=replace(everything.where(slice(n_rows)), levels_db=levels),
     )
     fitted_on = []
     monkeypatch.setattr(fit_module, "_fit_trees", lambda X, *_: fitted_on.append(len(X)))
