@@ -272,6 +272,25 @@ def _take_rows(
 
 
 def _clip_rows(corpus: Corpus, take: Take, spec: TakeSpec) -> WindowRows:
+    y = take_sound(corpus, take, spec)
+    with one_thread():
+        return window_rows(y, spec.features)
+
+
+def take_sound(corpus: Corpus, take: Take, spec: TakeSpec) -> NDArray[np.float32]:
+    """Load a clip, changed as its take wants it.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    take : Take
+        Of one clip: no scene.
+    spec : TakeSpec
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples,), mono at the analysis rate
+    """
     (index,) = take.clips
     y = _sound(corpus.clips[index], spec)
     if take.kind is not TakeKind.ORIGINAL:
@@ -279,8 +298,7 @@ def _clip_rows(corpus: Corpus, take: Take, spec: TakeSpec) -> WindowRows:
         if take.kind is TakeKind.STEADY:
             y = make_steady(y, rng)
         y = augment(y, spec.features.frames.sr, rng, spec.augmentation)
-    with one_thread():
-        return window_rows(y, spec.features)
+    return y
 
 
 def palette_of(corpus: Corpus, spec: TakeSpec) -> Palette:

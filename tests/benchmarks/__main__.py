@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from tests.benchmarks import check, growth, many_files, robustness, scenes, speed, stages
+from tests.benchmarks import check, growth, many_files, robustness, scenes, search, speed, stages
 from tests.benchmarks.report import (
     RESULTS,
     Table,
@@ -27,6 +27,7 @@ BENCHMARKS = {
     "many-files": many_files.run,
     "robustness": robustness.run,
     "scenes": scenes.run,
+    "search": search.run,
     "check": check.run,
 }
 
