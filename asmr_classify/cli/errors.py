@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import typer
 
 from asmr_classify.cli.logs import close_logging
+from asmr_classify.cli.startup import raise_interrupts
 from asmr_classify.errors import AsmrClassifyError, LimitsError, ModelFormatError, UsageError
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def reporting_errors(command: Callable[P, ExitStatus]) -> Callable[P, None]:
 
 def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
     try:
+        raise_interrupts()
         return command()
     except AsmrClassifyError as exc:
         return _report(exc)
