@@ -44,6 +44,9 @@ HINTS: dict[type[AsmrClassifyError], str] = {
 }
 """What may help, by kind of error, where the message does not say it already."""
 
+NOTHING_HALF = "stopped before the end; nothing is left half written"
+"""What holds of an interrupt of any command."""
+
 FAULT_HINT = "this is a fault of the program; run again with -v or --log-file FILE, and report it"
 
 JOINERS = "\u200c\u200d"
@@ -113,8 +116,8 @@ def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
         return command()
     except AsmrClassifyError as exc:
         return _report(exc)
-    except KeyboardInterrupt:
-        tell("what was finished is saved", lead="interrupted: ", style="bold yellow")
+    except KeyboardInterrupt as exc:
+        tell(str(exc) or NOTHING_HALF, lead="interrupted: ", style="bold yellow")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         _discard_stdout()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asmr_classify.cli.errors import ExitStatus, printable, tell
-from asmr_classify.cli.interrupts import interrupts_deferred
+from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.errors import CatalogueError, UsageError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def carry_out_asked(
         _write_json(plan, report)
     _sum_up(plan, report, manner)
     if report.stopped:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("the other steps were not begun")
     complete = report.n_done == len(plan.steps)
     return status if complete else ExitStatus.SOME_FAILED
 
@@ -148,7 +148,10 @@ def _agreed(plan: Plan) -> bool:
     if len(plan.steps) > N_SHOWN:
         tell(f"… and {len(plan.steps) - N_SHOWN} more; --dry-run shows all")
     tell_left(plan.left)
-    return typer.confirm(f"{totals(plan.steps)}. Go on?", err=True)
+    try:
+        return typer.confirm(f"{totals(plan.steps)}. Go on?", err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt("nothing was changed") from None
 
 
 def _run(plan: Plan, store: Store, manner: Manner) -> Report:
@@ -158,7 +161,11 @@ def _run(plan: Plan, store: Store, manner: Manner) -> Report:
     from asmr_classify.library.runs import carry_out
 
     progress = PlanProgress(Console(stderr=True), len(plan.steps), quiet=manner.quiet)
-    with progress, interrupts_deferred(progress.on_stopping) as stop:
+    with (
+        interrupts_tell("the next run settles the step at hand; undo takes back what was done"),
+        progress,
+        interrupts_deferred(progress.on_stopping) as stop,
+    ):
         return carry_out(plan, store, stop=stop, watcher=progress)
 
 

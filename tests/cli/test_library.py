@@ -64,6 +64,21 @@ def test_tagged_files_are_known_again(run, place, labelling):
     assert found(run, "tap") == ["in/a.wav", "in/b.wav"]
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        pytest.param(["--yes"], "changed; labels so far are in the catalogue\n", id="run"),
+        pytest.param(["--dry-run"], "changed\n", id="dry run"),
+    ],
+)
+def test_an_interrupt_while_files_are_labelled_changes_none(run, place, record, options, told):
+    record("in/interrupt.wav", "in/z.wav", duration=1.3)
+    before = (place / "in" / "a.wav").read_bytes()
+    done = run("tag", "in", *options, status=130)
+    assert done.stderr.endswith(f"interrupted: nothing was written or {told}")
+    assert (place / "in" / "a.wav").read_bytes() == before
+
+
 def test_corrections_move_along(run):
     run("set", "in/a.wav", "trigger=whisper")
     run("organise", "whisper", "--to", TEMPLATE, "--root", ".", "--yes")

@@ -149,6 +149,16 @@ def test_on_a_terminal_the_plan_is_shown_and_asked_for(place, monkeypatch, answe
 
 
 @pytest.mark.usefixtures("library")
+def test_a_question_that_gets_no_answer_changes_nothing(place, monkeypatch):
+    monkeypatch.setattr(planned, "check_can_ask", lambda _: None)
+    monkeypatch.setattr("asmr_classify.cli.organise.check_can_ask", lambda _: None)
+    done = run("organise", "in", "--to", TEMPLATE, stdin="")
+    assert done.exit_code == 130
+    assert done.stderr.endswith("interrupted: nothing was changed\n")
+    assert files(place) == BEFORE
+
+
+@pytest.mark.usefixtures("library")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -186,6 +196,7 @@ def test_an_interrupt_finishes_the_step_at_hand(place, monkeypatch):
     assert done.exit_code == 130
     assert "finishing the step at hand; interrupt again to stop at once" in done.stderr
     assert "3 of 5 steps done" in done.stderr
+    assert "interrupted: the other steps were not begun" in done.stderr
     assert files(place) == ["in/a.mp3", "in/b.wav", "in/bad.mp3", "in/tap/a [tap].srt"]
     monkeypatch.undo()
 
