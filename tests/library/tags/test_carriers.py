@@ -214,6 +214,15 @@ def test_other_kinds_are_refused(recording, ext):
         read_fields(recording(ext))
 
 
+@pytest.mark.parametrize(("name", "kind"), [("a.mp3", "MP3"), ("a.M4A", "MP4"), ("a.opus", "Opus")])
+def test_what_is_not_what_its_name_tells_is_called_damaged(tmp_path, name, kind):
+    path = tmp_path / name
+    path.write_bytes(b"\0" * 2000)
+    match = f"does not begin as {kind} files do: it is damaged, or named wrongly"
+    with pytest.raises(NotCarriedError, match=match):
+        read_fields(path)
+
+
 @each_kind
 def test_content_decides_not_the_name(recording, ext):
     wrong = "m4a" if ext == "mp3" else "mp3"
