@@ -205,9 +205,11 @@ def _sum_up(plan: Plan, report: Report, manner: Manner) -> None:
     """Tell what was not done, and how to take back what was."""
     if manner.yes or not plan.steps:
         tell_left(plan.left)
-    for outcome in report.outcomes:
-        if outcome.reason is not None:
-            tell(_shown_paths(outcome.reason), lead=f"{outcome.ending.value}: ", style="yellow")
+    reasons = Counter((outcome.ending, outcome.reason) for outcome in report.outcomes)
+    for (ending, reason), count in reasons.items():
+        if reason is not None:
+            steps = f" ({count} steps)" if count > 1 else ""
+            tell(_shown_paths(reason) + steps, lead=f"{ending.value}: ", style="yellow")
     if manner.quiet:
         return
     if report.number is None:

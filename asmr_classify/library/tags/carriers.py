@@ -41,7 +41,7 @@ NAMED = {
     "mka": "Matroska",
     "webm": "WebM",
 }
-"""What a file should be, by its extension: one that begins otherwise is damaged, or named wrongly."""
+"""What a file should be, by its extension."""
 
 HEAD_BYTES = 16
 

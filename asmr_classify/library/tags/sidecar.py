@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asmr_classify.errors import StepError
-from asmr_classify.library.places import remove_if_there, sync_folder
+from asmr_classify.library.places import check_folder, remove_if_there, sync_folder
 from asmr_classify.library.plan import Description, Step
 from asmr_classify.writers.jsonl import record_to_result, result_to_line
 
@@ -115,11 +115,12 @@ class WriteSidecar(Step):
         return f"{tags or 'no trigger'}{f' ({self.reason})' if self.reason else ''}"
 
     def check(self) -> None:
-        """Refuse if the sidecar is not as it was."""
+        """Refuse if the sidecar is not as it was, or its folder may not be written."""
         if _read(sidecar_path(self.path)) != self.old:
             raise StepError(sidecar_path(self.path), "has changed since it was planned")
         if not Path(self.path).exists() and self.new is not None:
             raise StepError(self.path, "is not there any more")
+        check_folder(os.path.dirname(self.path))
 
     def do(self, work: Work) -> dict[str, Any]:
         """Write it beside, and rename it; or remove it."""

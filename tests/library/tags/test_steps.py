@@ -159,7 +159,7 @@ def test_a_read_only_file_is_left(recording):
 
 @pytest.mark.parametrize(
     ("refused", "reason"),
-    [(0, "may not be written: change its permissions"), (1, "its folder may not be written")],
+    [(0, "may not be written: change its permissions"), (1, "this folder may not be written")],
 )
 def test_what_may_not_be_written_is_left(recording, monkeypatch, refused, reason):
     path = recording("mp3")
