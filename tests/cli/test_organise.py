@@ -123,16 +123,28 @@ def test_undo_lists_runs_and_says_what_is_undone():
     assert "nothing to undo" in done.stderr
     done = run("undo", "9", "-y")
     assert done.exit_code == 1
-    assert "no run 9; `undo --list` shows them all" in done.stderr
+    assert "no run 9: the last is 2; `undo --list` shows them all" in done.stderr
+    for number, told in (((), "nothing to undo: no run is kept that"), (("9",), "no run 9: the")):
+        assert told in run("undo", *number).stderr  # where nobody can be asked
+
+
+@pytest.mark.usefixtures("library")
+def test_without_any_run_there_is_nothing_to_undo(state):
+    told = f"no runs are kept in {state}/runs; tag and organise keep them\n"
+    for options in ([], ["-y"], ["-n"]):
+        assert run("undo", *options).stderr == f"error: nothing to undo: {told}"
+        assert run("undo", "99", *options).stderr == f"error: no run 99: {told}"
 
 
 @pytest.mark.usefixtures("library")
 def test_without_a_terminal_somebody_must_have_said_yes(place):
+    run("organise", "in", "--to", TEMPLATE, "-y")
+    organised = files(place)
     for command in (["organise", "in", "--to", TEMPLATE], ["undo"]):
         done = run(*command)
         assert done.exit_code == 2
         assert "there is no terminal to ask on: give --yes, or --dry-run" in done.stderr
-    assert files(place) == BEFORE
+    assert files(place) == organised
 
 
 @pytest.mark.usefixtures("library")
