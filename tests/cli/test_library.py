@@ -151,6 +151,14 @@ def test_a_dry_run_leaves_the_catalogue_as_it_is(run, place, record, labelling):
     assert not (place / "none.sqlite").exists()
 
 
+def test_a_dry_run_tells_where_labels_are_not_kept(run, place, monkeypatch):
+    hint = "nor are labels kept: label PATH --catalogue spares labelling twice"
+    assert hint not in run("tag", "in/a.wav", "--dry-run").stderr
+    monkeypatch.setenv("ASMR_CLASSIFY_CATALOGUE", str(place / "none.sqlite"))
+    assert run("tag", "in/a.wav", "--dry-run").stderr.endswith(f"(--dry-run); {hint}\n")
+    assert hint not in run("tag", "in/a.wav", "--remove", "--dry-run").stderr
+
+
 def test_undoing_keeps_what_was_set_where_there_is_a_copy(run, place):
     shutil.copy(place / "in" / "a.wav", place / "in" / "copy.wav")
     run("label", "in", "-q", "--catalogue", status=3)
