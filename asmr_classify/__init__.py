@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # that of typing, which takes longer to import than all of this
 if TYPE_CHECKING:
+    from typing import Any
+
     from asmr_classify.aggregate import FileResult, Problem, Status
     from asmr_classify.batch import label_paths
     from asmr_classify.classify import label_file

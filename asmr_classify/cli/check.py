@@ -13,7 +13,7 @@ import typer
 
 from asmr_classify.cli.arguments import WHERE, check_writable
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
-from asmr_classify.cli.interrupts import interrupts_deferred
+from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.cli.label import HOW, TALK, WHAT
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import STDOUT, console_on, forgiving
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
     from asmr_classify.writers.output import Output
+
+REST = "what was finished is written; the rest was not checked"
+"""What an interrupt leaves."""
 
 JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 
@@ -190,6 +193,7 @@ def run(request: Request, console: Console) -> ExitStatus:
     progress = Progress(console, quiet=request.quiet)
     verdicts: list[Verdict | None] = []
     with (
+        interrupts_tell(REST),
         _open_sink(request, limits, progress) as write,
         progress,
         interrupts_deferred(progress.on_stopping) as stop,
@@ -200,7 +204,7 @@ def run(request: Request, console: Console) -> ExitStatus:
     if verdicts and not request.quiet:
         console.print(check_summary(verdicts), highlight=False, markup=False, soft_wrap=True)
     if stop.is_set():
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(REST)
     return _exit_status(verdicts)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import typer
 
 from asmr_classify.cli.logs import close_logging
+from asmr_classify.cli.startup import raise_interrupts
 from asmr_classify.errors import AsmrClassifyError, LimitsError, ModelFormatError, UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ HINTS: dict[type[AsmrClassifyError], str] = {
     ModelFormatError: "without --model, the shipped model is used",
 }
 """What may help, by kind of error, where the message does not say it already."""
+
+NOTHING_HALF = "stopped before the end; nothing is left half written"
+"""What holds of an interrupt of any command."""
 
 FAULT_HINT = "this is a fault of the program; run again with -v or --log-file FILE, and report it"
 
@@ -108,11 +112,12 @@ def reporting_errors(command: Callable[P, ExitStatus]) -> Callable[P, None]:
 
 def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
     try:
+        raise_interrupts()
         return command()
     except AsmrClassifyError as exc:
         return _report(exc)
-    except KeyboardInterrupt:
-        tell("what was finished is saved", lead="interrupted: ", style="bold yellow")
+    except KeyboardInterrupt as exc:
+        tell(str(exc) or NOTHING_HALF, lead="interrupted: ", style="bold yellow")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         _discard_stdout()

@@ -9,6 +9,7 @@ import typer
 
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
 from asmr_classify.cli.explain import HtmlOption, PlotsOption, check_explanations, explain
+from asmr_classify.cli.interrupts import interrupts_tell
 from asmr_classify.cli.results import FormatName, check_earlier
 from asmr_classify.cli.train import (
     CacheOption,
@@ -72,12 +73,13 @@ def evaluate(
     spec = training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds)
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
-    if not quiet:
-        warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
-    prepared = prepare(
-        corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
-    )
-    evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
+    with interrupts_tell("no predictions were written; features heard so far are kept"):
+        if not quiet:
+            warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
+        prepared = prepare(
+            corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
+        )
+        evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
     write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))
     if html or plots:
         explain(EvaluationRecord.of_evaluation(corpus, evaluation), html, plots)

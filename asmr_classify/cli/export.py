@@ -18,6 +18,7 @@ from asmr_classify.cli.catalogue import (
     write_results,
 )
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
+from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import (
     STDOUT,
     FormatName,
@@ -55,12 +56,17 @@ def export(
     sort: SortOption = None,
     limit: LimitOption = None,
     catalogue: CatalogueOption = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Name every recording that is left out.")
+    ] = False,
 ) -> ExitStatus:
     """Write what the catalogue holds, or what a query finds in it, in a format for others."""
     from rich.console import Console
 
     from asmr_classify.writers.output import check_output
 
+    console = Console(stderr=True)
+    set_up_logging(console, verbose=verbose, log_file=None)
     folder = None if per_file is None else str(per_file)
     form = format_
     if form is None and folder is None:
@@ -83,6 +89,6 @@ def export(
             known.labels,
             str(output),
             form or FormatName.TABLE,
-            per_file=open_per_file(folder, paths, Console(stderr=True)),
+            per_file=open_per_file(folder, paths, console),
             skip=skip or (),
         )

@@ -2,7 +2,8 @@
 
 Raised anywhere, ``KeyboardInterrupt`` may land in a library's callback, which swallows it, or in
 the middle of a hand-over between processes. So the first one only sets a flag, upon which a run
-finishes the files at hand; a second one is raised at once.
+finishes the files at hand; a second one is raised at once. What an interrupt leaves differs, so its
+exception carries what is to be told of that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+
+
+@contextmanager
+def interrupts_tell(what: str) -> Generator[None]:
+    """Let an interrupt that tells nothing yet tell what it leaves.
+
+    Parameters
+    ----------
+    what : str
+        What is kept, and what is not.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as exc:
+        raise KeyboardInterrupt(*exc.args or (what,)) from None
 
 
 @contextmanager

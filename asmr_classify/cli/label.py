@@ -21,7 +21,7 @@ from asmr_classify.cli.arguments import (
 )
 from asmr_classify.cli.catalogue import CorrectedWriter, join_memories, open_to_label
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
-from asmr_classify.cli.interrupts import interrupts_deferred
+from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import (
     STDOUT,
@@ -295,6 +295,7 @@ def run(request: Request, console: Console) -> ExitStatus:
     progress = Progress(console, quiet=request.quiet)
     try:
         with (
+            interrupts_tell(_what_is_kept(request)),
             open_to_label(request.catalogue) as catalogue,
             open_journal(
                 request.output, model, per_file=request.per_file, fresh=request.fresh
@@ -314,6 +315,12 @@ def run(request: Request, console: Console) -> ExitStatus:
         if progress.listed and not request.quiet:
             console.print(summary(progress), highlight=False, markup=False, soft_wrap=True)
     return _exit_status(progress) if complete else ExitStatus.ERROR
+
+
+def _what_is_kept(request: Request) -> str:
+    if request.output == STDOUT and not (request.per_file or request.catalogue):
+        return "what was finished is on standard output, and kept nowhere else"
+    return "what was finished is saved; the same command goes on from there"
 
 
 def _open_writer(

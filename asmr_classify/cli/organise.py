@@ -99,7 +99,11 @@ def organise(
         return ExitStatus.NOTHING_TO_LABEL
     wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]))
     return carry_out_asked(
-        plan_organise(results, wish, command_line()), store, manner, catalogue=catalogue
+        plan_organise(results, wish, command_line()),
+        store,
+        manner,
+        catalogue=catalogue,
+        labelled=True,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asmr_classify.cli.errors import ExitStatus, printable, tell
-from asmr_classify.cli.interrupts import interrupts_deferred
+from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.errors import CatalogueError, UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 N_SHOWN = 30
 """Steps that are shown before the question; a dry run shows all."""
+
+FORGOTTEN = "; nor are labels kept: label PATH --catalogue spares labelling twice"
+"""What a dry run adds where nothing remembers what was labelled for it."""
 
 PLURALS = {"make folder": "make {} folders", "remove folder": "remove {} folders, if empty"}
 """Of verbs that say already what they are done to; the others are done to files."""
@@ -87,6 +90,7 @@ def carry_out_asked(
     manner: Manner,
     *,
     catalogue: Path | None = None,
+    labelled: bool = False,
 ) -> ExitStatus:
     """Show a plan, ask, carry it out, and tell how it went.
 
@@ -98,6 +102,8 @@ def carry_out_asked(
     catalogue : Path, optional
         Is told of files that were moved or changed. By default the one in the user's data folder,
         if there is one.
+    labelled : bool
+        Recordings may have been labelled for the plan, which a catalogue would remember.
 
     Raises
     ------
@@ -108,7 +114,7 @@ def carry_out_asked(
     """
     status = ExitStatus.SOME_FAILED if plan.left else ExitStatus.OK
     if manner.dry_run:
-        _show(plan, manner)
+        _show(plan, manner, FORGOTTEN if labelled and not _is_kept(catalogue) else "")
         return status
     if plan.steps and not manner.yes and not _agreed(plan):
         tell("nothing was changed")
@@ -119,12 +125,19 @@ def carry_out_asked(
         _write_json(plan, report)
     _sum_up(plan, report, manner)
     if report.stopped:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("the other steps were not begun")
     complete = report.n_done == len(plan.steps)
     return status if complete else ExitStatus.SOME_FAILED
 
 
-def _show(plan: Plan, manner: Manner) -> None:
+def _is_kept(catalogue: Path | None) -> bool:
+    """Whether there is the catalogue that is named, or the one in the user's data folder."""
+    from asmr_classify.cli.catalogue import has_default
+
+    return has_default() if catalogue is None else catalogue.exists()
+
+
+def _show(plan: Plan, manner: Manner, hint: str) -> None:
     from asmr_classify.cli.results import console_on_stdout
 
     if manner.json:
@@ -134,7 +147,7 @@ def _show(plan: Plan, manner: Manner) -> None:
     for line in plan_lines(plan.steps):
         console.print(line, soft_wrap=True)
     tell_left(plan.left)
-    tell(f"{totals(plan.steps)}; nothing was changed (--dry-run)")
+    tell(f"{totals(plan.steps)}; nothing was changed (--dry-run){hint}")
 
 
 def _agreed(plan: Plan) -> bool:
@@ -148,7 +161,10 @@ def _agreed(plan: Plan) -> bool:
     if len(plan.steps) > N_SHOWN:
         tell(f"… and {len(plan.steps) - N_SHOWN} more; --dry-run shows all")
     tell_left(plan.left)
-    return typer.confirm(f"{totals(plan.steps)}. Go on?", err=True)
+    try:
+        return typer.confirm(f"{totals(plan.steps)}. Go on?", err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt("nothing was changed") from None
 
 
 def _run(plan: Plan, store: Store, manner: Manner) -> Report:
@@ -158,20 +174,24 @@ def _run(plan: Plan, store: Store, manner: Manner) -> Report:
     from asmr_classify.library.runs import carry_out
 
     progress = PlanProgress(Console(stderr=True), len(plan.steps), quiet=manner.quiet)
-    with progress, interrupts_deferred(progress.on_stopping) as stop:
+    with (
+        interrupts_tell("the next run settles the step at hand; undo takes back what was done"),
+        progress,
+        interrupts_deferred(progress.on_stopping) as stop,
+    ):
         return carry_out(plan, store, stop=stop, watcher=progress)
 
 
 def _tell_catalogue(plan: Plan, report: Report, catalogue: Path | None) -> None:
     """Let the catalogue follow the files that were moved or changed, if there is one."""
-    from asmr_classify.cli.catalogue import has_default, open_catalogue
+    from asmr_classify.cli.catalogue import open_catalogue
     from asmr_classify.library.runs import Ending
     from asmr_classify.media.discover import Found
 
     done = [outcome for outcome in report.outcomes if outcome.ending is Ending.DONE]
     steps = [plan.steps[outcome.index].moved() for outcome in done]
     moved = [step for step in steps if step is not None]
-    if not moved or not (has_default() if catalogue is None else catalogue.exists()):
+    if not moved or not _is_kept(catalogue):
         return
     try:
         with open_catalogue(catalogue) as known:
@@ -198,9 +218,11 @@ def _sum_up(plan: Plan, report: Report, manner: Manner) -> None:
     """Tell what was not done, and how to take back what was."""
     if manner.yes or not plan.steps:
         tell_left(plan.left)
-    for outcome in report.outcomes:
-        if outcome.reason is not None:
-            tell(_shown_paths(outcome.reason), lead=f"{outcome.ending.value}: ", style="yellow")
+    reasons = Counter((outcome.ending, outcome.reason) for outcome in report.outcomes)
+    for (ending, reason), count in reasons.items():
+        if reason is not None:
+            steps = f" ({count} steps)" if count > 1 else ""
+            tell(_shown_paths(reason) + steps, lead=f"{ending.value}: ", style="yellow")
     if manner.quiet:
         return
     if report.number is None:

@@ -11,7 +11,7 @@ import typer
 
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
-from asmr_classify.cli.interrupts import interrupts_deferred
+from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.cli.select import select_results
 from asmr_classify.errors import UsageError
 
@@ -130,10 +130,14 @@ def hear_waveforms(
     """
     from asmr_classify.report import compute_waveforms
 
-    with WaveformProgress(console, quiet=quiet) as progress, interrupts_deferred() as stop:
-        waveforms = compute_waveforms(results, stop=stop, on_progress=progress.show)
-    if stop.is_set():
-        raise KeyboardInterrupt
+    with (
+        interrupts_tell("no page was written; the waveforms heard so far are kept"),
+        WaveformProgress(console, quiet=quiet) as progress,
+    ):
+        with interrupts_deferred() as stop:
+            waveforms = compute_waveforms(results, stop=stop, on_progress=progress.show)
+        if stop.is_set():
+            raise KeyboardInterrupt
     return waveforms
 
 

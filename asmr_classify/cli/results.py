@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from asmr_classify.cli.errors import printable, tell
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch import Journal
+    from asmr_classify.cli.first_few import FirstFew
     from asmr_classify.model import Model
     from asmr_classify.writers import Format, Writer
     from asmr_classify.writers.output import Output
@@ -186,16 +186,16 @@ class PerFile:
     base : str or None
         The folder whose tree they mirror, see
         :func:`~asmr_classify.writers.per_file.common_folder`.
-    on_left_out : callable
+    on_left_out : FirstFew
         Told why a recording that was heard gets no file.
-    on_changed : callable
+    on_changed : FirstFew
         Told of a file that was changed since it was written, and is left alone.
     """
 
     folder: str
     base: str | None
-    on_left_out: Callable[[str], None]
-    on_changed: Callable[[str], None]
+    on_left_out: FirstFew
+    on_changed: FirstFew
 
 
 def open_per_file(
@@ -211,17 +211,16 @@ def open_per_file(
     console : rich.console.Console or None
         Told of what is left out.
     """
+    from rich.console import Console
+
+    from asmr_classify.cli.first_few import FirstFew
     from asmr_classify.writers.per_file import common_folder
 
-    def tell_of(reason: str) -> None:
-        if console is not None:
-            text = f"left out: {printable(reason)}"
-            console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
-
-    def warn_of(reason: str) -> None:
-        tell(reason, lead="warning: ", style="bold yellow")
-
-    return None if folder is None else PerFile(folder, common_folder(paths), tell_of, warn_of)
+    if folder is None:
+        return None
+    left_out = FirstFew(console, "left out")
+    changed = FirstFew(Console(stderr=True), "warning")
+    return PerFile(folder, common_folder(paths), left_out, changed)
 
 
 def check_output_options(
@@ -330,6 +329,8 @@ def open_writer(
             stream = _open_for_table(output, stack)
             writer: Writer = TableWriter(console_on(stream), labels, paused, keep_order=keep_order)
         elif per_file is not None:
+            stack.callback(per_file.on_left_out.close)
+            stack.callback(per_file.on_changed.close)
             writer = PerFileWriter(
                 per_file.folder,
                 FORMATS[form.value],

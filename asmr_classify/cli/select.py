@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.cli.catalogue import has_default, named_from_here, open_catalogue, query_of
 from asmr_classify.cli.errors import tell
-from asmr_classify.cli.interrupts import interrupts_deferred
+from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import Kind, kind_of
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Catalogue
+
+UNTOUCHED = "nothing was written or changed"
+"""What an interrupt leaves while recordings are labelled..."""
+
+REMEMBERED = f"{UNTOUCHED}; labels so far are in the catalogue"
+"""...and if they are kept."""
 
 LIKE_A_TERM = re.compile(r"[:=<>]")
 
@@ -74,10 +80,14 @@ def select_results(
     words = [argument for argument in arguments if argument not in paths]
     check_words(words)
     if not words and catalogue is None and not has_default():
-        results = _label(paths, console, None, quiet=quiet)
+        with interrupts_tell(UNTOUCHED):
+            results = _label(paths, console, None, quiet=quiet)
     else:
         create = catalogue is not None and not words
-        with open_catalogue(catalogue, create=create, as_copy=dry_run) as known:
+        with (
+            interrupts_tell(UNTOUCHED if dry_run else REMEMBERED),
+            open_catalogue(catalogue, create=create, as_copy=dry_run) as known,
+        ):
             paths = [path for path in paths if is_path(path, known)]
             found = _find(words, console, known, quiet=quiet) if words else []
             results = [*found, *(_label(paths, console, known, quiet=quiet) if paths else ())]

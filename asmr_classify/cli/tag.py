@@ -80,7 +80,7 @@ def tag(
         return ExitStatus.NOTHING_TO_LABEL
     if not quiet:
         tell_notes(planned, remove=remove)
-    return carry_out_asked(planned.plan, store, manner, catalogue=catalogue)
+    return carry_out_asked(planned.plan, store, manner, catalogue=catalogue, labelled=not remove)
 
 
 def make_plan(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.interrupts import interrupts_tell
 from asmr_classify.cli.train_output import check_trained
 from asmr_classify.errors import MissingExtraError, UsageError
 
@@ -122,13 +123,14 @@ def train(
     )
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
-    if not quiet:
-        warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
-    prepared = prepare(
-        corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
-    )
-    evaluation = evaluate(prepared, spec, jobs=n_jobs, on_progress=report)
-    model = fit_model(prepared, evaluation, spec)
+    with interrupts_tell("no model was written; features heard so far are kept"):
+        if not quiet:
+            warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
+        prepared = prepare(
+            corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
+        )
+        evaluation = evaluate(prepared, spec, jobs=n_jobs, on_progress=report)
+        model = fit_model(prepared, evaluation, spec)
     pictures = save_with_card(output, model, corpus, evaluation, spec)
     if not quiet:
         if not pictures:

@@ -25,6 +25,8 @@ from asmr_classify.cli.planned import (
 if TYPE_CHECKING:
     from asmr_classify.library.journal import Run, Store
 
+NO_RUNS = "no runs are kept in {}; tag and organise keep them"
+
 
 @reporting_errors
 def undo(
@@ -55,10 +57,9 @@ def undo(
     if list_:
         return show_runs(store, as_json=as_json)
     manner = Manner(dry_run=dry_run, json=as_json, yes=yes, quiet=quiet)
+    check_kept(store, run)
     check_can_ask(manner)
     settle_first(store, manner)
-    if run is not None:
-        store.read(run)  # says what is wrong with its journal
     runs, damaged = read_runs(store)
     if run is None:
         tell_left(damaged)
@@ -69,6 +70,33 @@ def undo(
     return carry_out_asked(
         plan_undo(chosen, runs, command_line()), store, manner, catalogue=catalogue
     )
+
+
+def check_kept(store: Store, run: int | None) -> None:
+    """Refuse, before anything is asked, what is not there to be undone.
+
+    Raises
+    ------
+    JournalError
+        If no run is kept, or not this one, or its journal is damaged.
+    """
+    from asmr_classify.errors import JournalError
+    from asmr_classify.library.undo import choose_run, read_runs
+
+    kept = store.numbers()
+    if not kept:
+        named = "nothing to undo" if run is None else f"no run {run}"
+        raise JournalError(
+            f"{named}: no runs are kept in {store.folder}; tag and organise keep them"
+        )
+    if run is None:
+        runs, damaged = read_runs(store)
+        if not damaged:
+            choose_run(runs, None)
+    elif run not in kept:
+        raise JournalError(f"no run {run}: the last is {kept[-1]}; `undo --list` shows them all")
+    else:
+        store.read(run)
 
 
 def show_runs(store: Store, *, as_json: bool) -> ExitStatus:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from asmr_classify.errors import StepError
 from asmr_classify.library.moves import check_free
 from asmr_classify.library.places import (
+    check_folder,
     copy_verified,
     digest_of,
     remove_if_there,
@@ -55,9 +56,10 @@ class _SecondPlace(Step):
         return Description(self.kind, self.source, self.target)
 
     def check(self) -> None:
-        """Refuse if the file was changed, or the target is taken."""
+        """Refuse if the file was changed, the target is taken, or its folder not writable."""
         check_unchanged(self.source, self.before)
         check_free(self.source, self.target)
+        check_folder(os.path.dirname(self.target))
 
     def _inverse(self, how: How, facts: Mapping[str, Any]) -> Step | None:
         if not os.path.lexists(self.target):
@@ -201,6 +203,7 @@ class RemoveCopy(Step):
         """Refuse if it was changed, by its content, or may be the last copy."""
         check_unchanged(self.path, self.before)
         self.check_original()
+        check_folder(os.path.dirname(self.path))
         if self.digest is None:
             return
         for path in (self.path, self.original):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asmr_classify.errors import StepError
+from asmr_classify.library.places import check_folder
 from asmr_classify.library.plan import Description, Step
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class MakeFolder(Step):
         """Refuse if something else has its name."""
         if os.path.lexists(self.path) and not Path(self.path).is_dir():
             raise StepError(self.path, "is there already, and is no folder")
+        if not os.path.lexists(self.path):
+            check_folder(os.path.dirname(self.path))
 
     def do(self, work: Work) -> dict[str, Any] | None:
         """Make it, unless it is there by now."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from asmr_classify.errors import StepError
 from asmr_classify.library.places import (
+    check_folder,
     copy_verified,
     is_same_entry,
     remove_if_there,
@@ -75,9 +76,11 @@ class Move(Step):
         return self.source, self.before, self.target
 
     def check(self) -> None:
-        """Refuse if the file was changed, or the target is taken."""
+        """Refuse if the file was changed, the target is taken, or a folder may not be written."""
         check_unchanged(self.source, self.before)
         check_free(self.source, self.target)
+        for path in (self.source, self.target):
+            check_folder(os.path.dirname(path))
 
     def do(self, work: Work) -> dict[str, Any]:
         """Rename the file, or copy, verify and delete it."""

@@ -153,6 +153,31 @@ def is_same_entry(source: str, target: str) -> bool:
     return name not in os.listdir(folder or ".")
 
 
+def check_folder(folder: str) -> None:
+    """Check that files can get names in a folder, or lose them.
+
+    Raises
+    ------
+    StepError
+        With the nearest folder that is there, if that may not be written, so that all files that
+        cannot be touched for one cause tell the same.
+    """
+    place = folder
+    while not os.path.isdir(place) and place != os.path.dirname(place):
+        place = os.path.dirname(place)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise StepError(place, _why_not_writable(place))
+    if place != folder:
+        raise StepError(folder, "this folder is not there; make it, and give the command again")
+
+
+def _why_not_writable(folder: str) -> str:
+    is_read_only = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+    if is_read_only:
+        return "this folder is on a disk that is read-only: mount it so that it can be written"
+    return "this folder may not be written: change its permissions"
+
+
 def copy_verified(source: str, part: str, on_bytes: Callable[[int], None]) -> str:
     """Copy a file to a new one, have it on the disk, and read it back to compare.
 

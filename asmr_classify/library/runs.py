@@ -6,6 +6,7 @@ and :mod:`asmr_classify.library.plan`.
 
 from __future__ import annotations
 
+import errno
 import logging
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,6 +25,20 @@ if TYPE_CHECKING:
     from asmr_classify.library.plan import Plan, Step
 
 logger = logging.getLogger(__name__)
+
+NO_RIGHT = "no permission: change that of the file and of the folders that it goes from and to"
+
+FAILURES = {
+    errno.ENOENT: "it, or the folder that it goes to, is not there any more: look, and try again",
+    errno.EACCES: NO_RIGHT,
+    errno.EPERM: NO_RIGHT,
+    errno.EROFS: "the disk is read-only: mount it so that it can be written",
+    errno.ENOSPC: "the disk is full: make room, and give the command again",
+    errno.EDQUOT: "your disk quota is used up: make room, and give the command again",
+    errno.EFBIG: "the file got larger than is allowed here: raise the limit",
+    errno.EIO: "the disk cannot be read or written here: check it, and back it up",
+}
+"""What is wrong and what to do about it, by the system's number of the error."""
 
 
 class Ending(StrEnum):
@@ -196,15 +211,11 @@ def _note(index: int, writer: RunWriter, notes: dict[str, object], **facts: obje
 
 def explain_failure(step: Step, exc: Exception) -> Left:
     """Say what was not done, and why."""
-    from asmr_classify.writers.output import REMEDIES
-
     if isinstance(exc, StepError):
         return Left(exc.path, exc.message)
     number = exc.errno if isinstance(exc, OSError) else None
     text = exc.strerror if isinstance(exc, OSError) else None
-    # Remedies are those of an output, so only what is wrong is told, up to the colon.
-    reason = REMEDIES.get(number or 0, text or str(exc)).partition(": ")[0]
-    return Left(step.describe().path, reason)
+    return Left(step.describe().path, FAILURES.get(number or 0, text or str(exc)))
 
 
 def settle_broken(store: Store) -> list[Left]:

@@ -17,7 +17,12 @@ from asmr_classify.errors import MediaError, NotCarriedError, StepError
 from asmr_classify.library.plan import FileState, Left, Plan
 from asmr_classify.library.tags.carriers import find_carrier
 from asmr_classify.library.tags.fields import CHAPTERS, Wishes, tagged, untagged, without_chapters
-from asmr_classify.library.tags.sidecar import WriteSidecar, read_sidecar, sidecar_text
+from asmr_classify.library.tags.sidecar import (
+    WriteSidecar,
+    check_sidecar_name,
+    read_sidecar,
+    sidecar_text,
+)
 from asmr_classify.library.tags.steps import WriteTags
 
 if TYPE_CHECKING:
@@ -164,6 +169,7 @@ class _Planner:
         if reason or old is not None:
             new = sidecar_text(replace(result, path=path))
             if new != old:
+                check_sidecar_name(path)
                 yield WriteSidecar(path, old, new, reason)
 
     def _embedding_steps(self, path: str, result: FileResult) -> Iterator[Step]:

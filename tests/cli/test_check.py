@@ -208,6 +208,7 @@ def test_an_interrupt_keeps_what_was_finished(check, good, clipping, monkeypatch
     done = check(good.name, clipping.name, "--json")
     assert done.exit_code == 130
     assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == ["good.wav"]
+    assert "interrupted: what was finished is written; the rest was not checked" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.txt"])

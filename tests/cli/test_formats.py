@@ -107,6 +107,16 @@ def test_a_recording_without_valid_chapters_is_told(label, touch, place):
     assert (place / "a.chapters.txt").read_text() == "0:00 mine\n"
 
 
+def test_many_recordings_without_chapters_are_summed_up(label, touch):
+    touch(*(f"{k}.mp3" for k in range(9)))
+    done = label(".", "-f", "youtube", "--per-file", "out")
+    assert done.stderr.count("no chapters") == 3
+    assert "left out: 6 more, 9 in all; -v names each" in done.stderr
+    done = label(".", "-f", "youtube", "--per-file", "out", "-v")
+    assert all(f"left out: {k}.mp3: no chapters" in done.stderr for k in range(9))
+    assert "left out" not in label(".", "-f", "youtube", "--per-file", "out", "-q").stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

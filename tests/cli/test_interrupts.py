@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from asmr_classify.cli.interrupts import interrupts_deferred
+from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 
 
 def test_a_second_interrupt_is_raised_at_once():
@@ -30,3 +30,9 @@ def test_other_threads_leave_signals_alone():
     thread.start()
     thread.join()
     assert seen == [signal.default_int_handler]
+
+
+@pytest.mark.parametrize(("raised", "told"), [((), "kept"), (("lost",), "lost")])
+def test_what_is_left_is_told_by_whoever_is_nearest(raised, told):
+    with pytest.raises(KeyboardInterrupt, match=f"^{told}$"), interrupts_tell("kept"):
+        raise KeyboardInterrupt(*raised)

@@ -122,7 +122,9 @@ def test_an_interrupt_lets_the_file_at_hand_be_finished(label, touch, place):
     assert list(by_path((place / "out.jsonl").read_text())) == ["a.mp3", "interrupt.mp3"]
     assert "finishing the files at hand; interrupt again to stop at once" in done.stderr
     assert "3 files found: 2 ok · 1 not yet labelled" in done.stderr
-    assert "interrupted: what was finished is saved" in done.stderr
+    assert "interrupted: what was finished is saved; the same command goes on" in done.stderr
+    done = label(".", "-f", "csv")
+    assert "interrupted: what was finished is on standard output, and kept" in done.stderr
 
 
 def test_a_second_run_labels_only_what_is_new(label, touch, labelling):

@@ -64,6 +64,21 @@ def test_tagged_files_are_known_again(run, place, labelling):
     assert found(run, "tap") == ["in/a.wav", "in/b.wav"]
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        pytest.param(["--yes"], "changed; labels so far are in the catalogue\n", id="run"),
+        pytest.param(["--dry-run"], "changed\n", id="dry run"),
+    ],
+)
+def test_an_interrupt_while_files_are_labelled_changes_none(run, place, record, options, told):
+    record("in/interrupt.wav", "in/z.wav", duration=1.3)
+    before = (place / "in" / "a.wav").read_bytes()
+    done = run("tag", "in", *options, status=130)
+    assert done.stderr.endswith(f"interrupted: nothing was written or {told}")
+    assert (place / "in" / "a.wav").read_bytes() == before
+
+
 def test_corrections_move_along(run):
     run("set", "in/a.wav", "trigger=whisper")
     run("organise", "whisper", "--to", TEMPLATE, "--root", ".", "--yes")
@@ -134,6 +149,14 @@ def test_a_dry_run_leaves_the_catalogue_as_it_is(run, place, record, labelling):
     assert (place / "library.sqlite").read_bytes() == before
     run("tag", "new.wav", "--dry-run", "--catalogue", "none.sqlite")
     assert not (place / "none.sqlite").exists()
+
+
+def test_a_dry_run_tells_where_labels_are_not_kept(run, place, monkeypatch):
+    hint = "nor are labels kept: label PATH --catalogue spares labelling twice"
+    assert hint not in run("tag", "in/a.wav", "--dry-run").stderr
+    monkeypatch.setenv("ASMR_CLASSIFY_CATALOGUE", str(place / "none.sqlite"))
+    assert run("tag", "in/a.wav", "--dry-run").stderr.endswith(f"(--dry-run); {hint}\n")
+    assert hint not in run("tag", "in/a.wav", "--remove", "--dry-run").stderr
 
 
 def test_undoing_keeps_what_was_set_where_there_is_a_copy(run, place):

@@ -123,16 +123,28 @@ def test_undo_lists_runs_and_says_what_is_undone():
     assert "nothing to undo" in done.stderr
     done = run("undo", "9", "-y")
     assert done.exit_code == 1
-    assert "no run 9; `undo --list` shows them all" in done.stderr
+    assert "no run 9: the last is 2; `undo --list` shows them all" in done.stderr
+    for number, told in (((), "nothing to undo: no run is kept that"), (("9",), "no run 9: the")):
+        assert told in run("undo", *number).stderr  # where nobody can be asked
+
+
+@pytest.mark.usefixtures("library")
+def test_without_any_run_there_is_nothing_to_undo(state):
+    told = f"no runs are kept in {state}/runs; tag and organise keep them\n"
+    for options in ([], ["-y"], ["-n"]):
+        assert run("undo", *options).stderr == f"error: nothing to undo: {told}"
+        assert run("undo", "99", *options).stderr == f"error: no run 99: {told}"
 
 
 @pytest.mark.usefixtures("library")
 def test_without_a_terminal_somebody_must_have_said_yes(place):
+    run("organise", "in", "--to", TEMPLATE, "-y")
+    organised = files(place)
     for command in (["organise", "in", "--to", TEMPLATE], ["undo"]):
         done = run(*command)
         assert done.exit_code == 2
         assert "there is no terminal to ask on: give --yes, or --dry-run" in done.stderr
-    assert files(place) == BEFORE
+    assert files(place) == organised
 
 
 @pytest.mark.usefixtures("library")
@@ -146,6 +158,16 @@ def test_on_a_terminal_the_plan_is_shown_and_asked_for(place, monkeypatch, answe
     assert "make 2 folders, move 3 files. Go on? [y/N]:" in done.stderr
     assert ("nothing was changed" in done.stderr) == (answer == "n\n")
     assert files(place) == expected
+
+
+@pytest.mark.usefixtures("library")
+def test_a_question_that_gets_no_answer_changes_nothing(place, monkeypatch):
+    monkeypatch.setattr(planned, "check_can_ask", lambda _: None)
+    monkeypatch.setattr("asmr_classify.cli.organise.check_can_ask", lambda _: None)
+    done = run("organise", "in", "--to", TEMPLATE, stdin="")
+    assert done.exit_code == 130
+    assert done.stderr.endswith("interrupted: nothing was changed\n")
+    assert files(place) == BEFORE
 
 
 @pytest.mark.usefixtures("library")
@@ -186,6 +208,7 @@ def test_an_interrupt_finishes_the_step_at_hand(place, monkeypatch):
     assert done.exit_code == 130
     assert "finishing the step at hand; interrupt again to stop at once" in done.stderr
     assert "3 of 5 steps done" in done.stderr
+    assert "interrupted: the other steps were not begun" in done.stderr
     assert files(place) == ["in/a.mp3", "in/b.wav", "in/bad.mp3", "in/tap/a [tap].srt"]
     monkeypatch.undo()
 

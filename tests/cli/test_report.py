@@ -133,6 +133,7 @@ def test_an_interrupt_leaves_the_waveforms_that_are_done(report, record, place, 
     finally:
         signal.signal(signal.SIGINT, before)
     assert done.exit_code == 130
+    assert "interrupted: no page was written; the waveforms heard so far are kept" in done.stderr
     assert not (place / "report.html").exists()
     assert list((place / "cache").rglob("waveforms/*/*"))
 

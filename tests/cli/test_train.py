@@ -75,6 +75,21 @@ def test_without_matplotlib_a_model_is_trained_and_the_lack_is_told(run, tmp_pat
     assert (tmp_path / "mine.evaluation.json").is_file()
 
 
+@pytest.mark.parametrize(
+    ("command", "name", "what"),
+    [("train", "m.safetensors", "model was"), ("evaluate", "p.jsonl", "predictions were")],
+)
+def test_an_interrupt_tells_what_is_not_there(run, tmp_path, monkeypatch, command, name, what):
+    def interrupt(*_args, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("asmr_classify.training.evaluate.prepare", interrupt)
+    done = run(command, DEMO / "manifest.csv", "--output", tmp_path / name, "--quiet")
+    assert done.exit_code == 130
+    assert done.stderr == f"interrupted: no {what} written; features heard so far are kept\n"
+    assert not (tmp_path / name).exists()
+
+
 @pytest.mark.parametrize("command", ["train", "evaluate"])
 def test_what_cannot_be_read_or_written_is_told_before_the_work(run, tmp_path, command):
     good = "m.safetensors" if command == "train" else "p.jsonl"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import types
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def test_a_copy_that_does_not_fit_leaves_nothing(place, store):
     planned = plan([heard(place / "big.mp3"), heard(place / "small.mp3")], place, action="copy")
     with file_size_limit(50_000):
         report = carry_out(planned, store)
-    assert reasons(report) == [f"{place}/big.mp3: the file got larger than is allowed here"]
+    assert reasons(report) == [
+        f"{place}/big.mp3: the file got larger than is allowed here: raise the limit"
+    ]
     assert sorted(os.listdir(place / "tap")) == ["small.mp3"]
     undo(store)
     assert look(place) == before
@@ -65,7 +68,8 @@ def test_a_full_disk_in_the_middle_of_a_move_to_it(place, three, other_disk, sto
 
     monkeypatch.setattr(moves, "copy_verified", copy_until_full)
     report = organise(three, other_disk, store)
-    assert reasons(report) == [f"{place}/b.mp3: the disk is full"]
+    told = f"{place}/b.mp3: the disk is full: make room, and give the command again"
+    assert reasons(report) == [told]
     assert sorted(os.listdir(other_disk / "tap")) == ["a.mp3", "c.mp3"]
     assert (place / "b.mp3").read_bytes() == b"bbbb"
     undo(store)
@@ -92,7 +96,7 @@ def test_a_source_that_cannot_be_deleted_stays_alone(place, three, other_disk, s
     with monkeypatch.context() as patched:
         patched.setattr(os, "unlink", refuse_sources)
         report = organise(three[:1], other_disk, store)
-    assert reasons(report) == [f"{place}/a.mp3: no permission"]
+    assert reasons(report)[0].startswith(f"{place}/a.mp3: no permission: change that of the file")
     assert look(other_disk / "tap") == {}
     assert (place / "a.mp3").read_bytes() == b"aaaa"
 
@@ -120,12 +124,39 @@ def test_a_read_only_library_stays_as_it_is(place, three):
     def run():
         report = organise(three, place, Store(state))
         assert report.n_done == 0
-        assert reasons(report)[0] == f"{place}/tap: no permission"
-        assert reasons(report)[1] == f"{place}/a.mp3: its folder does not exist"
+        told = f"{place}: this folder may not be written: change its permissions"
+        assert reasons(report) == 4 * [told]
 
     assert as_nobody(run)
     os.chmod(place, 0o755)
     assert {path: value for path, value in look(place).items() if "/state" not in path} == before
+
+
+def test_a_folder_that_could_not_be_made_is_told_once_and_named(place, three, store, monkeypatch):
+    mkdir = os.mkdir
+
+    def refuse(path, *mode):
+        if str(path).startswith(str(place)):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        mkdir(path, *mode)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "mkdir", refuse)
+        report = organise(three, place, store)
+    made, *moved = reasons(report)
+    assert made == f"{place}/tap: the disk is full: make room, and give the command again"
+    assert moved == 3 * [
+        f"{place}/tap: this folder is not there; make it, and give the command again"
+    ]
+
+
+def test_a_read_only_disk_is_told(place, three, store, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != str(place))
+    told = types.SimpleNamespace(f_flag=os.ST_RDONLY)
+    monkeypatch.setattr(os, "statvfs", lambda _path: told)
+    report = organise(three, place, store)
+    assert len(set(reasons(report))) == 1
+    assert reasons(report)[0].startswith(f"{place}: this folder is on a disk that is read-only")
 
 
 def test_without_a_journal_nothing_is_touched(place, three, tmp_path):

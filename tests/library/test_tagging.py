@@ -124,6 +124,15 @@ def test_hard_links_are_not_parted(recording, tmp_path):  # noqa: F811
     assert "it has 2 names on the disk" in step.describe().detail
 
 
+def test_a_name_without_room_for_a_sidecar_can_be_tagged(recording):  # noqa: F811
+    path = recording("mp3", "n" * 250 + ".mp3")
+    (step,) = plan(path).plan.steps
+    assert isinstance(step, WriteTags)
+    planned = plan(path, options=TagOptions(sidecar=True)).plan
+    assert planned.steps == ()
+    assert "the name of its sidecar would be longer than 255 bytes" in planned.left[0].reason
+
+
 def test_why_a_sidecar_is_written(recording):  # noqa: F811
     (step,) = plan(recording("avi")).plan.steps
     assert step.describe().detail == (

@@ -23,6 +23,26 @@ CARRIERS = {
 }
 """What carries tags in each kind of file; imported when needed."""
 
+NAMED = {
+    "mp3": "MP3",
+    "wav": "WAV",
+    "wave": "WAV",
+    "aif": "AIFF",
+    "aiff": "AIFF",
+    "flac": "FLAC",
+    "ogg": "Ogg",
+    "oga": "Ogg",
+    "opus": "Opus",
+    "mp4": "MP4",
+    "m4a": "MP4",
+    "m4b": "MP4",
+    "mov": "MOV",
+    "mkv": "Matroska",
+    "mka": "Matroska",
+    "webm": "WebM",
+}
+"""What a file should be, by its extension."""
+
 HEAD_BYTES = 16
 
 
@@ -40,16 +60,24 @@ def find_carrier(path: str) -> Carrier:
     Raises
     ------
     NotCarriedError
-        If no tags can be written into files of this kind.
+        If no tags can be written into files of this kind, or it is not of the kind that its name
+        tells.
     OpenError
         If it cannot be read.
     """
     kind = _kind(path)
     if kind is None:
-        raise NotCarriedError(path, "no tags can be written into files of its kind")
+        raise NotCarriedError(path, _why_no_kind(path))
     module, _, name = CARRIERS[kind].partition(":")
     carrier: Carrier = getattr(import_module(module), name)()
     return carrier
+
+
+def _why_no_kind(path: str) -> str:
+    name = NAMED.get(Path(path).suffix.lstrip(".").lower())
+    if name is None:
+        return "no tags can be written into files of its kind"
+    return f"it does not begin as {name} files do: it is damaged, or named wrongly"
 
 
 def _kind(path: str) -> str | None:

@@ -85,7 +85,7 @@ def tagged(before: TagState, result: FileResult, wishes: Wishes) -> TagState:
         fields[COMMENT] = text
         comment = (*comment, text)
     if (wishes.chapters or CHAPTERS in before.fields) and not chapters:
-        chapters = timeline_chapters(result.segments, result.duration)
+        chapters = timeline_chapters(result)
         if chapters:
             fields[CHAPTERS] = mark_of_chapters(chapters)
     return TagState(fields, genre, comment, chapters)

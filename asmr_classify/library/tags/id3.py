@@ -116,7 +116,9 @@ class _ChunkedId3(Id3):
             head = file.read(12)
             end = 8 + self._int(head[4:8])
             if head[:4] != self._form or end != size or end % 2:
-                raise NotCarriedError(path, f"its {self.name} header does not tell its size")
+                told = f"its {self.name} header does not tell its size"
+                sizes = f"({end} bytes, and it has {size})"
+                raise NotCarriedError(path, f"{told} {sizes}: it was cut short, or streamed")
             at = 12
             while at < end:
                 file.seek(at)

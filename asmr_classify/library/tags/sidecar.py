@@ -6,6 +6,7 @@ the bare name of the recording as its path.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import dataclass, replace
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asmr_classify.errors import StepError
-from asmr_classify.library.places import remove_if_there, sync_folder
+from asmr_classify.library.names import LIMIT_BYTES
+from asmr_classify.library.places import check_folder, remove_if_there, sync_folder
 from asmr_classify.library.plan import Description, Step
 from asmr_classify.writers.jsonl import record_to_result, result_to_line
 
@@ -32,6 +34,23 @@ MAX_BYTES = 1 << 24
 def sidecar_path(path: str) -> str:
     """Name the sidecar of a recording."""
     return path + SUFFIX
+
+
+def check_sidecar_name(path: str) -> None:
+    """Check that a name has room for what a sidecar adds.
+
+    Raises
+    ------
+    StepError
+        If it has not.
+    """
+    n_bytes = len(os.fsencode(os.path.basename(sidecar_path(path))))
+    if n_bytes > LIMIT_BYTES:
+        raise StepError(
+            path,
+            f"the name of its sidecar would be longer than {LIMIT_BYTES} bytes: give it a name "
+            f"that is {n_bytes - LIMIT_BYTES} bytes shorter",
+        )
 
 
 def sidecar_text(result: FileResult) -> str:
@@ -78,6 +97,8 @@ def _read(place: str) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as exc:
+        if exc.errno == errno.ENAMETOOLONG:  # then there is none, and tags may go into the file
+            return None
         raise StepError(place, f"cannot be read: {exc.strerror}") from exc
 
 
@@ -115,11 +136,12 @@ class WriteSidecar(Step):
         return f"{tags or 'no trigger'}{f' ({self.reason})' if self.reason else ''}"
 
     def check(self) -> None:
-        """Refuse if the sidecar is not as it was."""
+        """Refuse if the sidecar is not as it was, or its folder may not be written."""
         if _read(sidecar_path(self.path)) != self.old:
             raise StepError(sidecar_path(self.path), "has changed since it was planned")
         if not Path(self.path).exists() and self.new is not None:
             raise StepError(self.path, "is not there any more")
+        check_folder(os.path.dirname(self.path))
 
     def do(self, work: Work) -> dict[str, Any]:
         """Write it beside, and rename it; or remove it."""

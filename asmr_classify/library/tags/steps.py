@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from asmr_classify.errors import MediaError, StepError
-from asmr_classify.library.places import copy_verified, remove_if_there, sync_folder
+from asmr_classify.library.places import (
+    check_folder,
+    copy_verified,
+    remove_if_there,
+    sync_folder,
+)
 from asmr_classify.library.plan import Description, FileState, Step, check_unchanged
 from asmr_classify.library.tags.carriers import find_carrier
 from asmr_classify.library.tags.fields import describe_change
@@ -160,10 +165,9 @@ class RestoreFile(Step):
 
 def _check_writable(path: str) -> None:
     """Refuse a read-only file, which a rename would replace without asking."""
+    check_folder(os.path.dirname(path))
     if not os.access(path, os.W_OK):
         raise StepError(path, "may not be written: change its permissions, or use --sidecar")
-    if not os.access(Path(path).parent, os.W_OK | os.X_OK):
-        raise StepError(path, "its folder may not be written: change its permissions")
 
 
 def _compare(path: str, part: str, wanted: TagState) -> None:

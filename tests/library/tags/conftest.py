@@ -69,16 +69,16 @@ def write(path, new):
 
 
 def heard(path, **changes):
-    """A result as of a file that holds tapping over speech."""
+    """A result as of a file that holds tapping, from the middle on over noise."""
     fields = {
         "status": Status.OK,
         "model": "tiny@0.1",
-        "duration": 1.0,
-        "decoded": 1.0,
+        "duration": 40.0,
+        "decoded": 40.0,
         "trigger": "tap",
         "tags": ("tap", "white_noise"),
         "scores": {"tap": 0.912, "white_noise": 0.7, "speech": 0.05},
-        "segments": (Segment(0, 1.0, "tap", 0.9), Segment(0.5, 1.0, "white_noise", 0.7)),
+        "segments": (Segment(0, 40, "tap", 0.9), Segment(20, 40, "white_noise", 0.7)),
         "no_talking": True,
     }
     return FileResult(path=str(path), **{**fields, **changes})

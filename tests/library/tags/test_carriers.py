@@ -136,7 +136,7 @@ def test_ffmpeg_reads_the_chapters(recording, ext):
             (float(entry["start"] * entry["time_base"]), entry["metadata"]["title"])
             for entry in container.chapters()
         ]
-    assert found == [(0.0, "tap"), (0.5, "tap + white noise")]
+    assert found == [(0.0, "tap"), (20.0, "tap + white noise")]
 
 
 @each_kind
@@ -212,6 +212,15 @@ def test_a_long_text_survives(recording):
 def test_other_kinds_are_refused(recording, ext):
     with pytest.raises(NotCarriedError, match="no tags can be written into files of its kind"):
         read_fields(recording(ext))
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.mp3", "MP3"), ("a.M4A", "MP4"), ("a.opus", "Opus")])
+def test_what_is_not_what_its_name_tells_is_called_damaged(tmp_path, name, kind):
+    path = tmp_path / name
+    path.write_bytes(b"\0" * 2000)
+    match = f"does not begin as {kind} files do: it is damaged, or named wrongly"
+    with pytest.raises(NotCarriedError, match=match):
+        read_fields(path)
 
 
 @each_kind

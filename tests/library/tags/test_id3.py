@@ -221,6 +221,15 @@ def test_a_wav_file_whose_size_is_left_open_is_refused(recording):
         read(path)
 
 
+def test_a_wav_file_that_is_cut_short_says_so(recording):
+    path = recording("wav")
+    whole = Path(path).read_bytes()
+    Path(path).write_bytes(whole[:-1000])
+    sizes = rf"{len(whole)} bytes, and it has {len(whole) - 1000}\): it was cut short"
+    with pytest.raises(NotCarriedError, match=sizes):
+        read(path)
+
+
 def test_two_tags_are_refused(recording):
     path = recording("wav")
     data = Path(path).read_bytes() + 2 * (b"id3 \x0a\0\0\0" + raw_tag(b"", padding=0))

@@ -18,6 +18,7 @@ from asmr_classify.library.tags.carriers import find_carrier
 from asmr_classify.library.tags.fields import Wishes, tagged
 from asmr_classify.library.tags.sidecar import (
     WriteSidecar,
+    check_sidecar_name,
     read_sidecar,
     sidecar_path,
     sidecar_text,
@@ -159,7 +160,7 @@ def test_a_read_only_file_is_left(recording):
 
 @pytest.mark.parametrize(
     ("refused", "reason"),
-    [(0, "may not be written: change its permissions"), (1, "its folder may not be written")],
+    [(0, "may not be written: change its permissions"), (1, "this folder may not be written")],
 )
 def test_what_may_not_be_written_is_left(recording, monkeypatch, refused, reason):
     path = recording("mp3")
@@ -359,6 +360,7 @@ def test_a_file_of_that_name_which_is_not_ours_is_left(recording):
 
 def test_a_name_that_is_too_long_for_a_sidecar(recording):
     path = recording("avi", "n" * 250 + ".avi")
-    with pytest.raises(StepError, match="cannot be read: File name too long"):
-        read_sidecar(path)
+    assert read_sidecar(path) is None
+    with pytest.raises(StepError, match="longer than 255 bytes: give it a name that is 9 bytes"):
+        check_sidecar_name(path)
     shutil.rmtree(Path(path).parent)
