@@ -164,6 +164,9 @@ def test_corrections_are_shown_and_outlive_labelling(library, label, place):
         (["a.mp3", "reset", "trigger=tap"], "give it alone, then set anew"),
         (["new.mp3", "trigger=tap"], "there is no such file, nor is one known"),
         (["a.mp3", "trigger=whisper", "no_talking=yes"], "contradict each other"),
+        (["a.mp3", "fail.mp3", "trigger=tap"], "fail.mp3: could not be labelled, so nothing of it"),
+        (["fail.mp3", "trigger=none"], "can be set: no such file; check the name; once that is"),
+        (["mute.mp4", "trigger=tap"], "has no sound of which anything could be set: no sound"),
     ],
 )
 def test_what_cannot_be_set_is_refused(library, words, message):
@@ -171,6 +174,24 @@ def test_what_cannot_be_set_is_refused(library, words, message):
     assert done.exit_code == 2
     assert message in done.stderr
     assert paths_in(library("find", "corrected", "--json")) == []
+
+
+def test_other_files_that_are_set_too_are_told(library, label, place):
+    for k in range(7):
+        (place / f"copy-{k}.mp3").write_bytes((place / "a.mp3").read_bytes())
+    (place / "in" / "copy.mp3").write_bytes((place / "in" / "sleep.mp3").read_bytes())
+    label(".", "-q", "--catalogue")
+    one = library("set", "in/sleep.mp3", "trigger=whisper", "-q")
+    told = "note: 1 other file of the very same content was set too: in/copy.mp3\n"
+    assert (one.stdout, one.stderr) == ("", told)
+    many = library("set", "a.mp3", "trigger=whisper").stderr
+    names = ", ".join(f"copy-{k}.mp3" for k in range(5))
+    assert many == (
+        f"note: 7 other files of the very same content were set too: {names} and 2 more\n"
+    )
+    assert len(paths_in(library("find", "corrected", "--json"))) == 10
+    assert "was reset too: in/copy.mp3" in library("set", "in/sleep.mp3", "reset").stderr
+    assert library("set", "b.mp3", "trigger=whisper").stderr == ""
 
 
 def test_corrections_that_contradict_earlier_ones_are_refused(library):
