@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.arguments import WHERE, check_writable
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors
 from asmr_classify.cli.interrupts import interrupts_deferred
 from asmr_classify.cli.label import HOW, TALK, WHAT
 from asmr_classify.cli.logs import set_up_logging
@@ -287,8 +287,7 @@ def _exit_status(verdicts: list[Verdict | None]) -> ExitStatus:
     from asmr_classify.check.limits import Verdict
 
     if not verdicts:
-        tell("nothing to check was found", lead="error: ", style="bold red")
-        return ExitStatus.NOTHING_TO_LABEL
+        return nothing_to_do("nothing to check was found")
     if Verdict.FAIL in verdicts:
         return ExitStatus.CHECK_FAILED
     return ExitStatus.SOME_FAILED if None in verdicts else ExitStatus.OK

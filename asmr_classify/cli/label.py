@@ -20,7 +20,7 @@ from asmr_classify.cli.arguments import (
     read_list,
 )
 from asmr_classify.cli.catalogue import CorrectedWriter, join_memories, open_to_label
-from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import (
@@ -390,6 +390,5 @@ def _exit_status(tally: Tally) -> ExitStatus:
     from asmr_classify.aggregate import Status
 
     if not tally.statuses:
-        tell("nothing to label was found", lead="error: ", style="bold red")
-        return ExitStatus.NOTHING_TO_LABEL
+        return nothing_to_do("nothing to label was found")
     return ExitStatus.SOME_FAILED if tally.statuses[Status.FAILED] else ExitStatus.OK

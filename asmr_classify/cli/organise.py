@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors
 from asmr_classify.cli.planned import (
     DryRunOption,
     JsonOption,
@@ -95,8 +95,7 @@ def organise(
         what or (), Console(stderr=True), quiet=quiet, catalogue=catalogue, dry_run=dry_run
     )
     if not results:
-        tell("nothing to organise was found", lead="error: ", style="bold red")
-        return ExitStatus.NOTHING_TO_LABEL
+        return nothing_to_do("nothing to organise was found")
     wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]))
     return carry_out_asked(
         plan_organise(results, wish, command_line()), store, manner, catalogue=catalogue

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.results import STDOUT
 from asmr_classify.errors import UsageError
 from asmr_classify.library.playlist import MIN_SEGMENT, Player, Wish
@@ -168,8 +168,8 @@ def playlist(
     results = select_results(sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue)
     found = find_items(results, wish)
     if not found:
-        tell(f"nothing fits, of {_count(len(results), 'recording')}; no playlist is written")
-        return ExitStatus.NOTHING_TO_LABEL
+        total = _count(len(results), "recording")
+        return nothing_to_do(f"nothing fits, of {total}; no playlist is written")
     items = list(fill(iter_ordered(found, order, seed=seed), seconds))
     folder = None if absolute or str(output) == STDOUT else str(output.parent)
     _write(
@@ -210,8 +210,8 @@ def _parse_length(text: str | None) -> float | None:
 
 
 def _check_output(output: str, sources: Sequence[str]) -> None:
-    from asmr_classify.library.m3u8 import SUFFIXES, check_replaceable
-    from asmr_classify.writers.output import check_output
+    from asmr_classify.library.m3u8 import SUFFIXES, holds_playlist
+    from asmr_classify.writers.output import check_output, check_replaceable
 
     if output == STDOUT:
         return
@@ -219,7 +219,7 @@ def _check_output(output: str, sources: Sequence[str]) -> None:
     if not is_special and not output.lower().endswith(SUFFIXES):
         raise UsageError(f"--output {output}: players know a playlist by its ending: name a .m3u8")
     check_output(output, sources)
-    check_replaceable(output)
+    check_replaceable(output, holds_playlist)
 
 
 def _write(text: str, output: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred
 from asmr_classify.cli.select import select_results
 from asmr_classify.errors import UsageError
@@ -68,8 +68,7 @@ def report(
     check_page(output, sources or ())
     results = gather_results(sources or ("",), console, quiet=quiet, catalogue=catalogue)
     if not results:
-        tell("no recordings were found, so there is no page", style="yellow")
-        return ExitStatus.NOTHING_TO_LABEL
+        return nothing_to_do("no recordings were found, so there is no page")
     waveforms = None if no_waveforms else hear_waveforms(results, console, quiet=quiet)
     data = report_data(
         results,

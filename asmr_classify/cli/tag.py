@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.planned import (
     DryRunOption,
     JsonOption,
@@ -76,8 +76,7 @@ def tag(
     options = TagOptions(Wishes(genre, comment, chapters), sidecar, keep_mtime)
     planned = make_plan(what or (), options, catalogue, manner, remove=remove)
     if not (planned.plan.steps or planned.plan.left or planned.unchanged):
-        tell("nothing to tag was found", lead="error: ", style="bold red")
-        return ExitStatus.NOTHING_TO_LABEL
+        return nothing_to_do("nothing to tag was found")
     if not quiet:
         tell_notes(planned, remove=remove)
     return carry_out_asked(planned.plan, store, manner, catalogue=catalogue)

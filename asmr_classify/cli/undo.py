@@ -57,7 +57,7 @@ def undo(
     manner = Manner(dry_run=dry_run, json=as_json, yes=yes, quiet=quiet)
     check_can_ask(manner)
     settle_first(store, manner)
-    if run is not None:
+    if run is not None and run in store.numbers():
         store.read(run)  # says what is wrong with its journal
     runs, damaged = read_runs(store)
     if run is None:
