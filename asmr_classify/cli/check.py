@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import ExitStack, contextmanager
@@ -11,10 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.cli.arguments import WHERE, check_writable
-from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors
+from asmr_classify.cli.arguments import (
+    HOW,
+    WHERE,
+    ExcludeOption,
+    IncludeOption,
+    LogFileOption,
+    ModelOption,
+    QuietOption,
+    VerboseOption,
+    check_writable,
+)
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors
 from asmr_classify.cli.interrupts import interrupts_deferred
-from asmr_classify.cli.label import HOW, TALK, WHAT
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import STDOUT, console_on, forgiving
 from asmr_classify.errors import UsageError
@@ -32,6 +42,8 @@ if TYPE_CHECKING:
     from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
     from asmr_classify.writers.output import Output
+
+logger = logging.getLogger(__name__)
 
 JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 
@@ -56,22 +68,8 @@ def check(
         list[Path] | None,
         typer.Argument(metavar="PATH", help="Recordings, videos, and folders of them."),
     ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Of folders, take only files that match. Repeatable.",
-            rich_help_panel=WHAT,
-        ),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Leave out files and folders that match. Repeatable.",
-            rich_help_panel=WHAT,
-        ),
-    ] = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
     limits: Annotated[
         Path | None,
         typer.Option(
@@ -88,12 +86,7 @@ def check(
             rich_help_panel=HOW,
         ),
     ] = False,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Label by this model, not the shipped one.", rich_help_panel=HOW
-        ),
-    ] = None,
+    model: ModelOption = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -112,20 +105,9 @@ def check(
             rich_help_panel=WHERE,
         ),
     ] = Path(STDOUT),
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Nothing but results and errors.", rich_help_panel=TALK),
-    ] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option("--verbose", "-v", help="Also what goes on.", rich_help_panel=TALK),
-    ] = False,
-    log_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Append a detailed log to this file.", rich_help_panel=TALK
-        ),
-    ] = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    log_file: LogFileOption = None,
 ) -> ExitStatus:
     """Measure recordings before an upload or a night, and judge them by limits.
 
@@ -195,6 +177,7 @@ def run(request: Request, console: Console) -> ExitStatus:
         interrupts_deferred(progress.on_stopping) as stop,
     ):
         for result in _iter_checked(request, model, limits, progress, stop):
+            logger.info("%s: %s", printable(result.labels.path), result.verdict or "not read")
             verdicts.append(result.verdict)
             write(result)
     if verdicts and not request.quiet:

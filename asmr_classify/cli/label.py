@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.arguments import (
+    HOW,
+    WHAT,
     WHERE,
+    ExcludeOption,
+    IncludeOption,
+    LogFileOption,
+    ModelOption,
     PerFileOption,
+    QuietOption,
     SkipOption,
+    VerboseOption,
     check_writable,
     is_one_file,
     parse_threshold,
@@ -55,9 +63,6 @@ FRESH_ANYWAY = (
     "and a catalogue know earlier results, so everything is labelled anyway"
 )
 
-WHAT, HOW, TALK = "What to label", "How to label", "Talk on stderr"
-"""Panels of the help."""
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -87,22 +92,8 @@ def label(
         list[Path] | None,
         typer.Argument(metavar="PATH", help="Recordings, videos, and folders of them."),
     ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Of folders, take only files that match. Repeatable.",
-            rich_help_panel=WHAT,
-        ),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Leave out files and folders that match. Repeatable.",
-            rich_help_panel=WHAT,
-        ),
-    ] = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
     files_from: Annotated[
         Path | None,
         typer.Option(
@@ -120,12 +111,7 @@ def label(
             rich_help_panel=WHAT,
         ),
     ] = False,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Use this model, not the shipped one.", rich_help_panel=HOW
-        ),
-    ] = None,
+    model: ModelOption = None,
     threshold: Annotated[
         list[str] | None,
         typer.Option(
@@ -218,22 +204,9 @@ def label(
             rich_help_panel=WHERE,
         ),
     ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Nothing but errors.", rich_help_panel=TALK),
-    ] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "--verbose", "-v", help="Also every file as it is finished.", rich_help_panel=TALK
-        ),
-    ] = False,
-    log_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Append a detailed log to this file.", rich_help_panel=TALK
-        ),
-    ] = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    log_file: LogFileOption = None,
 ) -> ExitStatus:
     """Label recordings and videos with the ASMR triggers they hold.
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors
 from asmr_classify.cli.planned import (
     DryRunOption,
     JsonOption,
     Manner,
-    QuietOption,
     YesOption,
     carry_out_asked,
     check_can_ask,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.results import STDOUT
@@ -148,7 +149,7 @@ def playlist(
         ),
     ] = Player.VLC,
     catalogue: CatalogueOption = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> ExitStatus:
     """Write a playlist of what someone wants to hear.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
+from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred
@@ -53,7 +54,7 @@ def report(
         ),
     ] = False,
     catalogue: CatalogueOption = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> ExitStatus:
     """Make one HTML page that lists, sorts, filters, draws and plays what recordings hold.
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.planned import (
     DryRunOption,
     JsonOption,
     Manner,
-    QuietOption,
     YesOption,
     carry_out_asked,
     check_can_ask,
