@@ -64,6 +64,12 @@ PerFileOption = Annotated[
         rich_help_panel=WHERE,
     ),
 ]
+JsonLinesOption = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="JSON Lines, as --format jsonl writes them.", rich_help_panel=WHERE
+    ),
+]
 SkipOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -16,6 +16,7 @@ from asmr_classify.cli.arguments import (
     WHERE,
     ExcludeOption,
     IncludeOption,
+    JsonLinesOption,
     LogFileOption,
     ModelOption,
     PerFileOption,
@@ -35,6 +36,7 @@ from asmr_classify.cli.results import (
     STDOUT,
     FormatName,
     check_earlier,
+    check_json,
     check_output_options,
     format_of,
     open_journal,
@@ -170,6 +172,7 @@ def label(
             rich_help_panel=WHERE,
         ),
     ] = None,
+    as_json: JsonLinesOption = False,
     output: Annotated[
         Path,
         typer.Option(
@@ -220,7 +223,9 @@ def label(
     if not named and files_from is None:
         raise UsageError("nothing to label is named: give files or folders, or --files-from")
     check_writable((output, log_file), inputs=[*named, *filter(None, (files_from, model))])
-    form = format_ or (format_of(str(output)) if per_file is None else None)
+    form = check_json(format_, as_json=as_json)
+    if form is None and per_file is None:
+        form = format_of(str(output))
     folder = None if per_file is None else str(per_file)
     check_output_options(
         str(output), form, per_file=folder, skip=skip or (), is_one=is_one_file(named)
