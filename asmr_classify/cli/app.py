@@ -60,7 +60,7 @@ RECORDINGS, CATALOGUE, FILES, MODELS = "Recordings", "Catalogue", "Your files", 
 """Panels of the help."""
 
 app.command(cls=CatalogueCommand, rich_help_panel=RECORDINGS)(label)
-app.command(rich_help_panel=RECORDINGS)(check)
+app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(check)
 app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(report)
 app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(playlist)
 app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(find)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
+from asmr_classify.cli.arguments import ModelOption, QuietOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors
 from asmr_classify.cli.planned import (
@@ -63,6 +63,7 @@ def organise(
     failed: Annotated[
         bool, typer.Option("--failed", help="Also files that could not be labelled.")
     ] = False,
+    model: ModelOption = None,
     catalogue: CatalogueOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -92,7 +93,12 @@ def organise(
     store = Store()
     settle_first(store, manner)
     results = select_results(
-        what or (), Console(stderr=True), quiet=quiet, catalogue=catalogue, dry_run=dry_run
+        what or (),
+        Console(stderr=True),
+        quiet=quiet,
+        catalogue=catalogue,
+        model=model,
+        dry_run=dry_run,
     )
     if not results:
         return nothing_to_do("nothing to organise was found")

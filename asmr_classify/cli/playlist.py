@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
+from asmr_classify.cli.arguments import ModelOption, QuietOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.results import STDOUT
@@ -148,6 +148,7 @@ def playlist(
             rich_help_panel=WHERE,
         ),
     ] = Player.VLC,
+    model: ModelOption = None,
     catalogue: CatalogueOption = None,
     quiet: QuietOption = False,
 ) -> ExitStatus:
@@ -166,7 +167,9 @@ def playlist(
     seconds = _parse_length(length)
     _check_output(str(output), sources or ())
     console = Console(stderr=True)
-    results = select_results(sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue)
+    results = select_results(
+        sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue, model=model
+    )
     found = find_items(results, wish)
     if not found:
         total = _count(len(results), "recording")

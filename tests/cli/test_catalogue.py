@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 from asmr_classify.cli.app import app
 from asmr_classify.cli.select import select_results
 from asmr_classify.errors import CatalogueError, QueryError, UsageError
-from asmr_classify.model import load_model
+from asmr_classify.model import load_model, save_model
 from asmr_classify.writers import FORMATS
 from tests.test_package import HEAVY, modules_after
 
@@ -310,6 +311,14 @@ def test_a_name_that_is_not_utf_8_comes_back_as_it_is(run, label, place):
     assert "whisper (set)" in run("set", place / name, "trigger=whisper").stdout
 
 
+def test_flags_may_stand_together_beside_what_is_negated(library):
+    together = library("tag", "-nq", "-path:in/", "tap")
+    apart = library("tag", "-n", "-q", "-path:in/", "tap")
+    assert (together.exit_code, together.stderr) == (apart.exit_code, apart.stderr)
+    assert "in/sleep.mp3" not in together.output
+    assert "called 'nx'" in library("tag", "-nx", "-n", "tap").stderr
+
+
 def console():
     return Console(file=io.StringIO())
 
@@ -348,6 +357,36 @@ def test_a_selection_of_paths_needs_no_catalogue(files, place):
     assert (place / "new.sqlite").exists()
     with pytest.raises(CatalogueError, match="there is no catalogue"):
         selected("tap")
+
+
+@pytest.mark.parametrize("has_catalogue", [True, False], ids=["catalogue", "none"])
+def test_a_model_that_is_named_labels_what_is_named(
+    label, files, labelling, tiny_model, place, has_catalogue
+):
+    other = replace(tiny_model, name="other")
+    save_model(other, place / "other.safetensors")
+    files("a.mp3", "b.mp3")
+    if has_catalogue:
+        label("a.mp3", "-q", "--catalogue")
+    for _ in range(2):
+        results = select_results(
+            ["a.mp3", "b.mp3"], console(), quiet=True, model=place / "other.safetensors"
+        )
+        assert [result.model for result in results] == [other.id, other.id]
+    assert len(labelling) == (3 if has_catalogue else 4)  # what it said once is known
+
+
+def test_every_command_that_labels_takes_a_model(library, place):
+    for words in (
+        ["tag", "a.mp3", "--dry-run"],
+        ["organise", "a.mp3", "--to", "{stem}.{ext}", "--root", ".", "--dry-run"],
+        ["playlist", "a.mp3"],
+        ["report", "a.mp3", "--no-waveforms"],
+        ["check", "a.mp3"],
+    ):
+        done = library(*words, "--model", place / "none.safetensors")
+        assert done.exit_code == 1
+        assert "none.safetensors" in " ".join(done.stderr.split())
 
 
 @pytest.mark.usefixtures("library")
