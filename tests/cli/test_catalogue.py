@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,9 +13,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli.app import app
 from asmr_classify.cli.select import select_results
 from asmr_classify.errors import CatalogueError, QueryError, UsageError
+from asmr_classify.media.discover import Found
 from asmr_classify.model import load_model, save_model
 from asmr_classify.writers import FORMATS
 from tests.test_package import HEAVY, modules_after
@@ -251,6 +255,66 @@ def test_an_export_writes_over_earlier_results_only(library, place, name):
     assert (place / name).read_text() == "dear diary\n"
     for _ in range(2):
         assert library("export", "-o", f"new-{name}").exit_code == 0
+
+
+@pytest.fixture
+def unheard(run, files, place):
+    """A catalogue of recordings that broke off before anything was heard in them."""
+    lengths = {"none.mp3": (None, 0.0), "zero.mp3": (0.0, 0.0), "long.mp3": (40.0, 0.0)}
+    files(*lengths)
+    with Catalogue.open(str(place / "library.sqlite"), create=True) as known:
+        for name, (duration, decoded) in lengths.items():
+            status = (place / name).stat()
+            broken = FileResult(
+                name,
+                Status.PARTIAL,
+                "tiny@0.1",
+                error=Problem("DecodeError", f"{name}: broke off"),
+                duration=duration,
+                decoded=decoded,
+            )
+            known.add(Found(name, status.st_size, status.st_mtime_ns), broken, "settings")
+    return run
+
+
+def test_what_broke_off_at_once_is_found_and_claims_nothing(unheard):
+    done = unheard("find", "status:partial", "--sort", "share.tap-", "--sort", "length")
+    assert done.exit_code == 0, done.stderr
+    assert "%" not in done.stdout
+    assert [line.split()[:2] for line in done.stdout.splitlines()[1:4]] == [
+        ["zero.mp3", "partial"], ["long.mp3", "partial"], ["none.mp3", "partial"]
+    ]  # fmt: skip
+    for line in unheard("find", "--json").stdout.splitlines():
+        record = json.loads(line)
+        assert (record["trigger"], record["tags"], record["segments"]) == (None, [], [])
+        assert (record["scores"], record["shares"]) == ({}, {})
+        assert (record["no_talking"], record["longest_talk"]) == (None, None)
+    for query in ("tap", "share.tap:0..", "no_talking", "silence", "longest_talk:0.."):
+        assert paths_in(unheard("find", query, "--json")) == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_broke_off_at_once_is_exported(unheard, place, name):
+    form = FORMATS[name]
+    skip = ["--skip", "silence"] if form.skips else []
+    where = ["--per-file", "each"] if form.is_document else ["-o", f"out{form.suffixes[0]}"]
+    done = unheard("export", "-f", name, *skip, *where)
+    assert done.exit_code == 0, done.stderr
+    if not form.is_document and form.holds_failures:
+        with (place / where[1]).open("rb" if form.in_bytes else "r") as file:
+            results = list(form.read(file))
+        assert [(Path(x.path).name, x.shares, x.segments) for x in results] == [
+            (file, {}, ()) for file in ("long.mp3", "none.mp3", "zero.mp3")
+        ]
+
+
+def test_what_broke_off_at_once_is_reported(unheard, place):
+    done = unheard("report", "--no-waveforms", "-q")
+    assert done.exit_code in {0, 3}, done.stderr
+    page = (place / "report.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    assert [file["status"] for file in data["files"]] == ["partial"] * 3
+    assert not any({"segments", "scores", "tags", "quiet"} & file.keys() for file in data["files"])
 
 
 def test_files_are_forgotten(library, place):
