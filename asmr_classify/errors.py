@@ -22,6 +22,7 @@
     ├── LibraryError               a user's files, or the journals of what was done to them
     │   ├── StepError              one step of a plan cannot be done; carries the path
     │   ├── JournalError           a run is unknown, or its journal is damaged or cannot be kept
+    │   ├── NothingToUndoError     no run is kept that has not been undone
     │   └── BusyError              another run is under way
     ├── EvaluationError            a record of an evaluation is damaged, or of another model
     ├── MissingExtraError          a library that only some need is not installed
@@ -186,6 +187,10 @@ class StepError(LibraryError):
 
 class JournalError(LibraryError):
     """A run is unknown, or its journal is damaged or cannot be kept."""
+
+
+class NothingToUndoError(LibraryError):
+    """No run is kept that has not been undone."""
 
 
 class BusyError(LibraryError):

@@ -275,6 +275,15 @@ class Contents:
         condition, parameters = _at_or_below(path)
         return self._database.row(f"SELECT 1 FROM files WHERE {condition}", parameters) is not None  # noqa: S608
 
+    def paths_like(self, path: str) -> list[str]:
+        """List the paths at which the content of a path lies, that path among them."""
+        rows: list[Any] = self._database.rows(
+            "SELECT path FROM files WHERE content_id = "
+            "(SELECT content_id FROM files WHERE path = ?)",
+            [os.fsencode(path)],
+        )
+        return [os.fsdecode(row[0]) for row in rows]
+
     def forget_path(self, path: str) -> None:
         """Forget a file, or all below a folder."""
         condition, parameters = _at_or_below(path)

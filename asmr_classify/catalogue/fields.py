@@ -37,6 +37,9 @@ SHARE = "share."
 
 NONE = "none"
 
+LOGIC = {"AND", "OR", "NOT"}
+"""Words by which other languages join terms."""
+
 HEARD = "FROM heard WHERE content_id = c.id AND label_id = ?"
 MISSING = "is_missing"
 """SQL function that tells whether there is no file of a path."""
@@ -203,11 +206,18 @@ def _condition(term: Term, field: Field, labels: Mapping[str, int]) -> Sql:
     """Say what a term says, without its sign."""
     if term.operator == BARE:
         return _bare(term.name, field, labels)
+    if field.example == term.name:
+        raise UsageError(f"{term.name} is true or false: write {term.name} or -{term.name} alone")
+    if not term.value:
+        raise UsageError(
+            f"nothing stands right behind {term.name}{term.operator}; {term.name} is asked for as "
+            f"in {field.example}"
+        )
     if term.name == "trigger" and term.operator == ":":
         return _has_trigger(term.value, labels)
     if field.parse is not None:
         return _in_range(field.sql, read_range(term.operator, term.value, field.parse))
-    if field.condition is not None and term.operator == ":" and term.value:
+    if field.condition is not None and term.operator == ":":
         return field.condition(term.value)
     raise UsageError(f"{term.name} is asked for as in {field.example}")
 
@@ -237,12 +247,22 @@ def _in_range(sql: Sql, asked: Range) -> Sql:
 
 
 def _unknown(term: Term, query: Query, labels: Mapping[str, int]) -> QueryError:
-    names = [*FIELDS, *_all_labels(labels)]
-    close = difflib.get_close_matches(term.name, names, n=1)
-    meant = f"; did you mean {close[0]}?" if close else ""
     return QueryError(
         query.text,
         term.span,
-        f"no field or label is called {term.name!r}{meant}",
+        f"no field or label is called {term.name!r}{_meant(term.name, labels)}",
         known_names(labels) + '\ntext with spaces is quoted, as in path:"my talks"',
     )
+
+
+def _meant(name: str, labels: Mapping[str, int]) -> str:
+    """Guess what an unknown name was meant to be; empty if it is like none."""
+    if name.upper() in LOGIC:
+        return "; terms side by side must all hold, a comma stands for or, a dash for not"
+    folded = name.casefold()
+    names = [*FIELDS, *_all_labels(labels)]
+    if folded.startswith(SHARE.rstrip(".")):
+        names = [f"{SHARE}{label}" for label in _all_labels(labels)]
+    begun = [known for known in names if known.startswith((f"{folded}_", f"{folded}."))]
+    close = begun or difflib.get_close_matches(folded, names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

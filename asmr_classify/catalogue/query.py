@@ -179,6 +179,16 @@ def _explain(text: str, place: int) -> QueryError:
             (quote.start(), len(text)),
             "a quoted text must end in the same quote, followed by a space or a comma",
         )
+    if text[place] in ":=<>":
+        return QueryError(
+            text,
+            (place, end),
+            "an operator stands between a name and a value, without spaces, as in whisper>0.8",
+        )
+    if text[place:end].strip("-^") == "":
+        return QueryError(
+            text, (place, end), "a dash stands right before what is not to hold, as in -whisper"
+        )
     return QueryError(
         text,
         (place, end),

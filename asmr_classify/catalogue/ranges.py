@@ -86,8 +86,13 @@ def read_range(operator: str, text: str, parse: Callable[[str], Range]) -> Range
         return only
     if not low and not high:
         raise UsageError("'..' has no bound; write A.., ..B or A..B")
-    first = parse(low) if low else Range()
-    last = parse(high) if high else Range()
+    try:
+        first = parse(low) if low else Range()
+        last = parse(high) if high else Range()
+    except UsageError as exc:
+        if ".." in high or high.startswith("."):
+            raise UsageError(f"{text!r} is no range; write A.., ..B or A..B") from exc
+        raise
     if first.low is not None and not (first.low < _end(last) or last.high == first.low):
         raise UsageError(f"{text!r} holds nothing: its ends are the wrong way round")
     return Range(first.low, last.high, below=last.below)

@@ -19,7 +19,7 @@ from asmr_classify.errors import UsageError
 from asmr_classify.labels import SILENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
     from asmr_classify.aggregate import FileResult
@@ -237,10 +237,17 @@ class Catalogue:
         Raises
         ------
         UsageError
-            If a file is not known, or has changed since; then none is changed. If the correction
-            contradicts an earlier one.
+            If a file is not known, has changed since, or nothing could be heard in it; then none
+            is changed. If the correction contradicts an earlier one.
+
+        Notes
+        -----
+        What is set belongs to the content: :meth:`copies_of` a file change with it.
         """
         known = [self._known(os.path.abspath(path)) for path in paths]  # noqa: PTH100
+        if correction is not None:
+            for path, _, content_id in known:
+                _check_heard(path, self._contents.said(content_id, None))
         with self._database.transaction():
             for path, mtime_ns, content_id in known:
                 self._contents.put(path, mtime_ns, content_id)
@@ -250,6 +257,23 @@ class Catalogue:
                 self._contents.correct(content_id, after)
         results = [self._contents.result_at("f.path = ?", os.fsencode(path)) for path, *_ in known]
         return [result for result in results if result is not None]
+
+    def copies_of(self, paths: Iterable[str]) -> list[str]:
+        """Find the known files, other than these, that hold the same bytes as one of them.
+
+        Parameters
+        ----------
+        paths : iterable of str
+            Known files.
+
+        Returns
+        -------
+        list of str
+            Absolute paths, sorted.
+        """
+        named = [os.path.abspath(path) for path in paths]  # noqa: PTH100
+        copies = {copy for path in named for copy in self._contents.paths_like(path)}
+        return sorted(copies.difference(named))
 
     def _known(self, path: str) -> tuple[str, int, int]:
         """Find the content of a file that is there, or was when it was labelled."""
@@ -349,6 +373,20 @@ class Catalogue:
         self._contents.put(now.path, now.mtime_ns, content_id)
         is_kept = self._contents.correction(content_id) == before.correction
         self._contents.sweep(before.content_id, corrected=is_kept)
+
+
+def _check_heard(path: str, said: FileResult | None) -> None:
+    """Refuse to set what is heard where nothing was: a label without sound would mislead."""
+    if said is None or said.status not in {Status.FAILED, Status.NO_AUDIO}:
+        return
+    message = renamed(said, path).error
+    reason = "" if message is None else f": {message.message.removeprefix(f'{path}: ')}"
+    if said.status is Status.NO_AUDIO:
+        raise UsageError(f"{path}: has no sound of which anything could be set{reason}")
+    raise UsageError(
+        f"{path}: could not be labelled, so nothing of it can be set{reason}; once that is put "
+        "right, label it anew with --catalogue"
+    )
 
 
 def _hash(found: Found) -> bytes | None:

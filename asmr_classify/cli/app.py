@@ -51,8 +51,8 @@ def program(
 ) -> None:
     """Tell which ASMR triggers recordings hold: whisper, tap, crinkle, white noise.
 
-    Exit status: 0 all labelled, 1 could not run, 2 wrong usage, 3 finished but some files failed,
-    4 nothing to label, 5 a check failed, 130 interrupted with all finished work saved.
+    Exit status: 0 done, 1 could not run, 2 wrong usage, 3 finished but some files failed, 4 nothing
+    to do, 5 a check failed, 130 interrupted with all finished work saved.
     """
 
 
@@ -60,7 +60,7 @@ RECORDINGS, CATALOGUE, FILES, MODELS = "Recordings", "Catalogue", "Your files", 
 """Panels of the help."""
 
 app.command(cls=CatalogueCommand, rich_help_panel=RECORDINGS)(label)
-app.command(rich_help_panel=RECORDINGS)(check)
+app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(check)
 app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(report)
 app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(playlist)
 app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(find)

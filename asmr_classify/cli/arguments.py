@@ -16,8 +16,44 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 
-WHERE = "Results"
-"""Panel of the help."""
+WHAT, HOW, WHERE, TALK = "What to label", "How to label", "Results", "Talk on stderr"
+"""Panels of the help."""
+
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Of folders, take only files that match. Repeatable.",
+        rich_help_panel=WHAT,
+    ),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Leave out files and folders that match. Repeatable.",
+        rich_help_panel=WHAT,
+    ),
+]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Label by this model, not the shipped one.", rich_help_panel=HOW
+    ),
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Nothing but errors.", rich_help_panel=TALK)
+]
+VerboseOption = Annotated[
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Also every file as it is finished.", rich_help_panel=TALK
+    ),
+]
+LogFileOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Append a detailed log to this file.", rich_help_panel=TALK),
+]
 
 PerFileOption = Annotated[
     Path | None,
@@ -26,6 +62,12 @@ PerFileOption = Annotated[
         help="Write a file for each recording into this folder, which mirrors the tree of "
         "recordings, in place of --output. `label` keeps its journal in it too.",
         rich_help_panel=WHERE,
+    ),
+]
+JsonLinesOption = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="JSON Lines, as --format jsonl writes them.", rich_help_panel=WHERE
     ),
 ]
 SkipOption = Annotated[

@@ -83,9 +83,13 @@ class QueryCommand(CatalogueCommand):
     """A command that takes a query, whose terms may begin with a dash."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Tell ``-crinkle`` from options: it is longer than they are, and has one dash only."""
+        """Tell ``-crinkle`` from options: one dash, and more than flags such as ``-qv``."""
         args, rest = split_at_dashes(args)
-        terms = [f"^{arg[1:]}" if _is_negation(arg) else arg for arg in args]
+        flags = {name[1:] for x in self.params if getattr(x, "is_flag", False) for name in x.opts}
+        terms = [
+            f"^{arg[1:]}" if _is_negation(arg) and not flags.issuperset(arg[1:]) else arg
+            for arg in args
+        ]
         return super().parse_args(ctx, [*terms, *rest])
 
 

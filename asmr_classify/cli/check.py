@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import ExitStack, contextmanager
@@ -11,16 +12,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.cli.arguments import WHERE, check_writable
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.arguments import (
+    HOW,
+    WHERE,
+    ExcludeOption,
+    IncludeOption,
+    LogFileOption,
+    ModelOption,
+    QuietOption,
+    VerboseOption,
+    check_writable,
+)
+from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
-from asmr_classify.cli.label import HOW, TALK, WHAT
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import STDOUT, console_on, forgiving
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from threading import Event
     from typing import TextIO
 
@@ -33,6 +44,8 @@ if TYPE_CHECKING:
     from asmr_classify.model import Model
     from asmr_classify.writers.output import Output
 
+logger = logging.getLogger(__name__)
+
 REST = "what was finished is written; the rest was not checked"
 """What an interrupt leaves."""
 
@@ -43,38 +56,22 @@ JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 class Request:
     """What the user asked for."""
 
-    paths: tuple[str, ...]
+    what: tuple[str, ...]
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     output: str
     as_json: bool
-    model: str | None
+    model: Path | None
+    catalogue: Path | None
     limits: str | None
     quiet: bool
 
 
 @reporting_errors
 def check(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH", help="Recordings, videos, and folders of them."),
-    ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Of folders, take only files that match. Repeatable.",
-            rich_help_panel=WHAT,
-        ),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Leave out files and folders that match. Repeatable.",
-            rich_help_panel=WHAT,
-        ),
-    ] = None,
+    what: WhatArgument = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
     limits: Annotated[
         Path | None,
         typer.Option(
@@ -91,12 +88,8 @@ def check(
             rich_help_panel=HOW,
         ),
     ] = False,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Label by this model, not the shipped one.", rich_help_panel=HOW
-        ),
-    ] = None,
+    model: ModelOption = None,
+    catalogue: CatalogueOption = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -115,26 +108,15 @@ def check(
             rich_help_panel=WHERE,
         ),
     ] = Path(STDOUT),
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Nothing but results and errors.", rich_help_panel=TALK),
-    ] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option("--verbose", "-v", help="Also what goes on.", rich_help_panel=TALK),
-    ] = False,
-    log_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Append a detailed log to this file.", rich_help_panel=TALK
-        ),
-    ] = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    log_file: LogFileOption = None,
 ) -> ExitStatus:
     """Measure recordings before an upload or a night, and judge them by limits.
 
     Loudness, true peak, sudden loud moments, what the channels are to each other, the rhythm of
     taps and the share of talk. Exit status: 5 if any file fails a limit, else 3 if any could not be
-    read. Recordings are only read.
+    read. Recordings are only read; those that a query finds are measured as they are now.
     """
     from rich.console import Console
 
@@ -143,20 +125,20 @@ def check(
     from asmr_classify.writers.output import check_replaceable
 
     if show_limits:
-        return _show_limits(paths)
-    named = tuple(map(str, paths or ()))
-    if not named:
-        raise UsageError("nothing to check is named: give files or folders")
-    check_writable((output, log_file), inputs=[*named, *filter(None, (limits, model))])
+        return _show_limits(what)
+    if not what:
+        raise UsageError("nothing to check is named: give files, folders or a query")
+    check_writable((output, log_file), inputs=[*what, *filter(None, (limits, model))])
     console = Console(stderr=True)
     set_up_logging(console, verbose=verbose, log_file=str(log_file) if log_file else None)
     request = Request(
-        paths=named,
+        what=tuple(what),
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
         output=str(output),
         as_json=as_json or output.suffix.lower() in JSON_SUFFIXES,
-        model=str(model) if model else None,
+        model=model,
+        catalogue=catalogue,
         limits=str(limits) if limits else None,
         quiet=quiet,
     )
@@ -165,10 +147,10 @@ def check(
     return run(request, console)
 
 
-def _show_limits(paths: list[Path] | None) -> ExitStatus:
+def _show_limits(what: list[str] | None) -> ExitStatus:
     from asmr_classify.check.limits import default_limits_text
 
-    if paths:
+    if what:
         raise UsageError("--show-limits prints the default limits and checks nothing: name no file")
     typer.echo(default_limits_text(), nl=False)
     return ExitStatus.OK
@@ -186,10 +168,18 @@ def run(request: Request, console: Console) -> ExitStatus:
     from asmr_classify.check.limits import load_limits
     from asmr_classify.cli.check_view import check_summary
     from asmr_classify.cli.progress import Progress
+    from asmr_classify.cli.select import select_paths
     from asmr_classify.model import load_model
 
     limits = load_limits(request.limits)
-    model = load_model(request.model)
+    model = load_model(str(request.model) if request.model else None)
+    paths = select_paths(
+        request.what,
+        console,
+        quiet=request.quiet,
+        catalogue=request.catalogue,
+        model=request.model,
+    )
     progress = Progress(console, quiet=request.quiet)
     verdicts: list[Verdict | None] = []
     with (
@@ -198,7 +188,8 @@ def run(request: Request, console: Console) -> ExitStatus:
         progress,
         interrupts_deferred(progress.on_stopping) as stop,
     ):
-        for result in _iter_checked(request, model, limits, progress, stop):
+        for result in _iter_checked(_find(paths, request, progress), model, limits, progress, stop):
+            logger.info("%s: %s", printable(result.labels.path), result.verdict or "not read")
             verdicts.append(result.verdict)
             write(result)
     if verdicts and not request.quiet:
@@ -209,12 +200,12 @@ def run(request: Request, console: Console) -> ExitStatus:
 
 
 def _iter_checked(
-    request: Request, model: Model, limits: Limits, progress: Progress, stop: Event
+    finds: Iterable[Found], model: Model, limits: Limits, progress: Progress, stop: Event
 ) -> Iterator[CheckResult]:
     """Check file after file in this process; one that fails costs no other."""
     from asmr_classify.check import check_safely
 
-    for found in _find(request, progress):
+    for found in finds:
         if stop.is_set():
             return
         decoded = 0.0
@@ -229,12 +220,12 @@ def _iter_checked(
         yield result
 
 
-def _find(request: Request, progress: Progress) -> list[Found]:
+def _find(paths: Iterable[str], request: Request, progress: Progress) -> list[Found]:
     """Find all files first: the time left is then known."""
     from asmr_classify.batch import name_from_here
     from asmr_classify.media.discover import Found, discover
 
-    names = [name_from_here(path) for path in request.paths]
+    names = [name_from_here(path) for path in paths]
     finds = []
     for find in discover(names, include=request.include, exclude=request.exclude):
         if isinstance(find, Found):
@@ -291,8 +282,7 @@ def _exit_status(verdicts: list[Verdict | None]) -> ExitStatus:
     from asmr_classify.check.limits import Verdict
 
     if not verdicts:
-        tell("nothing to check was found", lead="error: ", style="bold red")
-        return ExitStatus.NOTHING_TO_LABEL
+        return nothing_to_do("nothing to check was found")
     if Verdict.FAIL in verdicts:
         return ExitStatus.CHECK_FAILED
     return ExitStatus.SOME_FAILED if None in verdicts else ExitStatus.OK

@@ -15,7 +15,13 @@ import typer
 
 from asmr_classify.cli.logs import close_logging
 from asmr_classify.cli.startup import raise_interrupts
-from asmr_classify.errors import AsmrClassifyError, LimitsError, ModelFormatError, UsageError
+from asmr_classify.errors import (
+    AsmrClassifyError,
+    LimitsError,
+    ModelFormatError,
+    NothingToUndoError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +38,16 @@ class ExitStatus(IntEnum):
     ERROR = 1
     USAGE = 2
     SOME_FAILED = 3
-    NOTHING_TO_LABEL = 4
+    NOTHING_TO_DO = 4
     CHECK_FAILED = 5
     INTERRUPTED = 130
 
+
+STATUSES: dict[type[AsmrClassifyError], ExitStatus] = {
+    UsageError: ExitStatus.USAGE,
+    NothingToUndoError: ExitStatus.NOTHING_TO_DO,
+}
+"""Of errors that tell more than that the program could not run."""
 
 HINTS: dict[type[AsmrClassifyError], str] = {
     UsageError: "--help lists the options of a command",
@@ -96,6 +108,12 @@ def tell(text: str, *, lead: str = "", style: str = "") -> None:
     Console(stderr=True).print(line, soft_wrap=True)
 
 
+def nothing_to_do(text: str) -> ExitStatus:
+    """Tell why there is nothing to work on, and give the exit status that stands for it."""
+    tell(text, lead="error: ", style="bold red")
+    return ExitStatus.NOTHING_TO_DO
+
+
 def reporting_errors(command: Callable[P, ExitStatus]) -> Callable[P, None]:
     """Make a command out of a function that returns an exit status or raises."""
 
@@ -135,7 +153,8 @@ def _report(exc: AsmrClassifyError) -> ExitStatus:
     hint = HINTS.get(type(exc))
     if hint is not None:
         tell(hint, lead="hint: ", style="bold")
-    return ExitStatus.USAGE if isinstance(exc, UsageError) else ExitStatus.ERROR
+    known = (status for kind, status in STATUSES.items() if isinstance(exc, kind))
+    return next(known, ExitStatus.ERROR)
 
 
 def _discard_stdout() -> None:

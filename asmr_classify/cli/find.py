@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from asmr_classify.cli.arguments import WHERE, JsonLinesOption
 from asmr_classify.cli.catalogue import (
     CatalogueOption,
     LimitOption,
@@ -16,7 +17,7 @@ from asmr_classify.cli.catalogue import (
     write_results,
 )
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
-from asmr_classify.cli.results import STDOUT, FormatName
+from asmr_classify.cli.results import STDOUT, FormatName, check_json
 
 
 @reporting_errors
@@ -25,11 +26,16 @@ def find(
     sort: SortOption = None,
     limit: LimitOption = None,
     format_: Annotated[
-        FormatName, typer.Option("--format", "-f", help="How results are written.")
-    ] = FormatName.TABLE,
-    json: Annotated[
-        bool, typer.Option("--json", help="JSON Lines, as --format jsonl writes them.")
-    ] = False,
+        FormatName | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="How results are written.",
+            show_default=FormatName.TABLE.value,
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
+    as_json: JsonLinesOption = False,
     catalogue: CatalogueOption = None,
 ) -> ExitStatus:
     """Find recordings in the catalogue.
@@ -43,6 +49,7 @@ def find(
 
     `A..B` holds both ends. In a shell, `>` and `<` need quotes; `whisper:0.8..` needs none.
     """
+    form = check_json(format_, as_json=as_json) or FormatName.TABLE
     with open_catalogue(catalogue) as known:
         results = known.find(query_of(query), sort=sort or (), limit=limit)
-        return write_results(results, known.labels, STDOUT, FormatName.JSONL if json else format_)
+        return write_results(results, known.labels, STDOUT, form)

@@ -11,22 +11,32 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.arguments import (
+    HOW,
+    WHAT,
     WHERE,
+    ExcludeOption,
+    IncludeOption,
+    JsonLinesOption,
+    LogFileOption,
+    ModelOption,
     PerFileOption,
+    QuietOption,
     SkipOption,
+    VerboseOption,
     check_writable,
     is_one_file,
     parse_threshold,
     read_list,
 )
 from asmr_classify.cli.catalogue import CorrectedWriter, join_memories, open_to_label
-from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import (
     STDOUT,
     FormatName,
     check_earlier,
+    check_json,
     check_output_options,
     format_of,
     open_journal,
@@ -54,9 +64,6 @@ FRESH_ANYWAY = (
     "--fresh changes nothing here: only a file named by --output, a folder named by --per-file, "
     "and a catalogue know earlier results, so everything is labelled anyway"
 )
-
-WHAT, HOW, TALK = "What to label", "How to label", "Talk on stderr"
-"""Panels of the help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +94,8 @@ def label(
         list[Path] | None,
         typer.Argument(metavar="PATH", help="Recordings, videos, and folders of them."),
     ] = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Of folders, take only files that match. Repeatable.",
-            rich_help_panel=WHAT,
-        ),
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Leave out files and folders that match. Repeatable.",
-            rich_help_panel=WHAT,
-        ),
-    ] = None,
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
     files_from: Annotated[
         Path | None,
         typer.Option(
@@ -120,12 +113,7 @@ def label(
             rich_help_panel=WHAT,
         ),
     ] = False,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Use this model, not the shipped one.", rich_help_panel=HOW
-        ),
-    ] = None,
+    model: ModelOption = None,
     threshold: Annotated[
         list[str] | None,
         typer.Option(
@@ -184,6 +172,7 @@ def label(
             rich_help_panel=WHERE,
         ),
     ] = None,
+    as_json: JsonLinesOption = False,
     output: Annotated[
         Path,
         typer.Option(
@@ -218,22 +207,9 @@ def label(
             rich_help_panel=WHERE,
         ),
     ] = None,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Nothing but errors.", rich_help_panel=TALK),
-    ] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "--verbose", "-v", help="Also every file as it is finished.", rich_help_panel=TALK
-        ),
-    ] = False,
-    log_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Append a detailed log to this file.", rich_help_panel=TALK
-        ),
-    ] = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    log_file: LogFileOption = None,
 ) -> ExitStatus:
     """Label recordings and videos with the ASMR triggers they hold.
 
@@ -247,7 +223,9 @@ def label(
     if not named and files_from is None:
         raise UsageError("nothing to label is named: give files or folders, or --files-from")
     check_writable((output, log_file), inputs=[*named, *filter(None, (files_from, model))])
-    form = format_ or (format_of(str(output)) if per_file is None else None)
+    form = check_json(format_, as_json=as_json)
+    if form is None and per_file is None:
+        form = format_of(str(output))
     folder = None if per_file is None else str(per_file)
     check_output_options(
         str(output), form, per_file=folder, skip=skip or (), is_one=is_one_file(named)
@@ -397,6 +375,5 @@ def _exit_status(tally: Tally) -> ExitStatus:
     from asmr_classify.aggregate import Status
 
     if not tally.statuses:
-        tell("nothing to label was found", lead="error: ", style="bold red")
-        return ExitStatus.NOTHING_TO_LABEL
+        return nothing_to_do("nothing to label was found")
     return ExitStatus.SOME_FAILED if tally.statuses[Status.FAILED] else ExitStatus.OK

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asmr_classify.cli.arguments import ModelOption, QuietOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors
 from asmr_classify.cli.planned import (
     DryRunOption,
     JsonOption,
     Manner,
-    QuietOption,
     YesOption,
     carry_out_asked,
     check_can_ask,
@@ -63,6 +63,7 @@ def organise(
     failed: Annotated[
         bool, typer.Option("--failed", help="Also files that could not be labelled.")
     ] = False,
+    model: ModelOption = None,
     catalogue: CatalogueOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -92,11 +93,15 @@ def organise(
     store = Store()
     settle_first(store, manner)
     results = select_results(
-        what or (), Console(stderr=True), quiet=quiet, catalogue=catalogue, dry_run=dry_run
+        what or (),
+        Console(stderr=True),
+        quiet=quiet,
+        catalogue=catalogue,
+        model=model,
+        dry_run=dry_run,
     )
     if not results:
-        tell("nothing to organise was found", lead="error: ", style="bold red")
-        return ExitStatus.NOTHING_TO_LABEL
+        return nothing_to_do("nothing to organise was found")
     wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]))
     return carry_out_asked(
         plan_organise(results, wish, command_line()),

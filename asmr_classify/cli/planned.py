@@ -40,7 +40,6 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Write the plan, and how it went, to stdout as JSON.")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before it is done.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asmr_classify.cli.arguments import ModelOption, QuietOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.results import STDOUT
 from asmr_classify.errors import UsageError
 from asmr_classify.library.playlist import MIN_SEGMENT, Player, Wish
@@ -147,8 +148,9 @@ def playlist(
             rich_help_panel=WHERE,
         ),
     ] = Player.VLC,
+    model: ModelOption = None,
     catalogue: CatalogueOption = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> ExitStatus:
     """Write a playlist of what someone wants to hear.
 
@@ -165,11 +167,13 @@ def playlist(
     seconds = _parse_length(length)
     _check_output(str(output), sources or ())
     console = Console(stderr=True)
-    results = select_results(sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue)
+    results = select_results(
+        sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue, model=model
+    )
     found = find_items(results, wish)
     if not found:
-        tell(f"nothing fits, of {_count(len(results), 'recording')}; no playlist is written")
-        return ExitStatus.NOTHING_TO_LABEL
+        total = _count(len(results), "recording")
+        return nothing_to_do(f"nothing fits, of {total}; no playlist is written")
     items = list(fill(iter_ordered(found, order, seed=seed), seconds))
     folder = None if absolute or str(output) == STDOUT else str(output.parent)
     _write(
@@ -210,8 +214,8 @@ def _parse_length(text: str | None) -> float | None:
 
 
 def _check_output(output: str, sources: Sequence[str]) -> None:
-    from asmr_classify.library.m3u8 import SUFFIXES, check_replaceable
-    from asmr_classify.writers.output import check_output
+    from asmr_classify.library.m3u8 import SUFFIXES, holds_playlist
+    from asmr_classify.writers.output import check_output, check_replaceable
 
     if output == STDOUT:
         return
@@ -219,7 +223,7 @@ def _check_output(output: str, sources: Sequence[str]) -> None:
     if not is_special and not output.lower().endswith(SUFFIXES):
         raise UsageError(f"--output {output}: players know a playlist by its ending: name a .m3u8")
     check_output(output, sources)
-    check_replaceable(output)
+    check_replaceable(output, holds_playlist)
 
 
 def _write(text: str, output: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asmr_classify.aggregate import Status
-from asmr_classify.catalogue.corrections import TRIGGER
+from asmr_classify.catalogue.corrections import NO_TALKING, TRIGGER
 from asmr_classify.cli.errors import printable
 from asmr_classify.cli.progress import clock
 from asmr_classify.cli.timeline_bar import Look, in_lines, legend, timeline_bar
@@ -207,6 +208,13 @@ def _main(result: FileResult, look: Look) -> Text:
     return text
 
 
+def _set_talk_text(result: FileResult) -> str | None:
+    """Say whether somebody talks, where that was set by hand; no other column shows it."""
+    if NO_TALKING not in result.corrected:
+        return None
+    return f"{'no talking' if result.no_talking else 'talking'} {SET}"
+
+
 def _also_labels(result: FileResult) -> list[str]:
     """Further tags, and what else covers much of the timeline."""
     covering = [
@@ -218,21 +226,23 @@ def _also_labels(result: FileResult) -> list[str]:
 
 
 def _also_texts(result: FileResult) -> list[str]:
-    """Tags with their scores, the rest with what they cover."""
-    return [
+    """Tags with their scores, the rest with what they cover, and what was set of talking."""
+    texts = [
         _with_score(result, label)
         if label in result.tags
         else f"{printable(label)} {result.shares[label]:.0%}"
         for label in _also_labels(result)
     ]
+    talk = _set_talk_text(result)
+    return texts if talk is None else [*texts, talk]
 
 
 def _also(result: FileResult, look: Look, width: int) -> Text:
     """Further labels; lines break between labels only."""
     parts = []
-    for label, text in zip(_also_labels(result), _also_texts(result), strict=True):
+    for label, text in zip_longest(_also_labels(result), _also_texts(result)):
         part = Text(text, style="dim")
-        if kind_of(label) is Kind.TRIGGER:
+        if label is not None and kind_of(label) is Kind.TRIGGER:
             part.stylize(f"not dim {look.styles[label]}", 0, len(printable(label)))
         parts.append(part)
     return in_lines(parts, ", ", width)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
+from asmr_classify.cli.arguments import ModelOption, QuietOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.cli.select import select_results
 from asmr_classify.errors import UsageError
@@ -52,8 +53,9 @@ def report(
             help="Draw timelines alone: quicker, as no recording is decoded again, and smaller.",
         ),
     ] = False,
+    model: ModelOption = None,
     catalogue: CatalogueOption = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> ExitStatus:
     """Make one HTML page that lists, sorts, filters, draws and plays what recordings hold.
 
@@ -66,10 +68,11 @@ def report(
 
     console = Console(stderr=True)
     check_page(output, sources or ())
-    results = gather_results(sources or ("",), console, quiet=quiet, catalogue=catalogue)
+    results = gather_results(
+        sources or ("",), console, quiet=quiet, catalogue=catalogue, model=model
+    )
     if not results:
-        tell("no recordings were found, so there is no page", style="yellow")
-        return ExitStatus.NOTHING_TO_LABEL
+        return nothing_to_do("no recordings were found, so there is no page")
     waveforms = None if no_waveforms else hear_waveforms(results, console, quiet=quiet)
     data = report_data(
         results,
@@ -105,6 +108,7 @@ def gather_results(
     *,
     quiet: bool = False,
     catalogue: Path | None = None,
+    model: Path | None = None,
 ) -> list[FileResult]:
     """Read results from files of them, and select the rest; a path that comes twice counts once."""
     from asmr_classify.report import is_results_file, read_results
@@ -113,7 +117,7 @@ def gather_results(
     others = [source for source in sources if source not in kept]
     results = {result.path: result for source in kept for result in read_results(source)}
     if others:
-        selected = select_results(others, console, quiet=quiet, catalogue=catalogue)
+        selected = select_results(others, console, quiet=quiet, catalogue=catalogue, model=model)
         results |= {result.path: result for result in selected}
     return list(results.values())
 

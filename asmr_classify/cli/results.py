@@ -84,6 +84,23 @@ def format_of(output: str) -> FormatName:
     )
 
 
+def check_json(form: FormatName | None, *, as_json: bool) -> FormatName | None:
+    """Give the format that ``--json`` and ``--format`` name together; None if neither is given.
+
+    Raises
+    ------
+    UsageError
+        If they contradict each other.
+    """
+    if not as_json:
+        return form
+    if form not in {None, FormatName.JSONL}:
+        raise UsageError(
+            f"--json and --format {form} exclude each other: --json stands for --format jsonl"
+        )
+    return FormatName.JSONL
+
+
 def check_earlier(output: str, form: FormatName) -> None:
     """Check that an output that exists holds earlier results in the same format.
 

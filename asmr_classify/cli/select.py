@@ -36,14 +36,16 @@ def select_results(
     *,
     quiet: bool = False,
     catalogue: Path | None = None,
+    model: Path | None = None,
     dry_run: bool = False,
 ) -> list[FileResult]:
     """Find what is meant by paths and a query.
 
     What the catalogue knows of a file that has not changed is taken from there, whatever model
-    said it; other files are labelled by the shipped one, and added. So are files that a query
-    finds and that have changed since, which it must find again; those that are gone are left out.
-    Without a catalogue, paths are labelled.
+    said it; other files are labelled by the shipped one, and added. If a model is named, files
+    that are named are of that one alone. Files that a query finds and that have changed since are
+    labelled too, and it must find them again; those that are gone are left out. Without a
+    catalogue, paths are labelled.
 
     Parameters
     ----------
@@ -55,6 +57,8 @@ def select_results(
         Show no progress.
     catalogue : Path, optional
         By default the one in the user's data folder, if there is one.
+    model : Path, optional
+        By default the shipped one.
     dry_run : bool
         Leave the catalogue as it is, and begin none.
 
@@ -74,14 +78,10 @@ def select_results(
     KeyboardInterrupt
         If the user asked to stop.
     """
-    if not arguments:
-        raise UsageError("nothing is named: give files, folders or a query")
-    paths = [argument for argument in arguments if is_path(argument)]
-    words = [argument for argument in arguments if argument not in paths]
-    check_words(words)
+    paths, words = _split(arguments)
     if not words and catalogue is None and not has_default():
         with interrupts_tell(UNTOUCHED):
-            results = _label(paths, console, None, quiet=quiet)
+            results = _label(paths, console, None, model, quiet=quiet)
     else:
         create = catalogue is not None and not words
         with (
@@ -89,12 +89,49 @@ def select_results(
             open_catalogue(catalogue, create=create, as_copy=dry_run) as known,
         ):
             paths = [path for path in paths if is_path(path, known)]
-            found = _find(words, console, known, quiet=quiet) if words else []
-            results = [*found, *(_label(paths, console, known, quiet=quiet) if paths else ())]
+            found = _find(words, console, known, model, quiet=quiet) if words else []
+            named = _label(paths, console, known, model, quiet=quiet) if paths else []
+            results = [*found, *named]
     return sorted(
         {os.path.abspath(result.path): result for result in results}.values(),  # noqa: PTH100 (links are names)
         key=lambda result: result.path,
     )
+
+
+def select_paths(
+    arguments: Sequence[str],
+    console: Console,
+    *,
+    quiet: bool = False,
+    catalogue: Path | None = None,
+    model: Path | None = None,
+) -> list[str]:
+    """Find the files and folders that are meant by paths and a query; paths are not labelled.
+
+    Parameters and errors are those of :func:`select_results`.
+
+    Returns
+    -------
+    list of str
+        The paths as they are named, and then the files that the query finds.
+    """
+    paths, words = _split(arguments)
+    if not words:
+        return paths
+    with interrupts_tell(REMEMBERED), open_catalogue(catalogue) as known:
+        paths = [path for path in paths if is_path(path, known)]
+        found = _find(words, console, known, model, quiet=quiet)
+    return [*paths, *(result.path for result in found)]
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell paths from the words of a query."""
+    if not arguments:
+        raise UsageError("nothing is named: give files, folders or a query")
+    paths = [argument for argument in arguments if is_path(argument)]
+    words = [argument for argument in arguments if argument not in paths]
+    check_words(words)
+    return paths, words
 
 
 def is_path(word: str, known: Catalogue | None = None) -> bool:
@@ -139,7 +176,12 @@ def check_words(words: Sequence[str]) -> None:
 
 
 def _find(
-    words: Sequence[str], console: Console, known: Catalogue, *, quiet: bool
+    words: Sequence[str],
+    console: Console,
+    known: Catalogue,
+    model: Path | None,
+    *,
+    quiet: bool,
 ) -> list[FileResult]:
     """Find files as they are now."""
     query = query_of(words)
@@ -147,7 +189,7 @@ def _find(
     changed = [result.path for result in found if not known.is_current(result.path)]
     changed = [path for path in changed if os.path.isfile(path)]  # noqa: PTH113 (any name)
     if changed:
-        _label(changed, console, known, quiet=quiet)
+        _label(changed, console, known, model, quiet=quiet)
         found = list(known.find(query))
     current = [result for result in found if _is_true(result, known)]
     n_gone = len(found) - len(current)
@@ -165,15 +207,21 @@ def _is_true(result: FileResult, known: Catalogue) -> bool:
 
 
 def _label(
-    paths: Sequence[str], console: Console, catalogue: Catalogue | None, *, quiet: bool
+    paths: Sequence[str],
+    console: Console,
+    catalogue: Catalogue | None,
+    named: Path | None,
+    *,
+    quiet: bool,
 ) -> list[FileResult]:
     from asmr_classify.batch import label_paths
     from asmr_classify.catalogue import KnownResults
     from asmr_classify.cli.progress import Progress
     from asmr_classify.model import load_model
 
-    model = load_model()
-    memory = None if catalogue is None else KnownResults(catalogue, model, of_any=True)
+    model = load_model(None if named is None else str(named))
+    of_any = named is None
+    memory = None if catalogue is None else KnownResults(catalogue, model, of_any=of_any)
     progress = Progress(console, quiet=quiet)
     with progress, interrupts_deferred(progress.on_stopping) as stop:
         results = list(

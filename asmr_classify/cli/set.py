@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, write_results
-from asmr_classify.cli.errors import ExitStatus, reporting_errors
+from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.cli.results import STDOUT, FormatName
 from asmr_classify.errors import UsageError
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from asmr_classify.catalogue.corrections import Correction
 
 RESET = "reset"
+
+N_COPIES = 5
+"""Files that were changed with others are named up to here; the rest are counted."""
 
 
 @reporting_errors
@@ -36,8 +39,9 @@ def set_(
 ) -> ExitStatus:
     """Correct by hand what the model said of files.
 
-    Corrections outlive labelling anew, and go with a file that is moved or renamed. `reset` takes
-    them back. Scores, shares and the timeline stay the model's.
+    Corrections outlive labelling anew, and go with a file that is moved or renamed; other files of
+    the very same content are set too. `reset` takes them back. Scores, shares and the timeline stay
+    the model's. Files that could not be labelled are refused.
     """
     files, settings = split_settings(words)
     with open_catalogue(catalogue) as known:
@@ -45,7 +49,25 @@ def set_(
         results = known.correct(files, correction)
         if not quiet:
             write_results(results, known.labels, STDOUT, FormatName.TABLE)
+        tell_copies(known.copies_of(files), is_reset=correction is None)
     return ExitStatus.OK
+
+
+def tell_copies(copies: Sequence[str], *, is_reset: bool) -> None:
+    """Tell, also where little is to be told, of files that changed without being named."""
+    from asmr_classify.batch import name_from_here
+
+    if not copies:
+        return
+    shown = ", ".join(map(name_from_here, copies[:N_COPIES]))
+    rest = len(copies) - N_COPIES
+    tell(
+        f"{len(copies)} other file{'s' * (len(copies) > 1)} of the very same content "
+        f"{'was' if len(copies) == 1 else 'were'} {'reset' if is_reset else 'set'} too: {shown}"
+        + (f" and {rest} more" if rest > 0 else ""),
+        lead="note: ",
+        style="bold",
+    )
 
 
 def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:

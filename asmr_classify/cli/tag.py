@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asmr_classify.cli.arguments import ModelOption, QuietOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.planned import (
     DryRunOption,
     JsonOption,
     Manner,
-    QuietOption,
     YesOption,
     carry_out_asked,
     check_can_ask,
@@ -51,6 +51,7 @@ def tag(
         bool,
         typer.Option("--sidecar", help="Write a file beside each recording, and not into it."),
     ] = False,
+    model: ModelOption = None,
     catalogue: CatalogueOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -74,10 +75,9 @@ def tag(
     store = Store()
     settle_first(store, manner)
     options = TagOptions(Wishes(genre, comment, chapters), sidecar, keep_mtime)
-    planned = make_plan(what or (), options, catalogue, manner, remove=remove)
+    planned = make_plan(what or (), options, catalogue, manner, model=model, remove=remove)
     if not (planned.plan.steps or planned.plan.left or planned.unchanged):
-        tell("nothing to tag was found", lead="error: ", style="bold red")
-        return ExitStatus.NOTHING_TO_LABEL
+        return nothing_to_do("nothing to tag was found")
     if not quiet:
         tell_notes(planned, remove=remove)
     return carry_out_asked(planned.plan, store, manner, catalogue=catalogue, labelled=not remove)
@@ -89,6 +89,7 @@ def make_plan(
     catalogue: Path | None,
     manner: Manner,
     *,
+    model: Path | None = None,
     remove: bool,
 ) -> TagPlan:
     """Plan for what is named; what is there to be taken out needs no labelling."""
@@ -106,6 +107,7 @@ def make_plan(
         Console(stderr=True),
         quiet=manner.quiet,
         catalogue=catalogue,
+        model=model,
         dry_run=manner.dry_run,
     )
     if remove:

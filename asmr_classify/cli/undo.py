@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.planned import (
     DryRunOption,
     JsonOption,
     Manner,
-    QuietOption,
     YesOption,
     carry_out_asked,
     check_can_ask,
@@ -77,24 +77,28 @@ def check_kept(store: Store, run: int | None) -> None:
 
     Raises
     ------
+    NothingToUndoError
+        If no run is kept.
+    UsageError
+        If it is not this one.
     JournalError
-        If no run is kept, or not this one, or its journal is damaged.
+        If its journal is damaged.
     """
-    from asmr_classify.errors import JournalError
+    from asmr_classify.errors import NothingToUndoError, UsageError
     from asmr_classify.library.undo import choose_run, read_runs
 
     kept = store.numbers()
     if not kept:
-        named = "nothing to undo" if run is None else f"no run {run}"
-        raise JournalError(
-            f"{named}: no runs are kept in {store.folder}; tag and organise keep them"
-        )
+        told = f"no runs are kept in {store.folder}; tag and organise keep them"
+        if run is None:
+            raise NothingToUndoError(f"nothing to undo: {told}")
+        raise UsageError(f"no run {run}: {told}")
     if run is None:
         runs, damaged = read_runs(store)
         if not damaged:
             choose_run(runs, None)
     elif run not in kept:
-        raise JournalError(f"no run {run}: the last is {kept[-1]}; `undo --list` shows them all")
+        raise UsageError(f"no run {run}: the last is {kept[-1]}; `undo --list` shows them all")
     else:
         store.read(run)
 

@@ -36,10 +36,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from asmr_classify.errors import OutputError
 from asmr_classify.library.playlist import Player
 from asmr_classify.writers.escapes import escape, unescape
-from asmr_classify.writers.output import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -233,28 +231,7 @@ def _read_name(name: str, folder: str) -> str:
     return path.removeprefix("/") if os.name == "nt" else path
 
 
-def check_replaceable(path: str) -> None:
-    """Check that no playlist of someone else would be written over.
-
-    Parameters
-    ----------
-    path : str
-        It need not exist.
-
-    Raises
-    ------
-    OutputError
-        If it exists and was not written by this program.
-    """
-    if not Path(path).is_file():
-        return
-    try:
-        with Path(path).open("rb") as file:
-            begin = file.read(len(BEGIN))
-    except OSError as exc:
-        raise OutputError(explain(path, exc)) from exc
-    if begin and begin != BEGIN.encode():
-        raise OutputError(
-            f"{path}: exists and was not written by this program, so it is left alone; "
-            "name another file"
-        )
+def holds_playlist(path: str) -> bool:
+    """Tell whether a file begins as the playlists that this program writes."""
+    with Path(path).open("rb") as file:
+        return file.read(len(BEGIN)) == BEGIN.encode()

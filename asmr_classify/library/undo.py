@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from asmr_classify.errors import JournalError, StepError
+from asmr_classify.errors import JournalError, NothingToUndoError, StepError, UsageError
 from asmr_classify.library.folders import steps_to_folders
 from asmr_classify.library.plan import Left, Plan
 
@@ -77,22 +77,24 @@ def choose_run(runs: list[Run], number: int | None) -> Run:
 
     Raises
     ------
-    JournalError
-        If there is none, or it cannot be undone.
+    NothingToUndoError
+        If there is none.
+    UsageError
+        If the one named is not there, or cannot be undone.
     """
     if number is not None:
         run = next((run for run in runs if run.number == number), None)
         if run is None:
-            raise JournalError(f"no run {number}; `undo --list` shows them all")
+            raise UsageError(f"no run {number}; `undo --list` shows them all")
         if run.undoes is not None:
-            raise JournalError(
+            raise UsageError(
                 f"run {number} is itself the undoing of run {run.undoes}: give that command again"
             )
         return run
     for run in reversed(runs):
         if run.undoes is None and run_state(run, runs) not in {"undone", "nothing done"}:
             return run
-    raise JournalError("nothing to undo: no run is kept that has not been undone")
+    raise NothingToUndoError("nothing to undo: no run is kept that has not been undone")
 
 
 def plan_undo(run: Run, runs: Iterable[Run], command: tuple[str, ...]) -> Plan:

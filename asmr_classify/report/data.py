@@ -253,6 +253,7 @@ class _Encoder:
             "segments": self._timeline(result) or None,
             "quiet": result.no_talking,
             "talk": _hundredths(result.longest_talk),
+            "corrected": list(result.corrected) or None,
             "peaks": None if peaks is None else base64.b64encode(peaks).decode(),
             "video": PurePath(result.path).suffix.lstrip(".").lower() in VIDEO_EXTENSIONS or None,
             "error": _reason(result),

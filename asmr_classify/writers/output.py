@@ -147,7 +147,9 @@ class Replacement(Output):
     Raises
     ------
     OutputError
-        If no file can be made there.
+        If no file can be made there, or written.
+    UsageError
+        At the end, if an earlier file is kept and holds anything else.
     """
 
     def __init__(self, path: str, *, keeps: bool = False) -> None:
@@ -194,14 +196,14 @@ class Replacement(Output):
 
         Raises
         ------
-        OutputError
+        UsageError
             If it holds something else.
         """
         if not self._target.exists() or self._target.stat().st_size == 0:
             return False
         if filecmp.cmp(self._scratch, self._target, shallow=False):
             return True
-        raise OutputError(
+        raise UsageError(
             f"{self._name}: exists and holds other than what is to be written, by hand perhaps, so "
             "it is left alone; remove it, or name another file"
         )

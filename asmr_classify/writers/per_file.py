@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asmr_classify.errors import ChangedFileError, NotRepresentableError, OutputError
+from asmr_classify.errors import ChangedFileError, NotRepresentableError, OutputError, UsageError
 from asmr_classify.writers.documents import is_heard
 from asmr_classify.writers.output import Replacement, explain
 
@@ -191,8 +191,10 @@ class PerFileWriter:
         ------
         ChangedFileError
             If it was changed since.
-        OutputError
+        UsageError
             If something else stands there.
+        OutputError
+            If it cannot be read.
         """
         try:
             content = Path(target).read_bytes()
@@ -216,7 +218,7 @@ class PerFileWriter:
             for _ in self._form.read(stream):
                 pass
         except NO_SUCH_FORMAT as exc:
-            raise OutputError(
+            raise UsageError(
                 f"{target}: exists and was not written by this program, so it is left alone; "
                 "move it away, or name another folder"
             ) from exc

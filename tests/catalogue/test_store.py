@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,33 @@ def test_a_copy_is_a_file_of_its_own_with_the_same_labels(catalogue, labelled, w
     assert catalogue.recall(found(copy), SETTINGS) is not None
     catalogue.correct([str(copy)], WHISPER)
     assert paths_found("whisper") == ["a.mp3", "copy.mp3"]
+
+
+def test_copies_are_the_other_files_of_the_same_content(catalogue, labelled, place):
+    one, two = labelled("a.mp3", b"same"), labelled("in/b.mp3", b"same")
+    other = labelled("c.mp3")
+    assert catalogue.copies_of([str(one)]) == [str(two)]
+    assert catalogue.copies_of(["a.mp3", str(other)]) == [str(place / "in" / "b.mp3")]
+    assert catalogue.copies_of([str(one), str(two)]) == []
+    assert catalogue.copies_of([str(other)]) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (Status.FAILED, "b.mp3: could not be labelled, so nothing of it can be set: is no media; "),
+        (Status.NO_AUDIO, "b.mp3: has no sound of which anything could be set: is no media"),
+    ],
+)
+def test_nothing_is_set_where_nothing_was_heard(
+    catalogue, labelled, write, paths_found, status, message
+):
+    good, bad = labelled("a.mp3"), write("b.mp3")
+    catalogue.add(found(bad), replace(failed(bad), status=status), SETTINGS)
+    with pytest.raises(UsageError, match=message):
+        catalogue.correct([str(good), str(bad)], WHISPER)
+    assert paths_found("corrected") == []
+    assert catalogue.correct([str(bad)], None) == [replace(failed(bad), status=status)]
 
 
 def test_nothing_is_hashed_for_nothing(catalogue, labelled, write, monkeypatch):

@@ -3,18 +3,23 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli.app import app
 from asmr_classify.cli.select import select_results
 from asmr_classify.errors import CatalogueError, QueryError, UsageError
-from asmr_classify.model import load_model
+from asmr_classify.media.discover import Found
+from asmr_classify.model import load_model, save_model
 from asmr_classify.writers import FORMATS
 from tests.test_package import HEAVY, modules_after
 
@@ -164,6 +169,9 @@ def test_corrections_are_shown_and_outlive_labelling(library, label, place):
         (["a.mp3", "reset", "trigger=tap"], "give it alone, then set anew"),
         (["new.mp3", "trigger=tap"], "there is no such file, nor is one known"),
         (["a.mp3", "trigger=whisper", "no_talking=yes"], "contradict each other"),
+        (["a.mp3", "fail.mp3", "trigger=tap"], "fail.mp3: could not be labelled, so nothing of it"),
+        (["fail.mp3", "trigger=none"], "can be set: no such file; check the name; once that is"),
+        (["mute.mp4", "trigger=tap"], "has no sound of which anything could be set: no sound"),
     ],
 )
 def test_what_cannot_be_set_is_refused(library, words, message):
@@ -171,6 +179,24 @@ def test_what_cannot_be_set_is_refused(library, words, message):
     assert done.exit_code == 2
     assert message in done.stderr
     assert paths_in(library("find", "corrected", "--json")) == []
+
+
+def test_other_files_that_are_set_too_are_told(library, label, place):
+    for k in range(7):
+        (place / f"copy-{k}.mp3").write_bytes((place / "a.mp3").read_bytes())
+    (place / "in" / "copy.mp3").write_bytes((place / "in" / "sleep.mp3").read_bytes())
+    label(".", "-q", "--catalogue")
+    one = library("set", "in/sleep.mp3", "trigger=whisper", "-q")
+    told = "note: 1 other file of the very same content was set too: in/copy.mp3\n"
+    assert (one.stdout, one.stderr) == ("", told)
+    many = library("set", "a.mp3", "trigger=whisper").stderr
+    names = ", ".join(f"copy-{k}.mp3" for k in range(5))
+    assert many == (
+        f"note: 7 other files of the very same content were set too: {names} and 2 more\n"
+    )
+    assert len(paths_in(library("find", "corrected", "--json"))) == 10
+    assert "was reset too: in/copy.mp3" in library("set", "in/sleep.mp3", "reset").stderr
+    assert library("set", "b.mp3", "trigger=whisper").stderr == ""
 
 
 def test_corrections_that_contradict_earlier_ones_are_refused(library):
@@ -231,6 +257,66 @@ def test_an_export_writes_over_earlier_results_only(library, place, name):
         assert library("export", "-o", f"new-{name}").exit_code == 0
 
 
+@pytest.fixture
+def unheard(run, files, place):
+    """A catalogue of recordings that broke off before anything was heard in them."""
+    lengths = {"none.mp3": (None, 0.0), "zero.mp3": (0.0, 0.0), "long.mp3": (40.0, 0.0)}
+    files(*lengths)
+    with Catalogue.open(str(place / "library.sqlite"), create=True) as known:
+        for name, (duration, decoded) in lengths.items():
+            status = (place / name).stat()
+            broken = FileResult(
+                name,
+                Status.PARTIAL,
+                "tiny@0.1",
+                error=Problem("DecodeError", f"{name}: broke off"),
+                duration=duration,
+                decoded=decoded,
+            )
+            known.add(Found(name, status.st_size, status.st_mtime_ns), broken, "settings")
+    return run
+
+
+def test_what_broke_off_at_once_is_found_and_claims_nothing(unheard):
+    done = unheard("find", "status:partial", "--sort", "share.tap-", "--sort", "length")
+    assert done.exit_code == 0, done.stderr
+    assert "%" not in done.stdout
+    assert [line.split()[:2] for line in done.stdout.splitlines()[1:4]] == [
+        ["zero.mp3", "partial"], ["long.mp3", "partial"], ["none.mp3", "partial"]
+    ]  # fmt: skip
+    for line in unheard("find", "--json").stdout.splitlines():
+        record = json.loads(line)
+        assert (record["trigger"], record["tags"], record["segments"]) == (None, [], [])
+        assert (record["scores"], record["shares"]) == ({}, {})
+        assert (record["no_talking"], record["longest_talk"]) == (None, None)
+    for query in ("tap", "share.tap:0..", "no_talking", "silence", "longest_talk:0.."):
+        assert paths_in(unheard("find", query, "--json")) == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_broke_off_at_once_is_exported(unheard, place, name):
+    form = FORMATS[name]
+    skip = ["--skip", "silence"] if form.skips else []
+    where = ["--per-file", "each"] if form.is_document else ["-o", f"out{form.suffixes[0]}"]
+    done = unheard("export", "-f", name, *skip, *where)
+    assert done.exit_code == 0, done.stderr
+    if not form.is_document and form.holds_failures:
+        with (place / where[1]).open("rb" if form.in_bytes else "r") as file:
+            results = list(form.read(file))
+        assert [(Path(x.path).name, x.shares, x.segments) for x in results] == [
+            (file, {}, ()) for file in ("long.mp3", "none.mp3", "zero.mp3")
+        ]
+
+
+def test_what_broke_off_at_once_is_reported(unheard, place):
+    done = unheard("report", "--no-waveforms", "-q")
+    assert done.exit_code in {0, 3}, done.stderr
+    page = (place / "report.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+    assert [file["status"] for file in data["files"]] == ["partial"] * 3
+    assert not any({"segments", "scores", "tags", "quiet"} & file.keys() for file in data["files"])
+
+
 def test_files_are_forgotten(library, place):
     (place / "b.mp3").unlink()
     assert paths_in(library("find", "missing", "--json")) == ["b.mp3"]
@@ -289,6 +375,14 @@ def test_a_name_that_is_not_utf_8_comes_back_as_it_is(run, label, place):
     assert "whisper (set)" in run("set", place / name, "trigger=whisper").stdout
 
 
+def test_flags_may_stand_together_beside_what_is_negated(library):
+    together = library("tag", "-nq", "-path:in/", "tap")
+    apart = library("tag", "-n", "-q", "-path:in/", "tap")
+    assert (together.exit_code, together.stderr) == (apart.exit_code, apart.stderr)
+    assert "in/sleep.mp3" not in together.output
+    assert "called 'nx'" in library("tag", "-nx", "-n", "tap").stderr
+
+
 def console():
     return Console(file=io.StringIO())
 
@@ -327,6 +421,36 @@ def test_a_selection_of_paths_needs_no_catalogue(files, place):
     assert (place / "new.sqlite").exists()
     with pytest.raises(CatalogueError, match="there is no catalogue"):
         selected("tap")
+
+
+@pytest.mark.parametrize("has_catalogue", [True, False], ids=["catalogue", "none"])
+def test_a_model_that_is_named_labels_what_is_named(
+    label, files, labelling, tiny_model, place, has_catalogue
+):
+    other = replace(tiny_model, name="other")
+    save_model(other, place / "other.safetensors")
+    files("a.mp3", "b.mp3")
+    if has_catalogue:
+        label("a.mp3", "-q", "--catalogue")
+    for _ in range(2):
+        results = select_results(
+            ["a.mp3", "b.mp3"], console(), quiet=True, model=place / "other.safetensors"
+        )
+        assert [result.model for result in results] == [other.id, other.id]
+    assert len(labelling) == (3 if has_catalogue else 4)  # what it said once is known
+
+
+def test_every_command_that_labels_takes_a_model(library, place):
+    for words in (
+        ["tag", "a.mp3", "--dry-run"],
+        ["organise", "a.mp3", "--to", "{stem}.{ext}", "--root", ".", "--dry-run"],
+        ["playlist", "a.mp3"],
+        ["report", "a.mp3", "--no-waveforms"],
+        ["check", "a.mp3"],
+    ):
+        done = library(*words, "--model", place / "none.safetensors")
+        assert done.exit_code == 1
+        assert "none.safetensors" in " ".join(done.stderr.split())
 
 
 @pytest.mark.usefixtures("library")

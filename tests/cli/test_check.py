@@ -167,6 +167,25 @@ def test_nothing_named_is_wrong_usage(check):
     assert "nothing to check is named" in done.stderr
 
 
+@pytest.mark.usefixtures("good")
+def test_what_a_query_finds_is_checked(check, clipping, wav, model_file):
+    wav("in/other.wav", sine(-20, 1))
+    CliRunner().invoke(app, ["label", ".", "-q", "--model", str(model_file), "--catalogue"])
+
+    def checked(*words):
+        return [json.loads(line)["path"] for line in check(*words, "--json").stdout.splitlines()]
+
+    assert checked("path:good") == ["good.wav"]
+    assert sorted(checked("-path:good", "-qv")) == ["clipping.wav", "in/other.wav"]
+    assert checked("path:other", "good.wav", "good.wav") == ["good.wav", "in/other.wav"]
+    clipping.unlink()
+    done = check("path:clipping")
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert "left out: 1 recording, no longer there" in done.stderr
+    assert "no such file or folder; check the name" in check("gone.wav").stderr
+    assert "no field or label is called 'whimper'" in check("whimper").stderr
+
+
 def test_nothing_found_exits_with_4(check, place):
     (place / "empty").mkdir()
     done = check("empty")

@@ -7,8 +7,10 @@ import json
 import os
 
 import pytest
+from typer.testing import CliRunner
 
 from asmr_classify.batch import Limits
+from asmr_classify.cli.app import app
 from asmr_classify.errors import OutputError
 from asmr_classify.writers.output import Output
 
@@ -424,3 +426,23 @@ def test_names_do_not_act_on_the_terminal(form, label, place, monkeypatch):
     assert "[red]x" in done.stdout
     if form == "csv":
         assert len(list(csv.reader(io.StringIO(done.stdout)))) == 3
+
+
+def test_json_is_another_way_to_ask_for_json_lines(label, touch, place):
+    touch("a.mp3")
+    asked = label("a.mp3", "-q", "--format", "jsonl").stdout
+    assert label("a.mp3", "-q", "--json").stdout == asked
+    assert label("a.mp3", "-q", "--json", "-f", "jsonl").stdout == asked
+    assert json.loads(asked)["tags"] == ["tap"]
+    assert label("a.mp3", "-q", "--json", "-o", "out.txt").exit_code == 0
+    assert (place / "out.txt").read_text() == asked
+    assert label("a.mp3", "-q", "--json", "--per-file", "each").exit_code == 0
+    assert (place / "each" / "a.mp3.jsonl").read_text() == asked
+    for command in (lambda *words: label("a.mp3", *words), find):
+        done = command("--json", "--format", "csv")
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "--json and --format csv exclude each other: --json stands" in done.stderr
+
+
+def find(*words):
+    return CliRunner().invoke(app, ["find", *words])

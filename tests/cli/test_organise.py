@@ -119,10 +119,10 @@ def test_undo_lists_runs_and_says_what_is_undone():
     done = run("undo", "1", "-y")
     assert (done.exit_code, done.stderr) == (0, "run 1 is undone already\n")
     done = run("undo", "-y")
-    assert done.exit_code == 1
-    assert "nothing to undo" in done.stderr
+    assert done.exit_code == 4
+    assert "error: nothing to undo" in done.stderr
     done = run("undo", "9", "-y")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "no run 9: the last is 2; `undo --list` shows them all" in done.stderr
     for number, told in (((), "nothing to undo: no run is kept that"), (("9",), "no run 9: the")):
         assert told in run("undo", *number).stderr  # where nobody can be asked

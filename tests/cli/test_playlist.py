@@ -91,7 +91,7 @@ def test_a_file_names_recordings_from_its_folder_and_replaces_only_its_like(libr
     assert os.listdir(place / "lists") == ["tap.m3u8"]  # noqa: PTH208
     output.write_text("#EXTM3U\nmine.mp3\n", encoding="utf-8")
     done = library("-o", output)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "was not written by this program" in done.stderr
     assert output.read_text(encoding="utf-8") == "#EXTM3U\nmine.mp3\n"
 

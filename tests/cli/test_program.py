@@ -94,7 +94,13 @@ def test_version_is_that_of_the_package():
 
 def test_the_help_tells_the_exit_statuses():
     text = " ".join(run("--help").stdout.decode().split())
-    for status in ("0 all labelled", "1 could not run", "2 wrong usage", "130 interrupted"):
+    for status in (
+        "0 done",
+        "1 could not run",
+        "4 nothing to do",
+        "2 wrong usage",
+        "130 interrupted",
+    ):
         assert status in text
 
 

@@ -172,3 +172,10 @@ def test_what_covers_much_of_a_file_is_named_with_its_share():
         "speech 50%",
         "whisper 30%",
     ]
+
+
+@pytest.mark.parametrize(("no_talking", "text"), [(True, "no talking"), (False, "talking")])
+def test_what_was_set_of_talking_is_shown(no_talking, text):
+    result = heard("a.mp3", shares={}, no_talking=no_talking, corrected=("no_talking",))
+    assert re.search(rf"a\.mp3  tap 0\.90  {text} \(set\) ", draw([result], 120))
+    assert "talking" not in draw([replace(result, corrected=())], 120)

@@ -68,13 +68,13 @@ def test_results_of_label_are_not_labelled_again(report, record, place, labellin
 def test_a_query_is_left_to_the_selection(report, place, monkeypatch):
     asked = []
 
-    def select(arguments, _console, *, quiet, catalogue):
-        asked.append((arguments, quiet, catalogue))
+    def select(arguments, _console, *, quiet, catalogue, model):
+        asked.append((arguments, quiet, catalogue, model))
         return [heard("a.mp3")]
 
     monkeypatch.setattr("asmr_classify.cli.report.select_results", select)
     assert report("whisper>0.8", "no_talking", "-q").exit_code == 0
-    assert asked == [(["whisper>0.8", "no_talking"], True, None)]
+    assert asked == [(["whisper>0.8", "no_talking"], True, None, None)]
     assert (place / "report.html").exists()
 
 

@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asmr_classify.aggregate import FileResult, Problem, Status
-from asmr_classify.errors import OutputError, UsageError
+from asmr_classify.errors import UsageError
 from asmr_classify.library.m3u8 import (
     Entry,
-    check_replaceable,
     entry_name,
     entry_of,
+    holds_playlist,
     read_m3u8,
     write_m3u8,
 )
@@ -37,6 +37,7 @@ from asmr_classify.library.playlist import (
 )
 from asmr_classify.library.variety import Order, iter_ordered
 from asmr_classify.timeline import Segment, join_spans
+from asmr_classify.writers.output import check_replaceable
 
 LABELS = ("whisper", "tap", "crinkle", "speech", "music")
 
@@ -400,12 +401,12 @@ def test_names_lead_out_of_a_folder_that_is_a_link(tmp_path):
 
 def test_only_playlists_of_ours_are_replaced(tmp_path):
     path = tmp_path / "mine.m3u8"
-    check_replaceable(str(path))
+    check_replaceable(str(path), holds_playlist)
     path.write_text(write_m3u8([]), encoding="utf-8")
-    check_replaceable(str(path))
+    check_replaceable(str(path), holds_playlist)
     path.write_text("#EXTM3U\na.mp3\n", encoding="utf-8")
-    with pytest.raises(OutputError, match="was not written by this program"):
-        check_replaceable(str(path))
+    with pytest.raises(UsageError, match="was not written by this program"):
+        check_replaceable(str(path), holds_playlist)
 
 
 # Real players

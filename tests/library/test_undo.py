@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from asmr_classify.errors import JournalError
+from asmr_classify.errors import JournalError, NothingToUndoError, UsageError
 from asmr_classify.library.moves import Move
 from asmr_classify.library.plan import Plan, step_from_record
 from asmr_classify.library.runs import Ending, settle_broken
@@ -75,19 +75,19 @@ def test_folders_with_something_in_them_stay_and_missing_ones_come_back(place, t
 
 
 def test_runs_are_chosen_by_number_or_the_last_that_is_not_undone(place, three, store):
-    with pytest.raises(JournalError, match="nothing to undo"):
+    with pytest.raises(NothingToUndoError, match="nothing to undo"):
         undo(store)
     organise(three[:1], place, store)
     organise(three[1:], place, store)
-    with pytest.raises(JournalError, match="no run 7; `undo --list`"):
+    with pytest.raises(UsageError, match="no run 7; `undo --list`"):
         undo(store, 7)
     undo(store)
     undo(store)
     runs, _ = read_runs(store)
     assert [run_state(run, runs) for run in runs] == ["undone", "undone", "undo of 2", "undo of 1"]
-    with pytest.raises(JournalError, match="run 3 is itself the undoing of run 2"):
+    with pytest.raises(UsageError, match="run 3 is itself the undoing of run 2"):
         choose_run(runs, 3)
-    with pytest.raises(JournalError, match="nothing to undo"):
+    with pytest.raises(NothingToUndoError, match="nothing to undo"):
         choose_run(runs, None)
 
 

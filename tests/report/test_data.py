@@ -74,6 +74,12 @@ def test_a_failure_keeps_its_reason_without_the_path_twice():
     assert file["status"] == Status.FAILED.value
 
 
+def test_what_was_set_by_hand_is_told():
+    (file,) = data_of(heard("x.mp3", tags=("whisper",), corrected=("trigger", "no_talking"))).files
+    assert file["corrected"] == ["trigger", "no_talking"]
+    assert "corrected" not in data_of(heard("x.mp3")).files[0]
+
+
 def test_videos_are_told_from_sound():
     files = data_of(heard("a.MKV"), heard("b.mp3")).files
     assert [file.get("video") for file in files] == [True, None]

@@ -417,6 +417,43 @@ def test_it_fits_a_phone(show, library, width):
     assert page.locator("#player").bounding_box()["height"] < 700 * 0.65
 
 
+SET_BY_HAND = (
+    heard("a.wav", tags=("whisper", "tap"), trigger="whisper", corrected=("trigger",)),
+    heard("b.wav", tags=(), trigger=None, no_talking=True, corrected=("trigger", "no_talking")),
+    heard("c.wav"),
+    heard("d.wav", tags=("whisper",), trigger="whisper", scores={"whisper": 0.9}),
+)
+
+
+def test_what_was_set_by_hand_says_so_and_has_no_score(show, make_page, tmp_path):
+    for result in SET_BY_HAND:
+        write_wav(tmp_path / result.path)
+    page = show(make_page(SET_BY_HAND))
+    cells = {
+        column: page.locator(f"#rows td.at-{column}").all_inner_texts()
+        for column in ("tags", "talk")
+    }
+    tags = [" ".join(text.split()) for text in cells["tags"]]
+    assert tags == [
+        "W whisper T tap set by hand",
+        "none set by hand",
+        "T tap 0.90",
+        "W whisper 0.90",
+    ]
+    assert [text.split() for text in cells["talk"]][1] == ["none", "set", "by", "hand"]
+    assert not any("hand" in text for k, text in enumerate(cells["talk"]) if k != 1)
+    heading(page, "Triggers").get_by_role("button").click()
+    assert names(page) == ["a.wav", "d.wav", "c.wav", "b.wav"]  # what a person says is surest
+    for name, about, lane in (
+        ("b.wav", "set by hand: triggers: none; talking: none", "T tap 0.90"),
+        ("a.wav", "set by hand: triggers: whisper, tap", "T tap set by hand"),
+    ):
+        page.get_by_role("button", name=f"Play {name}", exact=True).click()
+        assert about in page.locator("#now-about").inner_text()
+        shown = page.locator("#lanes .lane-name").first.inner_text()
+        assert " ".join(shown.split()) == lane
+
+
 def test_readers_hear_a_table(show, library):
     page = show(library)
     assert page.get_by_role("table", name="Recordings").get_attribute("aria-rowcount") == "6"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asmr_classify.aggregate import FileResult, Problem, Status
-from asmr_classify.errors import ChangedFileError, OutputError
+from asmr_classify.errors import ChangedFileError, OutputError, UsageError
 from asmr_classify.writers import FORMATS, Options
 from asmr_classify.writers.output import Output
 from asmr_classify.writers.per_file import WRITTEN, PerFileWriter, common_folder
@@ -124,7 +124,7 @@ def test_a_file_that_is_something_else_is_left_alone(form):
     path = Path("out", tree()[0])
     path.write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nHello, my own subtitles\n")
     before = path.read_bytes()
-    with pytest.raises(OutputError, match=r"exists and was not written by this program.*move it"):
+    with pytest.raises(UsageError, match=r"exists and was not written by this program.*move it"):
         write(timeline("a.mp3"), form=form)
     assert path.read_bytes() == before
 

@@ -75,6 +75,20 @@ function segmentsOf(file) {
 
 const peaksOf = (file) => Uint8Array.from(atob(file.peaks ?? ""), (char) => char.charCodeAt(0));
 
+// What stands in the place of a score, which is the model's, where a person decided.
+const SET = "set by hand";
+
+const isSet = (file, what) => file.corrected?.includes(what) ?? false;
+
+// In one line all that was set by hand; empty if nothing was.
+function describeCorrection(file) {
+  const tags = file.tags.map((tag) => labelName(labels[tag])).join(", ") || "none";
+  const parts = [];
+  if (isSet(file, "trigger")) parts.push(`triggers: ${tags}`);
+  if (isSet(file, "no_talking")) parts.push(`talking: ${file.quiet ? "none" : "some"}`);
+  return parts.length ? `${SET}: ${parts.join("; ")}` : "";
+}
+
 const secondsOf = (file) => Math.max(file.duration ?? 0, file.decoded ?? 0) / 100;
 
 // How much of a file each label covers, as shares, most first.

@@ -17,7 +17,7 @@ function load(file) {
   player.segments = segmentsOf(file);
   const [folder, name] = splitPath(file.shown);
   find("now-name").textContent = name;
-  find("now-about").textContent = [folder, file.error && printable(file.error[1]), printable(models[file.model])].filter(Boolean).join(" · ");
+  find("now-about").textContent = [folder, describeCorrection(file), file.error && printable(file.error[1]), printable(models[file.model])].filter(Boolean).join(" · ");
   find("player").hidden = false;
   find("trouble").hidden = true;
   showAddress(file);
@@ -155,6 +155,8 @@ function buildLanes(file) {
 
 function buildLane(file, label) {
   const score = file.scores?.[label] ?? -1;
+  const set = isSet(file, "trigger") && file.tags.includes(label);
+  const text = set ? SET : score < 0 ? "" : (score / 100).toFixed(2);
   const track = make("div", { class: "track" });
   player.segments.forEach((segment, place) => {
     if (segment.label === label) track.append(segmentButton(file, segment, place));
@@ -163,7 +165,7 @@ function buildLane(file, label) {
     make("div", { class: "lane-name" },
       make("span", { class: "letter", "aria-hidden": "true", text: labels[label].letter || "·" }),
       make("span", { text: labelName(labels[label]) }),
-      make("span", { class: "faint", text: score < 0 ? "" : (score / 100).toFixed(2) })),
+      make("span", { class: "faint", text })),
     track);
 }
 

@@ -70,7 +70,7 @@ function buildRow(file, place) {
     cell("tags", ...tagChips(file)),
     cell("timeline", timelineOf(file)),
     cell("length", make("span", { text: file.duration === undefined ? "–" : clock(file.duration / 100) })),
-    cell("talk", make("span", { text: describeTalk(file), class: file.quiet ? "good" : "" })),
+    cell("talk", make("span", { text: describeTalk(file), class: file.quiet ? "good" : "" }), ...setMark(file, "no_talking")),
     cell("status", make("span", { text: STATUSES[file.status], class: `status ${file.status}` })));
   row.file = file;
   return row;
@@ -93,15 +93,23 @@ function nameButton(file) {
 
 function tagChips(file) {
   if (!file.tags.length) {
-    return [make("span", { class: "faint", text: file.scores ? "none" : "–" })];
+    const known = file.scores || isSet(file, "trigger");
+    return [make("span", { class: "faint", text: known ? "none" : "–" }), ...setMark(file, "trigger")];
   }
+  const set = isSet(file, "trigger");
   return file.tags.map((tag, k) => {
     const score = file.scores?.[tag] ?? -1;
+    const text = set || score < 0 ? "" : (score / 100).toFixed(2);
     return make("span", { class: `chip colour-${labels[tag].colour}${k ? "" : " main"}` },
       make("span", { class: "letter", "aria-hidden": "true", text: labels[tag].letter }),
       make("span", { text: labelName(labels[tag]) }),
-      make("span", { class: "faint", text: score < 0 ? "" : (score / 100).toFixed(2) }));
-  });
+      make("span", { class: "faint", text }));
+  }).concat(setMark(file, "trigger"));
+}
+
+// The words that stand below what a person decided.
+function setMark(file, what) {
+  return isSet(file, what) ? [make("span", { class: "set", title: "corrected in the catalogue", text: SET })] : [];
 }
 
 function describeTalk(file) {

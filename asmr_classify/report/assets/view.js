@@ -21,7 +21,8 @@ const view = {
 // By main trigger, the surest first; untagged files last.
 function tagKey(file) {
   if (!file.tags.length) return labels.length;
-  return file.tags[0] + 1 - (file.scores?.[file.tags[0]] ?? 0) / 101;
+  const surety = isSet(file, "trigger") ? 100 : (file.scores?.[file.tags[0]] ?? 0);
+  return file.tags[0] + 1 - surety / 101;
 }
 
 // Without talking first, then by the longest stretch of it; unknown last.

@@ -1,0 +1,163 @@
+"""One rule for all commands: what an exit status tells, whichever command ended with it."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from asmr_classify.cli.app import app
+from asmr_classify.cli.errors import ExitStatus
+from tests.conftest import ROOT
+
+TEMPLATE = "{trigger|none}/{stem}.{ext}"
+
+PLANS = (["tag"], ["organise", "--to", TEMPLATE, "--root", "."])
+
+
+@pytest.fixture
+def run(label, touch, place, monkeypatch):
+    """Runs commands beside a catalogue of two recordings, and a folder with none."""
+    monkeypatch.setenv("ASMR_CLASSIFY_CATALOGUE", str(place / "library.sqlite"))
+    touch("in/a.mp3", "in/b.mp3")
+    with (place / "in" / "b.mp3").open("ab") as file:
+        file.write(b"other")
+    assert label("in", "-q", "--catalogue").exit_code == 0
+    (place / "empty").mkdir()
+    (place / "mine").write_text("dear diary\n")
+
+    def run(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return run
+
+
+def test_the_readme_tells_each_status_once():
+    table = (ROOT / "README.md").read_text(encoding="utf-8").split("| exit status | means |")[1]
+    told = re.findall(r"^\| (\d+) \|", table.split("\n\n")[0], re.M)
+    assert [int(status) for status in told] == list(ExitStatus)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["label", "empty"],
+        ["check", "empty"],
+        ["tag", "empty", "--yes"],
+        ["tag", "whisper", "--yes"],
+        ["organise", "empty", "--to", TEMPLATE, "--yes"],
+        ["organise", "whisper", "--to", TEMPLATE, "--root", ".", "--yes"],
+        ["report", "empty"],
+        ["report", "whisper"],
+        ["playlist", "empty"],
+        ["playlist", "whisper"],
+        ["undo", "--yes"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_to_do_is_4_and_says_so(run, place, arguments):
+    before = sorted(os.listdir(place))  # noqa: PTH208
+    done = run(*arguments)
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert re.search(r"^error: (no|nothing) ", done.stderr, re.M), done.stderr
+    assert sorted(os.listdir(place)) == before  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    "arguments", [["find"], ["export"], ["forget"]], ids=lambda words: words[0]
+)
+def test_nothing_found_is_an_answer(run, arguments):
+    assert run(*arguments, "path:nowhere").exit_code == 0
+
+
+@pytest.mark.parametrize("command", PLANS, ids=lambda words: words[0])
+def test_what_is_as_asked_for_already_is_done(run, command):
+    assert run(*command, "in", "--yes").exit_code == 0
+    where = "tap" if command[0] == "organise" else "in"
+    assert run(*command, f"./{where}", "--yes").exit_code == 0
+    assert run("undo", "1", "--yes").exit_code == 0
+    done = run("undo", "1", "--yes")
+    assert (done.exit_code, done.stderr) == (0, "run 1 is undone already\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["label", "in"], "mine.jsonl"),
+        (["label", "in"], "mine.csv"),
+        (["label", "in"], "mine.txt"),
+        (["label", "in/a.mp3"], "mine.vtt"),
+        (["check", "in"], "mine.jsonl"),
+        (["check", "in"], "mine.txt"),
+        (["export"], "mine.csv"),
+        (["export", "path:a.mp3"], "mine.vtt"),
+        (["report", "in", "--no-waveforms"], "mine.html"),
+        (["playlist", "in"], "mine.m3u8"),
+        (["train", "in"], "mine.safetensors"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_what_this_program_did_not_write_is_not_replaced(run, place, arguments, name):
+    (place / "mine").rename(place / name)
+    done = run(*arguments, "--output", name)
+    assert done.exit_code == 2
+    told = " ".join(done.stderr.split())
+    assert re.search(rf"error: {re.escape(name)}: exists and .* left alone; ", told), told
+    assert (place / name).read_text() == "dear diary\n"
+
+
+def test_nor_in_a_folder_of_files(run, label, place):
+    assert label("in", "-f", "webvtt", "--per-file", "out").exit_code == 0
+    (place / "out" / "a.mp3.vtt").write_text("dear diary\n")
+    done = run("export", "-f", "webvtt", "--per-file", "out")
+    assert done.exit_code == 2
+    assert (place / "out" / "a.mp3.vtt").read_text() == "dear diary\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["find", "whimper"],
+        ["export", "whimper"],
+        ["forget", "whimper"],
+        ["report", "whimper"],
+        ["playlist", "whimper"],
+        *([*command, "whimper", "--yes"] for command in PLANS),
+        *([*command, "gone.mp3", "--yes"] for command in PLANS),
+        ["set", "gone.mp3", "trigger=tap"],
+        ["report", "gone.mp3"],
+        ["undo", "9", "--yes"],
+        ["label"],
+        ["check"],
+        ["tag", "--yes"],
+        ["tag", "in"],  # there is no terminal to ask on
+        ["label", "in", "--no-such-option"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_2_and_nothing_is_begun(run, place, arguments):
+    before = sorted(os.listdir(place))  # noqa: PTH208
+    done = run(*arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert sorted(os.listdir(place)) == before  # noqa: PTH208
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["label", "in", "--model", "none.safetensors"],
+        ["check", "in", "--model", "none.safetensors"],
+        ["check", "in", "--limits", "none.toml"],
+        ["label", "in", "--output", "no/folder/out.jsonl"],
+        ["export", "--output", "no/folder/out.jsonl"],
+        ["report", "in", "--no-waveforms", "--output", "no/folder/out.html"],
+        ["playlist", "in", "--output", "no/folder/out.m3u8"],
+        ["find", "--catalogue", "none.sqlite"],
+        ["train", "none.csv", "--output", "model.safetensors"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_missing_keeps_it_from_running_and_is_1(run, arguments):
+    assert run(*arguments).exit_code == 1
