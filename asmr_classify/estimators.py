@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
@@ -118,6 +120,34 @@ class Trees:
             ((places >= 0) & (places < n_nodes)).all()
             and ((self.feature >= 0) & (self.feature < n_features)).all()
         )
+
+
+def average_trees(parts: Sequence[Trees]) -> Trees:
+    """Put ensembles of trees together into one that gives their mean logits.
+
+    Parameters
+    ----------
+    parts : sequence of Trees
+        At least one; all of the same labels and columns.
+
+    Returns
+    -------
+    Trees
+    """
+    if len(parts) == 1:
+        return parts[0]
+    offsets = np.cumsum([0, *(part.feature.size for part in parts[:-1])]).astype(np.int32)
+    placed = list(zip(parts, offsets, strict=True))
+    return Trees(
+        feature=np.concatenate([part.feature for part in parts]),
+        left=np.concatenate([part.left + offset for part, offset in placed]),
+        right=np.concatenate([part.right + offset for part, offset in placed]),
+        threshold=np.concatenate([part.threshold for part in parts]),
+        value=np.concatenate([part.value / np.float32(len(parts)) for part in parts]),
+        roots=np.concatenate([part.roots + offset for part, offset in placed], axis=1),
+        baseline=np.mean([part.baseline for part in parts], axis=0, dtype=np.float32),
+        depth=np.max([part.depth for part in parts], axis=0),
+    )
 
 
 def standardise(X: Array, mean: Array, scale: Array) -> Array:

@@ -7,7 +7,14 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.neural_network import MLPClassifier
 
-from asmr_classify.estimators import Network, Trees, calibrate, mean_logits, standardise
+from asmr_classify.estimators import (
+    Network,
+    Trees,
+    average_trees,
+    calibrate,
+    mean_logits,
+    standardise,
+)
 from asmr_classify.training.fit import trees_from_boosters
 
 
@@ -49,6 +56,19 @@ def test_trees_equal_scikit_learn(problem, boosters, rng):
         expected = np.stack([booster.decision_function(X) for booster in boosters], axis=1)
         np.testing.assert_allclose(trees.predict_logits(X), expected, atol=1e-5)
     assert trees.predict_logits(X[:0]).shape == (0, 3)
+
+
+def test_averaged_trees_give_the_mean(problem, boosters):
+    X, Y = problem
+    others = [
+        HistGradientBoostingClassifier(max_iter=9, max_depth=2, early_stopping=False).fit(X, column)
+        for column in Y.T
+    ]
+    parts = [trees_from_boosters(boosters), trees_from_boosters(others)]
+    together = average_trees(parts)
+    expected = np.mean([part.predict_logits(X) for part in parts], axis=0)
+    np.testing.assert_allclose(together.predict_logits(X), expected, atol=1e-5)
+    assert together.fits(12, 3)
 
 
 def test_trees_that_do_not_fit_are_told(boosters):

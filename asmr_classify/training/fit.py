@@ -4,7 +4,9 @@ Networks are scikit-learn's multilayer perceptrons with one output per label, so
 independent; several, which differ in their seed, are averaged. They learn plus or minus a constant
 by squared error: cross-entropy goes on to be ever surer of makers that it knows, and did worse on
 makers never heard. Beside them stand histogram gradient-boosted trees, one ensemble a label: they
-err elsewhere, and the average of both is better than either. Calibration and thresholds are fitted
+err elsewhere, and the average of both is better than either. One half of both is fitted on clips
+and a few scenes, the other on many scenes: who learns from many finds what sounds when in mixtures,
+but is less sure of single clips. Calibration and thresholds are fitted
 on logits of clips whose groups the ensemble never saw.
 """
 
@@ -18,7 +20,7 @@ import numpy as np
 
 from asmr_classify.aggregate import Heard, pool_logits
 from asmr_classify.config import DecisionSpec
-from asmr_classify.estimators import Network, Trees, calibrate, standardise
+from asmr_classify.estimators import Network, Trees, average_trees, calibrate, standardise
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.model import Model, ensemble_logits
 from asmr_classify.threads import one_thread
@@ -47,7 +49,9 @@ class FitSpec:
         Windows that are quieter than the loudest of their clip by more than this are left out:
         what follows a bark is the hiss of the room, and its clip's label is wrong for it.
     members : int
-        Networks in the ensemble.
+        Networks in the ensemble; they take turns with ``scene_shares``.
+    scene_shares : tuple of float
+        Parts of the ensemble: which share of the scenes each is fitted on, in [0, 1].
     hidden : tuple of int
         Widths of the hidden layers.
     epochs, batch_size : int
@@ -58,7 +62,7 @@ class FitSpec:
         the same, at 1 all groups. One half keeps the largest sources from ruling without
         letting a source of one doubtful clip weigh as much as a hundred.
     tree_rounds : int
-        Boosting rounds; 0 for no trees.
+        Boosting rounds of each part; 0 for no trees.
     tree_leaves : int
     tree_rate : float
         Shrinkage of each round.
@@ -70,6 +74,7 @@ class FitSpec:
 
     background_db: float = 15.0
     members: int = 2
+    scene_shares: tuple[float, ...] = (0.25, 1.0)
     hidden: tuple[int, ...] = (768,)
     epochs: int = 25
     batch_size: int = 256
@@ -138,18 +143,36 @@ def fit_ensemble(
     Fitted
     """
     kept = _training_rows(rows, corpus, inside, spec)
-    X, targets = rows.rows.X[kept], rows.targets[kept]
-    weights = _row_weights(rows, corpus, inside, kept, spec)
+    X = rows.rows.X[kept]
     mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
     scale = np.maximum(X.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
-    standard = standardise(X, mean, scale)
-    with one_thread():
-        networks = tuple(
-            _fit_network(standard, targets, weights, spec.fit, seed=spec.fit.seed + member)
-            for member in range(spec.fit.members)
-        )
-    trees = _fit_trees(X, targets, weights, spec.fit) if spec.fit.tree_rounds else None
-    return Fitted(mean, scale, networks, trees)
+    networks, trees = [], []
+    parts = _parts(rows, kept, spec.fit)
+    for k, part in enumerate(parts):
+        X, targets = rows.rows.X[part], rows.targets[part]
+        weights = _row_weights(rows, corpus, inside, part, spec)
+        standard = standardise(X, mean, scale)
+        with one_thread():
+            for member in range(k, spec.fit.members, len(parts)):
+                seed = spec.fit.seed + member
+                networks.append(_fit_network(standard, targets, weights, spec.fit, seed=seed))
+        if spec.fit.tree_rounds:
+            trees.append(_fit_trees(X, targets, weights, spec.fit))
+    return Fitted(mean, scale, tuple(networks), average_trees(trees) if trees else None)
+
+
+def _parts(rows: TakeRows, kept: NDArray[np.bool_], spec: FitSpec) -> list[NDArray[np.bool_]]:
+    """Find the rows that each part of the ensemble is fitted on; parts that are equal are one."""
+    is_scene = np.array([take.kind is TakeKind.SCENE for take in rows.takes])
+    version = np.array([take.version for take in rows.takes])
+    n_versions = (version[is_scene] + 1).max(initial=0)
+    parts: list[NDArray[np.bool_]] = []
+    for share in spec.scene_shares:
+        wanted = ~is_scene | (version < share * n_versions)
+        part = kept & wanted[rows.take_of_row()]
+        if not any(np.array_equal(part, other) for other in parts):
+            parts.append(part)
+    return parts
 
 
 def _training_rows(

@@ -47,6 +47,9 @@ FADED_DB = -15.0
 """Under its own loudest window, a layer has died away."""
 
 
+MOST_SCENES = 2
+"""Scenes for each clip: more of the same clips tell little that is new."""
+
 SAVED = tuple(f.name for f in fields(WindowRows))
 """What the cache keeps of rows."""
 
@@ -64,7 +67,7 @@ class TakeSpec:
         recordings are pure noise, and the rest have birds, drops and gusts in them.
     scenes : int
         Scenes a fold, see :mod:`asmr_classify.training.scenes`: whispering over rain is in no
-        corpus of single clips.
+        corpus of single clips. At most two for each clip of the fold.
     seed : int
     augmentation : AugmentSpec
     scene : SceneSpec
@@ -73,7 +76,7 @@ class TakeSpec:
 
     copies: int = 3
     steady_copies: int = 2
-    scenes: int = 100
+    scenes: int = 400
     seed: int = 0
     augmentation: AugmentSpec = field(default_factory=AugmentSpec)
     scene: SceneSpec = field(default_factory=SceneSpec)
@@ -155,7 +158,8 @@ def plan_takes(corpus: Corpus, folds: NDArray[np.int64], spec: TakeSpec) -> list
             takes += [Take(TakeKind.STEADY, (index,), first + k) for k in range(spec.steady_copies)]
     for fold in np.unique(folds):
         clips = tuple(int(k) for k in np.flatnonzero(folds == fold))
-        takes += [Take(TakeKind.SCENE, clips, k) for k in range(spec.scenes)]
+        n_scenes = min(spec.scenes, MOST_SCENES * len(clips))
+        takes += [Take(TakeKind.SCENE, clips, k) for k in range(n_scenes)]
     return takes
 
 
