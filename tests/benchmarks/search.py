@@ -210,7 +210,7 @@ class Regression:
             return kernel, Ridge(alpha=1.0)
         if self._config.family == "ridge":
             return None, Ridge(alpha=setting)
-        network = MLPRegressor((384,), alpha=setting, batch_size=256, max_iter=15, random_state=0)
+        network = MLPRegressor((256,), alpha=setting, batch_size=256, max_iter=10, random_state=0)
         return None, network
 
     def predict(self, X: Array) -> Array:
@@ -231,9 +231,9 @@ class Boosters:
         """Fit each trigger."""
         self._boosters = [
             HistGradientBoostingClassifier(
-                max_iter=60,
+                max_iter=40,
                 max_leaf_nodes=self._leaves,
-                learning_rate=0.16,
+                learning_rate=0.2,
                 l2_regularization=5.0,
                 max_features=0.1,
                 max_bins=63,
