@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from asmr_classify.timeline import Segment
 
 
+RESULTS_VERSION = 2
+"""Raised when the same sound and the same model give other results."""
+
+
 class Status(StrEnum):
     """How the labelling of one file ended."""
 
@@ -219,6 +223,14 @@ def summarise(
         no_talking=_no_talking(scores, segments, model, is_whole=error is None),
         longest_talk=_longest_talk(segments, model),
     )
+
+
+def results_key(model: Model) -> str:
+    """Name all that decides results but the sound: the model, and what is made of what it says.
+
+    Results that are kept under another key are of no use.
+    """
+    return f"{model.digest()}-{RESULTS_VERSION}"
 
 
 def _changes(heard: Heard, model: Model) -> Changes | None:

@@ -4,7 +4,7 @@ Windows overlap; where several cover a stretch, their probabilities are averaged
 smooths. A segment begins where the averaged probability reaches the label's threshold and ends
 where it falls below ``release`` times that (hysteresis, as in Schmitt's trigger); segments of one
 label that lie close are merged, short ones dropped. Windows are coarse, so each segment is then
-moved to where the level rises most near its beginning, and falls most near its end. Segments of
+moved to where the level first rises near its beginning, and last falls near its end. Segments of
 one label never overlap and lie in ``[0, duration]``; those of different labels may overlap.
 """
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 EDGE_DB = 2.0
 """A segment begins and ends where windows do, unless the level changes by so much nearby: steady
 noise wavers by less."""
+
+STRONG = 0.6
+"""Of the highest change nearby, a change that is as good: of taps that go on, each rises as far as
+the others, and the first is where they begin."""
 
 LEAD = 0.25
 """A sound that a window lets begin at its first second may fill a part of the window before that
@@ -134,7 +138,8 @@ def find_segments(  # noqa: PLR0913 (what was heard, and what decides)
         off = threshold * (1 if label == SILENCE else decision.release)
         spans = _join(cells.edges, _spans(p, threshold, off), decision)
         if changes is not None and label != SILENCE:  # which is where it is by its level already
-            spans = _refine(spans, changes, float(np.diff(intervals[0])[0]), decision)
+            window = float(np.diff(intervals[0])[0])
+            spans = _refine(spans, changes, cells.edges, window, decision)
         segments += [Segment(*span, label, _score(cells.edges, p, span)) for span in spans]
     return tuple(sorted(segments, key=lambda s: (s.start, s.end, s.label)))
 
@@ -164,40 +169,55 @@ def _join(
 
 
 def _refine(
-    spans: list[tuple[float, float]], changes: Changes, window: float, decision: DecisionSpec
+    spans: list[tuple[float, float]],
+    changes: Changes,
+    edges: NDArray[np.float64],
+    window: float,
+    decision: DecisionSpec,
 ) -> list[tuple[float, float]]:
-    """Move the start of each span to the highest rise nearby, and its end to the deepest fall.
+    """Move the start of each span to a rise nearby, and its end to a fall.
 
     A window that has the label may hold its sound anywhere, so a span begins up to a window after
-    where its first window does, and ends up to one before.
+    where its first window does, and ends up to one before. What begins and ends with the recording
+    stays.
     """
-    lead, shortest = LEAD * window, decision.min_duration
+    lead, shortest, gap = LEAD * window, decision.min_duration, decision.max_gap
     followed_at = [*(start for start, _ in spans[1:]), np.inf][: len(spans)]
     refined: list[tuple[float, float]] = []
-    for (start, end), next_start in zip(spans, followed_at, strict=True):
-        earliest = max(start - lead, refined[-1][1] if refined else 0.0)
-        latest = min(start + window, end - shortest)
-        moved = _highest(changes.times, changes.rises_db, earliest, latest)
-        begin = start if moved is None else moved
-        moved = _highest(
-            changes.times,
-            changes.falls_db,
-            max(end - window, begin + shortest),
-            min(end + lead, next_start),
-        )
-        refined.append((begin, end if moved is None else moved))
+    for (start, end), following in zip(spans, followed_at, strict=True):
+        if start > edges[0]:
+            earliest = max(start - lead, refined[-1][1] + gap) if refined else start - lead
+            latest = min(start + window, end - shortest)
+            begin = _first_strong(changes.times, changes.rises_db, earliest, latest, start)
+        else:
+            begin = start
+        if end < edges[-1]:
+            earliest = max(end - window, begin + shortest)
+            latest = min(end + lead, following - gap)
+            backwards = -changes.times[::-1], changes.falls_db[::-1]
+            end = -_first_strong(*backwards, -latest, -earliest, -end)  # noqa: PLW2901 (moved)
+        refined.append((begin, end))
     return refined
 
 
-def _highest(
-    times: NDArray[np.float64], values: NDArray[np.float32], earliest: float, latest: float
-) -> float | None:
-    """Find when a change is greatest within a stretch; None if none is worth it."""
+def _first_strong(
+    times: NDArray[np.float64],
+    values: NDArray[np.float32],
+    earliest: float,
+    latest: float,
+    otherwise: float,
+) -> float:
+    """Find the first peak within a stretch that comes near the highest."""
     first, last = np.searchsorted(times, [earliest, latest])
     if first >= last:
-        return None
-    best = first + int(np.argmax(values[first:last]))
-    return float(times[best]) if values[best] >= EDGE_DB else None
+        return otherwise
+    inside = values[first:last]
+    strong = np.flatnonzero(inside >= max(EDGE_DB, STRONG * inside.max()))
+    if not len(strong):
+        return otherwise
+    falling = np.flatnonzero(np.diff(inside[strong[0] :]) <= 0)
+    peak = strong[0] + (falling[0] if len(falling) else len(inside) - strong[0] - 1)
+    return float(times[first + peak])
 
 
 def _score(edges: NDArray[np.float64], p: NDArray[np.float64], span: tuple[float, float]) -> float:

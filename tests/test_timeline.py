@@ -136,6 +136,20 @@ def test_a_segment_begins_where_the_level_rises_and_ends_where_it_falls():
     assert fine[0].score == pytest.approx(0.9)
 
 
+def test_of_taps_that_go_on_the_first_and_the_last_are_taken():
+    p = [0, 0, 0.9, 0.9, 0.9, 0.9, 0.9, 0, 0, 0]
+    changes = changes_at(np.arange(2.5, 7.5, 0.5), np.arange(2.75, 7.75, 0.5), 11)
+    changes.rises_db[:] *= np.linspace(0.8, 1.2, len(changes.times))  # louder and louder
+    (segment,) = refined(p, changes)
+    assert (segment.start, segment.end) == (2.5, 7.25)
+
+
+def test_what_lasts_from_end_to_end_is_not_cut():
+    changes = changes_at(np.arange(0.5, 9, 0.5), np.arange(0.75, 9, 0.5), 10)
+    (segment,) = refined([0.9] * 9, changes)
+    assert (segment.start, segment.end) == (0, 10)
+
+
 def test_changes_too_far_away_move_nothing():
     p = [0, 0, 0.9, 0.9, 0.9, 0.9, 0, 0, 0]
     (segment,) = refined(p, changes_at([1.25, 4.5], [4.5, 8.0], 10))
@@ -152,6 +166,9 @@ def test_refined_segments_keep_the_laws(p, rises, falls):
     changes = changes_at([0.5 + k / 16 for k in rises], [0.5 + k / 16 for k in falls], duration)
     found = refined(p, changes)
     assert len(found) == len(refined(p, None))
+    # none comes closer to the next than segments may that are not merged
+    least = DecisionSpec().max_gap
+    assert all(b.start - a.end >= least - 1e-9 for a, b in pairwise(found))
     assert all(0 <= s.start < s.end <= duration and 0 <= s.score <= 1 for s in found)
     assert all(s.end - s.start >= DecisionSpec().min_duration for s in found)
     assert all(a.end <= b.start for a, b in pairwise(found))

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from asmr_classify.aggregate import Status
+from asmr_classify.aggregate import Status, results_key
 from asmr_classify.errors import OutputError
 from asmr_classify.writers.jsonl import record_to_result, result_to_record
 from asmr_classify.writers.output import Output, explain
@@ -36,7 +36,7 @@ SUFFIX = ".journal"
 
 HEADER = "asmr-classify journal"
 VERSION = 1
-"""Of the form of journals, and of how results follow from what is heard."""
+"""Of the form of journals."""
 
 
 DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
@@ -72,7 +72,7 @@ class Journal:
             If there is such a file that is no journal, it cannot be written, or another run writes
             it.
         """
-        header = json.dumps({HEADER: VERSION, "settings": model.digest()}) + "\n"
+        header = json.dumps({HEADER: VERSION, "settings": results_key(model)}) + "\n"
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(Path(path).open("a+b", buffering=0))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asmr_classify.aggregate import results_key
+
 if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue.store import Catalogue
@@ -29,7 +31,7 @@ class KnownResults:
         self, catalogue: Catalogue, model: Model, *, fresh: bool = False, of_any: bool = False
     ) -> None:
         self._catalogue = catalogue
-        self._settings = model.digest()
+        self._settings = results_key(model)
         self._wanted = None if of_any else self._settings
         self._fresh = fresh
 

@@ -13,6 +13,7 @@ on logits of clips whose groups the ensemble never saw.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -163,13 +164,17 @@ def fit_ensemble(
 
 def _parts(rows: TakeRows, kept: NDArray[np.bool_], spec: FitSpec) -> list[NDArray[np.bool_]]:
     """Find the rows that each part of the ensemble is fitted on; parts that are equal are one."""
-    is_scene = np.array([take.kind is TakeKind.SCENE for take in rows.takes])
-    version = np.array([take.version for take in rows.takes])
-    n_versions = (version[is_scene] + 1).max(initial=0)
+    of_fold = Counter(take.clips for take in rows.takes if take.kind is TakeKind.SCENE)
+    # A scene's place among those of its fold, in [0, 1); clips themselves are in every part.
+    place = np.array(
+        [
+            take.version / of_fold[take.clips] if take.kind is TakeKind.SCENE else -1.0
+            for take in rows.takes
+        ]
+    )
     parts: list[NDArray[np.bool_]] = []
     for share in spec.scene_shares:
-        wanted = ~is_scene | (version < share * n_versions)
-        part = kept & wanted[rows.take_of_row()]
+        part = kept & (place < share)[rows.take_of_row()]
         if not any(np.array_equal(part, other) for other in parts):
             parts.append(part)
     return parts

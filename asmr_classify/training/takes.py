@@ -20,6 +20,7 @@ import numpy as np
 
 from asmr_classify.config import FeatureSpec
 from asmr_classify.errors import CorpusError, MediaError, OutputError
+from asmr_classify.features.edges import CONTEXT_SECONDS, POINTS_PER_SECOND
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.features.windows import WindowRows, concatenate_rows, window_rows
 from asmr_classify.labels import WHITE_NOISE
@@ -232,7 +233,8 @@ def clip_targets(corpus: Corpus) -> NDArray[np.float32]:
 
 def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
     """Name each take by all that changes its rows."""
-    of_features = f"{fingerprint(spec.features)} {' '.join(SAVED)}"
+    rest = (*SAVED, POINTS_PER_SECOND, CONTEXT_SECONDS)
+    of_features = " ".join(map(str, (fingerprint(spec.features), *rest)))
     of_copies = json.dumps([of_features, asdict(spec.augmentation), spec.seed])
     heard = (AUDIBLE_DB, MASKED_DB, FADED_DB)
     of_scenes = json.dumps([of_features, asdict(spec.scene), spec.seed, corpus.labels, heard])

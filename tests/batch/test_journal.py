@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from asmr_classify import aggregate
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.batch import Journal, label_paths
 from asmr_classify.batch.journal import HEADER
@@ -68,6 +69,13 @@ def test_other_settings_begin_anew(noises, run, tiny_model):
     other = tiny_model.with_thresholds({"tap": 0.9})
     assert len(run(other)[1].finished) == 2
     assert len(run(other, fresh=True)[1].finished) == 2
+
+
+def test_results_of_an_earlier_way_to_make_them_are_not_mixed_in(noises, run, monkeypatch):
+    noises("a.wav", "b.wav")
+    run()
+    monkeypatch.setattr(aggregate, "RESULTS_VERSION", aggregate.RESULTS_VERSION + 1)
+    assert len(run()[1].finished) == 2
 
 
 def test_failures_are_tried_again_only_if_they_may_pass(tmp_path, tiny_model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,12 +21,20 @@ from asmr_classify.training.evaluate import Prepared, evaluate, prepare, train
 from asmr_classify.training.fit import (
     FitSpec,
     TrainingSpec,
+    _parts,
     choose_thresholds,
     fit_calibration,
     fit_ensemble,
     group_weights,
 )
-from asmr_classify.training.takes import TakeKind, TakeSpec, compute_rows, plan_takes
+from asmr_classify.training.takes import (
+    MOST_SCENES,
+    Take,
+    TakeKind,
+    TakeSpec,
+    compute_rows,
+    plan_takes,
+)
 from asmr_classify.writers.jsonl import result_to_line
 
 SPEC = TrainingSpec(
@@ -214,6 +223,24 @@ def test_background_and_silence_are_not_fitted_on(prepared, monkeypatch):
     monkeypatch.setattr(fit_module, "_fit_trees", lambda X, *_: fitted_on.append(len(X)))
     fit_ensemble(rows, prepared.corpus, np.ones(24, dtype=bool), SPEC)
     assert fitted_on == [len(levels) - 2]
+
+
+def test_parts_of_the_ensemble_take_their_share_of_the_scenes_of_each_fold():
+    takes = [Take(TakeKind.ORIGINAL, (k,)) for k in range(4)]
+    takes += [Take(TakeKind.SCENE, (0, 1, 2), k) for k in range(8)]
+    takes += [Take(TakeKind.SCENE, (3,), k) for k in range(4)]
+    rows = SimpleNamespace(takes=takes, take_of_row=lambda: np.arange(16))
+    few, many = _parts(rows, np.ones(16, dtype=bool), FitSpec(scene_shares=(0.25, 1.0)))
+    assert [few[:4].sum(), few[4:12].sum(), few[12:].sum()] == [4, 2, 1]
+    assert many.all()
+    without = np.arange(16) < 4
+    (only,) = _parts(rows, without, FitSpec())
+    assert np.array_equal(only, without)
+
+
+def test_no_more_scenes_are_made_than_clips_are_good_for(corpus):
+    takes = plan_takes(corpus, FOLDS, TakeSpec(copies=0, steady_copies=0, scenes=1000))
+    assert len(takes) == 24 + MOST_SCENES * 24
 
 
 def test_a_full_disk_is_told(corpus, tmp_path, monkeypatch):
