@@ -16,8 +16,9 @@ import numpy as np
 
 from asmr_classify.aggregate import summarise
 from asmr_classify.errors import CorpusError
+from asmr_classify.training.calibration import HeardScenes, finish_model
 from asmr_classify.training.corrections import relabelled
-from asmr_classify.training.fit import HeardScenes, finish_model, fit_ensemble
+from asmr_classify.training.fit import fit_ensemble
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.splits import assign_folds

@@ -1,4 +1,4 @@
-"""Rows to a model: networks, calibration, thresholds.
+"""Rows to networks and trees.
 
 Networks are scikit-learn's multilayer perceptrons with one output per label, so labels are
 independent; several, which differ in their seed, are averaged. They learn plus or minus a constant
@@ -6,8 +6,7 @@ by squared error: cross-entropy goes on to be ever surer of makers that it knows
 makers never heard. Beside them stand histogram gradient-boosted trees, one ensemble a label: they
 err elsewhere, and the average of both is better than either. One half of both is fitted on clips
 and a few scenes, the other on many scenes: who learns from many finds what sounds when in mixtures,
-but is less sure of single clips. Calibration and thresholds are fitted
-on logits of clips whose groups the ensemble never saw.
+but is less sure of single clips.
 """
 
 from __future__ import annotations
@@ -19,16 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asmr_classify.aggregate import Heard, pool_logits
+from asmr_classify.aggregate import Heard
 from asmr_classify.config import DecisionSpec
-from asmr_classify.estimators import Network, Trees, average_trees, calibrate, standardise
-from asmr_classify.features.schema import fingerprint
-from asmr_classify.model import Model, ensemble_logits
+from asmr_classify.estimators import Network, Trees, average_trees, standardise
+from asmr_classify.model import ensemble_logits
 from asmr_classify.threads import one_thread
 from asmr_classify.training.takes import TakeKind, TakeSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -143,7 +141,7 @@ def fit_ensemble(
     -------
     Fitted
     """
-    kept = _training_rows(rows, corpus, inside, spec)
+    kept = training_rows(rows, corpus, inside, spec)
     X = rows.rows.X[kept]
     mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
     scale = np.maximum(X.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
@@ -151,7 +149,7 @@ def fit_ensemble(
     parts = _parts(rows, kept, spec.fit)
     for k, part in enumerate(parts):
         X, targets = rows.rows.X[part], rows.targets[part]
-        weights = _row_weights(rows, corpus, inside, part, spec)
+        weights = row_weights(rows, corpus, inside, part, spec)
         standard = standardise(X, mean, scale)
         with one_thread():
             for member in range(k, spec.fit.members, len(parts)):
@@ -180,10 +178,22 @@ def _parts(rows: TakeRows, kept: NDArray[np.bool_], spec: FitSpec) -> list[NDArr
     return parts
 
 
-def _training_rows(
+def training_rows(
     rows: TakeRows, corpus: Corpus, inside: NDArray[np.bool_], spec: TrainingSpec
 ) -> NDArray[np.bool_]:
-    """Which rows to fit on: of clips inside that are sure, neither silent nor background."""
+    """Find the rows to fit on: of clips inside that are sure, neither silent nor background.
+
+    Parameters
+    ----------
+    rows : TakeRows
+    corpus : Corpus
+    inside : ndarray of bool, shape (n_clips,)
+    spec : TrainingSpec
+
+    Returns
+    -------
+    ndarray of bool, shape (n_rows,)
+    """
     loudest_db = np.maximum.reduceat(rows.rows.levels_db, rows.offsets[:-1])
     least_db = np.maximum(loudest_db - spec.fit.background_db, spec.decision.silence_dbfs)
     known = inside & np.array([clip.fit_labels != () for clip in corpus.clips])
@@ -198,14 +208,29 @@ def _training_rows(
     return np.asarray(kept)
 
 
-def _row_weights(
+def row_weights(
     rows: TakeRows,
     corpus: Corpus,
     inside: NDArray[np.bool_],
     kept: NDArray[np.bool_],
     spec: TrainingSpec,
 ) -> NDArray[np.float64]:
-    """Weights of the kept rows, with a mean of one."""
+    """Weigh rows by the sizes of their groups and takes.
+
+    Parameters
+    ----------
+    rows : TakeRows
+    corpus : Corpus
+    inside : ndarray of bool, shape (n_clips,)
+    kept : ndarray of bool, shape (n_rows,)
+        Rows to fit on.
+    spec : TrainingSpec
+
+    Returns
+    -------
+    ndarray of float64, shape (n_kept,)
+        With a mean of one.
+    """
     clip_weights = group_weights(corpus, inside, spec.fit.group_power)
     take_weights = np.array([clip_weights[list(take.clips)].mean() for take in rows.takes])
     take_of_row = rows.take_of_row()[kept]
@@ -335,170 +360,3 @@ def _node_arrays(nodes: NDArray[Any], offset: int) -> tuple[NDArray[Any], ...]:
         np.where(leaf, np.float32(0), rounded).astype(np.float32),
         np.where(leaf, nodes["value"], 0).astype(np.float32),
     )
-
-
-def fit_calibration(
-    logits: Array, truth: Array, weights: NDArray[np.float64] | None = None
-) -> Array:
-    """Fit slope and intercept that turn logits into probabilities, per label (Platt 1999).
-
-    Parameters
-    ----------
-    logits : ndarray of float32, shape (n_samples, n_labels)
-        Of samples whose groups the networks never saw.
-    truth : ndarray of float32, shape (n_samples, n_labels)
-    weights : ndarray of float64, shape (n_samples,), optional
-
-    Returns
-    -------
-    ndarray of float32, shape (2, n_labels)
-        Slope 1 and intercept 0 for a label that all or no samples hold.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    calibration = np.tile(np.array([[1.0], [0.0]], dtype=np.float32), (1, logits.shape[1]))
-    for k in range(logits.shape[1]):
-        if 0 < truth[:, k].sum() < len(truth):
-            platt = LogisticRegression(C=1.0).fit(
-                logits[:, [k]], truth[:, k].astype(int), sample_weight=weights
-            )
-            # A negative slope would turn a label round: too few samples to say more than chance.
-            calibration[:, k] = max(platt.coef_[0, 0], 0.05), platt.intercept_[0]
-    return calibration
-
-
-THRESHOLD_GRID = np.round(np.arange(0.10, 0.91, 0.02), 2)
-
-F1_TOLERANCE = 0.005
-
-
-def choose_thresholds(scores: Array, truth: Array, labels: Sequence[str]) -> dict[str, float]:
-    """Choose the threshold of each label: near one half, unless another gives a better F1.
-
-    Parameters
-    ----------
-    scores : ndarray of float32, shape (n_clips, n_labels)
-        Calibrated, of clips whose groups the networks never saw.
-    truth : ndarray of float32, shape (n_clips, n_labels)
-    labels : sequence of str
-
-    Returns
-    -------
-    dict of str to float
-
-    Notes
-    -----
-    F1 over thresholds is jagged on a few hundred clips; it is smoothed over five neighbouring
-    thresholds, and of all that come within ``F1_TOLERANCE`` of the highest, the threshold
-    nearest to one half is taken: it depends least on the clips at hand.
-    """
-    thresholds = {}
-    for k, label in enumerate(labels):
-        held = truth[:, k] > 0
-        f1 = np.array([_f1(held, scores[:, k] >= t) for t in THRESHOLD_GRID])
-        padded = np.pad(f1, 2, mode="edge")
-        smooth = np.convolve(padded, np.full(5, 0.2), mode="valid")
-        good = THRESHOLD_GRID[smooth >= smooth.max() - F1_TOLERANCE]
-        thresholds[label] = float(good[np.argmin(np.abs(good - 0.5))])
-    return thresholds
-
-
-def _f1(held: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
-    both = int((held & found).sum())
-    return 2 * both / max(int(held.sum()) + int(found.sum()), 1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HeardScenes:
-    """What networks that were fitted without a scene's fold said of its windows.
-
-    Parameters
-    ----------
-    logits : ndarray of float32, shape (n_windows, n_labels)
-    truth : ndarray of float32, shape (n_windows, n_labels)
-        1 where the label is heard in the window.
-    """
-
-    logits: Array
-    truth: Array
-
-
-def finish_model(  # noqa: PLR0913, PLR0917 (what decides a model)
-    fitted: Fitted,
-    heard: Sequence[Heard],
-    truth: Array,
-    weights: NDArray[np.float64],
-    labels: tuple[str, ...],
-    spec: TrainingSpec,
-    scenes: HeardScenes | None = None,
-) -> Model:
-    """Calibrate fitted networks, choose thresholds, and put the model together.
-
-    Parameters
-    ----------
-    fitted : Fitted
-    heard : sequence of Heard, length n_clips
-        Of clips whose groups were not fitted on.
-    truth : ndarray of float32, shape (n_clips, n_labels)
-    weights : ndarray of float64, shape (n_clips,)
-        For calibration: equal for all groups, because scores are to be right for the next source
-        and not for the one that gave most clips.
-    labels : tuple of str
-    spec : TrainingSpec
-    scenes : HeardScenes, optional
-        Of groups that were not fitted on. What is heard in each window of a clip nobody knows, only
-        what the clip holds; of a scene it is known, so the timeline goes by scenes.
-
-    Returns
-    -------
-    Model
-    """
-    decision = spec.decision
-    audible = np.array([bool((h.levels_db >= decision.silence_dbfs).any()) for h in heard])
-    heard = [
-        h.where(h.levels_db >= decision.silence_dbfs)
-        for h, keep in zip(heard, audible, strict=True)
-        if keep
-    ]
-    truth, weights = truth[audible], weights[audible] / weights[audible].mean()
-    pooled = np.stack([pool_logits(h, decision) for h in heard])
-    parts = [h.logits[h.levels_db >= h.levels_db.max() - spec.fit.background_db] for h in heard]
-    counts = [len(part) for part in parts]
-    windows = fit_calibration(
-        np.concatenate(parts),
-        np.repeat(truth, counts, axis=0),
-        np.repeat(weights / np.sqrt(counts), counts),
-    )
-    files = fit_calibration(pooled, truth, weights)
-    thresholds = choose_thresholds(calibrate(pooled, files), truth, labels)
-    if scenes is not None:
-        windows, in_timeline = _fit_timeline(scenes, windows, thresholds)
-    else:
-        in_timeline = thresholds
-    return Model(
-        name=spec.name,
-        version=spec.version,
-        labels=labels,
-        thresholds=thresholds,
-        features=spec.takes.features,
-        fingerprint=fingerprint(spec.takes.features),
-        decision=decision,
-        mean=fitted.mean,
-        scale=fitted.scale,
-        networks=fitted.networks,
-        trees=fitted.trees,
-        window_calibration=windows,
-        file_calibration=files,
-        timeline_thresholds=in_timeline,
-    )
-
-
-def _fit_timeline(
-    scenes: HeardScenes, windows: Array, thresholds: Mapping[str, float]
-) -> tuple[Array, dict[str, float]]:
-    """Calibrate windows, and choose thresholds, by the labels that scenes hold; keep the others."""
-    known = (scenes.truth.min(axis=0) == 0) & (scenes.truth.max(axis=0) == 1)
-    windows = np.where(known, fit_calibration(scenes.logits, scenes.truth), windows)
-    chosen = choose_thresholds(calibrate(scenes.logits, windows), scenes.truth, tuple(thresholds))
-    pairs = zip(thresholds.items(), known, strict=True)
-    return windows, {label: chosen[label] if told else old for (label, old), told in pairs}

@@ -30,7 +30,7 @@ from asmr_classify.threads import one_thread
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.corrections import read_corrections, with_corrections
 from asmr_classify.training.evaluate import prepare
-from asmr_classify.training.fit import TrainingSpec, _row_weights, _training_rows
+from asmr_classify.training.fit import TrainingSpec, row_weights, training_rows
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.takes import TakeSpec, take_sound
 from tests.benchmarks.candidates import CANDIDATES, Sound
@@ -263,8 +263,8 @@ def fit_and_hear(
     prepared = material.prepared
     corpus = prepared.corpus
     inside = ~np.isin(prepared.folds, left_out)
-    kept = _training_rows(prepared.rows, corpus, inside, SPEC)
-    weights = _row_weights(prepared.rows, corpus, inside, kept, SPEC)
+    kept = training_rows(prepared.rows, corpus, inside, SPEC)
+    weights = row_weights(prepared.rows, corpus, inside, kept, SPEC)
     triggers = [corpus.labels.index(label) for label in TRIGGERS]
     X = np.ascontiguousarray(material.X[:, material.columns[config.columns]])
     model = (Boosters if config.family == "trees" else Regression)(config)

@@ -15,6 +15,7 @@ from asmr_classify.errors import CorpusError, OutputError
 from asmr_classify.model import load_model, save_model
 from asmr_classify.training import fit as fit_module
 from asmr_classify.training import takes as takes_module
+from asmr_classify.training.calibration import choose_thresholds, fit_calibration
 from asmr_classify.training.card import model_card
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.evaluate import Prepared, evaluate, prepare, train
@@ -22,8 +23,6 @@ from asmr_classify.training.fit import (
     FitSpec,
     TrainingSpec,
     _parts,
-    choose_thresholds,
-    fit_calibration,
     fit_ensemble,
     group_weights,
 )

@@ -1,0 +1,192 @@
+"""What was heard to a model: calibration, thresholds, and all put together.
+
+Both are fitted on logits of clips and scenes whose groups the ensemble never saw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.aggregate import Heard, pool_logits
+from asmr_classify.estimators import calibrate
+from asmr_classify.features.schema import fingerprint
+from asmr_classify.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from asmr_classify.training.fit import Fitted, TrainingSpec
+
+    Array = NDArray[np.float32]
+
+
+def fit_calibration(
+    logits: Array, truth: Array, weights: NDArray[np.float64] | None = None
+) -> Array:
+    """Fit slope and intercept that turn logits into probabilities, per label (Platt 1999).
+
+    Parameters
+    ----------
+    logits : ndarray of float32, shape (n_samples, n_labels)
+        Of samples whose groups the networks never saw.
+    truth : ndarray of float32, shape (n_samples, n_labels)
+    weights : ndarray of float64, shape (n_samples,), optional
+
+    Returns
+    -------
+    ndarray of float32, shape (2, n_labels)
+        Slope 1 and intercept 0 for a label that all or no samples hold.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    calibration = np.tile(np.array([[1.0], [0.0]], dtype=np.float32), (1, logits.shape[1]))
+    for k in range(logits.shape[1]):
+        if 0 < truth[:, k].sum() < len(truth):
+            platt = LogisticRegression(C=1.0).fit(
+                logits[:, [k]], truth[:, k].astype(int), sample_weight=weights
+            )
+            # A negative slope would turn a label round: too few samples to say more than chance.
+            calibration[:, k] = max(platt.coef_[0, 0], 0.05), platt.intercept_[0]
+    return calibration
+
+
+THRESHOLD_GRID = np.round(np.arange(0.10, 0.91, 0.02), 2)
+
+F1_TOLERANCE = 0.005
+
+
+def choose_thresholds(scores: Array, truth: Array, labels: Sequence[str]) -> dict[str, float]:
+    """Choose the threshold of each label: near one half, unless another gives a better F1.
+
+    Parameters
+    ----------
+    scores : ndarray of float32, shape (n_clips, n_labels)
+        Calibrated, of clips whose groups the networks never saw.
+    truth : ndarray of float32, shape (n_clips, n_labels)
+    labels : sequence of str
+
+    Returns
+    -------
+    dict of str to float
+
+    Notes
+    -----
+    F1 over thresholds is jagged on a few hundred clips; it is smoothed over five neighbouring
+    thresholds, and of all that come within ``F1_TOLERANCE`` of the highest, the threshold
+    nearest to one half is taken: it depends least on the clips at hand.
+    """
+    thresholds = {}
+    for k, label in enumerate(labels):
+        held = truth[:, k] > 0
+        f1 = np.array([_f1(held, scores[:, k] >= t) for t in THRESHOLD_GRID])
+        padded = np.pad(f1, 2, mode="edge")
+        smooth = np.convolve(padded, np.full(5, 0.2), mode="valid")
+        good = THRESHOLD_GRID[smooth >= smooth.max() - F1_TOLERANCE]
+        thresholds[label] = float(good[np.argmin(np.abs(good - 0.5))])
+    return thresholds
+
+
+def _f1(held: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
+    both = int((held & found).sum())
+    return 2 * both / max(int(held.sum()) + int(found.sum()), 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeardScenes:
+    """What networks that were fitted without a scene's fold said of its windows.
+
+    Parameters
+    ----------
+    logits : ndarray of float32, shape (n_windows, n_labels)
+    truth : ndarray of float32, shape (n_windows, n_labels)
+        1 where the label is heard in the window.
+    """
+
+    logits: Array
+    truth: Array
+
+
+def finish_model(  # noqa: PLR0913, PLR0917 (what decides a model)
+    fitted: Fitted,
+    heard: Sequence[Heard],
+    truth: Array,
+    weights: NDArray[np.float64],
+    labels: tuple[str, ...],
+    spec: TrainingSpec,
+    scenes: HeardScenes | None = None,
+) -> Model:
+    """Calibrate fitted networks, choose thresholds, and put the model together.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    heard : sequence of Heard, length n_clips
+        Of clips whose groups were not fitted on.
+    truth : ndarray of float32, shape (n_clips, n_labels)
+    weights : ndarray of float64, shape (n_clips,)
+        For calibration: equal for all groups, because scores are to be right for the next source
+        and not for the one that gave most clips.
+    labels : tuple of str
+    spec : TrainingSpec
+    scenes : HeardScenes, optional
+        Of groups that were not fitted on. What is heard in each window of a clip nobody knows, only
+        what the clip holds; of a scene it is known, so the timeline goes by scenes.
+
+    Returns
+    -------
+    Model
+    """
+    decision = spec.decision
+    audible = np.array([bool((h.levels_db >= decision.silence_dbfs).any()) for h in heard])
+    heard = [
+        h.where(h.levels_db >= decision.silence_dbfs)
+        for h, keep in zip(heard, audible, strict=True)
+        if keep
+    ]
+    truth, weights = truth[audible], weights[audible] / weights[audible].mean()
+    pooled = np.stack([pool_logits(h, decision) for h in heard])
+    parts = [h.logits[h.levels_db >= h.levels_db.max() - spec.fit.background_db] for h in heard]
+    counts = [len(part) for part in parts]
+    windows = fit_calibration(
+        np.concatenate(parts),
+        np.repeat(truth, counts, axis=0),
+        np.repeat(weights / np.sqrt(counts), counts),
+    )
+    files = fit_calibration(pooled, truth, weights)
+    thresholds = choose_thresholds(calibrate(pooled, files), truth, labels)
+    if scenes is not None:
+        windows, in_timeline = _fit_timeline(scenes, windows, thresholds)
+    else:
+        in_timeline = thresholds
+    return Model(
+        name=spec.name,
+        version=spec.version,
+        labels=labels,
+        thresholds=thresholds,
+        features=spec.takes.features,
+        fingerprint=fingerprint(spec.takes.features),
+        decision=decision,
+        mean=fitted.mean,
+        scale=fitted.scale,
+        networks=fitted.networks,
+        trees=fitted.trees,
+        window_calibration=windows,
+        file_calibration=files,
+        timeline_thresholds=in_timeline,
+    )
+
+
+def _fit_timeline(
+    scenes: HeardScenes, windows: Array, thresholds: Mapping[str, float]
+) -> tuple[Array, dict[str, float]]:
+    """Calibrate windows, and choose thresholds, by the labels that scenes hold; keep the others."""
+    known = (scenes.truth.min(axis=0) == 0) & (scenes.truth.max(axis=0) == 1)
+    windows = np.where(known, fit_calibration(scenes.logits, scenes.truth), windows)
+    chosen = choose_thresholds(calibrate(scenes.logits, windows), scenes.truth, tuple(thresholds))
+    pairs = zip(thresholds.items(), known, strict=True)
+    return windows, {label: chosen[label] if told else old for (label, old), told in pairs}
