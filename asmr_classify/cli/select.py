@@ -6,7 +6,13 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from asmr_classify.cli.catalogue import has_default, named_from_here, open_catalogue, query_of
+from asmr_classify.cli.catalogue import (
+    as_typed,
+    has_default,
+    named_from_here,
+    open_catalogue,
+    query_of,
+)
 from asmr_classify.cli.errors import tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.errors import UsageError
@@ -78,8 +84,9 @@ def select_results(
     KeyboardInterrupt
         If the user asked to stop.
     """
-    paths, words = _split(arguments)
-    if not words and catalogue is None and not has_default():
+    is_known = catalogue is not None or has_default()
+    paths, words = _split(arguments, may_ask=is_known)
+    if not words and not is_known:
         with interrupts_tell(UNTOUCHED):
             results = _label(paths, console, None, model, quiet=quiet)
     else:
@@ -108,14 +115,26 @@ def select_paths(
 ) -> list[str]:
     """Find the files and folders that are meant by paths and a query; paths are not labelled.
 
-    Parameters and errors are those of :func:`select_results`.
+    Files that a query finds and that have changed since are labelled, and kept in the catalogue, as
+    :func:`select_results` does it; they must be found again.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Files, and folders; all else is one query.
+    console : rich.console.Console
+        On stderr.
+    quiet : bool
+        Show no progress.
+    catalogue : Path, optional
+        By default the one in the user's data folder.
 
     Returns
     -------
     list of str
         The paths as they are named, and then the files that the query finds.
     """
-    paths, words = _split(arguments)
+    paths, words = _split(arguments, may_ask=catalogue is not None or has_default())
     if not words:
         return paths
     with interrupts_tell(REMEMBERED), open_catalogue(catalogue) as known:
@@ -124,13 +143,18 @@ def select_paths(
     return [*paths, *(result.path for result in found)]
 
 
-def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Tell paths from the words of a query."""
+def _split(arguments: Sequence[str], *, may_ask: bool) -> tuple[list[str], list[str]]:
+    """Tell paths from the words of a query, which needs a catalogue that may be asked."""
     if not arguments:
         raise UsageError("nothing is named: give files, folders or a query")
     paths = [argument for argument in arguments if is_path(argument)]
     words = [argument for argument in arguments if argument not in paths]
     check_words(words)
+    if words and words[0] and not may_ask:  # an empty query asks for all
+        raise UsageError(
+            f"{as_typed(words[0])}: no such file or folder, and there is no catalogue to ask: "
+            "check the name, or make one by 'asmr-classify label … --catalogue'"
+        )
     return paths, words
 
 

@@ -419,8 +419,26 @@ def test_a_selection_of_paths_needs_no_catalogue(files, place):
     assert not (place / "library.sqlite").exists()
     assert selected("a.mp3", catalogue=place / "new.sqlite") == ["a.mp3"]
     assert (place / "new.sqlite").exists()
-    with pytest.raises(CatalogueError, match="there is no catalogue"):
-        selected("tap")
+    with pytest.raises(CatalogueError, match=r"none\.sqlite: there is no catalogue"):
+        selected("tap", catalogue=place / "none.sqlite")
+
+
+@pytest.mark.usefixtures("labelling")
+def test_without_a_catalogue_what_is_no_path_is_a_wrong_name(run, files):
+    files("a.mp3")
+    for words in (
+        ["tag", "--dry-run"],
+        ["tag", "--remove", "--dry-run"],
+        ["organise", "--to", "{stem}.{ext}", "--root", ".", "--dry-run"],
+        ["playlist"],
+        ["report", "--no-waveforms"],
+        ["check"],
+    ):
+        for gone in ("nosuchdir", "-nosuchdir"):
+            done = run(*words, "a.mp3", gone)
+            assert (done.exit_code, done.stdout) == (2, "")
+            told = f"error: {gone}: no such file or folder, and there is no catalogue to ask: "
+            assert told in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("has_catalogue", [True, False], ids=["catalogue", "none"])
