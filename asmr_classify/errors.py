@@ -21,7 +21,7 @@
     ├── CatalogueError             a catalogue is missing, damaged, foreign or cannot be written
     ├── LibraryError               a user's files, or the journals of what was done to them
     │   ├── StepError              one step of a plan cannot be done; carries the path
-    │   ├── JournalError           a run is unknown, or its journal is damaged or cannot be kept
+    │   ├── JournalError           the journal of a run is damaged
     │   ├── NothingToUndoError     no run is kept that has not been undone
     │   └── BusyError              another run is under way
     ├── EvaluationError            a record of an evaluation is damaged, or of another model
@@ -186,7 +186,7 @@ class StepError(LibraryError):
 
 
 class JournalError(LibraryError):
-    """A run is unknown, or its journal is damaged or cannot be kept."""
+    """The journal of a run is damaged, or cannot be read."""
 
 
 class NothingToUndoError(LibraryError):

@@ -41,6 +41,15 @@ ModelOption = Annotated[
         metavar="FILE", help="Label by this model, not the shipped one.", rich_help_panel=HOW
     ),
 ]
+SelectionModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Label by this model, not the shipped one; what a query finds too, and it must then "
+        "find it again.",
+        rich_help_panel=HOW,
+    ),
+]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Nothing but errors.", rich_help_panel=TALK)
 ]

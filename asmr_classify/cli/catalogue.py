@@ -113,8 +113,12 @@ def query_of(words: Iterable[str] | None) -> Query:
     """
     from asmr_classify.catalogue import parse_query
 
-    dashes = (f"-{word[1:]}" if word.startswith("^") else word for word in words or ())
-    return parse_query(" ".join(dashes))
+    return parse_query(" ".join(map(as_typed, words or ())))
+
+
+def as_typed(word: str) -> str:
+    """Give a word the dash again that :class:`QueryCommand` hid from options."""
+    return f"-{word[1:]}" if word.startswith("^") else word
 
 
 def open_catalogue(path: Path | None, *, create: bool = False, as_copy: bool = False) -> Catalogue:

@@ -178,7 +178,6 @@ def run(request: Request, console: Console) -> ExitStatus:
         console,
         quiet=request.quiet,
         catalogue=request.catalogue,
-        model=request.model,
     )
     progress = Progress(console, quiet=request.quiet)
     verdicts: list[Verdict | None] = []

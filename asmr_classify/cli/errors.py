@@ -50,7 +50,6 @@ STATUSES: dict[type[AsmrClassifyError], ExitStatus] = {
 """Of errors that tell more than that the program could not run."""
 
 HINTS: dict[type[AsmrClassifyError], str] = {
-    UsageError: "--help lists the options of a command",
     LimitsError: "check --show-limits prints the default limits, to be edited",
     ModelFormatError: "without --model, the shipped model is used",
 }

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
 from asmr_classify.cli.explain import HtmlOption, PlotsOption, check_explanations, explain
 from asmr_classify.cli.interrupts import interrupts_tell
@@ -17,7 +18,6 @@ from asmr_classify.cli.train import (
     CorrectionsOption,
     JobsOption,
     MembersOption,
-    QuietOption,
     RenameOption,
     RoundsOption,
     ScenesOption,

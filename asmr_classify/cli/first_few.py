@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from asmr_classify.cli.errors import printable
+from asmr_classify.cli.logs import SHOWN
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +18,7 @@ N_SHOWN = 3
 
 
 class FirstFew:
-    """Shows the first lines, gives the others to the log, and in the end tells how many those are.
+    """Shows the first lines, gives all to the log, and in the end tells how many were not shown.
 
     Parameters
     ----------
@@ -36,10 +37,8 @@ class FirstFew:
         """Take one line."""
         self._n_lines += 1
         line = f"{self._lead}: {printable(text)}"
-        if self._n_lines <= N_SHOWN:
-            self._show(line)
-        else:
-            logger.info("%s", line)
+        is_shown = self._n_lines <= N_SHOWN and self._show(line)
+        logger.info("%s", line, extra={SHOWN: is_shown})
 
     def close(self) -> None:
         """Tell how many were not shown."""
@@ -48,6 +47,8 @@ class FirstFew:
             hint = "" if logger.isEnabledFor(logging.INFO) else "; -v names each"
             self._show(f"{self._lead}: {n_more} more, {self._n_lines} in all{hint}")
 
-    def _show(self, line: str) -> None:
-        if self._console is not None:
-            self._console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    def _show(self, line: str) -> bool:
+        if self._console is None:
+            return False
+        self._console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        return True

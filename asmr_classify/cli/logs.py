@@ -15,6 +15,9 @@ ROOTS = ("asmr_classify", "py.warnings")
 
 FILE_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
+SHOWN = "is_shown"
+"""Attribute of a record that the console shows already; it is for the file alone."""
+
 
 class ConsoleHandler(logging.Handler):
     """Writes records above whatever a console is showing.
@@ -31,6 +34,8 @@ class ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
+        if getattr(record, SHOWN, False):
+            return
         self._console.print(
             self.format(record), style="dim", markup=False, highlight=False, soft_wrap=True
         )

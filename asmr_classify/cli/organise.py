@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.cli.arguments import ModelOption, QuietOption  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors
 from asmr_classify.cli.planned import (
@@ -63,7 +63,7 @@ def organise(
     failed: Annotated[
         bool, typer.Option("--failed", help="Also files that could not be labelled.")
     ] = False,
-    model: ModelOption = None,
+    model: SelectionModelOption = None,
     catalogue: CatalogueOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.cli.arguments import ModelOption, QuietOption  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.results import STDOUT
@@ -148,7 +148,7 @@ def playlist(
             rich_help_panel=WHERE,
         ),
     ] = Player.VLC,
-    model: ModelOption = None,
+    model: SelectionModelOption = None,
     catalogue: CatalogueOption = None,
     quiet: QuietOption = False,
 ) -> ExitStatus:

@@ -192,12 +192,12 @@ class LiveLine:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Take the line away while something else is written to the terminal."""
-        if self._live is None or not self._live.is_started:
-            yield
-            return
-        self._live.stop()
+        live = self._live if self.is_started else None
+        if live is not None:
+            live.stop()
         yield
-        self._live.start()
+        if live is not None:
+            live.start()
 
     def say(self) -> None:
         """Print the line, if none is kept up to date and the last was printed a while ago."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 
-from asmr_classify.cli.arguments import ModelOption, QuietOption  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
@@ -53,7 +53,7 @@ def report(
             help="Draw timelines alone: quicker, as no recording is decoded again, and smaller.",
         ),
     ] = False,
-    model: ModelOption = None,
+    model: SelectionModelOption = None,
     catalogue: CatalogueOption = None,
     quiet: QuietOption = False,
 ) -> ExitStatus:
@@ -110,11 +110,19 @@ def gather_results(
     catalogue: Path | None = None,
     model: Path | None = None,
 ) -> list[FileResult]:
-    """Read results from files of them, and select the rest; a path that comes twice counts once."""
+    """Read results from files of them, and select the rest; a path that comes twice counts once.
+
+    Raises
+    ------
+    UsageError
+        If a model is named, and nothing that it could label.
+    """
     from asmr_classify.report import is_results_file, read_results
 
     kept = [source for source in sources if is_results_file(source)]
     others = [source for source in sources if source not in kept]
+    if model is not None and not others:
+        raise UsageError(f"--model {model}: only results are named, which are shown as they are")
     results = {result.path: result for source in kept for result in read_results(source)}
     if others:
         selected = select_results(others, console, quiet=quiet, catalogue=catalogue, model=model)

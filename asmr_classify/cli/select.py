@@ -6,7 +6,13 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from asmr_classify.cli.catalogue import has_default, named_from_here, open_catalogue, query_of
+from asmr_classify.cli.catalogue import (
+    as_typed,
+    has_default,
+    named_from_here,
+    open_catalogue,
+    query_of,
+)
 from asmr_classify.cli.errors import tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.errors import UsageError
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Catalogue
+    from asmr_classify.model import Model
 
 UNTOUCHED = "nothing was written or changed"
 """What an interrupt leaves while recordings are labelled..."""
@@ -42,10 +49,10 @@ def select_results(
     """Find what is meant by paths and a query.
 
     What the catalogue knows of a file that has not changed is taken from there, whatever model
-    said it; other files are labelled by the shipped one, and added. If a model is named, files
-    that are named are of that one alone. Files that a query finds and that have changed since are
-    labelled too, and it must find them again; those that are gone are left out. Without a
-    catalogue, paths are labelled.
+    said it; other files are labelled by the shipped one, and added. Files that a query finds and
+    that have changed since are labelled too, and it must find them again; those that are gone are
+    left out. If a model is named, all results are of that one: what a query finds is labelled by
+    it, and must be found again. Without a catalogue, paths are labelled.
 
     Parameters
     ----------
@@ -73,15 +80,19 @@ def select_results(
         If nothing is named, a path is not there, or a word may be meant as a path or a query.
     QueryError
         If the query is wrong.
+    ModelError
+        If the model that is named cannot be used, whatever is to be labelled.
     CatalogueError
         If a catalogue is needed and cannot be used.
     KeyboardInterrupt
         If the user asked to stop.
     """
-    paths, words = _split(arguments)
-    if not words and catalogue is None and not has_default():
+    is_known = catalogue is not None or has_default()
+    paths, words = _split(arguments, may_ask=is_known)
+    named = _load(model)
+    if not words and not is_known:
         with interrupts_tell(UNTOUCHED):
-            results = _label(paths, console, None, model, quiet=quiet)
+            results = _label(paths, console, None, named, quiet=quiet)
     else:
         create = catalogue is not None and not words
         with (
@@ -89,9 +100,9 @@ def select_results(
             open_catalogue(catalogue, create=create, as_copy=dry_run) as known,
         ):
             paths = [path for path in paths if is_path(path, known)]
-            found = _find(words, console, known, model, quiet=quiet) if words else []
-            named = _label(paths, console, known, model, quiet=quiet) if paths else []
-            results = [*found, *named]
+            found = _find(words, console, known, named, quiet=quiet) if words else []
+            heard = _label(paths, console, known, named, quiet=quiet) if paths else []
+            results = [*found, *heard]
     return sorted(
         {os.path.abspath(result.path): result for result in results}.values(),  # noqa: PTH100 (links are names)
         key=lambda result: result.path,
@@ -104,33 +115,49 @@ def select_paths(
     *,
     quiet: bool = False,
     catalogue: Path | None = None,
-    model: Path | None = None,
 ) -> list[str]:
     """Find the files and folders that are meant by paths and a query; paths are not labelled.
 
-    Parameters and errors are those of :func:`select_results`.
+    Files that a query finds and that have changed since are labelled, and kept in the catalogue, as
+    :func:`select_results` does it; they must be found again.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Files, and folders; all else is one query.
+    console : rich.console.Console
+        On stderr.
+    quiet : bool
+        Show no progress.
+    catalogue : Path, optional
+        By default the one in the user's data folder.
 
     Returns
     -------
     list of str
         The paths as they are named, and then the files that the query finds.
     """
-    paths, words = _split(arguments)
+    paths, words = _split(arguments, may_ask=catalogue is not None or has_default())
     if not words:
         return paths
     with interrupts_tell(REMEMBERED), open_catalogue(catalogue) as known:
         paths = [path for path in paths if is_path(path, known)]
-        found = _find(words, console, known, model, quiet=quiet)
+        found = _find(words, console, known, None, quiet=quiet)
     return [*paths, *(result.path for result in found)]
 
 
-def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Tell paths from the words of a query."""
+def _split(arguments: Sequence[str], *, may_ask: bool) -> tuple[list[str], list[str]]:
+    """Tell paths from the words of a query, which needs a catalogue that may be asked."""
     if not arguments:
         raise UsageError("nothing is named: give files, folders or a query")
     paths = [argument for argument in arguments if is_path(argument)]
     words = [argument for argument in arguments if argument not in paths]
     check_words(words)
+    if words and words[0] and not may_ask:  # an empty query asks for all
+        raise UsageError(
+            f"{as_typed(words[0])}: no such file or folder, and there is no catalogue to ask: "
+            "check the name, or make one by 'asmr-classify label … --catalogue'"
+        )
     return paths, words
 
 
@@ -179,20 +206,20 @@ def _find(
     words: Sequence[str],
     console: Console,
     known: Catalogue,
-    model: Path | None,
+    named: Model | None,
     *,
     quiet: bool,
 ) -> list[FileResult]:
-    """Find files as they are now."""
+    """Find files as they are now, by the model that is named or by any."""
     query = query_of(words)
-    found = list(known.find(query))
-    changed = [result.path for result in found if not known.is_current(result.path)]
-    changed = [path for path in changed if os.path.isfile(path)]  # noqa: PTH113 (any name)
-    if changed:
-        _label(changed, console, known, model, quiet=quiet)
-        found = list(known.find(query))
-    current = [result for result in found if _is_true(result, known)]
-    n_gone = len(found) - len(current)
+    found = [result.path for result in known.find(query)]
+    stale = [path for path in found if named is not None or not known.is_current(path)]
+    stale = [path for path in stale if os.path.isfile(path)]  # noqa: PTH113 (any name)
+    if stale:
+        _label(stale, console, known, named, quiet=quiet)
+    results = list(known.find(query))
+    current = [result for result in results if _is_true(result, known)]
+    n_gone = len(results) - len(current)
     if n_gone and not quiet:
         tell(f"left out: {n_gone} recording{'s' * (n_gone > 1)}, no longer there")
     return [named_from_here(result) for result in current]
@@ -206,11 +233,18 @@ def _is_true(result: FileResult, known: Catalogue) -> bool:
     return known.is_current(result.path) or (has_failed and os.path.isfile(result.path))  # noqa: PTH113
 
 
+def _load(path: Path | None) -> Model | None:
+    """Load the model that is named, if any: a wrong one is told even where all is known."""
+    from asmr_classify.model import load_model
+
+    return None if path is None else load_model(str(path))
+
+
 def _label(
     paths: Sequence[str],
     console: Console,
     catalogue: Catalogue | None,
-    named: Path | None,
+    named: Model | None,
     *,
     quiet: bool,
 ) -> list[FileResult]:
@@ -219,7 +253,7 @@ def _label(
     from asmr_classify.cli.progress import Progress
     from asmr_classify.model import load_model
 
-    model = load_model(None if named is None else str(named))
+    model = load_model(None) if named is None else named
     of_any = named is None
     memory = None if catalogue is None else KnownResults(catalogue, model, of_any=of_any)
     progress = Progress(console, quiet=quiet)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.cli.arguments import ModelOption, QuietOption  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.planned import (
@@ -51,7 +51,7 @@ def tag(
         bool,
         typer.Option("--sidecar", help="Write a file beside each recording, and not into it."),
     ] = False,
-    model: ModelOption = None,
+    model: SelectionModelOption = None,
     catalogue: CatalogueOption = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -72,6 +72,8 @@ def tag(
     check_can_ask(manner)
     if remove and (chapters or genre or comment or sidecar):
         raise UsageError("--remove takes out all that is ours: give it without what would be added")
+    if remove and model is not None:
+        raise UsageError("--remove takes out all that is ours, by whatever model: omit --model")
     store = Store()
     settle_first(store, manner)
     options = TagOptions(Wishes(genre, comment, chapters), sidecar, keep_mtime)

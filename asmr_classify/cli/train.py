@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_tell
 from asmr_classify.cli.train_output import check_trained
@@ -74,13 +75,16 @@ CopiesOption = Annotated[
 ]
 ScenesOption = Annotated[
     int | None,
-    typer.Option(min=0, help="Scenes a fold, of clips mixed, to learn from as well; 0 for none."),
+    typer.Option(
+        min=0,
+        help="Scenes a fold, of clips mixed, to learn from as well; at most two are made for each "
+        "clip of the fold. 0 for none.",
+    ),
 ]
 RoundsOption = Annotated[
     int | None,
     typer.Option(min=0, help="Boosting rounds of the trees beside the networks; 0 for no trees."),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
 @reporting_errors

@@ -25,8 +25,6 @@ from asmr_classify.cli.planned import (
 if TYPE_CHECKING:
     from asmr_classify.library.journal import Run, Store
 
-NO_RUNS = "no runs are kept in {}; tag and organise keep them"
-
 
 @reporting_errors
 def undo(
@@ -63,7 +61,7 @@ def undo(
     runs, damaged = read_runs(store)
     if run is None:
         tell_left(damaged)
-    chosen = choose_run(runs, run)
+    chosen = choose_run(store, runs, run)
     if run_state(chosen, runs) == "undone":
         tell(f"run {chosen.number} is undone already")
         return ExitStatus.OK
@@ -78,29 +76,17 @@ def check_kept(store: Store, run: int | None) -> None:
     Raises
     ------
     NothingToUndoError
-        If no run is kept.
+        If there is no run to be undone.
     UsageError
-        If it is not this one.
+        If the one named is not kept, or cannot be undone.
     JournalError
         If its journal is damaged.
     """
-    from asmr_classify.errors import NothingToUndoError, UsageError
     from asmr_classify.library.undo import choose_run, read_runs
 
-    kept = store.numbers()
-    if not kept:
-        told = f"no runs are kept in {store.folder}; tag and organise keep them"
-        if run is None:
-            raise NothingToUndoError(f"nothing to undo: {told}")
-        raise UsageError(f"no run {run}: {told}")
-    if run is None:
-        runs, damaged = read_runs(store)
-        if not damaged:
-            choose_run(runs, None)
-    elif run not in kept:
-        raise UsageError(f"no run {run}: the last is {kept[-1]}; `undo --list` shows them all")
-    else:
-        store.read(run)
+    runs, damaged = read_runs(store) if run is None else ([], [])
+    if not damaged:
+        choose_run(store, runs, run)
 
 
 def show_runs(store: Store, *, as_json: bool) -> ExitStatus:

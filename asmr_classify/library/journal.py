@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from asmr_classify.errors import BusyError, JournalError, OutputError
+from asmr_classify.errors import BusyError, JournalError, OutputError, UsageError
 from asmr_classify.library.places import sync_folder
 from asmr_classify.library.plan import iso_time, step_from_record
 from asmr_classify.writers.output import Output, explain
@@ -189,6 +189,13 @@ class Store:
         stems = (path.stem for path in self.folder.glob("*.jsonl"))
         return sorted(int(stem) for stem in stems if stem.isdecimal())
 
+    def describe_kept(self) -> str:
+        """Say what runs there are, to whoever asked for another."""
+        numbers = self.numbers()
+        if not numbers:
+            return f"no runs are kept in {self.folder}; tag and organise keep them"
+        return f"the last is {numbers[-1]}; `undo --list` shows them all"
+
     def path_of(self, number: int) -> Path:
         """Name the journal of a run."""
         return self.folder / f"{number:06d}.jsonl"
@@ -198,14 +205,16 @@ class Store:
 
         Raises
         ------
+        UsageError
+            If there is none.
         JournalError
-            If there is none, or what it is cannot be told.
+            If what it is cannot be told.
         """
         path = self.path_of(number)
         try:
             lines = path.read_bytes().split(b"\n")
         except FileNotFoundError as exc:
-            raise JournalError(f"no run {number}; `undo --list` shows them all") from exc
+            raise UsageError(f"no run {number}: {self.describe_kept()}") from exc
         except OSError as exc:
             raise JournalError(f"{path}: cannot be read: {exc.strerror}") from exc
         run = _read_header(number, str(path), lines[0])

@@ -34,6 +34,8 @@ def read_runs(store: Store) -> tuple[list[Run], list[Left]]:
     for number in store.numbers():
         try:
             runs.append(store.read(number))
+        except UsageError:  # was removed by another process, as nothing was begun
+            continue
         except JournalError as exc:
             damaged.append(Left(str(store.path_of(number)), str(exc)))
     return runs, damaged
@@ -72,8 +74,15 @@ def run_state(run: Run, runs: Iterable[Run]) -> str:
     return "done" if run.is_complete else "partly done"
 
 
-def choose_run(runs: list[Run], number: int | None) -> Run:
+def choose_run(store: Store, runs: list[Run], number: int | None) -> Run:
     """Choose the run to take back: the one named, or the last that is not undone.
+
+    Parameters
+    ----------
+    store : Store
+    runs : list of Run
+        To choose the last from.
+    number : int or None
 
     Raises
     ------
@@ -81,11 +90,11 @@ def choose_run(runs: list[Run], number: int | None) -> Run:
         If there is none.
     UsageError
         If the one named is not there, or cannot be undone.
+    JournalError
+        If the journal of the one named cannot be read.
     """
     if number is not None:
-        run = next((run for run in runs if run.number == number), None)
-        if run is None:
-            raise UsageError(f"no run {number}; `undo --list` shows them all")
+        run = store.read(number)
         if run.undoes is not None:
             raise UsageError(
                 f"run {number} is itself the undoing of run {run.undoes}: give that command again"
@@ -94,7 +103,10 @@ def choose_run(runs: list[Run], number: int | None) -> Run:
     for run in reversed(runs):
         if run.undoes is None and run_state(run, runs) not in {"undone", "nothing done"}:
             return run
-    raise NothingToUndoError("nothing to undo: no run is kept that has not been undone")
+    none_left = "no run is kept that has not been undone"
+    raise NothingToUndoError(
+        f"nothing to undo: {none_left if store.numbers() else store.describe_kept()}"
+    )
 
 
 def plan_undo(run: Run, runs: Iterable[Run], command: tuple[str, ...]) -> Plan:

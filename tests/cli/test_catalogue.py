@@ -21,6 +21,7 @@ from asmr_classify.errors import CatalogueError, QueryError, UsageError
 from asmr_classify.media.discover import Found
 from asmr_classify.model import load_model, save_model
 from asmr_classify.writers import FORMATS
+from tests.cli.conftest import heard
 from tests.test_package import HEAVY, modules_after
 
 
@@ -419,8 +420,26 @@ def test_a_selection_of_paths_needs_no_catalogue(files, place):
     assert not (place / "library.sqlite").exists()
     assert selected("a.mp3", catalogue=place / "new.sqlite") == ["a.mp3"]
     assert (place / "new.sqlite").exists()
-    with pytest.raises(CatalogueError, match="there is no catalogue"):
-        selected("tap")
+    with pytest.raises(CatalogueError, match=r"none\.sqlite: there is no catalogue"):
+        selected("tap", catalogue=place / "none.sqlite")
+
+
+@pytest.mark.usefixtures("labelling")
+def test_without_a_catalogue_what_is_no_path_is_a_wrong_name(run, files):
+    files("a.mp3")
+    for words in (
+        ["tag", "--dry-run"],
+        ["tag", "--remove", "--dry-run"],
+        ["organise", "--to", "{stem}.{ext}", "--root", ".", "--dry-run"],
+        ["playlist"],
+        ["report", "--no-waveforms"],
+        ["check"],
+    ):
+        for gone in ("nosuchdir", "-nosuchdir"):
+            done = run(*words, "a.mp3", gone)
+            assert (done.exit_code, done.stdout) == (2, "")
+            told = f"error: {gone}: no such file or folder, and there is no catalogue to ask: "
+            assert told in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("has_catalogue", [True, False], ids=["catalogue", "none"])
@@ -440,17 +459,52 @@ def test_a_model_that_is_named_labels_what_is_named(
     assert len(labelling) == (3 if has_catalogue else 4)  # what it said once is known
 
 
-def test_every_command_that_labels_takes_a_model(library, place):
+@pytest.mark.parametrize("what", ["a.mp3", "tap"])
+def test_every_command_that_labels_takes_a_model(library, place, what):
     for words in (
-        ["tag", "a.mp3", "--dry-run"],
-        ["organise", "a.mp3", "--to", "{stem}.{ext}", "--root", ".", "--dry-run"],
-        ["playlist", "a.mp3"],
-        ["report", "a.mp3", "--no-waveforms"],
-        ["check", "a.mp3"],
+        ["tag", what, "--dry-run"],
+        ["organise", what, "--to", "{stem}.{ext}", "--root", ".", "--dry-run"],
+        ["playlist", what],
+        ["report", what, "--no-waveforms"],
+        ["check", what],
     ):
         done = library(*words, "--model", place / "none.safetensors")
         assert done.exit_code == 1
         assert "none.safetensors" in " ".join(done.stderr.split())
+
+
+def test_a_model_that_is_named_labels_what_a_query_finds(
+    library, labelling, tiny_model, place, monkeypatch
+):
+    other = replace(tiny_model, name="other")
+    save_model(other, place / "other.safetensors")
+    options = {"quiet": True, "model": place / "other.safetensors"}
+    n_labelled = len(labelling)
+    for _ in range(2):
+        results = select_results(["tap", "-path:partial"], console(), **options)
+        assert [(result.path, result.model) for result in results] == [
+            (path, other.id) for path in ("a.mp3", "b.mp3", "in/sleep.mp3")
+        ]
+        assert len(labelling) == n_labelled + 3  # what it said once is known
+
+    def whispered(path, *, model, **_):
+        return heard(path, model=model.id, trigger="whisper", tags=("whisper",))
+
+    monkeypatch.setattr("asmr_classify.classify.label_file", whispered)
+    save_model(replace(tiny_model, name="third"), place / "other.safetensors")
+    assert select_results(["trigger:tap", "path:sleep"], console(), **options) == []
+    assert paths_in(library("find", "trigger:whisper", "--json")) == ["in/sleep.mp3"]
+
+
+def test_a_model_that_would_label_nothing_is_refused(library, model_file):
+    assert library("export", "tap", "--output", "kept.jsonl").exit_code == 0
+    for words, told in (
+        (["tag", "a.mp3", "--remove", "--dry-run"], "by whatever model: omit --model"),
+        (["report", "kept.jsonl"], "only results are named, which are shown as they are"),
+    ):
+        done = library(*words, "--model", model_file)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert told in " ".join(done.stderr.split())
 
 
 @pytest.mark.usefixtures("library")

@@ -113,7 +113,20 @@ def test_nor_in_a_folder_of_files(run, label, place):
     (place / "out" / "a.mp3.vtt").write_text("dear diary\n")
     done = run("export", "-f", "webvtt", "--per-file", "out")
     assert done.exit_code == 2
+    assert "name another folder" in done.stderr
+    assert "--help" not in done.stderr  # no option is wrong
     assert (place / "out" / "a.mp3.vtt").read_text() == "dear diary\n"
+
+
+def test_nor_what_was_edited_since(label, touch, place):
+    touch("in/a.mp3")
+    assert label("in/a.mp3", "-o", "a.vtt").exit_code == 0
+    (place / "a.vtt").write_text(mine := (place / "a.vtt").read_text().replace("tap", "mine"))
+    done = label("in/a.mp3", "-o", "a.vtt", "--fresh")
+    assert done.exit_code == 2  # as soon as it would be replaced, after labelling
+    assert "remove it, or name another file" in " ".join(done.stderr.split())
+    assert "--help" not in done.stderr
+    assert (place / "a.vtt").read_text() == mine
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,17 @@ def test_many_recordings_without_chapters_are_summed_up(label, touch):
     assert done.stderr.count("no chapters") == 3
     assert "left out: 6 more, 9 in all; -v names each" in done.stderr
     done = label(".", "-f", "youtube", "--per-file", "out", "-v")
-    assert all(f"left out: {k}.mp3: no chapters" in done.stderr for k in range(9))
+    assert all(done.stderr.count(f"left out: {k}.mp3: no chapters") == 1 for k in range(9))
     assert "left out" not in label(".", "-f", "youtube", "--per-file", "out", "-q").stderr
+
+
+@pytest.mark.parametrize("options", [["-q"], []], ids=["quiet", "loud"])
+def test_the_log_tells_of_all_that_is_left_out(label, touch, place, options):
+    names = [f"{k}.mp3" for k in range(5)]
+    touch(*names)
+    label(".", "-f", "youtube", "--per-file", "out", "--log-file", "run.log", *options)
+    log = (place / "run.log").read_text()
+    assert all(log.count(f"left out: {name}: no chapters") == 1 for name in names)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from asmr_classify.cli.app import app
 from asmr_classify.model import load_model
 from asmr_classify.training.plots import PICTURES
 from asmr_classify.training.record import load_record
+from asmr_classify.training.takes import MOST_SCENES
 from tests.conftest import DEMO
 
 QUICK = ["--members", "1", "--copies", "0", "--scenes", "0", "--rounds", "2", "--jobs", "1"]
@@ -181,3 +182,10 @@ def test_the_probe_of_a_folder_touches_no_file(run, tmp_path, command):
     beside.write_text("mine")
     assert run(command, tmp_path / "none.csv", "--output", tmp_path / good).exit_code == 1
     assert beside.read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_the_help_tells_how_many_scenes_are_made_at_most(command):
+    assert MOST_SCENES == 2
+    done = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"})
+    assert "at most two are made for each clip of the fold" in done.stdout

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asmr_classify.errors import BusyError, JournalError, StepError
+from asmr_classify.errors import BusyError, NothingToUndoError, StepError
 from asmr_classify.library import copies, moves, places
 from asmr_classify.library.journal import Store
 from asmr_classify.library.places import is_same_entry, rename_exclusive
@@ -67,7 +67,7 @@ def test_a_file_that_changed_since_the_plan_is_skipped_and_the_others_go_on(plac
         f"{place}/b.mp3: has changed since it was planned: it was written to",
         f"{place}/c.mp3: is not there any more",
     ]
-    with pytest.raises(JournalError, match="nothing to undo"):
+    with pytest.raises(NothingToUndoError, match="nothing to undo: no run is kept that"):
         undo(store)
     assert (place / "tap").is_dir()  # which the run found, and did not make
 

@@ -47,7 +47,7 @@ def run(planned, store):
 
 def undo(store):
     runs, _ = read_runs(store)
-    planned = plan_undo(choose_run(runs, None), runs, ("undo",))
+    planned = plan_undo(choose_run(store, runs, None), runs, ("undo",))
     assert planned.left == ()
     assert carry_out(planned, store).n_done == len(planned.steps)
 

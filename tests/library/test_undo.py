@@ -77,18 +77,20 @@ def test_folders_with_something_in_them_stay_and_missing_ones_come_back(place, t
 def test_runs_are_chosen_by_number_or_the_last_that_is_not_undone(place, three, store):
     with pytest.raises(NothingToUndoError, match="nothing to undo"):
         undo(store)
+    with pytest.raises(UsageError, match=r"no run 1: no runs are kept in .*; tag and organise"):
+        store.read(1)
     organise(three[:1], place, store)
     organise(three[1:], place, store)
-    with pytest.raises(UsageError, match="no run 7; `undo --list`"):
+    with pytest.raises(UsageError, match="no run 7: the last is 2; `undo --list`"):
         undo(store, 7)
     undo(store)
     undo(store)
     runs, _ = read_runs(store)
     assert [run_state(run, runs) for run in runs] == ["undone", "undone", "undo of 2", "undo of 1"]
     with pytest.raises(UsageError, match="run 3 is itself the undoing of run 2"):
-        choose_run(runs, 3)
+        choose_run(store, runs, 3)
     with pytest.raises(NothingToUndoError, match="nothing to undo"):
-        choose_run(runs, None)
+        choose_run(store, runs, None)
 
 
 def test_a_damaged_line_costs_its_step_only(place, three, store):

@@ -96,7 +96,7 @@ def undo(store, number=None):
     """Undo, as the command does."""
     left = settle_broken(store)
     runs, _ = read_runs(store)
-    planned = plan_undo(choose_run(runs, number), runs, ("undo",))
+    planned = plan_undo(choose_run(store, runs, number), runs, ("undo",))
     return planned, carry_out(planned, store), left
 
 

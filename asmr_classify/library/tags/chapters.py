@@ -33,7 +33,8 @@ def timeline_chapters(result: FileResult) -> tuple[Chapter, ...]:
     -------
     tuple of Chapter
         From 0 to the end, each of ten seconds or more unless it is the only one; the title names
-        the labels that fill at least half of it. Empty if there is no segment.
+        the labels that fill at least half of it. Empty if there is no segment, or less than a
+        second.
 
     Examples
     --------

@@ -116,6 +116,14 @@ def test_chapters_cover_the_recording_and_are_long_enough_to_be_of_use(spans, du
     assert lines is None or lines == [chapter.title for chapter in chapters]
 
 
+@pytest.mark.parametrize(("duration", "n_chapters"), [(0.9, 0), (1.0, 1)])
+def test_less_than_a_second_has_no_chapter(duration, n_chapters):
+    segments = (Segment(0, duration, "tap", 0.9),)
+    result = heard("a", segments=segments, duration=duration, decoded=duration)
+    assert len(timeline_chapters(result)) == n_chapters
+    assert timeline_chapters(heard("a", segments=())) == ()
+
+
 def chapters_to_lines(result):
     """The titles that YouTube gets, if it takes the list."""
     try:
