@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,18 @@ from asmr_classify.cli.catalogue import (
     write_results,
 )
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
-from asmr_classify.cli.results import STDOUT, FormatName, check_json
+from asmr_classify.cli.results import (
+    STDOUT,
+    FormatName,
+    check_json,
+    check_output_options,
+    is_document,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from asmr_classify.aggregate import FileResult
 
 
 @reporting_errors
@@ -51,5 +62,10 @@ def find(
     """
     form = check_json(format_, as_json=as_json) or FormatName.TABLE
     with open_catalogue(catalogue) as known:
-        results = known.find(query_of(query), sort=sort or (), limit=limit)
+        results: Iterable[FileResult] = known.find(query_of(query), sort=sort or (), limit=limit)
+        n_found = 0
+        if is_document(form):  # which holds one recording: refuse more before the first is written
+            results = list(results)
+            n_found = len(results)
+        check_output_options(STDOUT, form, is_one=n_found < 2)
         return write_results(results, known.labels, STDOUT, form)

@@ -173,7 +173,8 @@ def playlist(
     found = find_items(results, wish)
     if not found:
         total = _count(len(results), "recording")
-        return nothing_to_do(f"nothing fits, of {total}; no playlist is written")
+        hint = f" (stretches of {min_segment:g} s or more: --min-segment)" if segments else ""
+        return nothing_to_do(f"nothing fits, of {total}{hint}; no playlist is written")
     items = list(fill(iter_ordered(found, order, seed=seed), seconds))
     folder = None if absolute or str(output) == STDOUT else str(output.parent)
     _write(

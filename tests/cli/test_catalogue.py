@@ -95,6 +95,13 @@ def test_paths_outside_of_the_working_directory_are_absolute(library, place, mon
     assert paths_in(library("find", "path:mute", "--json")) == [str(place / "mute.mp4")]
 
 
+def test_a_format_of_one_recording_is_refused_before_anything_is_written(library):
+    done = library("find", "tap", "--format", "audacity")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--format audacity: such a file belongs to one recording" in done.stderr
+    assert library("find", "path:a.mp3", "--format", "audacity").stdout.startswith("0.000000\t")
+
+
 def test_a_wrong_query_is_shown_where_it_is_wrong(library):
     done = library("find", "tap", "-whimper", "--json")
     assert (done.exit_code, done.stdout) == (2, "")

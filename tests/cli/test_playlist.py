@@ -110,6 +110,12 @@ def test_nothing_that_fits_writes_nothing(library, place):
     assert not (place / "none.m3u8").exists()
 
 
+def test_stretches_that_are_too_short_are_told_of(library):
+    done = library("--segments", "--min-segment", "90")
+    assert done.exit_code == 4
+    assert "nothing fits, of 6 recordings (stretches of 90 s or more: --min-segment)" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
