@@ -23,7 +23,9 @@ from asmr_classify.cli.results import (
     check_json,
     check_output_options,
     is_document,
+    needs_skip,
 )
+from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,6 +63,8 @@ def find(
     `A..B` holds both ends. In a shell, `>` and `<` need quotes; `whisper:0.8..` needs none.
     """
     form = check_json(format_, as_json=as_json) or FormatName.TABLE
+    if needs_skip(form):
+        raise UsageError(f"--format {form}: is written by `export --format {form} --skip LABEL`")
     with open_catalogue(catalogue) as known:
         results: Iterable[FileResult] = known.find(query_of(query), sort=sort or (), limit=limit)
         n_found = 0

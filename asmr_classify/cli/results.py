@@ -297,6 +297,13 @@ def is_document(form: FormatName | None) -> bool:
     return form not in {None, FormatName.TABLE} and FORMATS[str(form)].is_document
 
 
+def needs_skip(form: FormatName | None) -> bool:
+    """Tell whether a format holds what is to be skipped, which must be named."""
+    from asmr_classify.writers import FORMATS
+
+    return form not in {None, FormatName.TABLE} and FORMATS[str(form)].skips
+
+
 def is_terminal() -> bool:
     """Tell whether standard output is a terminal."""
     return sys.stdout.isatty()

@@ -95,6 +95,12 @@ def test_paths_outside_of_the_working_directory_are_absolute(library, place, mon
     assert paths_in(library("find", "path:mute", "--json")) == [str(place / "mute.mp4")]
 
 
+def test_a_skip_list_is_not_found_but_exported(library):
+    done = library("find", "tap", "--format", "edl")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--format edl: is written by `export --format edl --skip LABEL`" in done.stderr
+
+
 def test_a_format_of_one_recording_is_refused_before_anything_is_written(library):
     done = library("find", "tap", "--format", "audacity")
     assert (done.exit_code, done.stdout) == (2, "")
