@@ -159,7 +159,8 @@ def test_pure_noise_of_any_colour_is_white_noise(slope, tmp_path, rng, model):
 
 
 def test_nan_and_infinity_are_told_and_the_rest_is_labelled(tmp_path, rng, model):
-    y = (0.1 * rng.standard_normal(4 * SR)).astype(np.float32)
+    y = np.cumsum(rng.standard_normal(4 * SR))  # brown noise
+    y = (y / np.abs(y).max()).astype(np.float32)
     y[1000:1010] = np.nan
     y[5000] = np.inf
     result = label_file(wav(tmp_path / "a.wav", y), model=model)

@@ -58,8 +58,9 @@ def library(tmp_path_factory):
             path = folder / f"{NAMES[number % len(NAMES)]}-{number}.mp3"
             path.parent.mkdir(exist_ok=True)
             path.write_text(str(number))
-            catalogue.add(found(path), random_result(path, rng), SETTINGS)
-            if number % 7 == 0:
+            result = random_result(path, rng)
+            catalogue.add(found(path), result, SETTINGS)
+            if number % 7 == 0 and result.status not in {Status.FAILED, Status.NO_AUDIO}:
                 tags = tuple(x for x in ("tap", "whisper") if rng.random() > 0.5)
                 catalogue.correct([str(path)], Correction(tags=tags))
             if number % 11 == 0:
