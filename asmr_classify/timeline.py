@@ -11,6 +11,7 @@ one label never overlap and lie in ``[0, duration]``; those of different labels 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -182,9 +183,8 @@ def _refine(
     stays.
     """
     lead, shortest, gap = LEAD * window, decision.min_duration, decision.max_gap
-    followed_at = [*(start for start, _ in spans[1:]), np.inf][: len(spans)]
     refined: list[tuple[float, float]] = []
-    for (start, end), following in zip(spans, followed_at, strict=True):
+    for (start, end), (following, _) in zip_longest(spans, spans[1:], fillvalue=(np.inf, np.inf)):
         if start > edges[0]:
             earliest = max(start - lead, refined[-1][1] + gap) if refined else start - lead
             latest = min(start + window, end - shortest)

@@ -267,7 +267,7 @@ def check_output_options(
     """
     from asmr_classify.writers import FORMATS
 
-    kind = None if form in {None, FormatName.TABLE} else FORMATS[str(form)]
+    kind = find_format(form)
     if per_file is not None:
         if output != STDOUT:
             raise UsageError("--output and --per-file exclude each other: give one")
@@ -290,18 +290,23 @@ def check_output_options(
         raise UsageError(f"--format {form}: is no text for a terminal; give --output FILE")
 
 
-def is_document(form: FormatName | None) -> bool:
-    """Tell whether a file of a format belongs to one recording."""
+def find_format(form: FormatName | None) -> Format | None:
+    """Find what a format is like; None for the table, which is no format of files."""
     from asmr_classify.writers import FORMATS
 
-    return form not in {None, FormatName.TABLE} and FORMATS[str(form)].is_document
+    return None if form in {None, FormatName.TABLE} else FORMATS[str(form)]
+
+
+def is_document(form: FormatName | None) -> bool:
+    """Tell whether a file of a format belongs to one recording."""
+    kind = find_format(form)
+    return kind is not None and kind.is_document
 
 
 def needs_skip(form: FormatName | None) -> bool:
     """Tell whether a format holds what is to be skipped, which must be named."""
-    from asmr_classify.writers import FORMATS
-
-    return form not in {None, FormatName.TABLE} and FORMATS[str(form)].skips
+    kind = find_format(form)
+    return kind is not None and kind.skips
 
 
 def is_terminal() -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.features.statistics import DYNAMIC_RANGE_DB
+from asmr_classify.features.statistics import lift
 from asmr_classify.units import seconds_to_samples
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def level_changes(logmel: NDArray[np.float32], spec: FeatureSpec) -> NDArray[np.
     ndarray of float16, shape (n_windows, n_points, 2)
         Rise and fall in dB; 0 where a short recording has no sound on one of the sides.
     """
-    lifted = np.maximum(logmel, logmel.max(axis=(1, 2), keepdims=True) - DYNAMIC_RANGE_DB)
-    steps = np.matmul(_contrasts(logmel.shape[1], spec), lifted)
+    steps = np.matmul(_contrasts(logmel.shape[1], spec), lift(logmel))
     rises, falls = np.maximum(steps, 0), np.maximum(-steps, 0)
     squares = [np.square(part).mean(axis=2) for part in (rises, falls)]
     return np.asarray(np.sqrt(np.stack(squares, axis=2)), dtype=np.float16)

@@ -73,6 +73,20 @@ LEAST_SPREAD = np.float32(1e-3)
 """Least relative spread of an envelope: steadier ones have no shape worth measuring."""
 
 
+def lift(levels: Array) -> Array:
+    """Raise levels further than ``DYNAMIC_RANGE_DB`` below the loudest of their window to that.
+
+    Parameters
+    ----------
+    levels : ndarray of float32, shape (n_windows, n_frames, n_bands), in dB
+
+    Returns
+    -------
+    ndarray of float32, of the same shape
+    """
+    return np.asarray(np.maximum(levels, levels.max(axis=(1, 2), keepdims=True) - DYNAMIC_RANGE_DB))
+
+
 def spectral_statistics(logmel: Array) -> Array:
     """Summarise log-mel frames: background, events over it, spread, and change per band.
 
@@ -84,7 +98,7 @@ def spectral_statistics(logmel: Array) -> Array:
     -------
     ndarray of float32, shape (n_windows, 4 * n_mels + 3 * N_CEPSTRA), in dB
     """
-    lifted = np.maximum(logmel, logmel.max(axis=(1, 2), keepdims=True) - DYNAMIC_RANGE_DB)
+    lifted = lift(logmel)
     mean = _mean(lifted)
     deviation = lifted - mean[:, None]
     event = 10 * np.log10(_mean(np.exp(deviation * np.float32(np.log(10) / 10))))
@@ -268,8 +282,7 @@ def impulse_statistics(envelopes: Array, rate: float) -> Array:
     -------
     ndarray of float32, shape (n_windows, n_columns)
     """
-    levels = 10 / COMPRESSION * np.log10(envelopes)
-    levels = np.maximum(levels, levels.max(axis=(1, 2), keepdims=True) - DYNAMIC_RANGE_DB)
+    levels = lift(np.asarray(10 / COMPRESSION * np.log10(envelopes), dtype=np.float32))
     columns = []
     means = np.ascontiguousarray((levels @ _impulse_bands()).transpose(2, 0, 1))
     rises_of = [_rises(level) for level in means]

@@ -15,11 +15,10 @@ from sed_scores_eval import segment_based
 from sed_scores_eval.base_modules.scores import create_score_dataframe
 
 from asmr_classify.aggregate import Heard, summarise
+from asmr_classify.cli.train import read_corrected
 from asmr_classify.features.windows import WindowRows, window_rows
 from asmr_classify.labels import TRIGGERS
 from asmr_classify.threads import one_thread
-from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.corrections import read_corrections, with_corrections
 from asmr_classify.training.evaluate import evaluate, prepare
 from asmr_classify.training.fit import TrainingSpec
 from asmr_classify.training.scenes import make_scene
@@ -150,12 +149,15 @@ def measure(scenes: Sequence[Heldout], models: Sequence[Model]) -> dict[str, flo
     return figures
 
 
+def read_shared_corpus() -> Corpus:
+    """Read the corpus with the corrections that fits may use."""
+    manifest = shared_folder() / "corpus" / "manifest.csv"
+    return read_corrected([manifest], (), ROOT / "data" / "corrections.csv")
+
+
 def run() -> Table:
     """Fit without each fold of the corpus, and measure on scenes of it."""
-    corpus = with_corrections(
-        read_corpus(shared_folder() / "corpus" / "manifest.csv"),
-        read_corrections(ROOT / "data" / "corrections.csv"),
-    )
+    corpus = read_shared_corpus()
     spec = TrainingSpec()
     prepared = prepare(corpus, spec)
     models = evaluate(prepared, spec).models
