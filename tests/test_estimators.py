@@ -15,7 +15,7 @@ from asmr_classify.estimators import (
     mean_logits,
     standardise,
 )
-from asmr_classify.training.fit import trees_from_boosters
+from asmr_classify.training.boosting import trees_from_boosters
 
 
 @pytest.fixture

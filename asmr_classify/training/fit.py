@@ -14,7 +14,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,13 +23,11 @@ from asmr_classify.config import DecisionSpec
 from asmr_classify.estimators import Network, Trees, average_trees, standardise
 from asmr_classify.model import ensemble_logits
 from asmr_classify.threads import one_thread
+from asmr_classify.training.boosting import fit_trees
 from asmr_classify.training.takes import TakeKind, TakeSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-    from sklearn.ensemble import HistGradientBoostingClassifier
 
     from asmr_classify.features.windows import WindowRows
     from asmr_classify.training.corpus import Corpus
@@ -156,7 +154,7 @@ def fit_ensemble(
                 seed = spec.fit.seed + member
                 networks.append(_fit_network(standard, targets, weights, spec.fit, seed=seed))
         if spec.fit.tree_rounds:
-            trees.append(_fit_trees(X, targets, weights, spec.fit))
+            trees.append(fit_trees(X, targets, weights, spec.fit))
     return Fitted(mean, scale, tuple(networks), average_trees(trees) if trees else None)
 
 
@@ -284,79 +282,4 @@ def _fit_network(
     return Network(
         weights=tuple(weight.astype(np.float32) for weight, _ in layers),
         biases=tuple(bias.astype(np.float32) for _, bias in layers),
-    )
-
-
-def _fit_trees(X: Array, targets: Array, weights: NDArray[np.float64], spec: FitSpec) -> Trees:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    boosters = []
-    for k in range(targets.shape[1]):
-        booster = HistGradientBoostingClassifier(
-            max_iter=spec.tree_rounds,
-            max_leaf_nodes=spec.tree_leaves,
-            learning_rate=spec.tree_rate,
-            l2_regularization=spec.tree_l2,
-            max_features=spec.tree_features,
-            max_bins=63,
-            early_stopping=False,
-            random_state=spec.seed,
-        )
-        boosters.append(booster.fit(X, targets[:, k], sample_weight=weights))
-    return trees_from_boosters(boosters)
-
-
-def trees_from_boosters(boosters: Sequence[HistGradientBoostingClassifier]) -> Trees:
-    """Copy the trees of fitted binary boosters, one a label, into plain arrays.
-
-    Parameters
-    ----------
-    boosters : sequence of HistGradientBoostingClassifier
-        Of the same number of rounds.
-
-    Returns
-    -------
-    Trees
-
-    Notes
-    -----
-    scikit-learn has no public way to the nodes; exporters use ``_predictors`` as this does.
-    Thresholds are rounded down to 32 bits, which sends every 32-bit feature the same way.
-    """
-    parts: list[tuple[NDArray[Any], ...]] = []
-    roots, depth, offset = [], 1, 0
-    for booster in boosters:
-        for (predictor,) in booster._predictors:  # noqa: SLF001 (see Notes)
-            nodes = predictor.nodes
-            parts.append(_node_arrays(nodes, offset))
-            roots.append(offset)
-            depth = max(depth, int(nodes["depth"].max()))
-            offset += len(nodes)
-    feature, left, right, threshold, value = map(np.concatenate, zip(*parts, strict=True))
-    baseline = [booster._baseline_prediction.item() for booster in boosters]  # noqa: SLF001
-    return Trees(
-        feature=feature,
-        left=left,
-        right=right,
-        threshold=threshold,
-        value=value,
-        roots=np.array(roots, dtype=np.int32).reshape(len(boosters), -1),
-        baseline=np.array(baseline, dtype=np.float32),
-        depth=np.array([depth], dtype=np.int32),
-    )
-
-
-def _node_arrays(nodes: NDArray[Any], offset: int) -> tuple[NDArray[Any], ...]:
-    """Feature, left, right, threshold and value of one tree's nodes, placed at an offset."""
-    leaf = nodes["is_leaf"].astype(bool)
-    itself = offset + np.arange(len(nodes))
-    rounded = nodes["num_threshold"].astype(np.float32)
-    too_high = rounded.astype(np.float64) > nodes["num_threshold"]
-    rounded[too_high] = np.nextafter(rounded[too_high], np.float32(-np.inf))
-    return (
-        np.where(leaf, 0, nodes["feature_idx"]).astype(np.int32),
-        np.where(leaf, itself, offset + nodes["left"].astype(np.int64)).astype(np.int32),
-        np.where(leaf, itself, offset + nodes["right"].astype(np.int64)).astype(np.int32),
-        np.where(leaf, np.float32(0), rounded).astype(np.float32),
-        np.where(leaf, nodes["value"], 0).astype(np.float32),
     )

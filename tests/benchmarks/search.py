@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import delayed
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -27,15 +26,14 @@ from asmr_classify.estimators import standardise
 from asmr_classify.features.schema import column_names
 from asmr_classify.labels import TRIGGERS
 from asmr_classify.threads import one_thread
-from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.corrections import read_corrections, with_corrections
+from asmr_classify.training.boosting import fit_trees
 from asmr_classify.training.evaluate import prepare
-from asmr_classify.training.fit import TrainingSpec, row_weights, training_rows
+from asmr_classify.training.fit import FitSpec, TrainingSpec, row_weights, training_rows
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.takes import TakeSpec, take_sound
 from tests.benchmarks.candidates import CANDIDATES, Sound
 from tests.benchmarks.report import Table
-from tests.conftest import ROOT, shared_folder
+from tests.benchmarks.scenes import read_shared_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,12 +102,6 @@ class Material:
     X: Array
     columns: Mapping[str, NDArray[np.int64]]
     costs: Mapping[str, float]
-
-
-def read_corrected() -> Corpus:
-    """Read the corpus with the corrections that fits may use."""
-    corpus = read_corpus(shared_folder() / "corpus" / "manifest.csv")
-    return with_corrections(corpus, read_corrections(ROOT / "data" / "corrections.csv"))
 
 
 def gather(corpus: Corpus, spec: TrainingSpec = SPEC) -> Material:
@@ -210,7 +202,13 @@ class Regression:
             return kernel, Ridge(alpha=1.0)
         if self._config.family == "ridge":
             return None, Ridge(alpha=setting)
-        network = MLPRegressor((256,), alpha=setting, batch_size=256, max_iter=10, random_state=0)
+        network = MLPRegressor(
+            hidden_layer_sizes=(256,),
+            alpha=setting,
+            batch_size=256,
+            max_iter=10,
+            random_state=0,
+        )
         return None, network
 
     def predict(self, X: Array) -> Array:
@@ -222,32 +220,24 @@ class Regression:
 
 
 class Boosters:
-    """Histogram gradient-boosted trees, one ensemble a trigger."""
+    """Gradient-boosted trees, as the package fits them."""
 
     def __init__(self, config: Config) -> None:
-        self._leaves = int(config.setting)
+        self._spec = FitSpec(tree_rounds=40, tree_rate=0.2, tree_leaves=int(config.setting))
 
     def fit(self, X: Array, targets: Array, weights: NDArray[np.float64]) -> Boosters:
         """Fit each trigger."""
-        self._boosters = [
-            HistGradientBoostingClassifier(
-                max_iter=40,
-                max_leaf_nodes=self._leaves,
-                learning_rate=0.2,
-                l2_regularization=5.0,
-                max_features=0.1,
-                max_bins=63,
-                early_stopping=False,
-                random_state=0,
-            ).fit(X, column, sample_weight=weights)
-            for column in targets.T
-        ]
+        self._trees = fit_trees(X, targets, weights, self._spec)
         return self
 
     def predict(self, X: Array) -> Array:
         """Predict, shape (n_rows, n_triggers)."""
-        logits = [booster.decision_function(X) for booster in self._boosters]
-        return np.clip(np.stack(logits, axis=1), -8, 8).astype(np.float32)
+        return np.clip(self._trees.predict_logits(X), -8, 8)
+
+
+def make_model(config: Config) -> Regression | Boosters:
+    """Make what is to be fitted."""
+    return (Boosters if config.family == "trees" else Regression)(config)
 
 
 def fit_and_hear(
@@ -267,7 +257,7 @@ def fit_and_hear(
     weights = row_weights(prepared.rows, corpus, inside, kept, SPEC)
     triggers = [corpus.labels.index(label) for label in TRIGGERS]
     X = np.ascontiguousarray(material.X[:, material.columns[config.columns]])
-    model = (Boosters if config.family == "trees" else Regression)(config)
+    model = make_model(config)
     pooled = np.full((len(corpus.clips), len(TRIGGERS)), np.nan, dtype=np.float32)
     with one_thread():
         model.fit(X[kept], prepared.rows.targets[kept][:, triggers], weights)
@@ -417,7 +407,7 @@ def configurations() -> list[Config]:
 
 def run() -> Table:
     """Search; takes most of an hour on two cores."""
-    material = gather(read_corrected())
+    material = gather(read_shared_corpus())
     configs = configurations()
     rows = tabulate(material, configs, search(material, configs))
     head = ("family", "columns", "mean AP", *TRIGGERS, "within", "cost")

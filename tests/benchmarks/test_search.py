@@ -8,11 +8,13 @@ from asmr_classify.media.decode import read_audio
 from asmr_classify.training.corpus import read_corpus
 from tests.benchmarks.candidates import CANDIDATES, Sound
 from tests.benchmarks.search import (
+    SETTINGS,
     Config,
     Searched,
     average,
     choose,
     gather,
+    make_model,
     precisions,
     search,
     stack,
@@ -52,6 +54,15 @@ def test_candidates_bear_clips_of_any_length():
         y = np.linspace(-0.1, 0.1, n_samples, dtype=np.float32)
         sound = Sound(y, np.array([[0.0, n_samples / SPEC.sr]]), SPEC)
         assert all(len(compute(sound)) == 1 for compute in CANDIDATES.values())
+
+
+@pytest.mark.parametrize(("family", "setting"), [(f, s[0]) for f, s in SETTINGS.items()])
+def test_every_family_learns_what_rows_hold(family, setting, rng):
+    X = rng.standard_normal((1500, 20)).astype(np.float32)
+    targets = (X[:, :2] + X[:, 2:4] > 0.5).astype(np.float32)
+    model = make_model(Config(family, setting))
+    told = model.fit(X, targets, np.ones(len(X))).predict(X)
+    assert min(precisions(targets, told)) > 0.9
 
 
 def test_the_choice_is_made_within_the_other_folds():

@@ -76,7 +76,7 @@ def test_clips_of_which_nobody_can_tell_are_not_fitted_on(corrected, monkeypatch
     prepared = prepare(corrected, SPEC, jobs=1)
     fitted_on = []
     monkeypatch.setattr(
-        fit_module, "_fit_trees", lambda X, targets, *_: fitted_on.append((len(X), targets))
+        fit_module, "fit_trees", lambda X, targets, *_: fitted_on.append((len(X), targets))
     )
     fit_ensemble(prepared.rows, corrected, np.ones(24, dtype=bool), SPEC)
     ((n_rows, targets),) = fitted_on

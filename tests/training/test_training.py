@@ -219,7 +219,7 @@ def test_background_and_silence_are_not_fitted_on(prepared, monkeypatch):
         rows=replace(everything.where(slice(n_rows)), levels_db=levels),
     )
     fitted_on = []
-    monkeypatch.setattr(fit_module, "_fit_trees", lambda X, *_: fitted_on.append(len(X)))
+    monkeypatch.setattr(fit_module, "fit_trees", lambda X, *_: fitted_on.append(len(X)))
     fit_ensemble(rows, prepared.corpus, np.ones(24, dtype=bool), SPEC)
     assert fitted_on == [len(levels) - 2]
 
