@@ -136,11 +136,15 @@ def equalise(
 def add_hiss(
     y: NDArray[np.float32], rng: np.random.Generator, *, snr_db: float
 ) -> NDArray[np.float32]:
-    """Add noise with a random tilt between white and brown-ish (0 to -6 dB an octave)."""
-    noise = rng.standard_normal(len(y)).astype(np.float32)
-    spectrum = fft.rfft(noise)
+    """Add noise with a random tilt."""
+    return mix(y, coloured_noise(len(y), rng), ratio_db=-snr_db)
+
+
+def coloured_noise(n_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Make noise between white and brown: it falls by 0 to 6 dB an octave, drawn evenly."""
+    spectrum = fft.rfft(rng.standard_normal(n_samples).astype(np.float32))
     spectrum *= (np.maximum(np.arange(len(spectrum)), 1) ** -rng.uniform(0, 1)).astype(np.float32)
-    return mix(y, fft.irfft(spectrum, len(y)).astype(np.float32), ratio_db=-snr_db)
+    return np.asarray(fft.irfft(spectrum, n_samples), dtype=np.float32)
 
 
 def reverberate(

@@ -230,7 +230,8 @@ def _count_table(name: str, clips: Sequence[Clip], key: Callable[[Clip], str]) -
 
 def _setting_table(spec: TrainingSpec, model: Model) -> str:
     settings = {f"fit: {k}": v for k, v in asdict(spec.fit).items()}
-    settings |= {f"takes: {k}": getattr(spec.takes, k) for k in ("copies", "steady_copies", "seed")}
+    of_takes = ("copies", "steady_copies", "scenes", "noises", "seed")
+    settings |= {f"takes: {k}": getattr(spec.takes, k) for k in of_takes}
     settings |= {f"augmentation: {k}": v for k, v in asdict(spec.takes.augmentation).items()}
     settings |= {f"decision: {k}": v for k, v in asdict(spec.decision).items()}
     settings["features"] = f"{model.fingerprint}, {model.mean.size} columns"

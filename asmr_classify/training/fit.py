@@ -24,7 +24,7 @@ from asmr_classify.estimators import Network, Trees, average_trees, standardise
 from asmr_classify.model import ensemble_logits
 from asmr_classify.threads import one_thread
 from asmr_classify.training.boosting import fit_trees
-from asmr_classify.training.takes import TakeKind, TakeSpec
+from asmr_classify.training.takes import OF_FOLDS, TakeKind, TakeSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -197,7 +197,7 @@ def training_rows(
     known = inside & np.array([clip.fit_labels != () for clip in corpus.clips])
     of_clips = np.array(
         [
-            (inside if take.kind is TakeKind.SCENE else known)[list(take.clips)].all()
+            (inside if take.kind in OF_FOLDS else known)[list(take.clips)].all()
             for take in rows.takes
         ]
     )

@@ -1,10 +1,10 @@
 """Clips to feature rows: each clip as it is, in changed copies, and in scenes with others.
 
-A *take* is one version of one clip, or a scene of clips of one fold. Its rows are cached, keyed by
-all that changes them: the content of its files, the settings of features and augmentation, and the
-seed. The cache is a folder of ``.npz`` files; each appears whole (written beside its place, then
-renamed), so an interrupted run leaves only finished takes behind, and the next one goes on from
-there.
+A *take* is one version of one clip, a scene of clips of one fold, or noise that is made here and
+belongs to a fold as well. Its rows are cached, keyed by all that changes them: the content of its
+files, the settings of features and augmentation, and the seed. The cache is a folder of ``.npz``
+files; each appears whole (written beside its place, then renamed), so an interrupted run leaves
+only finished takes behind, and the next one goes on from there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from asmr_classify.features.windows import WindowRows, concatenate_rows, window_
 from asmr_classify.labels import WHITE_NOISE
 from asmr_classify.media.decode import read_audio
 from asmr_classify.threads import one_thread
-from asmr_classify.training.augment import AugmentSpec, augment, make_steady
+from asmr_classify.training.augment import AugmentSpec, augment, coloured_noise, make_steady
 from asmr_classify.training.corpus import file_sha256
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.scenes import Palette, Scene, SceneSpec, make_scene
@@ -51,6 +51,11 @@ FADED_DB = -15.0
 MOST_SCENES = 2
 """Scenes for each clip: more of the same clips tell little that is new."""
 
+NOISE_SHARE = 0.2
+"""Noise takes for each clip, at most: a small corpus is not to be one of noise."""
+
+NOISE_SECONDS, NOISE_RMS = 5.0, 0.05
+
 SAVED = tuple(f.name for f in fields(WindowRows))
 """What the cache keeps of rows."""
 
@@ -69,6 +74,10 @@ class TakeSpec:
     scenes : int
         Scenes a fold, see :mod:`asmr_classify.training.scenes`: whispering over rain is in no
         corpus of single clips. At most two for each clip of the fold.
+    noises : int
+        Takes of white to brown noise a fold, every other one changed as copies are: what people
+        play to sleep is often generated, and what is recorded is never as flat. At most one for
+        five clips of the fold, and none where ``white_noise`` is no label.
     seed : int
     augmentation : AugmentSpec
     scene : SceneSpec
@@ -78,6 +87,7 @@ class TakeSpec:
     copies: int = 3
     steady_copies: int = 2
     scenes: int = 400
+    noises: int = 48
     seed: int = 0
     augmentation: AugmentSpec = field(default_factory=AugmentSpec)
     scene: SceneSpec = field(default_factory=SceneSpec)
@@ -91,17 +101,22 @@ class TakeKind(StrEnum):
     COPY = "copy"
     STEADY = "steady"
     SCENE = "scene"
+    NOISE = "noise"
+
+
+OF_FOLDS = (TakeKind.SCENE, TakeKind.NOISE)
+"""Kinds that belong to a fold rather than to a clip."""
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One version of a clip, or a scene.
+    """One version of a clip, a scene, or noise.
 
     Parameters
     ----------
     kind : TakeKind
     clips : tuple of int
-        Indices in the corpus: the clip, or all clips that a scene may draw from.
+        Indices in the corpus: the clip, or all clips of the fold that a take belongs to.
     version : int
         Tells takes of one kind and the same clips apart.
     """
@@ -141,7 +156,7 @@ class TakeRows:
 
 
 def plan_takes(corpus: Corpus, folds: NDArray[np.int64], spec: TakeSpec) -> list[Take]:
-    """List the takes of a corpus, clip by clip, then the scenes of each fold.
+    """List the takes of a corpus, clip by clip, then those of each fold.
 
     Parameters
     ----------
@@ -161,6 +176,9 @@ def plan_takes(corpus: Corpus, folds: NDArray[np.int64], spec: TakeSpec) -> list
         clips = tuple(int(k) for k in np.flatnonzero(folds == fold))
         n_scenes = min(spec.scenes, MOST_SCENES * len(clips))
         takes += [Take(TakeKind.SCENE, clips, k) for k in range(n_scenes)]
+        if WHITE_NOISE in corpus.labels:
+            n_noises = min(spec.noises, int(NOISE_SHARE * len(clips)))
+            takes += [Take(TakeKind.NOISE, clips, k) for k in range(n_noises)]
     return takes
 
 
@@ -248,6 +266,8 @@ def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
         parts = [take.kind, str(take.version)]
         if take.kind is TakeKind.SCENE:
             parts += [of_scenes, *(labelled[k] for k in take.clips)]
+        elif take.kind is TakeKind.NOISE:
+            parts += [of_copies, str(take.clips[0]), str((NOISE_SECONDS, NOISE_RMS))]
         else:
             (clip,) = take.clips
             original = take.kind is TakeKind.ORIGINAL
@@ -267,44 +287,46 @@ def _take_rows(
     elif take.kind is TakeKind.SCENE:
         rows, held = _scene_rows(corpus, take, spec)
     else:
-        rows, held = _clip_rows(corpus, take, spec), np.zeros(0, dtype=np.float32)
+        with one_thread():
+            rows = window_rows(take_sound(corpus, take, spec), spec.features)
+        held = np.zeros(0, dtype=np.float32)
     if path is not None and not path.is_file():
         _save_rows(rows, held, path)
     if take.kind is not TakeKind.SCENE:  # what a clip holds is no part of its sound
-        to_fit = corpus.clips[take.clips[0]].to_fit
+        of_clip = corpus.clips[take.clips[0]].to_fit
+        to_fit = (WHITE_NOISE,) if take.kind is TakeKind.NOISE else of_clip
         held = np.array([label in to_fit for label in corpus.labels], dtype=np.float32)
         held = np.tile(held, (len(rows.X), 1))
     return rows, held
 
 
-def _clip_rows(corpus: Corpus, take: Take, spec: TakeSpec) -> WindowRows:
-    y = take_sound(corpus, take, spec)
-    with one_thread():
-        return window_rows(y, spec.features)
-
-
 def take_sound(corpus: Corpus, take: Take, spec: TakeSpec) -> NDArray[np.float32]:
-    """Load a clip, changed as its take wants it.
+    """Load a clip, changed as its take wants it, or make noise.
 
     Parameters
     ----------
     corpus : Corpus
     take : Take
-        Of one clip: no scene.
+        No scene.
     spec : TakeSpec
 
     Returns
     -------
     ndarray of float32, shape (n_samples,), mono at the analysis rate
     """
-    (index,) = take.clips
-    y = _sound(corpus.clips[index], spec)
-    if take.kind is not TakeKind.ORIGINAL:
-        rng = np.random.default_rng([spec.seed, index, take.version])
-        if take.kind is TakeKind.STEADY:
-            y = make_steady(y, rng)
-        y = augment(y, spec.features.frames.sr, rng, spec.augmentation)
-    return y
+    sr = spec.features.frames.sr
+    index = take.clips[0]
+    rng = np.random.default_rng([spec.seed, index, take.version])
+    if take.kind is TakeKind.NOISE:
+        y = coloured_noise(round(NOISE_SECONDS * sr), rng)
+        y *= np.float32(NOISE_RMS / y.std())
+    else:
+        y = _sound(corpus.clips[index], spec)
+    if take.kind is TakeKind.STEADY:
+        y = make_steady(y, rng)
+    if take.kind is TakeKind.ORIGINAL or (take.kind is TakeKind.NOISE and take.version % 2):
+        return y
+    return augment(y, sr, rng, spec.augmentation)
 
 
 def palette_of(corpus: Corpus, spec: TakeSpec) -> Palette:

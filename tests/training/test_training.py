@@ -33,6 +33,7 @@ from asmr_classify.training.takes import (
     TakeSpec,
     compute_rows,
     plan_takes,
+    take_sound,
 )
 from asmr_classify.writers.jsonl import result_to_line
 
@@ -204,6 +205,23 @@ def test_scenes_are_made_of_one_fold_and_know_what_is_heard_when(corpus, tmp_pat
     assert len(first.targets) == len(first.rows.X)
     assert set(np.unique(first.targets)) == {0.0, 1.0}
     assert not np.array_equal(first.of(0).X, first.of(1).X)
+
+
+def test_noise_of_many_colours_is_made_for_each_fold(corpus, monkeypatch):
+    monkeypatch.setattr(takes_module, "NOISE_SHARE", 0.5)
+    spec = TakeSpec(copies=0, steady_copies=0, scenes=0, noises=100)
+    takes = plan_takes(corpus, FOLDS, spec)[len(corpus.clips) :]
+    assert len(takes) == 3 * len(np.unique(FOLDS))  # of six clips each
+    assert all(len(set(FOLDS[list(take.clips)])) == 1 for take in takes)
+    rows = compute_rows(corpus, takes, spec, jobs=1)
+    assert (rows.targets == [label == "white_noise" for label in corpus.labels]).all()
+    assert len(np.unique(np.diff(rows.offsets))) > 1  # some are played faster
+    spectra = [np.abs(np.fft.rfft(take_sound(corpus, take, spec))) for take in takes]
+    tilts = [np.polyfit(np.log(np.arange(1, len(s))), np.log(s[1:]), 1)[0] for s in spectra]
+    assert min(tilts) < -0.7
+    assert max(tilts) > -0.3
+    others = replace(corpus, labels=("tap", "other"))
+    assert len(plan_takes(others, FOLDS, spec)) == len(corpus.clips)
 
 
 def test_background_and_silence_are_not_fitted_on(prepared, monkeypatch):
