@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.cli.results import STDOUT
+from asmr_classify.cli.formats import STDOUT
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch import Journal, Memory
     from asmr_classify.catalogue import Catalogue, Query
-    from asmr_classify.cli.results import FormatName, PerFile
+    from asmr_classify.cli.formats import FormatName
+    from asmr_classify.cli.results import PerFile
     from asmr_classify.model import Model
     from asmr_classify.writers import Writer
 

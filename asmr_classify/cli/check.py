@@ -25,9 +25,10 @@ from asmr_classify.cli.arguments import (
 )
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors
+from asmr_classify.cli.formats import STDOUT
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.cli.logs import set_up_logging
-from asmr_classify.cli.results import STDOUT, console_on, forgiving
+from asmr_classify.cli.results import console_on, forgiving
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:

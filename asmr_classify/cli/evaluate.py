@@ -10,8 +10,8 @@ import typer
 from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
 from asmr_classify.cli.explain import HtmlOption, PlotsOption, check_explanations, explain
+from asmr_classify.cli.formats import FormatName, check_earlier
 from asmr_classify.cli.interrupts import interrupts_tell
-from asmr_classify.cli.results import FormatName, check_earlier
 from asmr_classify.cli.train import (
     CacheOption,
     CopiesOption,

@@ -18,16 +18,16 @@ from asmr_classify.cli.catalogue import (
     write_results,
 )
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
-from asmr_classify.cli.logs import set_up_logging
-from asmr_classify.cli.results import (
+from asmr_classify.cli.formats import (
     STDOUT,
     FormatName,
     check_earlier,
     check_output_options,
     format_of,
     is_document,
-    open_per_file,
 )
+from asmr_classify.cli.logs import set_up_logging
+from asmr_classify.cli.results import open_per_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,7 +17,7 @@ from asmr_classify.cli.catalogue import (
     write_results,
 )
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
-from asmr_classify.cli.results import (
+from asmr_classify.cli.formats import (
     STDOUT,
     FormatName,
     check_json,

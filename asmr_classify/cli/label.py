@@ -30,19 +30,17 @@ from asmr_classify.cli.arguments import (
 )
 from asmr_classify.cli.catalogue import CorrectedWriter, join_memories, open_to_label
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors, tell
-from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
-from asmr_classify.cli.logs import set_up_logging
-from asmr_classify.cli.results import (
+from asmr_classify.cli.formats import (
     STDOUT,
     FormatName,
     check_earlier,
     check_json,
     check_output_options,
     format_of,
-    open_journal,
-    open_per_file,
-    open_writer,
 )
+from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
+from asmr_classify.cli.logs import set_up_logging
+from asmr_classify.cli.results import open_journal, open_per_file, open_writer
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:

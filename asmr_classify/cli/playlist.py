@@ -13,7 +13,7 @@ import typer
 from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
-from asmr_classify.cli.results import STDOUT
+from asmr_classify.cli.formats import STDOUT
 from asmr_classify.errors import UsageError
 from asmr_classify.library.playlist import MIN_SEGMENT, Player, Wish
 from asmr_classify.library.variety import Order

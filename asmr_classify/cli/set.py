@@ -8,7 +8,7 @@ import typer
 
 from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, write_results
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
-from asmr_classify.cli.results import STDOUT, FormatName
+from asmr_classify.cli.formats import STDOUT, FormatName
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import webvtt
 from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
-from asmr_classify.cli.results import format_of
+from asmr_classify.cli.formats import format_of
 from asmr_classify.writers import FORMATS
 from asmr_classify.writers.output import Output
 
@@ -163,7 +163,7 @@ def test_parquet_without_its_library(label, touch, monkeypatch, labelling):
 
 def test_parquet_is_not_shown_on_a_terminal(label, touch, monkeypatch):
     touch("a.mp3")
-    monkeypatch.setattr("asmr_classify.cli.results.is_terminal", lambda: True)
+    monkeypatch.setattr("asmr_classify.cli.formats.is_terminal", lambda: True)
     done = label("a.mp3", "-f", "parquet")
     assert done.exit_code == 2
     assert "is no text for a terminal; give --output FILE" in done.stderr

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from asmr_classify.aggregate import FileResult, Problem, Status
-from asmr_classify.cli.results import FormatName
+from asmr_classify.cli.formats import FormatName
 from asmr_classify.errors import NotRepresentableError, UsageError
 from asmr_classify.timeline import Segment
 from asmr_classify.writers import FORMATS, Options, format_by_name
