@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 import wave
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.cli.app import app
 from asmr_classify.model import save_model
-from asmr_classify.timeline import Segment
+from tests.catalogue import results
 
 
 @pytest.fixture(scope="session")
@@ -30,21 +31,8 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def heard(path, **changes):
-    """A result as of a file that holds tapping, then tapping over speech."""
-    fields = {
-        "status": Status.OK,
-        "model": "tiny@0.1",
-        "duration": 40.0,
-        "decoded": 40.0,
-        "trigger": "tap",
-        "tags": ("tap",),
-        "scores": {"tap": 0.9, "whisper": 0.1, "speech": 0.7},
-        "shares": {"tap": 1.0, "whisper": 0.0, "speech": 0.5, "silence": 0.0},
-        "segments": (Segment(0, 40, "tap", 0.9), Segment(20, 40, "speech", 0.7)),
-        "no_talking": False,
-    }
-    return FileResult(path=path, **{**fields, **changes})
+heard = partial(results.heard, longest_talk=None)
+"""A result as of a file that holds tapping, then tapping over speech."""
 
 
 def lost(path, kind="OpenError", message="no such file; check the name", **changes):

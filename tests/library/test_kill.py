@@ -11,10 +11,18 @@ import pytest
 
 from asmr_classify.library import places
 from asmr_classify.library.journal import Store
-from asmr_classify.library.runs import settle_broken
-from asmr_classify.library.undo import read_runs
 from tests.library.conftest import quick_folder
-from tests.library.worlds import contents, fill, heard, look, organise, run_in_child, undo
+from tests.library.worlds import (
+    contents,
+    fill,
+    go_on_undoing,
+    heard,
+    look,
+    organise,
+    run_in_child,
+    undo,
+    undo_what_was_begun,
+)
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and signals of POSIX")
 
@@ -132,14 +140,7 @@ def iter_killed(new_scene, seed, n_moments=N_MOMENTS):
 
 def check_undone(killed):
     for scene, _ in killed:
-        assert settle_broken(scene.store) == []
-        runs, damaged = read_runs(scene.store)
-        assert damaged == []
-        if runs and runs[0].done:
-            planned, report, _ = undo(scene.store)
-            assert planned.left == ()
-            assert report.n_done == len(planned.steps)
-        assert scene.see() == scene.before
+        undo_what_was_begun(scene)
 
 
 def test_a_killed_run_is_undone(new_scene):
@@ -182,7 +183,4 @@ def test_a_killed_undo_goes_on(new_scene):
             after = scene.see()
             assert run_in_child(lambda: undo(scene.store), kill_at=moment) is None  # noqa: B023
             scene.check_nothing_is_torn(after)
-            settle_broken(scene.store)
-            if scene.see() != scene.before:
-                undo(scene.store, 1)
-            assert scene.see() == scene.before
+            go_on_undoing(scene)

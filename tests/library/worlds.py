@@ -100,6 +100,26 @@ def undo(store, number=None):
     return planned, carry_out(planned, store), left
 
 
+def undo_what_was_begun(scene):
+    """Undo a run that was killed, if it had begun; all of ``scene`` is then as before it."""
+    assert settle_broken(scene.store) == []
+    runs, damaged = read_runs(scene.store)
+    assert damaged == []
+    if runs and runs[0].done:
+        planned, report, _ = undo(scene.store)
+        assert planned.left == ()
+        assert report.n_done == len(planned.steps)
+    assert scene.see() == scene.before
+
+
+def go_on_undoing(scene):
+    """Undo a run once more whose undoing was killed; all of ``scene`` is then as before it."""
+    settle_broken(scene.store)
+    if scene.see() != scene.before:
+        undo(scene.store, 1)
+    assert scene.see() == scene.before
+
+
 def run_in_child(work, *, kill_at=None):
     """Run a function in a process of its own, killed before its n-th call of a C function.
 

@@ -14,10 +14,9 @@ from asmr_classify.library.tagging import TagOptions, plan_tags
 from asmr_classify.library.tags.carriers import read_fields
 from asmr_classify.library.tags.fields import Wishes
 from asmr_classify.library.tags.sidecar import read_sidecar
-from asmr_classify.library.undo import read_runs
 from tests.library.conftest import quick_folder
 from tests.library.tags.conftest import heard
-from tests.library.worlds import look, run_in_child, undo
+from tests.library.worlds import go_on_undoing, look, run_in_child, undo, undo_what_was_begun
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and signals of POSIX")
 
@@ -97,14 +96,7 @@ def iter_killed(new_scene, unbroken, seed):
 
 def test_a_killed_run_is_undone(new_scene, unbroken):
     for scene, _ in iter_killed(new_scene, unbroken, 3):
-        assert settle_broken(scene.store) == []
-        runs, damaged = read_runs(scene.store)
-        assert damaged == []
-        if runs and runs[0].done:
-            planned, report, _ = undo(scene.store)
-            assert planned.left == ()
-            assert report.n_done == len(planned.steps)
-        assert scene.see() == scene.before
+        undo_what_was_begun(scene)
 
 
 def test_the_same_command_finishes_a_killed_run(new_scene, unbroken):
@@ -128,7 +120,4 @@ def test_a_killed_undo_goes_on(new_scene):
             after = scene.contents()
             assert run_in_child(lambda: undo(scene.store), kill_at=moment) is None  # noqa: B023
             scene.check_nothing_is_torn(after)
-            settle_broken(scene.store)
-            if scene.see() != scene.before:
-                undo(scene.store, 1)
-            assert scene.see() == scene.before
+            go_on_undoing(scene)
