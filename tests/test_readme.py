@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from asmr_classify import label_file, load_model
 from asmr_classify.labels import DEFINITIONS
-from tests.conftest import ROOT
+from asmr_classify.writers.jsonl import result_to_record
+from tests.conftest import DEMO, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"<!-- run -->\n```sh\n(.*?)```", README, re.DOTALL)
@@ -75,3 +78,14 @@ def test_its_links_lead_somewhere():
 def test_its_labels_are_defined_as_in_the_program():
     for label in ("whisper", "tap", "crinkle", "white_noise"):
         assert f"| `{label}` | trigger | {DEFINITIONS[label]} |" in README
+
+
+def test_its_record_has_what_the_program_writes():
+    shown = json.loads(re.search(r"```json\n(.*?)```", README, re.DOTALL)[1])
+    model = load_model()
+    written = result_to_record(label_file(DEMO / "tap-wood.flac", model=model))
+    assert list(shown) == list(written)
+    assert list(shown["scores"]) == list(written["scores"])
+    assert list(shown["shares"]) == list(written["shares"])
+    assert list(shown["segments"][0]) == list(written["segments"][0])
+    assert shown["model"] == model.id

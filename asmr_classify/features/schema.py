@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asmr_classify.features.modulation import (
+    modulation_statistics_columns,
+    normalised_statistics_columns,
+)
 from asmr_classify.features.statistics import (
     impulse_statistics_columns,
     scalar_statistics_columns,
@@ -18,7 +22,7 @@ from asmr_classify.features.statistics import (
 if TYPE_CHECKING:
     from asmr_classify.config import FeatureSpec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised whenever the meaning of a column changes."""
 
 
@@ -38,6 +42,8 @@ def column_names(spec: FeatureSpec) -> tuple[str, ...]:
         *scalar_statistics_columns(),
         *texture_statistics_columns(),
         *impulse_statistics_columns(),
+        *modulation_statistics_columns(),
+        *normalised_statistics_columns(spec.frames.n_mels),
     )
 
 

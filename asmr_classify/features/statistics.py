@@ -99,20 +99,20 @@ def spectral_statistics(logmel: Array) -> Array:
     ndarray of float32, shape (n_windows, 4 * n_mels + 3 * N_CEPSTRA), in dB
     """
     lifted = lift(logmel)
-    mean = _mean(lifted)
+    mean = mean_of_frames(lifted)
     deviation = lifted - mean[:, None]
-    event = 10 * np.log10(_mean(np.exp(deviation * np.float32(np.log(10) / 10))))
-    change = _spread(np.diff(lifted, axis=1))
+    event = 10 * np.log10(mean_of_frames(np.exp(deviation * np.float32(np.log(10) / 10))))
+    change = spread_of_frames(np.diff(lifted, axis=1))
     cepstra = lifted @ _cosines(logmel.shape[2])
     return np.concatenate(
         [
             mean - mean.mean(axis=1, keepdims=True),
             event,
-            _spread(deviation),
+            spread_of_frames(deviation),
             change,
-            _mean(cepstra)[:, 1:],
-            _spread(cepstra - _mean(cepstra)[:, None]),
-            _spread(np.diff(cepstra, axis=1)),
+            mean_of_frames(cepstra)[:, 1:],
+            spread_of_frames(cepstra - mean_of_frames(cepstra)[:, None]),
+            spread_of_frames(np.diff(cepstra, axis=1)),
         ],
         axis=1,
     )
@@ -137,7 +137,7 @@ def _cosines(n_mels: int) -> Array:
     return np.asarray(fft.dct(np.eye(n_mels), norm="ortho")[:, :N_CEPSTRA], dtype=np.float32)
 
 
-def _mean(values: Array) -> Array:
+def mean_of_frames(values: Array) -> Array:
     """Mean over frames, as a matrix product: NumPy's own takes ten times as long."""
     n_frames = values.shape[1]
     weights = np.full((1, n_frames), 1 / n_frames, dtype=np.float32)
@@ -149,7 +149,7 @@ def _mean_product(a: Array, b: Array) -> Array:
     return np.asarray(np.einsum("wfb,wfb->wb", a, b) / a.shape[1], dtype=np.float32)
 
 
-def _spread(deviation: Array) -> Array:
+def spread_of_frames(deviation: Array) -> Array:
     """Root mean square over frames; 0 where there is no frame."""
     if deviation.shape[1] == 0:
         return np.zeros(deviation.shape[::2], dtype=np.float32)
@@ -178,8 +178,8 @@ def scalar_statistics(scalars: Array) -> Array:
     voicing, pitch = values[:, :, SCALARS.index("voicing")], values[:, :, SCALARS.index("pitch")]
     return np.concatenate(
         [
-            _mean(values)[:, 1:],  # that of the level is 0
-            _spread(values - _mean(values)[:, None]),
+            mean_of_frames(values)[:, 1:],  # that of the level is 0
+            spread_of_frames(values - mean_of_frames(values)[:, None]),
             *(ordered[:, k] for k in at),
             np.einsum("wf,wfc->wc", weights, values),
             _voice_statistics(voicing, pitch, weights),
@@ -224,9 +224,9 @@ def texture_statistics(envelopes: Array, rate: float) -> Array:
         bands, and the power of modulation in octaves for each band.
     """
     envelopes = np.maximum(envelopes, envelopes.max(axis=(1, 2), keepdims=True) * LEAST_ENVELOPE)
-    mean = _mean(envelopes)[:, None]
+    mean = mean_of_frames(envelopes)[:, None]
     relative = envelopes / mean - 1
-    std = np.maximum(_spread(relative), LEAST_SPREAD)
+    std = np.maximum(spread_of_frames(relative), LEAST_SPREAD)
     z = np.asarray(relative / std[:, None], dtype=np.float32)
     square = z * z
     upper = np.triu_indices(envelopes.shape[2], k=1)

@@ -15,6 +15,7 @@ import numpy as np
 
 from asmr_classify.features.edges import level_changes
 from asmr_classify.features.frames import analyse
+from asmr_classify.features.modulation import modulation_statistics, normalised_statistics
 from asmr_classify.features.statistics import (
     impulse_statistics,
     scalar_statistics,
@@ -168,13 +169,17 @@ def _rows(y: NDArray[np.float32], start: int, spec: FeatureSpec) -> WindowRows:
     texture = _strided(
         frames.texture, counts["texture"], hop // frames_spec.texture_hop_length, n_windows
     )
-    rate = sr / frames_spec.texture_hop_length
+    rate, texture_rate = (
+        sr / hop_length for hop_length in (frames_spec.hop_length, frames_spec.texture_hop_length)
+    )
     X = np.concatenate(
         [
             spectral_statistics(logmel),
             scalar_statistics(scalars),
-            texture_statistics(texture, rate),
-            impulse_statistics(texture, rate),
+            texture_statistics(texture, texture_rate),
+            impulse_statistics(texture, texture_rate),
+            modulation_statistics(logmel, rate),
+            normalised_statistics(logmel, rate),
         ],
         axis=1,
     )

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import librosa
 import numpy as np
-from scipy import fft, ndimage, signal
+from scipy import ndimage, signal
 
 from asmr_classify.features.frames import COMPRESSION, Frames, analyse
 from asmr_classify.features.statistics import DYNAMIC_RANGE_DB, PEAK_FRAMES, RISE_FRAMES
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
     from asmr_classify.config import FrameSpec
 
     Array = NDArray[np.float32]
-
-MODULATION_HZ = (0.4, 1, 2, 4, 8, 16, 32.1)
-"""Edges of the rates of spectro-temporal modulation."""
-
-RIPPLES = (0, 0.03, 0.07, 0.13, 0.25, 0.51)
-"""Edges of its scales, in cycles a mel band."""
 
 ONSET_BANDS_HZ = ((400, 2000), (2000, 6000), (6000, 14500))
 ONSET_SAMPLES = (16, 32, 64, 128, 256, 512)
@@ -93,44 +86,6 @@ class Sound:
             envelopes = self.frames.texture[first : max(last, first + 2 * EVENT_FRAMES)]
             levels = 10 / COMPRESSION * np.log10(np.maximum(envelopes, 1e-9))
             yield np.maximum(levels, levels.max() - DYNAMIC_RANGE_DB)
-
-
-def energy_normalised(sound: Sound) -> Array:
-    """Summarise mel bands under per-channel energy normalisation (Wang et al. 2017)."""
-    rows = []
-    rate = sound.spec.sr / sound.spec.hop_length
-    for logmel in sound.logmel():
-        power = 10 ** (logmel / 10)
-        power *= 1e3 / power.mean()
-        p = librosa.pcen(power.T, sr=rate, hop_length=1, gain=0.8, power=0.5, time_constant=0.4)
-        rise = np.maximum(np.diff(p, axis=1), 0).mean(axis=1)
-        rows.append(
-            np.concatenate([p.mean(axis=1), p.std(axis=1), np.quantile(p, 0.95, axis=1), rise])
-        )
-    return _rows(rows)
-
-
-def modulation_spectrum(sound: Sound) -> Array:
-    """Sum the power of spectro-temporal modulation by rate and scale, and up against down.
-
-    Two-dimensional as in Chi, Ru and Shamma (2005), and in joint time-frequency scattering.
-    """
-    rate = sound.spec.sr / sound.spec.hop_length
-    rows = []
-    for logmel in sound.logmel():
-        power = np.square(np.abs(fft.fft2((logmel - logmel.mean(axis=0)).T)))
-        rates, scales = fft.fftfreq(len(logmel), 1 / rate), fft.fftfreq(logmel.shape[1])
-        total = power.sum() + 1e-9
-        columns = []
-        for low, high in itertools.pairwise(MODULATION_HZ):
-            of_rate = power[:, (rates >= low) & (rates < high)].sum(axis=1)
-            for small, large in itertools.pairwise(RIPPLES):
-                inside = (np.abs(scales) >= small) & (np.abs(scales) < large)
-                columns.append(np.log10(of_rate[inside].sum() / total + 1e-5))
-            up, down = of_rate[scales > RIPPLES[1]].sum(), of_rate[scales < -RIPPLES[1]].sum()
-            columns.append((up - down) / (up + down + 1e-9))
-        rows.append(np.array(columns))
-    return _rows(rows)
 
 
 def impulses_alike(sound: Sound) -> Array:
@@ -232,8 +187,6 @@ def _rows(rows: list[NDArray[np.float64]]) -> Array:
 
 
 CANDIDATES: dict[str, Callable[[Sound], Array]] = {
-    "per-channel energy normalisation": energy_normalised,
-    "spectro-temporal modulation": modulation_spectrum,
     "impulses alike": impulses_alike,
     "tonal peaks": tonal_peaks,
     "onsets at six resolutions": fine_onsets,

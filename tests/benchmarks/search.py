@@ -1,4 +1,4 @@
-"""Which families of models, and which columns beside those of the package, do best on new sources.
+"""Which families of models, and which columns beside spectra and textures, do best on new sources.
 
 Nested, grouped cross-validation: each fold of the corpus is labelled by what was fitted on the
 others, and what is chosen for it is chosen by how it does within those others, where each fold in
@@ -8,35 +8,32 @@ turn is left out as well. A fit without two folds serves both of them.
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import delayed
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
-from sklearn.neural_network import MLPRegressor
 
 from asmr_classify.aggregate import Heard, pool_logits
-from asmr_classify.estimators import standardise
+from asmr_classify.features.modulation import modulation_statistics, normalised_statistics
 from asmr_classify.features.schema import column_names
 from asmr_classify.labels import TRIGGERS
 from asmr_classify.threads import one_thread
-from asmr_classify.training.boosting import fit_trees
 from asmr_classify.training.evaluate import prepare
-from asmr_classify.training.fit import FitSpec, TrainingSpec, row_weights, training_rows
+from asmr_classify.training.fit import TrainingSpec, row_weights, training_rows
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.takes import TakeSpec, take_sound
 from tests.benchmarks.candidates import CANDIDATES, Sound
+from tests.benchmarks.families import SETTINGS, make_model
 from tests.benchmarks.report import Table
 from tests.benchmarks.scenes import read_shared_corpus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -57,16 +54,14 @@ second of audio on one core; the columns of the package themselves cost the same
 
 SPEC = TrainingSpec(takes=TakeSpec(copies=1, steady_copies=1, scenes=0))
 
-PACKAGE, CONTEXT, ALL = "those of the package", "neighbouring windows", "all of these"
+BASE, CONTEXT = "spectra, textures, impulses", "neighbouring windows"
+PACKAGE, ALL = "those of the package", "all of these"
 
-SETTINGS: dict[str, tuple[float, ...]] = {
-    "ridge": (100.0, 1000.0, 10000.0),
-    "kernel": (0.25, 1.0),
-    "trees": (7, 15),
-    "networks": (0.1, 0.4),
+TAKEN: dict[str, tuple[str, Callable[[Array, float], Array]]] = {
+    "per-channel energy normalisation": ("normalised_", normalised_statistics),
+    "spectro-temporal modulation": ("modulation_", modulation_statistics),
 }
-"""Of each family: penalty of the weights, coefficient of the kernel times the number of columns,
-leaves of a tree, penalty of the weights."""
+"""Additions that the package took: how their columns' names begin, and what computes them."""
 
 TRIED_WITH_COLUMNS = {"ridge": 1000.0, "trees": 15, "networks": 0.1}
 
@@ -79,7 +74,7 @@ class Config:
 
     family: str
     setting: float
-    columns: str = PACKAGE
+    columns: str = BASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +84,11 @@ class Material:
     Parameters
     ----------
     prepared : Prepared
-        Of which the rows have the columns of the package only.
+        Of which the rows have the columns of the package only, those that it took included.
     X : ndarray of float32, shape (n_rows, n_columns)
         With all candidates.
     columns : mapping of str to ndarray of int64
-        Which columns belong to each addition, those of the package included.
+        Which columns belong to each addition, those that are in all included.
     costs : mapping of str to float
         Of each addition, in µs per second of audio.
     """
@@ -117,16 +112,25 @@ def gather(corpus: Corpus, spec: TrainingSpec = SPEC) -> Material:
         _neighbours(prepared),
         *_join(list(iter_results(tasks, jobs=-1, batch_size=8))),
     ]
-    names = [PACKAGE, CONTEXT, *CANDIDATES]
-    widths = np.cumsum([0, *(part.shape[1] for part in parts)])
-    own = np.arange(widths[1])
-    columns = {
-        name: np.concatenate([own, np.arange(first, last)]) if first else own
-        for name, first, last in zip(names, widths[:-1], widths[1:], strict=True)
-    }
-    columns[ALL] = np.arange(widths[-1])
+    names = column_names(SPEC.takes.features)
+    base = _starting(names, tuple(start for start, _ in TAKEN.values()), inside=False)
+    columns = {BASE: base}
+    for addition, (start, _) in TAKEN.items():
+        columns[addition] = np.concatenate([base, _starting(names, (start,))])
+    columns[PACKAGE] = np.arange(len(names))
+    edges = np.cumsum([part.shape[1] for part in parts])
+    for addition, first, last in zip((CONTEXT, *CANDIDATES), edges[:-1], edges[1:], strict=True):
+        columns[addition] = np.concatenate([base, np.arange(first, last)])
+    columns[ALL] = np.arange(edges[-1])
     costs = _candidate_costs(spec)
     return Material(prepared, np.concatenate(parts, axis=1), columns, costs)
+
+
+def _starting(
+    names: Sequence[str], starts: tuple[str, ...], *, inside: bool = True
+) -> NDArray[np.int64]:
+    """Find the columns whose names begin so, or those whose names do not."""
+    return np.flatnonzero([name.startswith(starts) == inside for name in names])
 
 
 def _candidates(
@@ -143,8 +147,8 @@ def _join(parts: Sequence[list[Array]]) -> list[Array]:
 
 def _neighbours(prepared: Prepared) -> Array:
     """Average what the windows before and after say, of all columns but single bands."""
-    names = column_names(SPEC.takes.features)
-    wanted = [k for k, name in enumerate(names) if not name.startswith(("mel_", "texture_"))]
+    single = ("mel_", "texture_", *(start for start, _ in TAKEN.values()))
+    wanted = _starting(column_names(SPEC.takes.features), single, inside=False)
     parts = []
     for k in range(len(prepared.rows.takes)):
         X = prepared.rows.of(k).X[:, wanted]
@@ -155,7 +159,7 @@ def _neighbours(prepared: Prepared) -> Array:
 
 
 def _candidate_costs(spec: TrainingSpec) -> dict[str, float]:
-    """Time each candidate on a minute of sound, beside the frames that the package has anyway."""
+    """Time each addition on a minute of sound, beside the frames that the package has anyway."""
     seconds = 60
     sr = spec.takes.features.frames.sr
     rng = np.random.default_rng(0)
@@ -164,80 +168,24 @@ def _candidate_costs(spec: TrainingSpec) -> dict[str, float]:
     sound = Sound(
         y.astype(np.float32), np.stack([starts, starts + 2], 1), spec.takes.features.frames
     )
-    costs = {PACKAGE: 0.0, CONTEXT: 0.0}
+    logmel = np.stack(list(sound.logmel()))
+    rate = sr / spec.takes.features.frames.hop_length
+    calls: dict[str, Callable[[], object]] = {
+        name: partial(compute, logmel, rate) for name, (_, compute) in TAKEN.items()
+    }
+    calls |= {name: partial(compute, sound) for name, compute in CANDIDATES.items()}
     with one_thread():
-        sound.frames  # noqa: B018 (computed once)
-        for name, compute in CANDIDATES.items():
-            compute(sound)
-            before = time.perf_counter()
-            compute(sound)
-            costs[name] = (time.perf_counter() - before) / seconds * 1e6
-    costs[ALL] = sum(costs.values())
-    return costs
+        costs = {name: _seconds_of(call) / seconds * 1e6 for name, call in calls.items()}
+    costs[PACKAGE] = sum(costs[name] for name in TAKEN)
+    return {**costs, BASE: 0.0, CONTEXT: 0.0, ALL: sum(costs[name] for name in calls)}
 
 
-class Regression:
-    """Ridge regression on standardised columns, linear or through a kernel, or networks."""
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-
-    def fit(self, X: Array, targets: Array, weights: NDArray[np.float64]) -> Regression:
-        """Fit plus and minus one."""
-        self._mean = X.mean(axis=0)
-        self._scale = np.maximum(X.std(axis=0), 1e-6)
-        standard = standardise(X, self._mean, self._scale)
-        self._map, self._regressor = self._make(X.shape[1])
-        if self._map is not None:
-            standard = self._map.fit_transform(standard)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            self._regressor.fit(standard, 2 * targets - 1, sample_weight=weights)
-        return self
-
-    def _make(self, n_columns: int) -> tuple[Any, Any]:
-        setting = self._config.setting
-        if self._config.family == "kernel":
-            kernel = Nystroem(gamma=setting / n_columns, n_components=1000, random_state=0)
-            return kernel, Ridge(alpha=1.0)
-        if self._config.family == "ridge":
-            return None, Ridge(alpha=setting)
-        network = MLPRegressor(
-            hidden_layer_sizes=(256,),
-            alpha=setting,
-            batch_size=256,
-            max_iter=10,
-            random_state=0,
-        )
-        return None, network
-
-    def predict(self, X: Array) -> Array:
-        """Predict, shape (n_rows, n_triggers)."""
-        standard = standardise(X, self._mean, self._scale)
-        if self._map is not None:
-            standard = self._map.transform(standard)
-        return np.asarray(self._regressor.predict(standard), dtype=np.float32)
-
-
-class Boosters:
-    """Gradient-boosted trees, as the package fits them."""
-
-    def __init__(self, config: Config) -> None:
-        self._spec = FitSpec(tree_rounds=40, tree_rate=0.2, tree_leaves=int(config.setting))
-
-    def fit(self, X: Array, targets: Array, weights: NDArray[np.float64]) -> Boosters:
-        """Fit each trigger."""
-        self._trees = fit_trees(X, targets, weights, self._spec)
-        return self
-
-    def predict(self, X: Array) -> Array:
-        """Predict, shape (n_rows, n_triggers)."""
-        return np.clip(self._trees.predict_logits(X), -8, 8)
-
-
-def make_model(config: Config) -> Regression | Boosters:
-    """Make what is to be fitted."""
-    return (Boosters if config.family == "trees" else Regression)(config)
+def _seconds_of(call: Callable[[], object]) -> float:
+    """Time a call that was made once before, so that what it keeps is there."""
+    call()
+    before = time.perf_counter()
+    call()
+    return time.perf_counter() - before
 
 
 def fit_and_hear(
@@ -257,7 +205,7 @@ def fit_and_hear(
     weights = row_weights(prepared.rows, corpus, inside, kept, SPEC)
     triggers = [corpus.labels.index(label) for label in TRIGGERS]
     X = np.ascontiguousarray(material.X[:, material.columns[config.columns]])
-    model = make_model(config)
+    model = make_model(config.family, config.setting)
     pooled = np.full((len(corpus.clips), len(TRIGGERS)), np.nan, dtype=np.float32)
     with one_thread():
         model.fit(X[kept], prepared.rows.targets[kept][:, triggers], weights)
@@ -400,7 +348,7 @@ def _row(name: str, scores: Pooled, truth: Array) -> tuple[object, ...]:
 def configurations() -> list[Config]:
     """List what is compared: all settings on the package's columns, then additional columns."""
     plain = [Config(family, s) for family, settings in SETTINGS.items() for s in settings]
-    names = (CONTEXT, *CANDIDATES, ALL)
+    names = (CONTEXT, *TAKEN, *CANDIDATES, PACKAGE, ALL)
     more = [Config(family, s, name) for name in names for family, s in TRIED_WITH_COLUMNS.items()]
     return plain + more
 

@@ -7,14 +7,15 @@ from asmr_classify.config import FrameSpec
 from asmr_classify.media.decode import read_audio
 from asmr_classify.training.corpus import read_corpus
 from tests.benchmarks.candidates import CANDIDATES, Sound
+from tests.benchmarks.families import SETTINGS, make_model
 from tests.benchmarks.search import (
-    SETTINGS,
+    BASE,
+    PACKAGE,
     Config,
     Searched,
     average,
     choose,
     gather,
-    make_model,
     precisions,
     search,
     stack,
@@ -60,7 +61,7 @@ def test_candidates_bear_clips_of_any_length():
 def test_every_family_learns_what_rows_hold(family, setting, rng):
     X = rng.standard_normal((1500, 20)).astype(np.float32)
     targets = (X[:, :2] + X[:, 2:4] > 0.5).astype(np.float32)
-    model = make_model(Config(family, setting))
+    model = make_model(family, setting)
     told = model.fit(X, targets, np.ones(len(X))).predict(X)
     assert min(precisions(targets, told)) > 0.9
 
@@ -79,7 +80,11 @@ def test_families_that_err_elsewhere_are_better_together():
 
 def test_a_search_labels_every_clip_by_fits_without_it():
     material = gather(read_corpus(DEMO / "manifest.csv"))
-    configs = [Config("ridge", 1000.0), Config("ridge", 1000.0, "impulses alike")]
+    configs = [
+        Config("ridge", 1000.0),
+        Config("ridge", 1000.0, "impulses alike"),
+        Config("ridge", 1000.0, PACKAGE),
+    ]
     found = search(material, configs, jobs=1)
     folds = material.prepared.folds
     for one in found:
@@ -88,8 +93,10 @@ def test_a_search_labels_every_clip_by_fits_without_it():
             assert np.isnan(one.inner[fold, folds == fold]).all()
             assert np.isfinite(one.inner[fold, folds != fold]).all()
     rows = tabulate(material, configs, found)
-    assert [row[:2] for row in rows[:2]] == [
-        ("ridge, 1000", "those of the package"),
+    assert [row[:2] for row in rows[:3]] == [
+        ("ridge, 1000", BASE),
         ("ridge, 1000", "impulses alike"),
+        ("ridge, 1000", PACKAGE),
     ]
-    assert rows[1][-1] > rows[0][-1] > 0
+    assert rows[1][-1] > rows[2][-1] > rows[0][-1] > 0
+    assert len(material.columns[PACKAGE]) > len(material.columns[BASE])
