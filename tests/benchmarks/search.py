@@ -52,7 +52,7 @@ One changed copy a clip, no scenes, small settings: the families are compared he
 and the model that ships is larger. Cost is that of the columns and of the prediction, in µs per
 second of audio on one core; the columns of the package themselves cost the same for all."""
 
-SPEC = TrainingSpec(takes=TakeSpec(copies=1, steady_copies=1, scenes=0))
+SPEC = TrainingSpec(takes=TakeSpec(copies=1, steady_copies=1, scenes=0, noises=0))
 
 BASE, CONTEXT = "spectra, textures, impulses", "neighbouring windows"
 PACKAGE, ALL = "those of the package", "all of these"
