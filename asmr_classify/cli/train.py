@@ -71,7 +71,12 @@ CorrectionsOption = Annotated[
     ),
 ]
 CopiesOption = Annotated[
-    int | None, typer.Option(min=0, help="Changed copies of each clip to learn from as well.")
+    int | None,
+    typer.Option(
+        min=0,
+        help="Changed copies of each clip to learn from as well. With any, generated noise too, "
+        "where white_noise is a label.",
+    ),
 ]
 ScenesOption = Annotated[
     int | None,
@@ -208,7 +213,12 @@ def training_spec(
     if rounds is not None:
         fit = replace(fit, tree_rounds=rounds)
     if copies is not None:
-        takes = replace(takes, copies=copies, steady_copies=min(copies, takes.steady_copies))
+        takes = replace(
+            takes,
+            copies=copies,
+            steady_copies=min(copies, takes.steady_copies),
+            noises=takes.noises if copies else 0,
+        )
     if scenes is not None:
         takes = replace(takes, scenes=scenes)
     return TrainingSpec(takes=takes, fit=fit)

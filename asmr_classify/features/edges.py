@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.features.statistics import lift
 from asmr_classify.units import seconds_to_samples
 
 if TYPE_CHECKING:
@@ -59,6 +58,7 @@ def level_changes(logmel: NDArray[np.float32], spec: FeatureSpec) -> NDArray[np.
     Parameters
     ----------
     logmel : ndarray of float32, shape (n_windows, n_frames, n_mels), in dB
+        Lifted, see :func:`asmr_classify.features.statistics.lift`.
     spec : FeatureSpec
 
     Returns
@@ -66,7 +66,7 @@ def level_changes(logmel: NDArray[np.float32], spec: FeatureSpec) -> NDArray[np.
     ndarray of float16, shape (n_windows, n_points, 2)
         Rise and fall in dB; 0 where a short recording has no sound on one of the sides.
     """
-    steps = np.matmul(_contrasts(logmel.shape[1], spec), lift(logmel))
+    steps = np.matmul(_contrasts(logmel.shape[1], spec), logmel)
     rises, falls = np.maximum(steps, 0), np.maximum(-steps, 0)
     squares = [np.square(part).mean(axis=2) for part in (rises, falls)]
     return np.asarray(np.sqrt(np.stack(squares, axis=2)), dtype=np.float16)

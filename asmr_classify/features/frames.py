@@ -72,10 +72,9 @@ SCALARS = (
     *(f"flatness_{k}" for k in range(N_FLATNESS_BANDS)),
     "voicing",
     "pitch",
-    "flux",
 )
 """Names of the columns of :attr:`Frames.scalars`: level in dB; centroid, bandwidth, roll-off and
-pitch in octaves (re 1 kHz where a frequency); flatness in dB; voicing in [0, 1]; flux in dB."""
+pitch in octaves (re 1 kHz where a frequency); flatness in dB; voicing in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +191,6 @@ def analyse(y: NDArray[np.float32], spec: FrameSpec) -> Frames:
     ]
     logmel = np.concatenate([mel for mel, _ in spectral])
     scalars = np.concatenate([columns for _, columns in spectral])
-    scalars[:, SCALARS.index("flux")] = _onset_strength(logmel)
     return Frames(logmel=logmel, scalars=scalars, texture=np.concatenate(texture))
 
 
@@ -218,7 +216,7 @@ def _to_db(power: NDArray[np.float32]) -> NDArray[np.float32]:
 def _analyse_some(
     y: NDArray[np.float32], spec: FrameSpec
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Compute log-mel bands and scalars of a few frames; the flux is left at 0."""
+    """Compute log-mel bands and scalars of a few frames."""
     bases = _bases(spec)
     power = _power_spectrum(y, spec.n_fft, spec.hop_length, bases.window)
     power[:, : int(np.ceil(spec.fmin_hz * spec.n_fft / spec.sr))] = 0
@@ -239,18 +237,8 @@ def _analyse_some(
         *flatness.T,
         voicing,
         pitch,
-        np.zeros(len(power)),
     ]
     return _to_db(mel), np.stack(columns, axis=1).astype(np.float32)
-
-
-def _onset_strength(logmel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean rise over the bands since the frame before, in dB; 0 at the first frame.
-
-    As by :func:`librosa.onset.onset_strength`, whose import takes longer than a clip.
-    """
-    rise = np.maximum(np.diff(logmel, axis=0), 0).mean(axis=1)
-    return np.concatenate([np.zeros(1, np.float32), rise])
 
 
 def _rolloff_bin(power: NDArray[np.float32], groups: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -2,7 +2,8 @@
 
 Both take frames of many windows, shape ``(n_windows, n_frames, n_mels)`` in dB, and return
 ``(n_windows, n_columns)``; the function of the same name with ``_columns`` names them. Both are
-invariant to gain.
+invariant to gain, as levels far below the window's peak are raised beforehand
+(:func:`asmr_classify.features.statistics.lift`).
 
 References
 ----------
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.features.statistics import lift, mean_of_frames, spread_of_frames
+from asmr_classify.features.statistics import mean_of_frames, spread_of_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,15 +38,20 @@ SCALE_EDGES = (0.0, 0.03, 0.07, 0.13, 0.25, 0.51)
 LEAST_SHARE = np.float32(1e-5)
 """Of the power of all modulation; less is no more than noise."""
 
+LEAST_MODULATION_DB = 1e-3
+"""Root mean square below which levels do not move: what rounding makes of a steady tone is less."""
+
 GAIN, OFFSET, EXPONENT = 0.8, 2.0, 0.5
 """Of the normalisation: how far the background is divided out, and the root that compresses what
-is left. 0.98, 2 and 0.5 stand in [2]_; for sounds outdoors [3]_ has 0.8."""
+is left. Offset and root are those of [2]_, as is the gain of 0.98 there; the gain of 0.8 is in use
+for sounds outdoors [3]_ and leaves a steady noise some of its level."""
 
 MEMORY_SECONDS = 0.4
-"""Time constant of the background, as in [2]_."""
+"""Time constant of the background: librosa's default, which stands for the one of [2]_."""
 
 MEAN_POWER = np.float32(1e3)
-"""What each window's mean power is scaled to beforehand, so that the offset means the same."""
+"""What each window's mean power is scaled to beforehand, so that the offset is small beside it and
+means the same at any gain."""
 
 
 def modulation_statistics(logmel: Array, rate: float) -> Array:
@@ -54,6 +60,7 @@ def modulation_statistics(logmel: Array, rate: float) -> Array:
     Parameters
     ----------
     logmel : ndarray of float32, shape (n_windows, n_frames, n_mels), in dB
+        Lifted.
     rate : float
         Frames a second.
 
@@ -65,14 +72,15 @@ def modulation_statistics(logmel: Array, rate: float) -> Array:
     """
     from scipy import fft
 
-    lifted = lift(logmel)
-    deviation = lifted - mean_of_frames(lifted)[:, None]
+    deviation = logmel - mean_of_frames(logmel)[:, None]
     spectrum = fft.fft(fft.rfft(deviation, axis=1), axis=2)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     rates, scales = _octaves(logmel.shape[1], logmel.shape[2], rate)
     shares = np.matmul(rates, power) @ scales
     total = shares[:, :, : len(SCALE_EDGES) - 1].sum(axis=(1, 2), keepdims=True)
-    shares /= np.maximum(total, 1e-9)
+    # By Parseval's theorem; rates of one sign hold half of the power.
+    least = (LEAST_MODULATION_DB * deviation[0].size) ** 2 / 2
+    shares /= np.maximum(total, np.float32(least))
     octaves = np.log10(shares[:, :, :-2] + LEAST_SHARE)
     up, down = shares[:, :, -2], shares[:, :, -1]
     direction = (up - down) / (up + down + LEAST_SHARE)
@@ -94,8 +102,9 @@ def _octaves(n_frames: int, n_mels: int, rate: float) -> tuple[Array, Array]:
     of_rates = [(rates >= low) & (rates < high) for low, high in itertools.pairwise(RATE_EDGES_HZ)]
     size = np.abs(scales)
     of_scales = [(size >= low) & (size < high) for low, high in itertools.pairwise(SCALE_EDGES)]
-    moving = size > SCALE_EDGES[1]
-    of_scales += [moving & (scales > 0), moving & (scales < 0)]
+    # A ripple of rate and scale of the same sign moves down; at half a cycle a band, neither way.
+    moving = (size > SCALE_EDGES[1]) & (size < 0.5)
+    of_scales += [moving & (scales < 0), moving & (scales > 0)]
     return np.array(of_rates, dtype=np.float32), np.array(of_scales, dtype=np.float32).T.copy()
 
 
@@ -105,6 +114,7 @@ def normalised_statistics(logmel: Array, rate: float) -> Array:
     Parameters
     ----------
     logmel : ndarray of float32, shape (n_windows, n_frames, n_mels), in dB
+        Lifted.
     rate : float
         Frames a second.
 

@@ -3,8 +3,8 @@
 Every function takes frames of many windows, shape ``(n_windows, n_frames, n_bands)``, and returns
 ``(n_windows, n_columns)``; the function of the same name with ``_columns`` names them. All are
 invariant to gain: levels are taken relative to the window's own, and levels further than
-``DYNAMIC_RANGE_DB`` below its peak are raised, so that digital silence between sounds does not
-rule the statistics.
+``DYNAMIC_RANGE_DB`` below its peak are raised beforehand, see :func:`lift`, so that digital silence
+between sounds does not rule the statistics.
 
 References
 ----------
@@ -93,17 +93,17 @@ def spectral_statistics(logmel: Array) -> Array:
     Parameters
     ----------
     logmel : ndarray of float32, shape (n_windows, n_frames, n_mels), in dB
+        Lifted.
 
     Returns
     -------
     ndarray of float32, shape (n_windows, 4 * n_mels + 3 * N_CEPSTRA), in dB
     """
-    lifted = lift(logmel)
-    mean = mean_of_frames(lifted)
-    deviation = lifted - mean[:, None]
+    mean = mean_of_frames(logmel)
+    deviation = logmel - mean[:, None]
     event = 10 * np.log10(mean_of_frames(np.exp(deviation * np.float32(np.log(10) / 10))))
-    change = spread_of_frames(np.diff(lifted, axis=1))
-    cepstra = lifted @ _cosines(logmel.shape[2])
+    change = spread_of_frames(np.diff(logmel, axis=1))
+    cepstra = logmel @ _cosines(logmel.shape[2])
     return np.concatenate(
         [
             mean - mean.mean(axis=1, keepdims=True),
@@ -156,20 +156,22 @@ def spread_of_frames(deviation: Array) -> Array:
     return np.asarray(np.sqrt(_mean_product(deviation, deviation)), dtype=np.float32)
 
 
-def scalar_statistics(scalars: Array) -> Array:
-    """Summarise the scalar frame features, over time and where the energy is.
+def scalar_statistics(scalars: Array, logmel: Array) -> Array:
+    """Summarise the scalar frame features and the flux, over time and where the energy is.
 
     Parameters
     ----------
     scalars : ndarray of float32, shape (n_windows, n_frames, len(SCALARS))
+    logmel : ndarray of float32, shape (n_windows, n_frames, n_mels), in dB
+        Lifted.
 
     Returns
     -------
-    ndarray of float32, shape (n_windows, 6 * len(SCALARS) + 2)
+    ndarray of float32, shape (n_windows, 6 * len(SCALARS) + 8)
     """
     level = np.maximum(scalars[:, :, 0], scalars[:, :, 0].max(axis=1, keepdims=True) - 70)
     level -= level.mean(axis=1, keepdims=True)
-    values = scalars.copy()
+    values = np.concatenate([scalars, spectral_flux(logmel)[:, :, None]], axis=2)
     values[:, :, 0] = level
     weights = 10 ** (level / 20)
     weights /= weights.sum(axis=1, keepdims=True)
@@ -191,9 +193,26 @@ def scalar_statistics(scalars: Array) -> Array:
 def scalar_statistics_columns() -> list[str]:
     """Name the columns of :func:`scalar_statistics`."""
     whats = ("mean", "std", *(f"q{round(100 * q)}" for q in QUANTILES), "weighted")
-    names = [f"{name}_{what}" for what in whats for name in SCALARS]
+    names = [f"{name}_{what}" for what in whats for name in (*SCALARS, "flux")]
     names.remove(f"{SCALARS[0]}_mean")
     return [*names, "voiced_share", "voiced_energy", "voiced_pitch_std"]
+
+
+def spectral_flux(logmel: Array) -> Array:
+    """Mean rise over the bands since the frame before; 0 at the first frame of each window.
+
+    As by :func:`librosa.onset.onset_strength`, whose import takes longer than a clip.
+
+    Parameters
+    ----------
+    logmel : ndarray of float32, shape (n_windows, n_frames, n_mels), in dB
+
+    Returns
+    -------
+    ndarray of float32, shape (n_windows, n_frames), in dB
+    """
+    rises = np.maximum(np.diff(logmel, axis=1), 0).mean(axis=2)
+    return np.pad(rises, ((0, 0), (1, 0)))
 
 
 def _voice_statistics(voicing: Array, pitch: Array, weights: Array) -> Array:

@@ -18,6 +18,7 @@ from asmr_classify.features.frames import analyse
 from asmr_classify.features.modulation import modulation_statistics, normalised_statistics
 from asmr_classify.features.statistics import (
     impulse_statistics,
+    lift,
     scalar_statistics,
     spectral_statistics,
     texture_statistics,
@@ -164,7 +165,9 @@ def _rows(y: NDArray[np.float32], start: int, spec: FeatureSpec) -> WindowRows:
             window, frames_spec.texture_n_fft, frames_spec.texture_hop_length
         ),
     }
-    logmel = _strided(frames.logmel, counts["frames"], hop // frames_spec.hop_length, n_windows)
+    logmel = lift(
+        _strided(frames.logmel, counts["frames"], hop // frames_spec.hop_length, n_windows)
+    )
     scalars = _strided(frames.scalars, counts["frames"], hop // frames_spec.hop_length, n_windows)
     texture = _strided(
         frames.texture, counts["texture"], hop // frames_spec.texture_hop_length, n_windows
@@ -175,7 +178,7 @@ def _rows(y: NDArray[np.float32], start: int, spec: FeatureSpec) -> WindowRows:
     X = np.concatenate(
         [
             spectral_statistics(logmel),
-            scalar_statistics(scalars),
+            scalar_statistics(scalars, logmel),
             texture_statistics(texture, texture_rate),
             impulse_statistics(texture, texture_rate),
             modulation_statistics(logmel, rate),

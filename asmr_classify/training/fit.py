@@ -161,7 +161,7 @@ def fit_ensemble(
 def _parts(rows: TakeRows, kept: NDArray[np.bool_], spec: FitSpec) -> list[NDArray[np.bool_]]:
     """Find the rows that each part of the ensemble is fitted on; parts that are equal are one."""
     of_fold = Counter(take.clips for take in rows.takes if take.kind is TakeKind.SCENE)
-    # A scene's place among those of its fold, in [0, 1); clips themselves are in every part.
+    # A scene's place among those of its fold, in [0, 1); clips and noise are in every part.
     place = np.array(
         [
             take.version / of_fold[take.clips] if take.kind is TakeKind.SCENE else -1.0

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
     Sound = NDArray[np.float32]
 
+AUDIBLE_DB, MASKED_DB = -10.0, -20.0
+"""Under the rest of a scene: from the first on a layer is heard, below the second it is not, and
+between them nobody can tell."""
+
+FADED_DB = -15.0
+"""Under its own loudest window, a layer has died away."""
+
 ROOM_TONE = "room tone"
 """A background that holds no label: the rumble of a quiet room, made here."""
 
@@ -316,3 +323,45 @@ def make_room_tone(n_samples: int, sr: int, rng: np.random.Generator) -> Sound:
 
 def _power(y: Sound) -> float:
     return float(np.mean(np.square(y))) + 1e-20
+
+
+def held_in_windows(
+    scene: Scene, intervals: NDArray[np.float64], labels: Sequence[str]
+) -> NDArray[np.float32]:
+    """Tell which labels are heard in each window of a scene.
+
+    Parameters
+    ----------
+    scene : Scene
+    intervals : ndarray of float64, shape (n_windows, 2)
+    labels : sequence of str
+
+    Returns
+    -------
+    ndarray of float32, shape (n_windows, n_labels)
+        1, 0, or NaN where nobody can tell.
+    """
+    held = np.zeros((len(intervals), len(labels)), dtype=np.float32)
+    for layer in scene.layers:
+        alone = np.zeros(len(scene.y), dtype=np.float32)
+        first = round(layer.start * scene.sr)
+        alone[first : first + len(layer.y)] = layer.y
+        level = _levels_db(alone, intervals, scene.sr)
+        above = level - _levels_db(scene.y - alone, intervals, scene.sr)
+        lively = level >= level.max() + FADED_DB
+        heard = np.where(lively & (above >= AUDIBLE_DB), 1.0, 0.0)
+        heard[(above >= MASKED_DB) & (above < AUDIBLE_DB)] = np.nan
+        for label in set(layer.labels).intersection(labels):  # none is no label
+            column = held[:, labels.index(label)]
+            # What is heard of one layer need not be guessed of another.
+            column[:] = np.where((column == 1) | (heard == 1), 1, column + heard)
+    return held
+
+
+def _levels_db(
+    y: NDArray[np.float32], intervals: NDArray[np.float64], sr: int
+) -> NDArray[np.float64]:
+    total = np.concatenate([[0.0], np.cumsum(np.square(y), dtype=np.float64)])
+    first, last = np.minimum(np.rint(intervals.T * sr).astype(np.int64), len(y))
+    power = np.maximum(total[last] - total[first], 0) / np.maximum(last - first, 1)
+    return np.asarray(10 * np.log10(power + 1e-12))

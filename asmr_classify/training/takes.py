@@ -29,23 +29,23 @@ from asmr_classify.threads import one_thread
 from asmr_classify.training.augment import AugmentSpec, augment, coloured_noise, make_steady
 from asmr_classify.training.corpus import file_sha256
 from asmr_classify.training.parallel import iter_results
-from asmr_classify.training.scenes import Palette, Scene, SceneSpec, make_scene
+from asmr_classify.training.scenes import (
+    AUDIBLE_DB,
+    FADED_DB,
+    MASKED_DB,
+    Palette,
+    SceneSpec,
+    held_in_windows,
+    make_scene,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from asmr_classify.training.corpus import Clip, Corpus
-
-
-AUDIBLE_DB, MASKED_DB = -10.0, -20.0
-"""Under the rest of a scene: from the first on a layer is heard, below the second it is not, and
-between them nobody can tell."""
-
-FADED_DB = -15.0
-"""Under its own loudest window, a layer has died away."""
 
 
 MOST_SCENES = 2
@@ -54,7 +54,11 @@ MOST_SCENES = 2
 NOISE_SHARE = 0.2
 """Noise takes for each clip, at most: a small corpus is not to be one of noise."""
 
-NOISE_SECONDS, NOISE_RMS = 5.0, 0.05
+NOISE_SECONDS = 5.0
+"""As long as most clips of public data sets; longer noise is more of the same."""
+
+NOISE_RMS = 0.05
+"""Features do not depend on it; far over the level that counts as silence."""
 
 SAVED = tuple(f.name for f in fields(WindowRows))
 """What the cache keeps of rows."""
@@ -76,8 +80,9 @@ class TakeSpec:
         corpus of single clips. At most two for each clip of the fold.
     noises : int
         Takes of white to brown noise a fold, every other one changed as copies are: what people
-        play to sleep is often generated, and what is recorded is never as flat. At most one for
-        five clips of the fold, and none where ``white_noise`` is no label.
+        play to sleep is often generated, and what is recorded is never as flat. From 24 to 100
+        did alike. At most one for five clips of the fold, and none where ``white_noise`` is no
+        label.
     seed : int
     augmentation : AugmentSpec
     scene : SceneSpec
@@ -137,7 +142,8 @@ class TakeRows:
         Rows ``offsets[i]`` up to ``offsets[i + 1]`` belong to take ``i``.
     rows : WindowRows
     targets : ndarray of float32, shape (n_rows, n_labels)
-        1 where a window holds a label: for a clip, those of the clip.
+        1 where a window holds a label: of a clip all that the clip holds, of a scene what is heard
+        in the window, of noise ``white_noise``.
     """
 
     takes: tuple[Take, ...]
@@ -162,7 +168,7 @@ def plan_takes(corpus: Corpus, folds: NDArray[np.int64], spec: TakeSpec) -> list
     ----------
     corpus : Corpus
     folds : ndarray of int64, shape (n_clips,)
-        A scene draws from one fold, so that it can be left out with it.
+        A scene draws from one fold, and noise belongs to one, to be left out with it.
     spec : TakeSpec
     """
     takes = []
@@ -351,48 +357,6 @@ def _scene_rows(
     held = held_in_windows(scene, rows.intervals, corpus.labels)
     clear = np.asarray(~np.isnan(held).any(axis=1))
     return rows.where(clear), held[clear]
-
-
-def held_in_windows(
-    scene: Scene, intervals: NDArray[np.float64], labels: Sequence[str]
-) -> NDArray[np.float32]:
-    """Tell which labels are heard in each window of a scene.
-
-    Parameters
-    ----------
-    scene : Scene
-    intervals : ndarray of float64, shape (n_windows, 2)
-    labels : sequence of str
-
-    Returns
-    -------
-    ndarray of float32, shape (n_windows, n_labels)
-        1, 0, or NaN where nobody can tell.
-    """
-    held = np.zeros((len(intervals), len(labels)), dtype=np.float32)
-    for layer in scene.layers:
-        alone = np.zeros(len(scene.y), dtype=np.float32)
-        first = round(layer.start * scene.sr)
-        alone[first : first + len(layer.y)] = layer.y
-        level = _levels_db(alone, intervals, scene.sr)
-        above = level - _levels_db(scene.y - alone, intervals, scene.sr)
-        lively = level >= level.max() + FADED_DB
-        heard = np.where(lively & (above >= AUDIBLE_DB), 1.0, 0.0)
-        heard[(above >= MASKED_DB) & (above < AUDIBLE_DB)] = np.nan
-        for label in set(layer.labels).intersection(labels):  # none is no label
-            column = held[:, labels.index(label)]
-            # What is heard of one layer need not be guessed of another.
-            column[:] = np.where((column == 1) | (heard == 1), 1, column + heard)
-    return held
-
-
-def _levels_db(
-    y: NDArray[np.float32], intervals: NDArray[np.float64], sr: int
-) -> NDArray[np.float64]:
-    total = np.concatenate([[0.0], np.cumsum(np.square(y), dtype=np.float64)])
-    first, last = np.minimum(np.rint(intervals.T * sr).astype(np.int64), len(y))
-    power = np.maximum(total[last] - total[first], 0) / np.maximum(last - first, 1)
-    return np.asarray(10 * np.log10(power + 1e-12))
 
 
 def _sound(clip: Clip, spec: TakeSpec) -> NDArray[np.float32]:

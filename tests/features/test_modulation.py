@@ -6,21 +6,26 @@ import librosa
 import numpy as np
 import pytest
 
+from asmr_classify.config import FeatureSpec
 from asmr_classify.features.modulation import (
     EXPONENT,
     GAIN,
     MEAN_POWER,
     MEMORY_SECONDS,
     OFFSET,
-    RATE_EDGES_HZ,
     SCALE_EDGES,
+    _octaves,
     modulation_statistics,
     modulation_statistics_columns,
     normalised_statistics,
     normalised_statistics_columns,
 )
+from asmr_classify.features.schema import column_names
+from asmr_classify.features.windows import window_rows
 
+SPEC = FeatureSpec()
 N_FRAMES, N_MELS, RATE = 126, 48, 64.0
+SCALES_AND_DIRECTION = len(SCALE_EDGES)
 FRAMES = np.arange(N_FRAMES)[:, None] / RATE
 BANDS = np.arange(N_MELS)[None, :]
 
@@ -43,11 +48,22 @@ def test_ripples_are_found_at_their_rate_and_scale(hz, octave, scale, band):
 
 def test_ripples_that_rise_differ_from_those_that_fall():
     rising, falling = (
-        named(5 * np.sin(2 * np.pi * (3 * FRAMES + sign * 0.1 * BANDS)))["modulation_2_direction"]
-        for sign in (-1, 1)
+        5 * np.sin(2 * np.pi * (3 * FRAMES + sign * 0.1 * BANDS)) for sign in (-1, 1)
     )
-    assert abs(rising) > 0.8
-    assert rising == pytest.approx(-falling, abs=0.05)
+    peaks = np.argmax(rising[:4, :14], axis=1)
+    assert (np.diff(peaks) >= 0).all()
+    assert peaks[-1] > peaks[0]
+    assert named(rising)["modulation_2_direction"] > 0.8
+    assert named(falling)["modulation_2_direction"] < -0.8
+
+
+def test_noise_and_bands_against_each_other_have_no_direction(rng):
+    pictures = rng.standard_normal((200, N_FRAMES, N_MELS)).astype(np.float32)
+    noise = modulation_statistics(pictures, RATE).mean(axis=0)
+    directions = noise[SCALES_AND_DIRECTION - 1 :: SCALES_AND_DIRECTION]
+    np.testing.assert_allclose(directions, 0, atol=0.01)
+    against = named(5 * np.sin(2 * np.pi * 3 * FRAMES) * (-1.0) ** BANDS)
+    assert against["modulation_2_direction"] == pytest.approx(0, abs=0.01)
 
 
 def test_what_does_not_move_has_no_modulation():
@@ -58,7 +74,19 @@ def test_what_does_not_move_has_no_modulation():
 
 
 def test_octaves_leave_no_gap():
-    assert len(modulation_statistics_columns()) == (len(RATE_EDGES_HZ) - 1) * len(SCALE_EDGES)
+    of_rates, of_scales = _octaves(N_FRAMES, N_MELS, RATE)
+    rates = np.arange(N_FRAMES // 2 + 1) * RATE / N_FRAMES
+    assert (of_rates[:, (rates >= 0.5) & (rates <= 32)].sum(axis=0) == 1).all()
+    assert (of_scales[:, : len(SCALE_EDGES) - 1].sum(axis=1) == 1).all()
+
+
+def test_rounding_of_a_steady_tone_is_no_modulation():
+    t = np.arange(2 * SPEC.frames.sr) / SPEC.frames.sr
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * t)).astype(np.float32)
+    names = column_names(SPEC)
+    own = [k for k, name in enumerate(names) if name.startswith("modulation_")]
+    rows = [window_rows(tone * np.float32(gain), SPEC).X[0, own] for gain in (1, 0.1, 0.001)]
+    np.testing.assert_allclose(rows[1:], [rows[0]] * 2, atol=0.01)
 
 
 def test_normalisation_is_that_of_librosa(rng):
@@ -98,5 +126,5 @@ def test_a_steady_background_is_divided_out():
     loud, soft = columns["normalised_rise_5"], columns["normalised_rise_40"]
     assert loud > 0.05
     assert soft > 0.02
-    assert loud / soft < 10 ** (30 / 20 / 2)  # what the root alone would leave of 30 dB
+    assert loud / soft < 10 ** (30 / 20) / 5  # where the root alone leaves 15 of 30 dB
     assert columns["normalised_rise_6"] == pytest.approx(0, abs=1e-3)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import librosa
 import numpy as np
 import pytest
 
 from asmr_classify.config import FeatureSpec
 from asmr_classify.features.schema import column_names
+from asmr_classify.features.statistics import spectral_flux
 from asmr_classify.features.windows import window_rows
 
 SPEC = FeatureSpec()
@@ -66,6 +68,12 @@ def test_bands_that_move_together_correlate(rng):
     together = noise * (1.01 + np.sin(2 * np.pi * 4 * t))
     assert feature(together, "texture_correlation_3_9") > 0.7
     assert abs(feature(noise, "texture_correlation_3_9")) < 0.25
+
+
+def test_flux_is_the_onset_strength_of_librosa(rng):
+    logmel = rng.normal(-50, 8, (90, 48)).astype(np.float32)
+    expected = librosa.onset.onset_strength(S=logmel.T, sr=SR, center=False)
+    np.testing.assert_allclose(spectral_flux(logmel[None])[0], expected, atol=1e-3)
 
 
 def test_a_voice_is_voiced_and_noise_is_not(rng):

@@ -74,6 +74,15 @@ def test_gain_changes_levels_only(octaves):
     np.testing.assert_allclose(scaled.levels_db - plain.levels_db, gain_db, atol=0.01)
 
 
+@pytest.mark.parametrize("gain", [0.125, 2.0**-10], ids=["-18 dB", "-60 dB"])
+def test_what_a_codec_left_empty_does_not_depend_on_gain(gain):
+    spectrum = np.fft.rfft(np.random.default_rng(5).standard_normal(3 * SR))
+    spectrum[len(spectrum) // 2 :] = 0
+    y = (0.1 * np.fft.irfft(spectrum)).astype(np.float32)
+    plain, scaled = (window_rows(z, SPEC).X for z in (y, y * np.float32(gain)))
+    np.testing.assert_allclose(scaled, plain, atol=1e-2)
+
+
 def test_columns_have_names_of_their_own():
     names = column_names(SPEC)
     assert len(set(names)) == len(names) == WHOLE.X.shape[1]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from asmr_classify.training.boosting import BINS, bin_edges, find_bins, fit_trees
 from asmr_classify.training.fit import FitSpec
@@ -37,19 +38,29 @@ def test_trees_learn_what_rows_hold(problem):
     assert trees.fits(5, 2)
 
 
-def test_thresholds_are_those_of_the_columns(problem):
-    """Rows that lie in the same bins go the same way; those over an edge, another."""
+def test_trees_say_of_columns_what_the_boosters_say_of_bins(problem, rng):
     X, targets = problem
-    trees = fit_trees(X, targets, np.ones(len(X)), SPEC)
+    weights = rng.random(len(X)) + 0.5
+    trees = fit_trees(X, targets, weights, SPEC)
     edges = bin_edges(X)
-    inside = trees.left != np.arange(trees.feature.size)
-    used = zip(trees.feature[inside], trees.threshold[inside], strict=True)
-    assert all(threshold in edges[:, feature] for feature, threshold in used)
-    of_few = np.array([[0, 0, 0, value, 7.0] for value in (1.0, 1.9, 2.0)], dtype=np.float32)
-    below, just_below, above = trees.predict_logits(of_few)[:, 1]
-    assert below < -2
-    assert above > 2
-    assert just_below in {below, above}
+    boosters = [
+        HistGradientBoostingClassifier(
+            max_iter=SPEC.tree_rounds,
+            max_leaf_nodes=SPEC.tree_leaves,
+            learning_rate=SPEC.tree_rate,
+            l2_regularization=SPEC.tree_l2,
+            max_features=SPEC.tree_features,
+            max_bins=BINS,
+            early_stopping=False,
+            random_state=SPEC.seed,
+        ).fit(find_bins(X, edges), column, sample_weight=weights)
+        for column in targets.T
+    ]
+    new = rng.standard_normal(X.shape).astype(np.float32)
+    for rows in (X, new, np.nextafter(X, np.float32(np.inf)), np.repeat(edges, 5, axis=0)):
+        bins = find_bins(rows, edges)
+        expected = np.stack([booster.decision_function(bins) for booster in boosters], axis=1)
+        np.testing.assert_allclose(trees.predict_logits(rows), expected, atol=1e-4)
 
 
 def test_weights_decide_between_rows_that_contradict_each_other(problem):

@@ -23,7 +23,8 @@ from asmr_classify.training.takes import TakeKind, TakeSpec, clip_targets, plan_
 from tests.conftest import ROOT
 
 SPEC = TrainingSpec(
-    fit=FitSpec(members=0, tree_rounds=1), takes=TakeSpec(copies=0, steady_copies=0, scenes=0)
+    fit=FitSpec(members=0, tree_rounds=1),
+    takes=TakeSpec(copies=0, steady_copies=0, scenes=0, noises=0),
 )
 
 
@@ -147,7 +148,7 @@ def test_nothing_is_not_unsure_where_the_corpus_knows_no_other(corpus, write):
 
 @pytest.mark.parametrize("name", ["AUDIBLE_DB", "MASKED_DB", "FADED_DB"])
 def test_what_counts_as_heard_makes_new_scenes_and_keeps_the_rest(corpus, monkeypatch, name):
-    spec = TakeSpec(copies=1, scenes=1)
+    spec = TakeSpec(copies=1, scenes=1, noises=0)
     takes = plan_takes(corpus, np.zeros(len(corpus.clips), dtype=np.int64), spec)
     before = takes_module._take_keys(corpus, takes, spec)
     monkeypatch.setattr(takes_module, name, getattr(takes_module, name) - 1)

@@ -13,11 +13,11 @@ from asmr_classify.training.scenes import (
     SceneSpec,
     fade,
     find_sounding,
+    held_in_windows,
     make_room_tone,
     make_scene,
     repeat_smoothly,
 )
-from asmr_classify.training.takes import held_in_windows
 
 SR = 8000
 LABELS = (("tap",), ("tap",), ("whisper",), ("speech",), ("other",))
