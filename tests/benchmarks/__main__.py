@@ -7,7 +7,17 @@ import json
 import sys
 from pathlib import Path
 
-from tests.benchmarks import check, growth, many_files, robustness, scenes, search, speed, stages
+from tests.benchmarks import (
+    check,
+    growth,
+    library,
+    many_files,
+    robustness,
+    scenes,
+    search,
+    speed,
+    stages,
+)
 from tests.benchmarks.report import (
     RESULTS,
     Table,
@@ -29,6 +39,7 @@ BENCHMARKS = {
     "scenes": scenes.run,
     "search": search.run,
     "check": check.run,
+    "library": library.run,
 }
 
 

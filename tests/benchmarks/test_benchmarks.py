@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tests.benchmarks import check, growth, many_files, sounds
+from tests.benchmarks import check, growth, library, many_files, sounds
 from tests.benchmarks.__main__ import write_table
 from tests.benchmarks.measure import median_ratio, one_core, run_python
 from tests.benchmarks.report import RESULTS, Table, figures_for_people, with_figures
@@ -34,6 +34,17 @@ def test_a_table_is_written_for_people_and_for_programs(tmp_path):
 def test_the_figures_in_the_readme_are_those_of_the_tables():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert with_figures(readme, figures_for_people(RESULTS)) == readme
+
+
+def test_a_library_is_found_in_and_reported(monkeypatch):
+    monkeypatch.setattr(library, "N_KNOWN", (40,))
+    monkeypatch.setattr(library, "N_REPORTED", (30,))
+    rows = library.run().rows
+    named = {what: (files, value) for what, files, value, _ in rows}
+    assert named["find the first twenty by length"][0] == 40
+    assert any(what.startswith("find all ") for what in named)
+    assert named["page of the report"] == (30, pytest.approx(0.1, abs=0.09))
+    assert all(value > 0 for _, value in named.values())
 
 
 def test_ratios_are_taken_by_turns():
