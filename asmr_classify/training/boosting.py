@@ -45,26 +45,28 @@ def fit_trees(X: Array, targets: Array, weights: NDArray[np.float64], spec: FitS
     -------
     Trees
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     edges = bin_edges(X)
     bins = find_bins(X, edges)
-    boosters = []
-    for k in range(targets.shape[1]):
-        booster = HistGradientBoostingClassifier(
-            max_iter=spec.tree_rounds,
-            max_leaf_nodes=spec.tree_leaves,
-            learning_rate=spec.tree_rate,
-            l2_regularization=spec.tree_l2,
-            max_features=spec.tree_features,
-            max_bins=BINS,
-            early_stopping=False,
-            random_state=spec.seed,
-        )
-        boosters.append(booster.fit(bins, targets[:, k], sample_weight=weights))
+    boosters = [make_booster(spec).fit(bins, column, sample_weight=weights) for column in targets.T]
     trees = trees_from_boosters(boosters)
     # Between the bins a and b lie the edges a to b - 1; a leaf compares nothing.
     return replace(trees, threshold=edges[trees.threshold.astype(np.intp), trees.feature])
+
+
+def make_booster(spec: FitSpec) -> HistGradientBoostingClassifier:
+    """Make what is fitted for one label."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(
+        max_iter=spec.tree_rounds,
+        max_leaf_nodes=spec.tree_leaves,
+        learning_rate=spec.tree_rate,
+        l2_regularization=spec.tree_l2,
+        max_features=spec.tree_features,
+        max_bins=BINS,
+        early_stopping=False,
+        random_state=spec.seed,
+    )
 
 
 def bin_edges(X: Array) -> Array:

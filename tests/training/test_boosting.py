@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
 
-from asmr_classify.training.boosting import BINS, bin_edges, find_bins, fit_trees
+from asmr_classify.training.boosting import BINS, bin_edges, find_bins, fit_trees, make_booster
 from asmr_classify.training.fit import FitSpec
 
 SPEC = FitSpec(tree_rounds=30, tree_rate=0.2, tree_features=1.0, tree_l2=0.0)
@@ -43,19 +42,8 @@ def test_trees_say_of_columns_what_the_boosters_say_of_bins(problem, rng):
     weights = rng.random(len(X)) + 0.5
     trees = fit_trees(X, targets, weights, SPEC)
     edges = bin_edges(X)
-    boosters = [
-        HistGradientBoostingClassifier(
-            max_iter=SPEC.tree_rounds,
-            max_leaf_nodes=SPEC.tree_leaves,
-            learning_rate=SPEC.tree_rate,
-            l2_regularization=SPEC.tree_l2,
-            max_features=SPEC.tree_features,
-            max_bins=BINS,
-            early_stopping=False,
-            random_state=SPEC.seed,
-        ).fit(find_bins(X, edges), column, sample_weight=weights)
-        for column in targets.T
-    ]
+    bins = find_bins(X, edges)
+    boosters = [make_booster(SPEC).fit(bins, column, sample_weight=weights) for column in targets.T]
     new = rng.standard_normal(X.shape).astype(np.float32)
     for rows in (X, new, np.nextafter(X, np.float32(np.inf)), np.repeat(edges, 5, axis=0)):
         bins = find_bins(rows, edges)
