@@ -96,3 +96,20 @@ def test_calibration_is_a_line_on_logits():
     calibration = np.array([[2.0], [1.0]], dtype=np.float32)
     p = calibrate(np.array([[0.0], [-0.5]], dtype=np.float32), calibration)
     np.testing.assert_allclose(p[:, 0], [1 / (1 + np.exp(-1)), 0.5], rtol=1e-6)
+
+
+def test_ways_that_meet_again_end_after_as_many_steps_as_are_told():
+    """What a crafted file may hold: two nodes that lead to each other, a thousand steps deep."""
+    around = np.array([[1, 1], [0, 0]], dtype=np.int32)
+    trees = Trees(
+        feature=np.zeros(2, dtype=np.int32),
+        left=around[:, 0],
+        right=around[:, 1],
+        threshold=np.zeros(2, dtype=np.float32),
+        value=np.array([3, 5], dtype=np.float32),
+        roots=np.zeros((1, 1), dtype=np.int32),
+        baseline=np.zeros(1, dtype=np.float32),
+        depth=np.array([1000], dtype=np.int32),
+    )
+    assert trees.fits(4, 1)
+    assert trees.predict_logits(np.ones((2, 4), dtype=np.float32)).tolist() == [[3], [3]]

@@ -44,8 +44,10 @@ class FirstFew:
         """Tell how many were not shown."""
         n_more = self._n_lines - N_SHOWN
         if n_more > 0:
-            hint = "" if logger.isEnabledFor(logging.INFO) else "; -v names each"
-            self._show(f"{self._lead}: {n_more} more, {self._n_lines} in all{hint}")
+            are_named = logger.isEnabledFor(logging.INFO)  # on the terminal, or in the log
+            what = "" if are_named else f"{n_more} more, "
+            hint = "" if are_named else "; -v names each"
+            self._show(f"{self._lead}: {what}{self._n_lines} in all{hint}")
 
     def _show(self, line: str) -> bool:
         if self._console is None:

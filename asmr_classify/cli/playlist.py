@@ -173,8 +173,7 @@ def playlist(
     found = find_items(results, wish)
     if not found:
         total = _count(len(results), "recording")
-        hint = f" (stretches of {min_segment:g} s or more: --min-segment)" if segments else ""
-        return nothing_to_do(f"nothing fits, of {total}{hint}; no playlist is written")
+        return nothing_to_do(f"nothing fits, of {total}{_limit(wish)}; no playlist is written")
     items = list(fill(iter_ordered(found, order, seed=seed), seconds))
     folder = None if absolute or str(output) == STDOUT else str(output.parent)
     _write(
@@ -182,8 +181,15 @@ def playlist(
         str(output),
     )
     if not quiet:
-        _tell_of(items, seconds)
+        _tell_of(items, seconds, wish)
     return ExitStatus.OK
+
+
+def _limit(wish: Wish) -> str:
+    """Tell what keeps short stretches out; nothing where whole recordings are played."""
+    if not wish.segments:
+        return ""
+    return f" (stretches of {wish.min_segment:g} s or more: --min-segment)"
 
 
 def _labels(texts: Sequence[str] | None) -> tuple[str, ...]:
@@ -241,7 +247,7 @@ def _title(items: Sequence[Item]) -> str:
     return ", ".join(label for label, _ in Counter(item.label for item in items).most_common())
 
 
-def _tell_of(items: Sequence[Item], length: float | None) -> None:
+def _tell_of(items: Sequence[Item], length: float | None, wish: Wish) -> None:
     """Tell how many there are, how long they last, and what of each trigger."""
     from asmr_classify.cli.progress import clock
 
@@ -256,7 +262,7 @@ def _tell_of(items: Sequence[Item], length: float | None) -> None:
     )
     tell(f"{_count(len(items), noun)}, {clock(total)}: {parts}")
     if length is not None and total < length - 1:
-        tell(f"not enough for {clock(length)}: that is all that fits")
+        tell(f"not enough for {clock(length)}: that is all that fits{_limit(wish)}")
 
 
 def _count(number: int, noun: str) -> str:

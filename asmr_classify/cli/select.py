@@ -15,7 +15,7 @@ from asmr_classify.cli.catalogue import (
 )
 from asmr_classify.cli.errors import tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
-from asmr_classify.errors import UsageError
+from asmr_classify.errors import QueryError, UsageError
 from asmr_classify.labels import Kind, kind_of
 
 if TYPE_CHECKING:
@@ -212,7 +212,14 @@ def _find(
 ) -> list[FileResult]:
     """Find files as they are now, by the model that is named or by any."""
     query = query_of(words)
-    found = [result.path for result in known.find(query)]
+    try:
+        found = [result.path for result in known.find(query)]
+    except QueryError as exc:
+        if len(words) > 1 or LIKE_A_TERM.search(words[0]):
+            raise
+        # It may as well be a name that was mistyped.
+        problem = f"no file or folder is called {words[0]!r}, and {exc.problem}"
+        raise QueryError(exc.text, exc.span, problem, exc.known) from exc
     stale = [path for path in found if named is not None or not known.is_current(path)]
     stale = [path for path in stale if os.path.isfile(path)]  # noqa: PTH113 (any name)
     if stale:

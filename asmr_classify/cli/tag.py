@@ -78,7 +78,7 @@ def tag(
     settle_first(store, manner)
     options = TagOptions(Wishes(genre, comment, chapters), sidecar, keep_mtime)
     planned = make_plan(what or (), options, catalogue, manner, model=model, remove=remove)
-    if not (planned.plan.steps or planned.plan.left or planned.unchanged):
+    if not (planned.plan.steps or planned.plan.left or planned.unchanged or planned.notes):
         return nothing_to_do("nothing to tag was found")
     if not quiet:
         tell_notes(planned, remove=remove)

@@ -41,10 +41,10 @@ LEAST_SHARE = np.float32(1e-5)
 LEAST_MODULATION_DB = 1e-3
 """Root mean square below which levels do not move: what rounding makes of a steady tone is less."""
 
-GAIN, OFFSET, EXPONENT = 0.8, 2.0, 0.5
-"""Of the normalisation: how far the background is divided out, and the root that compresses what
-is left. Offset and root are those of [2]_, as is the gain of 0.98 there; the gain of 0.8 is in use
-for sounds outdoors [3]_ and leaves a steady noise some of its level."""
+GAIN, OFFSET = 0.8, 2.0
+"""Of the normalisation: how far the background is divided out, and what is added before the square
+root that compresses what is left. Offset and root are those of [2]_, as is the gain of 0.98 there;
+the gain of 0.8 is in use for sounds outdoors [3]_ and leaves a steady noise some of its level."""
 
 MEMORY_SECONDS = 0.4
 """Time constant of the background: librosa's default, which stands for the one of [2]_."""
@@ -129,7 +129,9 @@ def normalised_statistics(logmel: Array, rate: float) -> Array:
     # The background begins where it is on average, as nothing is known of what was before.
     smoother, start = _smoother(logmel.shape[1], rate)
     background = np.matmul(smoother, power) + start * mean[:, None]
-    values = (power * background**-GAIN + OFFSET) ** EXPONENT - OFFSET**EXPONENT
+    # Logarithms and roots, as powers take ten times as long.
+    power *= np.exp(np.log(background) * np.float32(-GAIN))
+    values = np.sqrt(power + np.float32(OFFSET)) - np.float32(np.sqrt(OFFSET))
     average = mean_of_frames(values)
     rise = mean_of_frames(np.maximum(np.diff(values, axis=1), 0))
     return np.concatenate([average, spread_of_frames(values - average[:, None]), rise], axis=1)

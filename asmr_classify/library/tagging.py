@@ -131,7 +131,9 @@ class _Planner:
         """Plan to tag one file."""
         reason = _why_not(result)
         if reason is not None:
-            self._left.append(Left(result.path, reason))
+            # A video without sound is as it should be; what could not be read is not.
+            is_mute = result.status is Status.NO_AUDIO
+            (self._notes if is_mute else self._left).append(Left(result.path, reason))
             return
         path = os.path.realpath(result.path)
         self._plan_file(path, result.path, self._tag_steps(path, result))

@@ -160,10 +160,11 @@ def test_what_is_not_known_or_not_there_is_left(recording, tmp_path):  # noqa: F
         heard(tmp_path),
         heard(path),
     ]
-    planned = plan_tags(results, TagOptions(), ("tag",)).plan
+    made = plan_tags(results, TagOptions(), ("tag",))
+    assert [(note.path, note.reason) for note in made.notes] == [("b.mp4", "mute")]
+    planned = made.plan
     assert [(os.path.basename(left.path), left.reason) for left in planned.left] == [
         ("a.mp3", "not a file"),
-        ("b.mp4", "mute"),
         ("gone.mp3", "cannot be read: No such file or directory"),
         (tmp_path.name, "is no file; only files have tags"),
     ]
