@@ -160,7 +160,7 @@ def playlist(
 
     from asmr_classify.cli.select import select_results
     from asmr_classify.library.m3u8 import entry_of, write_m3u8
-    from asmr_classify.library.playlist import fill, find_items
+    from asmr_classify.library.playlist import fill, find_items, widen_avoided
     from asmr_classify.library.variety import iter_ordered
 
     wish = Wish(_labels(want), _labels(avoid), min_score, min_segment, no_talking, segments)
@@ -170,6 +170,13 @@ def playlist(
     results = select_results(
         sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue, model=model
     )
+    wish, widened = widen_avoided(wish, results)
+    for label, broader in widened.items():
+        tell(
+            f"--avoid {label}: is told only as part of {broader}, so all of that is left out",
+            lead="warning: ",
+            style="yellow",
+        )
     found = find_items(results, wish)
     if not found:
         total = _count(len(results), "recording")

@@ -166,23 +166,47 @@ def check_labels(wish: Wish, results: Iterable[FileResult]) -> None:
     UsageError
         If a label is none that they know. No results know nothing, and refuse nothing.
     """
+    known = _known_labels(results)
+    for label in (*wish.want, *wish.avoid):
+        if known and label not in known:
+            broader = _broader(label, known)
+            hint = f"; what you seek is part of {broader}" if broader else ""
+            raise UsageError(f"{label!r}: the labels are {', '.join(known)}{hint}")
+
+
+def widen_avoided(wish: Wish, results: Iterable[FileResult]) -> tuple[Wish, dict[str, str]]:
+    """Avoid what holds a finer label, where results tell no finer: too much rather than too little.
+
+    Parameters
+    ----------
+    wish : Wish
+    results : iterable of FileResult
+
+    Returns
+    -------
+    tuple of Wish and dict
+        The wish with broader labels to avoid, and which stands for which finer one.
+    """
+    known = _known_labels(results)
+    broader = {label: _broader(label, known) for label in wish.avoid if label not in known}
+    widened = {label: name for label, name in broader.items() if name}
+    avoid = tuple(dict.fromkeys(widened.get(label, label) for label in wish.avoid))
+    return replace(wish, avoid=avoid), widened
+
+
+def _known_labels(results: Iterable[FileResult]) -> tuple[str, ...]:
     known: dict[str, None] = {}
     for result in results:
         known.update(dict.fromkeys((*result.scores, *result.tags)))
-    if not known:
-        return
-    known[SILENCE] = None
-    for label in (*wish.want, *wish.avoid):
-        if label not in known:
-            raise UsageError(f"{label!r}: the labels are {', '.join(known)}{_hint(label, known)}")
+    return (*known, SILENCE) if known else ()
 
 
-def _hint(label: str, known: Iterable[str]) -> str:
-    """Tell which label holds a finer one."""
+def _broader(label: str, known: Iterable[str]) -> str:
+    """Find which label holds a finer one; empty if none is known to."""
     for name in known:
         words = re.findall(r"\w+", DEFINITIONS.get(name, ""))
         if len(label) > 2 and any(word.startswith(label.lower()) for word in words):
-            return f"; what you seek is part of {name}"
+            return name
     return ""
 
 

@@ -34,6 +34,7 @@ from asmr_classify.library.playlist import (
     creator_of,
     fill,
     find_items,
+    widen_avoided,
 )
 from asmr_classify.library.variety import Order, iter_ordered
 from asmr_classify.timeline import Segment, join_spans
@@ -121,6 +122,18 @@ def test_what_was_set_by_hand_counts():
     assert find_items([quiet], Wish(no_talking=True))
     loud = replace(TAP, no_talking=False, corrected=("no_talking",))
     assert stretches([loud], no_talking=True) == []
+
+
+def test_what_holds_a_finer_label_is_avoided_with_it():
+    scores = dict.fromkeys([*LABELS, "other"], 0.1)
+    calm = replace(TAP, path="calm.mp3", scores={**scores, "tap": 0.9})
+    chewing = replace(calm, path="eats.mp3", scores={**calm.scores, "other": 0.9})
+    wish, widened = widen_avoided(Wish(avoid=("chew", "speech", "other")), [calm, chewing])
+    assert widened == {"chew": "other"}
+    assert wish.avoid == ("other", "speech")
+    assert [item.path for item in find_items([calm, chewing], wish)] == ["calm.mp3"]
+    typo = Wish(avoid=("whimper",))
+    assert widen_avoided(typo, [calm]) == (typo, {})
 
 
 def test_a_finer_label_is_refused_with_what_holds_it():
