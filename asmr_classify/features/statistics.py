@@ -138,7 +138,16 @@ def _cosines(n_mels: int) -> Array:
 
 
 def mean_of_frames(values: Array) -> Array:
-    """Mean over frames, as a matrix product: NumPy's own takes ten times as long."""
+    """Average over frames, as a matrix product: NumPy's own mean takes ten times as long.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (n_windows, n_frames, n_bands)
+
+    Returns
+    -------
+    ndarray of float32, shape (n_windows, n_bands)
+    """
     n_frames = values.shape[1]
     weights = np.full((1, n_frames), 1 / n_frames, dtype=np.float32)
     return np.asarray(np.matmul(weights, values)[:, 0], dtype=np.float32)
@@ -150,7 +159,16 @@ def _mean_product(a: Array, b: Array) -> Array:
 
 
 def spread_of_frames(deviation: Array) -> Array:
-    """Root mean square over frames; 0 where there is no frame."""
+    """Take the root mean square over frames; 0 where there is no frame.
+
+    Parameters
+    ----------
+    deviation : ndarray of float32, shape (n_windows, n_frames, n_bands)
+
+    Returns
+    -------
+    ndarray of float32, shape (n_windows, n_bands)
+    """
     if deviation.shape[1] == 0:
         return np.zeros(deviation.shape[::2], dtype=np.float32)
     return np.asarray(np.sqrt(_mean_product(deviation, deviation)), dtype=np.float32)

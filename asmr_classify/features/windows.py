@@ -172,9 +172,8 @@ def _rows(y: NDArray[np.float32], start: int, spec: FeatureSpec) -> WindowRows:
     texture = _strided(
         frames.texture, counts["texture"], hop // frames_spec.texture_hop_length, n_windows
     )
-    rate, texture_rate = (
-        sr / hop_length for hop_length in (frames_spec.hop_length, frames_spec.texture_hop_length)
-    )
+    rate = sr / frames_spec.hop_length
+    texture_rate = sr / frames_spec.texture_hop_length
     X = np.concatenate(
         [
             spectral_statistics(logmel),

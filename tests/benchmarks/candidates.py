@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage, signal
 
 from asmr_classify.features.frames import COMPRESSION, Frames, analyse
-from asmr_classify.features.statistics import DYNAMIC_RANGE_DB, PEAK_FRAMES, RISE_FRAMES
+from asmr_classify.features.statistics import PEAK_FRAMES, RISE_FRAMES, lift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ class Sound:
             first = inside.start // self.spec.hop_length
             last = 1 + (inside.stop - self.spec.n_fft) // self.spec.hop_length
             levels = self.frames.logmel[first : max(last, first + 2)]
-            yield np.maximum(levels, levels.max() - DYNAMIC_RANGE_DB)
+            yield lift(levels[None])[0]
 
     def texture(self) -> Iterator[Array]:
         """Go through the texture levels of each window, shape (n_frames, n_bands), in dB."""
@@ -85,7 +85,7 @@ class Sound:
             last = 1 + (inside.stop - self.spec.texture_n_fft) // self.spec.texture_hop_length
             envelopes = self.frames.texture[first : max(last, first + 2 * EVENT_FRAMES)]
             levels = 10 / COMPRESSION * np.log10(np.maximum(envelopes, 1e-9))
-            yield np.maximum(levels, levels.max() - DYNAMIC_RANGE_DB)
+            yield lift(levels[None])[0]
 
 
 def impulses_alike(sound: Sound) -> Array:

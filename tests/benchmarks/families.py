@@ -11,7 +11,7 @@ from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import Ridge
 from sklearn.neural_network import MLPRegressor
 
-from asmr_classify.estimators import standardise
+from asmr_classify.estimators import LOGIT_LIMIT, standardise
 from asmr_classify.training.boosting import fit_trees
 from asmr_classify.training.fit import FitSpec
 
@@ -85,7 +85,7 @@ class Boosters:
 
     def predict(self, X: Array) -> Array:
         """Predict, shape (n_rows, n_triggers)."""
-        return np.clip(self._trees.predict_logits(X), -8, 8)
+        return np.clip(self._trees.predict_logits(X), -LOGIT_LIMIT, LOGIT_LIMIT)
 
 
 def make_model(family: str, setting: float) -> Regression | Boosters:
