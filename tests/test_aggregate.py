@@ -96,10 +96,41 @@ def test_a_broken_decode_is_partial_and_still_labelled(tiny_model):
     assert (result.status, result.error, result.tags) == (Status.PARTIAL, problem, ("tap",))
 
 
+NOWHERE = {"tap": 0.0, "whisper": 0.0, "speech": 0.0}
+
+
 def test_thresholds_decide_tags(tiny_model):
     scores = {"tap": 0.6, "whisper": 0.7, "speech": 0.9}
-    assert choose_tags(scores, tiny_model) == ("whisper", "tap")
-    assert choose_tags(scores, tiny_model.with_thresholds({"whisper": 0.8})) == ("tap",)
+    assert choose_tags(scores, NOWHERE, tiny_model) == ("whisper", "tap")
+    strict = tiny_model.with_thresholds({"whisper": 0.8})
+    assert choose_tags(scores, NOWHERE, strict) == ("tap",)
+
+
+@pytest.mark.parametrize(("share", "tags"), [(0.09, ("tap",)), (0.1, ("tap", "whisper"))])
+def test_beside_a_tag_the_timeline_tells_what_lies_under_it(tiny_model, share, tags):
+    scores = {"tap": 0.6, "whisper": 0.2, "speech": 0.1}
+    assert choose_tags(scores, NOWHERE | {"whisper": share}, tiny_model) == tags
+
+
+def test_what_reaches_its_threshold_comes_before_what_is_layered(tiny_model):
+    model = tiny_model.with_thresholds({"tap": 0.3})
+    scores = {"tap": 0.35, "whisper": 0.45, "speech": 0.1}
+    assert choose_tags(scores, NOWHERE | {"whisper": 0.5}, model) == ("tap", "whisper")
+
+
+def test_the_timeline_alone_makes_no_tag(tiny_model):
+    scores = {"tap": 0.4, "whisper": 0.2, "speech": 0.9}
+    shares = {"tap": 1.0, "whisper": 1.0, "speech": 1.0}
+    assert choose_tags(scores, shares, tiny_model) == ()
+
+
+def test_a_sound_under_another_is_tagged_by_its_timeline(tiny_model):
+    model = dataclasses.replace(
+        tiny_model, timeline_thresholds={"tap": 0.5, "whisper": 0.2, "speech": 0.5}
+    )
+    result = summed(model, [[4, -1, -4]] * 5)  # a whisper of 0.27
+    assert result.tags == ("tap", "whisper")
+    assert result.trigger == "tap"
 
 
 def test_a_model_without_voices_says_nothing_of_talking(tiny_model):

@@ -17,7 +17,7 @@ from sed_scores_eval.base_modules.scores import create_score_dataframe
 from asmr_classify.aggregate import Heard, summarise
 from asmr_classify.cli.train import read_corrected
 from asmr_classify.features.windows import WindowRows, window_rows
-from asmr_classify.labels import TRIGGERS
+from asmr_classify.labels import TRIGGERS, WHISPER, WHITE_NOISE
 from asmr_classify.threads import one_thread
 from asmr_classify.training.evaluate import evaluate, prepare
 from asmr_classify.training.fit import TrainingSpec
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from asmr_classify.aggregate import FileResult
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
     from asmr_classify.training.takes import TakeSpec
@@ -45,10 +46,16 @@ SEED = 20261
 SHARE_MATCHED = 0.5
 """Of the shorter of two spans, at least this much lies in both where they count as matched."""
 
+LEAST_SECONDS = 3.0
+"""Of a trigger in a scene, for a tag to be expected."""
+
 ABOUT = f"""\
 {N_SCENES} scenes of 30 s: up to four events over speech, music, steady noise or room tone at -5 to
 +20 dB, made of clips whose groups the labelling model never heard. F1 by segments of 1 s
-(sed_scores_eval); onset errors of events that were found, backgrounds left out."""
+(sed_scores_eval); onset errors of events that were found, backgrounds left out. Of the triggers
+that sound for {LEAST_SECONDS:g} s or more, backgrounds too, the share that are among the tags of
+the scene; of the tags, the share whose trigger does sound; and of the scenes with whispers as well
+as steady noise, the share with both tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +94,37 @@ def _make(
     return Heldout(fold, spec.scene.duration, rows, reference, events)
 
 
-def find_events(scene: Heldout, model: Model) -> Events:
-    """Label a scene, and give the timeline of its triggers."""
+def label_scene(scene: Heldout, model: Model) -> FileResult:
+    """Label a scene as a file."""
     rows = scene.rows
     heard = Heard(rows.intervals, model.predict_logits(rows.X), rows.levels_db, rows.changes)
     seconds = scene.duration
-    result = summarise("scene", heard, model, duration=seconds, decoded=seconds)
+    return summarise("scene", heard, model, duration=seconds, decoded=seconds)
+
+
+def find_events(result: FileResult) -> Events:
+    """Give the timeline of the triggers."""
     return [(s.start, s.end, s.label) for s in result.segments if s.label in TRIGGERS]
+
+
+def tag_figures(references: Sequence[Events], tags: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Count which triggers of scenes are tagged, and which tags are right."""
+    heard = np.zeros((len(references), len(TRIGGERS)))
+    for row, reference in zip(heard, references, strict=True):
+        for start, end, label in reference:
+            row[TRIGGERS.index(label)] += end - start
+    tagged = np.array([[label in found for label in TRIGGERS] for found in tags])
+    expected = heard >= LEAST_SECONDS
+    two = [TRIGGERS.index(label) for label in (WHISPER, WHITE_NOISE)]
+    layered = expected[:, two].all(axis=1)
+    return {
+        **{
+            f"tagged {label}": float(tagged[expected[:, k], k].mean())
+            for k, label in enumerate(TRIGGERS)
+        },
+        "right tags": float((heard > 0)[tagged].mean()),
+        "both tags of whispers over noise": float(tagged[layered][:, two].all(axis=1).mean()),
+    }
 
 
 def segment_f1(
@@ -137,8 +168,10 @@ def onset_errors(reference: Events, estimate: Events) -> list[float]:
 
 def measure(scenes: Sequence[Heldout], models: Sequence[Model]) -> dict[str, float]:
     """Label all scenes, and measure."""
-    estimates = [find_events(scene, models[scene.fold]) for scene in scenes]
-    figures = segment_f1([scene.reference for scene in scenes], estimates, scenes[0].duration)
+    results = [label_scene(scene, models[scene.fold]) for scene in scenes]
+    estimates = [find_events(result) for result in results]
+    references = [scene.reference for scene in scenes]
+    figures = segment_f1(references, estimates, scenes[0].duration)
     errors = [
         error
         for scene, estimate in zip(scenes, estimates, strict=True)
@@ -146,7 +179,7 @@ def measure(scenes: Sequence[Heldout], models: Sequence[Model]) -> dict[str, flo
     ]
     figures["median onset error"] = float(np.median(errors))
     figures["events matched"] = len(errors) / sum(len(scene.events) for scene in scenes)
-    return figures
+    return figures | tag_figures(references, [result.tags for result in results])
 
 
 def read_shared_corpus() -> Corpus:

@@ -12,7 +12,7 @@ from tests.benchmarks.__main__ import write_table
 from tests.benchmarks.measure import median_ratio, one_core, run_python
 from tests.benchmarks.report import RESULTS, Table, figures_for_people, with_figures
 from tests.benchmarks.robustness import REACH, main_tags
-from tests.benchmarks.scenes import onset_errors, segment_f1
+from tests.benchmarks.scenes import onset_errors, segment_f1, tag_figures
 from tests.conftest import DEMO, ROOT
 
 
@@ -119,3 +119,14 @@ def test_timelines_are_measured_against_the_truth():
     assert measured["white_noise"] == measured["crinkle"] == 0.0
     assert sorted(onset_errors(truth, late)) == [0.5, 3.0]
     assert onset_errors(truth, [(8.5, 9.0, "tap")]) == []
+
+
+def test_tags_of_scenes_are_counted_by_what_sounds_long_enough():
+    rain_under = [(0.0, 30.0, "white_noise"), (4.0, 9.0, "whisper")]
+    references = [rain_under, rain_under, [(1.0, 3.0, "tap"), (5.0, 7.0, "tap")], [(0, 2, "tap")]]
+    tags = [("white_noise", "whisper"), ("white_noise", "crinkle"), (), ("tap",)]
+    figures = tag_figures([*references, [(0.0, 9.0, "crinkle")]], [*tags, ("crinkle",)])
+    assert figures["tagged whisper"] == figures["both tags of whispers over noise"] == 0.5
+    assert figures["tagged white_noise"] == figures["tagged crinkle"] == 1.0
+    assert figures["tagged tap"] == 0.0  # two seconds and two are four; the other is too short
+    assert figures["right tags"] == pytest.approx(5 / 6)
