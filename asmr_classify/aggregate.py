@@ -94,8 +94,8 @@ class FileResult:
     trigger : str or None
         The strongest tag.
     tags : tuple of str
-        Triggers whose score reaches their threshold, strongest first, then those that lie over or
-        under them, see :func:`choose_tags`.
+        Triggers over their threshold, in the whole or, beside others, in the timeline, strongest
+        first; see :func:`choose_tags`.
     scores : mapping of str to float
         Calibrated probability that the label is present anywhere in the file. Empty if nothing
         was heard.
@@ -307,29 +307,22 @@ def _spans(
 def choose_tags(
     scores: Mapping[str, float], shares: Mapping[str, float], model: Model
 ) -> tuple[str, ...]:
-    """Choose the triggers that a file holds.
+    """Choose the triggers that a file holds, strongest first.
 
     A trigger is a tag where its score reaches its threshold. Two at once cover one another, and
     neither scores as it would alone; the timeline, whose thresholds are those of mixtures, still
-    tells both. So beside a tag, a trigger is one as well if its segments cover
-    :data:`LAYERED_SHARE` of the file. Without any tag they do not count: what resembles a
-    trigger in a file that holds none is more often an error.
-
-    Returns
-    -------
-    tuple of str
-        Those whose score reaches their threshold, strongest first, then the others, strongest
-        first.
+    tells both. So beside a stronger tag, a trigger is one as well if it reaches its threshold in
+    the timeline for :data:`LAYERED_SHARE` of the file. Without such a tag it is not: what
+    resembles a trigger in a file that holds none is more often an error.
     """
     reached = [label for label in model.triggers if scores[label] >= model.thresholds[label]]
+    strongest = max((scores[label] for label in reached), default=0.0)
     layered = [
         label
         for label in model.triggers
-        if reached and label not in reached and shares[label] >= LAYERED_SHARE
+        if label not in reached and scores[label] < strongest and shares[label] >= LAYERED_SHARE
     ]
-    return tuple(
-        label for part in (reached, layered) for label in sorted(part, key=lambda t: -scores[t])
-    )
+    return tuple(sorted(reached + layered, key=lambda label: -scores[label]))
 
 
 def _shares(

@@ -112,10 +112,12 @@ def test_beside_a_tag_the_timeline_tells_what_lies_under_it(tiny_model, share, t
     assert choose_tags(scores, NOWHERE | {"whisper": share}, tiny_model) == tags
 
 
-def test_what_reaches_its_threshold_comes_before_what_is_layered(tiny_model):
+def test_what_is_layered_is_weaker_than_what_it_lies_over(tiny_model):
+    shares = NOWHERE | {"whisper": 0.5}
     model = tiny_model.with_thresholds({"tap": 0.3})
-    scores = {"tap": 0.35, "whisper": 0.45, "speech": 0.1}
-    assert choose_tags(scores, NOWHERE | {"whisper": 0.5}, model) == ("tap", "whisper")
+    assert choose_tags({"tap": 0.35, "whisper": 0.45, "speech": 0.1}, shares, model) == ("tap",)
+    scores = {"tap": 0.35, "whisper": 0.30, "speech": 0.1}
+    assert choose_tags(scores, shares, model) == ("tap", "whisper")
 
 
 def test_the_timeline_alone_makes_no_tag(tiny_model):

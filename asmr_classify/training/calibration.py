@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 def fit_calibration(
     logits: Array, truth: Array, weights: NDArray[np.float64] | None = None
 ) -> Array:
-    """Fit slope and intercept that turn logits into probabilities, per label (Platt 1999).
+    """Fit the slope and intercepts that turn logits into probabilities.
+
+    All labels share the slope (temperature scaling, Guo et al. 2017): one label alone has too few
+    groups to tell its own. Each has its intercept (Platt 1999), for a label that is as likely as
+    every other, and as none: how many clips of a kind a corpus holds tells nothing of the files to
+    come, and differs from fold to fold.
 
     Parameters
     ----------
@@ -44,14 +49,26 @@ def fit_calibration(
     """
     from sklearn.linear_model import LogisticRegression
 
-    calibration = np.tile(np.array([[1.0], [0.0]], dtype=np.float32), (1, logits.shape[1]))
-    for k in range(logits.shape[1]):
-        if 0 < truth[:, k].sum() < len(truth):
-            platt = LogisticRegression(C=1.0).fit(
-                logits[:, [k]], truth[:, k].astype(int), sample_weight=weights
-            )
-            # A negative slope would turn a label round: too few samples to say more than chance.
-            calibration[:, k] = max(platt.coef_[0, 0], 0.05), platt.intercept_[0]
+    n_labels = logits.shape[1]
+    calibration = np.tile(np.array([[1.0], [0.0]], dtype=np.float32), (1, n_labels))
+    known = (truth.min(axis=0) == 0) & (truth.max(axis=0) == 1)
+    n_known = int(known.sum())
+    if not n_known:
+        return calibration
+    held = truth[:, known] > 0
+    alike = np.ones(len(truth)) if weights is None else weights
+    share = np.average(held, axis=0, weights=alike)
+    prior = 1 / (1 + n_labels)
+    balance = alike[:, None] * np.where(held, prior / share, (1 - prior) / (1 - share))
+    # One problem for all: the logit, and which label it is of.
+    which = np.tile(np.eye(n_known), (len(truth), 1))
+    design = np.column_stack([logits[:, known].ravel(), which])
+    fitted = LogisticRegression(C=1.0, fit_intercept=False).fit(
+        design, held.ravel(), sample_weight=balance.ravel() / alike.mean()
+    )
+    # A negative slope would turn labels round: too few samples to say more than chance.
+    calibration[0, known] = max(fitted.coef_[0, 0], 0.05)
+    calibration[1, known] = fitted.coef_[0, 1:]
     return calibration
 
 
