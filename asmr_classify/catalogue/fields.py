@@ -156,7 +156,8 @@ def compile_order(name: str, labels: Mapping[str, int]) -> Sql:
     """
     field = find_field(name.removesuffix("-"), labels)
     if field is None:
-        raise UsageError(f"--sort {name}: no such field; {known_names(labels)}")
+        names = ", ".join((*FIELDS, *_all_labels(labels), f"{SHARE}LABEL"))
+        raise UsageError(f"--sort {name}: no such field; there are {names}")
     direction = "DESC" if name.endswith("-") else "ASC"
     return Sql(f"{field.sql.text} {direction} NULLS LAST", field.sql.parameters)
 

@@ -15,6 +15,7 @@ error. A recording that a format cannot hold gets no file, and an earlier one st
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -110,6 +111,7 @@ class PerFileWriter:
         self._on_left_out = on_left_out
         self._on_changed = on_changed
         self._owners: dict[str, str] = {}
+        self._is_new = not Path(folder).is_dir()
         make_folder(folder, parents=False)
         self._written = _read_written(folder)
 
@@ -144,7 +146,10 @@ class PerFileWriter:
                 output.write(data)
 
     def close(self) -> None:
-        """Do nothing: every file is complete."""
+        """Take the folder back if it was made for nothing; files are complete already."""
+        if self._is_new:
+            with contextlib.suppress(OSError):  # there is something in it
+                Path(self._folder).rmdir()
 
     def _render(self, result: FileResult, folder: str) -> bytes:
         stream = io.BytesIO() if self._form.in_bytes else io.StringIO()

@@ -50,6 +50,14 @@ def test_files_mirror_the_tree_of_recordings(form):
         assert len(list(FORMATS[form].read(file))) == 1
 
 
+def test_a_folder_that_was_made_for_nothing_is_taken_back():
+    write()
+    assert not Path("out").exists()
+    Path("mine").mkdir()
+    write(folder="mine")
+    assert Path("mine").is_dir()
+
+
 def test_recordings_of_one_stem_keep_a_file_each():
     write(timeline("a.mp3"), timeline("a.wav"), form="edl")
     write(timeline("a.mp3"), timeline("a.wav"), form="webvtt")
