@@ -16,7 +16,13 @@ from urllib.parse import quote
 from asmr_classify.labels import DEFINITIONS, kind_of
 from asmr_classify.training.metrics import NONE, average_precision
 from asmr_classify.training.record import EvaluationRecord
-from asmr_classify.training.sources import false_tags, legible, worst_mistakes
+from asmr_classify.training.sources import (
+    ABOUT_COSTLIEST,
+    costliest_rows,
+    false_tags,
+    legible,
+    worst_mistakes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -89,6 +95,8 @@ def model_card(
         _false_tag_table(record),
         f"The worst {N_WORST} of them:",
         _worst_table(record),
+        f"**What the figures hang on.** {ABOUT_COSTLIEST}",
+        _costliest_table(record),
         *_picture_links(pictures, folder),
         "## Data",
         _clip_table(corpus),
@@ -198,6 +206,10 @@ def _worst_table(record: EvaluationRecord) -> str:
             for m in wrong[:N_WORST]
         ),
     )
+
+
+def _costliest_table(record: EvaluationRecord) -> str:
+    return _table(*costliest_rows(record))
 
 
 def _picture_links(pictures: Sequence[Picture], folder: str) -> list[str]:

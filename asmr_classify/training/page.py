@@ -15,7 +15,14 @@ from xml.etree import ElementTree as ET
 from asmr_classify.labels import DEFINITIONS, kind_of
 from asmr_classify.training.metrics import average_precision
 from asmr_classify.training.record import label_counts
-from asmr_classify.training.sources import false_tags, legible, source_figures, worst_mistakes
+from asmr_classify.training.sources import (
+    ABOUT_COSTLIEST,
+    costliest_rows,
+    false_tags,
+    legible,
+    source_figures,
+    worst_mistakes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,6 +99,7 @@ def evaluation_page(record: EvaluationRecord, pictures: Iterable[Picture]) -> st
             _label_part(record),
             *shown.values(),
             _source_part(record),
+            Part("What the figures hang on", ABOUT_COSTLIEST, *costliest_rows(record)),
             _false_tag_part(record),
             _worst_part(record),
         ],

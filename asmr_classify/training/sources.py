@@ -6,12 +6,26 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asmr_classify.training.metrics import NONE, main_classes
+import numpy as np
+
+from asmr_classify.training.metrics import NONE, average_precision, main_classes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from asmr_classify.training.record import EvaluationRecord, JudgedClip
+
+
+N_COSTLIEST = 5
+"""Groups that are shown as costing most."""
+
+ABOUT_COSTLIEST = (
+    "Average precision, every clip alike, without the groups that cost most, each row without "
+    "those above it as well. These are no figures of the model; they tell which sounds it does "
+    "not know."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,93 @@ def source_figures(record: EvaluationRecord) -> list[SourceFigures]:
         for group, c in counts.items()
     ]
     return sorted(figures, key=lambda f: (-f.n_errors, -f.n_clips, f.group))
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutSource:
+    """Figures of an evaluation without a group, and without those that cost more.
+
+    Parameters
+    ----------
+    group : str
+    n_clips : int
+        Of the group.
+    average_precision : mapping of str to float
+        Per trigger, over the clips that are left.
+    """
+
+    group: str
+    n_clips: int
+    average_precision: Mapping[str, float]
+
+    @property
+    def mean_average_precision(self) -> float:
+        """Mean over triggers."""
+        return float(np.mean(list(self.average_precision.values())))
+
+
+def costliest_sources(record: EvaluationRecord, limit: int) -> list[WithoutSource]:
+    """Find the groups that mean average precision would be highest without.
+
+    They tell what the figures hang on, and what to look at first; figures without them are no
+    figures of the model.
+
+    Parameters
+    ----------
+    record : EvaluationRecord
+    limit : int
+        Find no more groups.
+
+    Returns
+    -------
+    list of WithoutSource
+        The costliest first; each without those before it as well. A group is left out only where
+        every trigger is held, and not held, by clips of others.
+    """
+    held = np.stack([record.holds(trigger) for trigger in record.triggers], axis=1)
+    scores = np.stack([record.scores_of(trigger) for trigger in record.triggers], axis=1)
+    groups = np.array([clip.group for clip in record.clips])
+
+    def figures(kept: NDArray[np.bool_]) -> dict[str, float] | None:
+        inside, weights = held[kept], np.ones(kept.sum())
+        if not len(inside) or inside.all(axis=0).any() or not inside.any(axis=0).all():
+            return None
+        return {
+            trigger: average_precision(inside[:, k], scores[kept, k], weights)
+            for k, trigger in enumerate(record.triggers)
+        }
+
+    everything = np.ones(len(groups), dtype=bool)
+    whole = figures(everything)
+    if whole is None:
+        return []
+    gains = {}
+    for source in source_figures(record):
+        if source.n_errors and (alone := figures(groups != source.group)):
+            gains[source.group] = sum(alone.values()) - sum(whole.values())
+    costly = sorted((group for group in gains if gains[group] > 0), key=lambda g: (-gains[g], g))
+    found: list[WithoutSource] = []
+    kept = everything
+    for group in costly:
+        left = kept & (groups != group)
+        if len(found) < limit and (rest := figures(left)):
+            found.append(WithoutSource(group, int((groups == group).sum()), rest))
+            kept = left
+    return found
+
+
+def costliest_rows(
+    record: EvaluationRecord,
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Write out what :func:`costliest_sources` finds, as the head and the rows of a table."""
+    rows = [
+        (
+            *(source.group, str(source.n_clips), f"{source.mean_average_precision:.3f}"),
+            *(f"{ap:.3f}" for ap in source.average_precision.values()),
+        )
+        for source in costliest_sources(record, N_COSTLIEST)
+    ]
+    return ("without", "its clips", "mean AP", *record.triggers), rows
 
 
 def worst_mistakes(record: EvaluationRecord) -> list[Mistake]:

@@ -39,6 +39,8 @@ from asmr_classify.training.record import (
     save_record,
 )
 from asmr_classify.training.sources import (
+    costliest_rows,
+    costliest_sources,
     false_tags,
     legible,
     source_figures,
@@ -323,6 +325,44 @@ def test_sources_add_up(record):
     assert sum(source.n_clips for source in sources) == len(record.clips)
     assert sum(source.n_errors for source in sources) == len(worst_mistakes(record))
     assert sources[0].n_errors == max(source.n_errors for source in sources)
+
+
+def spoilt(clip, k):
+    """All scores of one maker are turned round, and every other one of another."""
+    wrong = clip.group == "maker 1" or (clip.group == "maker 2" and k % 2)
+    scores = tuple(1 - score for score in clip.scores) if wrong else clip.scores
+    return replace(clip, scores=scores, tags=() if wrong else clip.tags)
+
+
+def test_the_costliest_sources_are_left_out_one_after_another(record):
+    record = replace(record, clips=tuple(spoilt(c, k) for k, c in enumerate(record.clips)))
+    left = list(record.clips)
+    found = costliest_sources(record, 2)
+    assert [source.group for source in found] == ["maker 1", "maker 2"]
+    for source in found:
+        assert source.n_clips == sum(clip.group == source.group for clip in left)
+        left = [clip for clip in left if clip.group != source.group]
+        rest = replace(record, clips=tuple(left)).measures()
+        assert source.average_precision == pytest.approx(rest.average_precision)
+        assert source.mean_average_precision == pytest.approx(rest.mean_average_precision)
+
+
+def test_a_source_is_left_out_only_where_others_hold_its_triggers(record):
+    only = [clip for clip in record.clips if clip.group == "maker 1" or "tap" not in clip.labels]
+    alone = replace(record, clips=tuple(only))
+    assert "maker 1" not in {source.group for source in costliest_sources(alone, 9)}
+    one_group = replace(record, clips=tuple(c for c in only if c.group == "maker 1"))
+    assert costliest_sources(one_group, 9) == []
+
+
+def test_what_the_figures_hang_on_stands_on_the_page(page, record):
+    text = "".join(Page(page).text)
+    head, rows = costliest_rows(record)
+    assert head[-2:] == ("tap", "whisper")
+    assert rows
+    for row in rows:
+        assert legible(row[0]) in text
+        assert all(figure in text for figure in row[2:])
 
 
 def test_false_tags_are_those_of_clips_without_a_trigger(record):
