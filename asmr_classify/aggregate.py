@@ -32,9 +32,13 @@ RESULTS_VERSION = 3
 """Raised when the same sound and the same model give other results."""
 
 LAYERED_SHARE = 0.1
-"""Share of a file that the segments of a trigger cover where it is a tag beside another. Of 0.1,
-0.2 and 0.35 the first found most of what lies over or under another sound in scenes, and seldom
-what is not there; the benchmark ``scenes`` measures it on others."""
+"""Share of what is heard that a trigger covers in the timeline to be a tag beside another."""
+
+LAYERED_SECONDS = 2.5
+"""The least that it covers: more than one window, which may err. Of 0 to 5 s, and shares of 0.1,
+0.2 and 0.35, these found most of what lies over or under another sound, in scenes made for the
+choice, with few tags of clips that hold one trigger. The benchmark ``scenes`` measures them on
+other scenes."""
 
 
 class Status(StrEnum):
@@ -207,13 +211,15 @@ def summarise(
         decision=model.decision,
         changes=_changes(heard, model),
     )
-    shares = _shares(segments, (*model.labels, SILENCE), max(duration, decoded))
+    covered = _covered(segments, (*model.labels, SILENCE))
+    whole = max(duration, decoded)
+    shares = {label: min(1.0, seconds / whole) for label, seconds in covered.items()}
     if silent.all():
         return FileResult(
             path, status, model.id, error, duration, decoded, shares=shares, segments=segments
         )
     scores = score_file(heard.where(~silent), model)
-    tags = choose_tags(scores, shares, model)
+    tags = choose_tags(scores, covered, decoded - covered[SILENCE], model)
     return FileResult(
         path=path,
         status=status,
@@ -305,33 +311,47 @@ def _spans(
 
 
 def choose_tags(
-    scores: Mapping[str, float], shares: Mapping[str, float], model: Model
+    scores: Mapping[str, float], covered: Mapping[str, float], heard: float, model: Model
 ) -> tuple[str, ...]:
     """Choose the triggers that a file holds, strongest first.
 
     A trigger is a tag where its score reaches its threshold. Two at once cover one another, and
     neither scores as it would alone; the timeline, whose thresholds are those of mixtures, still
-    tells both. So beside a stronger tag, a trigger is one as well if it reaches its threshold in
-    the timeline for :data:`LAYERED_SHARE` of the file. Without such a tag it is not: what
-    resembles a trigger in a file that holds none is more often an error.
+    tells both. So beside a stronger tag, a trigger is one as well if its segments cover enough of
+    the file. Without such a tag it is not: what resembles a trigger in a file that holds none is
+    more often an error.
+
+    Parameters
+    ----------
+    scores : mapping of str to float
+        Of the file.
+    covered : mapping of str to float
+        Seconds that the segments of each label cover.
+    heard : float
+        Seconds that are not silent.
+    model : Model
+
+    Returns
+    -------
+    tuple of str
     """
     reached = [label for label in model.triggers if scores[label] >= model.thresholds[label]]
     strongest = max((scores[label] for label in reached), default=0.0)
+    enough = max(LAYERED_SECONDS, LAYERED_SHARE * heard)
     layered = [
         label
         for label in model.triggers
-        if label not in reached and scores[label] < strongest and shares[label] >= LAYERED_SHARE
+        if label not in reached and scores[label] < strongest and covered[label] >= enough
     ]
     return tuple(sorted(reached + layered, key=lambda label: -scores[label]))
 
 
-def _shares(
-    segments: tuple[Segment, ...], labels: tuple[str, ...], duration: float
-) -> dict[str, float]:
+def _covered(segments: tuple[Segment, ...], labels: tuple[str, ...]) -> dict[str, float]:
+    """Add up the seconds of each label's segments."""
     covered = dict.fromkeys(labels, 0.0)
     for segment in segments:
         covered[segment.label] += segment.end - segment.start
-    return {label: min(1.0, seconds / duration) for label, seconds in covered.items()}
+    return covered
 
 
 def _voices(model: Model) -> tuple[str, ...]:

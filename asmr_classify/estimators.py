@@ -221,7 +221,7 @@ def calibrate(logits: Array, calibration: Array) -> Array:
     ----------
     logits : ndarray of float32, shape (..., n_labels)
     calibration : ndarray of float32, shape (2, n_labels)
-        Slope and intercept per label.
+        Slopes and intercepts.
 
     Returns
     -------

@@ -98,7 +98,7 @@ class Model:
     trees : Trees or None
         Their logits weigh as much as those of all networks together.
     window_calibration, file_calibration : ndarray of float32, shape (2, n_labels)
-        Slope and intercept that turn mean logits into calibrated ones [1]_.
+        Slopes and intercepts that turn mean logits into calibrated ones [1]_.
     timeline_thresholds : mapping of str to float, optional
         Probability from which on a label is in the timeline; by default ``thresholds``.
 
@@ -146,6 +146,9 @@ class Model:
     def with_thresholds(self, thresholds: Mapping[str, float]) -> Model:
         """Replace the thresholds of some labels, for files and in the timeline.
 
+        Who asks for more than the threshold of files gets no less in the timeline either, and who
+        asks for less no more, though the model has thresholds of its own there.
+
         Parameters
         ----------
         thresholds : mapping of str to float
@@ -168,10 +171,14 @@ class Model:
                 raise UsageError(
                     f"threshold for {label!r} is {value:g}: give a number between 0 and 1"
                 )
+        in_timeline = {
+            label: _moved(self.in_timeline[label], value, since=self.thresholds[label])
+            for label, value in thresholds.items()
+        }
         return replace(
             self,
             thresholds={**self.thresholds, **thresholds},
-            timeline_thresholds={**self.in_timeline, **thresholds},
+            timeline_thresholds={**self.in_timeline, **in_timeline},
         )
 
     def predict_logits(self, X: Array) -> Array:
@@ -199,6 +206,13 @@ class Model:
         ndarray of float32, shape (n_windows, n_labels), in [0, 1]
         """
         return calibrate(self.predict_logits(X), self.window_calibration)
+
+
+def _moved(threshold: float, asked: float, *, since: float) -> float:
+    """Move a threshold up to what is asked for, or down to it, as another was from ``since``."""
+    if asked == since:
+        return threshold
+    return max(threshold, asked) if asked > since else min(threshold, asked)
 
 
 def ensemble_logits(

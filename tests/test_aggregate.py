@@ -101,29 +101,48 @@ NOWHERE = {"tap": 0.0, "whisper": 0.0, "speech": 0.0}
 
 def test_thresholds_decide_tags(tiny_model):
     scores = {"tap": 0.6, "whisper": 0.7, "speech": 0.9}
-    assert choose_tags(scores, NOWHERE, tiny_model) == ("whisper", "tap")
+    assert choose_tags(scores, NOWHERE, 60.0, tiny_model) == ("whisper", "tap")
     strict = tiny_model.with_thresholds({"whisper": 0.8})
-    assert choose_tags(scores, NOWHERE, strict) == ("tap",)
+    assert choose_tags(scores, NOWHERE, 60.0, strict) == ("tap",)
 
 
-@pytest.mark.parametrize(("share", "tags"), [(0.09, ("tap",)), (0.1, ("tap", "whisper"))])
-def test_beside_a_tag_the_timeline_tells_what_lies_under_it(tiny_model, share, tags):
+@pytest.mark.parametrize(
+    ("seconds", "heard", "tags"),
+    [
+        (5.9, 60.0, ("tap",)),
+        (6.0, 60.0, ("tap", "whisper")),
+        (2.4, 5.0, ("tap",)),
+        (2.5, 5.0, ("tap", "whisper")),
+    ],
+)
+def test_beside_a_tag_the_timeline_tells_what_lies_under_it(tiny_model, seconds, heard, tags):
     scores = {"tap": 0.6, "whisper": 0.2, "speech": 0.1}
-    assert choose_tags(scores, NOWHERE | {"whisper": share}, tiny_model) == tags
+    assert choose_tags(scores, NOWHERE | {"whisper": seconds}, heard, tiny_model) == tags
 
 
 def test_what_is_layered_is_weaker_than_what_it_lies_over(tiny_model):
-    shares = NOWHERE | {"whisper": 0.5}
+    covered = NOWHERE | {"whisper": 9.0}
     model = tiny_model.with_thresholds({"tap": 0.3})
-    assert choose_tags({"tap": 0.35, "whisper": 0.45, "speech": 0.1}, shares, model) == ("tap",)
+    scores = {"tap": 0.35, "whisper": 0.45, "speech": 0.1}
+    assert choose_tags(scores, covered, 9.0, model) == ("tap",)
     scores = {"tap": 0.35, "whisper": 0.30, "speech": 0.1}
-    assert choose_tags(scores, shares, model) == ("tap", "whisper")
+    assert choose_tags(scores, covered, 9.0, model) == ("tap", "whisper")
 
 
 def test_the_timeline_alone_makes_no_tag(tiny_model):
     scores = {"tap": 0.4, "whisper": 0.2, "speech": 0.9}
-    shares = {"tap": 1.0, "whisper": 1.0, "speech": 1.0}
-    assert choose_tags(scores, shares, tiny_model) == ()
+    covered = {"tap": 9.0, "whisper": 9.0, "speech": 9.0}
+    assert choose_tags(scores, covered, 9.0, tiny_model) == ()
+
+
+def test_silence_behind_a_mixture_changes_no_tag(tiny_model):
+    model = dataclasses.replace(
+        tiny_model, timeline_thresholds={"tap": 0.5, "whisper": 0.2, "speech": 0.5}
+    )
+    quiet = [-120.0] * 200
+    long = summed(model, [[4, -1, -4]] * 205, levels=[-30.0] * 5 + quiet)
+    assert long.tags == ("tap", "whisper")
+    assert long.shares["whisper"] < 0.1
 
 
 def test_a_sound_under_another_is_tagged_by_its_timeline(tiny_model):

@@ -173,6 +173,18 @@ def test_thresholds_can_be_replaced(tiny_model):
     assert tiny_model.thresholds["tap"] == 0.5
 
 
+@pytest.mark.parametrize(("asked", "in_timeline"), [(0.6, 0.7), (0.9, 0.9), (0.5, 0.7), (0.4, 0.4)])
+def test_asking_for_more_of_a_file_is_asking_for_no_less_in_the_timeline(
+    tiny_model, asked, in_timeline
+):
+    model = replace(tiny_model, timeline_thresholds={"tap": 0.7, "whisper": 0.2, "speech": 0.5})
+    changed = model.with_thresholds({"tap": asked, "whisper": 0.5})
+    assert changed.thresholds["tap"] == asked
+    assert changed.in_timeline == {"tap": in_timeline, "whisper": 0.2, "speech": 0.5}
+    lower = model.with_thresholds({"whisper": 0.3})
+    assert lower.in_timeline["whisper"] == 0.2
+
+
 @pytest.mark.parametrize(
     ("thresholds", "message"),
     [({"nap": 0.5}, "the model's labels are tap, whisper"), ({"tap": 1.2}, "between 0 and 1")],

@@ -226,13 +226,10 @@ def _also_labels(result: FileResult) -> list[str]:
 
 
 def _also_texts(result: FileResult) -> list[str]:
-    """Further labels with what they cover, and what was set of talking.
-
-    Tags that were set by hand, or that the timeline shows nowhere, are named as the first one is.
-    """
+    """Tags with their scores, the rest with what they cover, and what was set of talking."""
     texts = [
         _with_score(result, label)
-        if label in result.tags and (TRIGGER in result.corrected or not result.shares.get(label))
+        if label in result.tags
         else f"{printable(label)} {result.shares[label]:.0%}"
         for label in _also_labels(result)
     ]

@@ -25,15 +25,17 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
 
 
+INTERCEPT_SCALE = 100.0
+"""What stands for one in the columns of the intercepts, so that the penalty is on the slope."""
+
+
 def fit_calibration(
     logits: Array, truth: Array, weights: NDArray[np.float64] | None = None
 ) -> Array:
-    """Fit the slope and intercepts that turn logits into probabilities.
+    """Fit the slope and the intercepts that turn logits into probabilities.
 
-    All labels share the slope (temperature scaling, Guo et al. 2017): one label alone has too few
-    groups to tell its own. Each has its intercept (Platt 1999), for a label that is as likely as
-    every other, and as none: how many clips of a kind a corpus holds tells nothing of the files to
-    come, and differs from fold to fold.
+    Each label has an intercept (Platt 1999), and all share the slope (temperature scaling, Guo et
+    al. 2017): one label alone has too few groups to tell its own.
 
     Parameters
     ----------
@@ -49,26 +51,22 @@ def fit_calibration(
     """
     from sklearn.linear_model import LogisticRegression
 
-    n_labels = logits.shape[1]
-    calibration = np.tile(np.array([[1.0], [0.0]], dtype=np.float32), (1, n_labels))
+    calibration = np.tile(np.array([[1.0], [0.0]], dtype=np.float32), (1, logits.shape[1]))
     known = (truth.min(axis=0) == 0) & (truth.max(axis=0) == 1)
     n_known = int(known.sum())
     if not n_known:
         return calibration
-    held = truth[:, known] > 0
-    alike = np.ones(len(truth)) if weights is None else weights
-    share = np.average(held, axis=0, weights=alike)
-    prior = 1 / (1 + n_labels)
-    balance = alike[:, None] * np.where(held, prior / share, (1 - prior) / (1 - share))
     # One problem for all: the logit, and which label it is of.
-    which = np.tile(np.eye(n_known), (len(truth), 1))
-    design = np.column_stack([logits[:, known].ravel(), which])
-    fitted = LogisticRegression(C=1.0, fit_intercept=False).fit(
-        design, held.ravel(), sample_weight=balance.ravel() / alike.mean()
+    which = np.tile(INTERCEPT_SCALE * np.eye(n_known), (len(truth), 1))
+    fitted = LogisticRegression(C=1.0, fit_intercept=False, max_iter=1000).fit(
+        np.column_stack([logits[:, known].ravel(), which]),
+        truth[:, known].ravel().astype(int),
+        sample_weight=None if weights is None else np.repeat(weights, n_known),
     )
+    slope, *intercepts = fitted.coef_[0]
     # A negative slope would turn labels round: too few samples to say more than chance.
-    calibration[0, known] = max(fitted.coef_[0, 0], 0.05)
-    calibration[1, known] = fitted.coef_[0, 1:]
+    calibration[0, known] = max(slope, 0.05)
+    calibration[1, known] = INTERCEPT_SCALE * np.array(intercepts)
     return calibration
 
 

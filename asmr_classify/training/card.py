@@ -95,6 +95,7 @@ def model_card(
         _false_tag_table(record),
         f"The worst {N_WORST} of them:",
         _worst_table(record),
+        _further_tags(record),
         f"**What the figures hang on.** {ABOUT_COSTLIEST}",
         _costliest_table(record),
         *_picture_links(pictures, folder),
@@ -205,6 +206,15 @@ def _worst_table(record: EvaluationRecord) -> str:
             (m.clip.name, m.clip.group, m.clip.finer, m.found, f"{m.distance:.2f}")
             for m in wrong[:N_WORST]
         ),
+    )
+
+
+def _further_tags(record: EvaluationRecord) -> str:
+    further = [(tag, record.held(clip)) for clip in record.clips for tag in clip.tags[1:]]
+    named = sum(tag in held for tag, held in further)
+    return (
+        f"Beside main tags, clips got {len(further)} further ones, of which their labels name "
+        f"{named}; of sounds that are layered, labels of clips often name one."
     )
 
 

@@ -55,7 +55,7 @@ ABOUT = f"""\
 (sed_scores_eval); onset errors of events that were found, backgrounds left out. Of the triggers
 that sound for {LEAST_SECONDS:g} s or more, backgrounds too, the share that are among the tags of
 the scene; of the tags, the share whose trigger does sound; and of the scenes with whispers as well
-as steady noise, the share with both tags."""
+as steady noise, the share with both tags, and that with both scores over their thresholds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +107,29 @@ def find_events(result: FileResult) -> Events:
     return [(s.start, s.end, s.label) for s in result.segments if s.label in TRIGGERS]
 
 
-def tag_figures(references: Sequence[Events], tags: Sequence[Sequence[str]]) -> dict[str, float]:
-    """Count which triggers of scenes are tagged, and which tags are right."""
+def tag_figures(
+    references: Sequence[Events],
+    tags: Sequence[Sequence[str]],
+    by_score: Sequence[Sequence[str]],
+) -> dict[str, float]:
+    """Count which triggers of scenes are tagged, and which tags are right.
+
+    Parameters
+    ----------
+    references : sequence of Events
+        Of one label none overlap.
+    tags : sequence of sequence of str
+    by_score : sequence of sequence of str
+        Triggers whose scores reach their thresholds.
+    """
     heard = np.zeros((len(references), len(TRIGGERS)))
     for row, reference in zip(heard, references, strict=True):
         for start, end, label in reference:
             row[TRIGGERS.index(label)] += end - start
-    tagged = np.array([[label in found for label in TRIGGERS] for found in tags])
+    tagged, scored = (
+        np.array([[label in found for label in TRIGGERS] for found in each])
+        for each in (tags, by_score)
+    )
     expected = heard >= LEAST_SECONDS
     two = [TRIGGERS.index(label) for label in (WHISPER, WHITE_NOISE)]
     layered = expected[:, two].all(axis=1)
@@ -124,6 +140,7 @@ def tag_figures(references: Sequence[Events], tags: Sequence[Sequence[str]]) -> 
         },
         "right tags": float((heard > 0)[tagged].mean()),
         "both tags of whispers over noise": float(tagged[layered][:, two].all(axis=1).mean()),
+        "both scores of them": float(scored[layered][:, two].all(axis=1).mean()),
     }
 
 
@@ -179,7 +196,11 @@ def measure(scenes: Sequence[Heldout], models: Sequence[Model]) -> dict[str, flo
     ]
     figures["median onset error"] = float(np.median(errors))
     figures["events matched"] = len(errors) / sum(len(scene.events) for scene in scenes)
-    return figures | tag_figures(references, [result.tags for result in results])
+    by_score = [
+        [t for t in TRIGGERS if result.scores.get(t, 0.0) >= models[scene.fold].thresholds[t]]
+        for scene, result in zip(scenes, results, strict=True)
+    ]
+    return figures | tag_figures(references, [result.tags for result in results], by_score)
 
 
 def read_shared_corpus() -> Corpus:

@@ -125,7 +125,9 @@ def test_tags_of_scenes_are_counted_by_what_sounds_long_enough():
     rain_under = [(0.0, 30.0, "white_noise"), (4.0, 9.0, "whisper")]
     references = [rain_under, rain_under, [(1.0, 3.0, "tap"), (5.0, 7.0, "tap")], [(0, 2, "tap")]]
     tags = [("white_noise", "whisper"), ("white_noise", "crinkle"), (), ("tap",)]
-    figures = tag_figures([*references, [(0.0, 9.0, "crinkle")]], [*tags, ("crinkle",)])
+    by_score = [("white_noise",), ("white_noise",), (), (), ()]
+    figures = tag_figures([*references, [(0.0, 9.0, "crinkle")]], [*tags, ("crinkle",)], by_score)
+    assert figures["both scores of them"] == 0.0
     assert figures["tagged whisper"] == figures["both tags of whispers over noise"] == 0.5
     assert figures["tagged white_noise"] == figures["tagged crinkle"] == 1.0
     assert figures["tagged tap"] == 0.0  # two seconds and two are four; the other is too short

@@ -298,22 +298,11 @@ def test_large_groups_weigh_less_per_clip(corpus):
 
 
 def test_calibration_finds_the_line_that_was_used(rng):
-    # As many hold a label as do not, and one label more is none: its prior is one half.
-    held = rng.random((8000, 1)) < 0.5
-    logits = rng.normal(np.where(held, 4, -2), 3).astype(np.float32)  # log odds: 2/3 (x - 1)
-    slope, intercept = fit_calibration(logits, held.astype(np.float32))[:, 0]
-    assert slope == pytest.approx(2 / 3, abs=0.04)
-    assert intercept == pytest.approx(-2 / 3, abs=0.1)
-
-
-def test_calibration_does_not_depend_on_how_many_clips_of_a_kind_there_are(rng):
-    held = rng.random((6000, 2)) < 0.5
-    logits = rng.normal(np.where(held, 2, -2), 2).astype(np.float32)
-    few = (~held[:, 0]) | (np.arange(6000) % 10 == 0)  # a tenth of those with the first label
-    truth = held.astype(np.float32)
-    assert fit_calibration(logits[few], truth[few]) == pytest.approx(
-        fit_calibration(logits, truth), abs=0.15
-    )
+    logits = rng.normal(0, 3, (4000, 1)).astype(np.float32)
+    truth = (rng.random((4000, 1)) < 1 / (1 + np.exp(-(0.5 * logits - 1)))).astype(np.float32)
+    slope, intercept = fit_calibration(logits, truth)[:, 0]
+    assert slope == pytest.approx(0.5, abs=0.06)
+    assert intercept == pytest.approx(-1, abs=0.15)
 
 
 def test_calibration_has_one_slope_and_an_intercept_for_each_label(rng):
@@ -321,10 +310,19 @@ def test_calibration_has_one_slope_and_an_intercept_for_each_label(rng):
     logits = rng.normal(np.where(held, 2, -2) + np.array([0, 1]), 2).astype(np.float32)
     (first, second), (low, high) = fit_calibration(logits, held.astype(np.float32))
     assert first == second == pytest.approx(1, abs=0.05)
-    # A shift of one, and no other difference.
-    assert low - high == pytest.approx(1, abs=0.1)
-    # Of three that are equally likely, the odds of one are 1 to 2.
-    assert low == pytest.approx(np.log(1 / 2), abs=0.1)
+    assert low == pytest.approx(0, abs=0.1)
+    assert high == pytest.approx(-1, abs=0.1)  # of logits that are one too high
+
+
+@pytest.mark.parametrize("n_samples", [12, 60, 4000])
+def test_logits_that_are_all_too_high_move_the_intercept_only(rng, n_samples):
+    held = np.arange(n_samples)[:, None] % 3 == 0
+    logits = rng.normal(np.where(held, 1, -1), 2).astype(np.float32)
+    truth = held.astype(np.float32)
+    slope, intercept = fit_calibration(logits, truth)[:, 0]
+    again, moved = fit_calibration(logits + 6, truth)[:, 0]
+    assert again == pytest.approx(slope, rel=0.02)
+    assert moved == pytest.approx(intercept - 6 * slope, abs=0.15)
 
 
 def test_calibration_leaves_a_label_alone_that_nothing_holds():

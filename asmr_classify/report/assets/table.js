@@ -96,19 +96,15 @@ function tagChips(file) {
     const known = file.scores || isSet(file, "trigger");
     return [make("span", { class: "faint", text: known ? "none" : "–" }), ...setMark(file, "trigger")];
   }
-  const cover = new Map(coverOf(file));
-  return file.tags.map((tag, k) => make("span", { class: `chip colour-${labels[tag].colour}${k ? "" : " main"}` },
-    make("span", { class: "letter", "aria-hidden": "true", text: labels[tag].letter }),
-    make("span", { text: labelName(labels[tag]) }),
-    make("span", { class: "faint", text: measureOf(file, tag, k ? cover.get(tag) : 0) })))
-    .concat(setMark(file, "trigger"));
-}
-
-// How sure the first tag is, and how much of the file the others cover.
-function measureOf(file, tag, share) {
-  const score = file.scores?.[tag] ?? -1;
-  if (isSet(file, "trigger") || score < 0) return "";
-  return share ? `${Math.round(100 * share)} %` : (score / 100).toFixed(2);
+  const set = isSet(file, "trigger");
+  return file.tags.map((tag, k) => {
+    const score = file.scores?.[tag] ?? -1;
+    const text = set || score < 0 ? "" : (score / 100).toFixed(2);
+    return make("span", { class: `chip colour-${labels[tag].colour}${k ? "" : " main"}` },
+      make("span", { class: "letter", "aria-hidden": "true", text: labels[tag].letter }),
+      make("span", { text: labelName(labels[tag]) }),
+      make("span", { class: "faint", text }));
+  }).concat(setMark(file, "trigger"));
 }
 
 // The words that stand below what a person decided.
