@@ -146,7 +146,7 @@ class PerFileWriter:
                 output.write(data)
 
     def close(self) -> None:
-        """Take the folder back if it was made for nothing; files are complete already."""
+        """Take the folder back if nothing lies in it, no journal either; files are complete."""
         if self._is_new:
             with contextlib.suppress(OSError):  # there is something in it
                 Path(self._folder).rmdir()

@@ -251,6 +251,12 @@ def test_a_format_of_one_recording_is_exported_per_file(library, place, name):
     assert any(name.startswith("in/sleep.") for name in written) or "left out" in done.stderr
 
 
+def test_an_export_of_nothing_leaves_no_folder(library, place):
+    done = library("export", "tap>=1", "path:nowhere", "-f", "webvtt", "--per-file", "each")
+    assert done.exit_code == 0
+    assert not (place / "each").exists()
+
+
 def test_an_export_goes_to_stdout_and_over_no_catalogue(library, place):
     assert len(paths_in(library("export"))) == 6
     before = (place / "library.sqlite").read_bytes()
