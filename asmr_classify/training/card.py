@@ -18,8 +18,10 @@ from asmr_classify.training.metrics import NONE, average_precision
 from asmr_classify.training.record import EvaluationRecord
 from asmr_classify.training.sources import (
     ABOUT_COSTLIEST,
+    ABOUT_FAMILIAR,
     costliest_rows,
     false_tags,
+    familiar_rows,
     legible,
     worst_mistakes,
 )
@@ -96,8 +98,10 @@ def model_card(
         f"The worst {N_WORST} of them:",
         _worst_table(record),
         _further_tags(record),
+        f"**What it has heard of.** {ABOUT_FAMILIAR}",
+        _table(*familiar_rows(record)),
         f"**What the figures hang on.** {ABOUT_COSTLIEST}",
-        _costliest_table(record),
+        _table(*costliest_rows(record)),
         *_picture_links(pictures, folder),
         "## Data",
         _clip_table(corpus),
@@ -216,10 +220,6 @@ def _further_tags(record: EvaluationRecord) -> str:
         f"Beside main tags, clips got {len(further)} further ones, of which their labels name "
         f"{named}; of sounds that are layered, labels of clips often name one."
     )
-
-
-def _costliest_table(record: EvaluationRecord) -> str:
-    return _table(*costliest_rows(record))
 
 
 def _picture_links(pictures: Sequence[Picture], folder: str) -> list[str]:

@@ -17,8 +17,10 @@ from asmr_classify.training.metrics import average_precision
 from asmr_classify.training.record import label_counts
 from asmr_classify.training.sources import (
     ABOUT_COSTLIEST,
+    ABOUT_FAMILIAR,
     costliest_rows,
     false_tags,
+    familiar_rows,
     legible,
     source_figures,
     worst_mistakes,
@@ -99,6 +101,7 @@ def evaluation_page(record: EvaluationRecord, pictures: Iterable[Picture]) -> st
             _label_part(record),
             *shown.values(),
             _source_part(record),
+            Part("What it has heard of", ABOUT_FAMILIAR, *familiar_rows(record)),
             Part("What the figures hang on", ABOUT_COSTLIEST, *costliest_rows(record)),
             _false_tag_part(record),
             _worst_part(record),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from asmr_classify.training.metrics import Measures
     from asmr_classify.training.record import EvaluationRecord, JudgedClip
 
 
@@ -25,6 +26,15 @@ ABOUT_COSTLIEST = (
     "Average precision, every clip alike, without the groups that cost most, each row without "
     "those above it as well. These are no figures of the model; they tell which sounds it does "
     "not know."
+)
+
+
+LEAST_ALIKE = (0, 3, 10, 20)
+"""How many clips of the same kind other groups hold, for :func:`familiar_rows`."""
+
+ABOUT_FAMILIAR = (
+    "Figures, every clip alike, of the clips whose kind, the finer label, so many clips of other "
+    "groups hold: what no other source held could not be learnt."
 )
 
 
@@ -170,6 +180,38 @@ def costliest_sources(record: EvaluationRecord, limit: int) -> list[WithoutSourc
             found.append(WithoutSource(group, int((groups == group).sum()), rest))
             kept = left
     return found
+
+
+def familiar_rows(
+    record: EvaluationRecord,
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Write out figures by how many clips of the same kind others hold: a table's head and rows.
+
+    Rows without a clip of some trigger, or without one that holds none, are left out.
+    """
+    kinds = Counter(clip.finer for clip in record.clips)
+    own = Counter((clip.finer, clip.group) for clip in record.clips)
+    rows: list[tuple[str, ...]] = []
+    for least in LEAST_ALIKE:
+        clips = tuple(
+            clip
+            for clip in record.clips
+            if kinds[clip.finer] - own[clip.finer, clip.group] >= least
+        )
+        measures = replace(record, clips=clips).measures() if clips else None
+        if measures is None or np.isnan([*_figures(measures)]).any():
+            continue
+        figures = [f"{value:.3f}" for value in _figures(measures)]
+        rows.append((f"{least} or more", str(len(clips)), *figures))
+    head = ("others hold", "clips", "mean AP", "macro-F1", "false tags")
+    return (*head, *(f"recall of {trigger}" for trigger in record.triggers)), rows
+
+
+def _figures(measures: Measures) -> tuple[float, ...]:
+    return (
+        *(measures.mean_average_precision, measures.macro_f1, measures.false_tags),
+        *measures.recall.values(),
+    )
 
 
 def costliest_rows(

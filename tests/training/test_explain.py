@@ -42,6 +42,7 @@ from asmr_classify.training.sources import (
     costliest_rows,
     costliest_sources,
     false_tags,
+    familiar_rows,
     legible,
     source_figures,
     worst_mistakes,
@@ -353,6 +354,26 @@ def test_a_source_is_left_out_only_where_others_hold_its_triggers(record):
     assert "maker 1" not in {source.group for source in costliest_sources(alone, 9)}
     one_group = replace(record, clips=tuple(c for c in only if c.group == "maker 1"))
     assert costliest_sources(one_group, 9) == []
+
+
+def test_figures_are_told_by_how_many_clips_alike_others_hold(record):
+    own = [replace(clip, finer=clip.group) for clip in record.clips[:20]]  # of no other group
+    mixed = replace(record, clips=(*own, *record.clips[20:]))
+    head, (everything, *rest) = familiar_rows(mixed)
+    assert head[-1] == "recall of whisper"
+    assert everything[:2] == ("0 or more", "60")
+    assert float(everything[2]) == round(record.measures().mean_average_precision, 3)
+    assert rest
+    known = replace(record, clips=record.clips[20:]).measures()
+    least, n_clips, mean_ap, macro_f1, false_tags, *_ = rest[0]
+    assert (least, n_clips) == ("3 or more", "40")
+    figures = (known.mean_average_precision, known.macro_f1, known.false_tags)
+    assert (mean_ap, macro_f1, false_tags) == tuple(f"{figure:.3f}" for figure in figures)
+
+
+def test_figures_that_cannot_be_told_are_left_out(record):
+    alone = replace(record, clips=tuple(replace(c, finer=c.group) for c in record.clips))
+    assert [row[0] for row in familiar_rows(alone)[1]] == ["0 or more"]
 
 
 def test_what_the_figures_hang_on_stands_on_the_page(page, record):
