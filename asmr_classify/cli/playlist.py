@@ -81,8 +81,8 @@ def playlist(
             metavar="X",
             min=0,
             max=1,
-            help="Least score of what is wanted, between 0 and 1. Default: the model's thresholds "
-            "decide.",
+            help="Least score of what is wanted, between 0 and 1. Default: what is tagged, or in "
+            "the timeline, will do.",
             show_default=False,
             rich_help_panel=WHAT,
         ),

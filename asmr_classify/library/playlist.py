@@ -66,7 +66,7 @@ class Wish:
         None of these.
     min_score : float
         Least score of the wanted label, of the recording or of a segment, in [0, 1]. By default
-        the thresholds of the model decide.
+        what is tagged, or in the timeline, will do.
     min_segment : float
         Least length of a stretch in seconds.
     no_talking : bool
