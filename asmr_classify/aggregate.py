@@ -310,6 +310,11 @@ def _spans(
     return first, last
 
 
+def over_threshold(scores: Mapping[str, float], model: Model) -> set[str]:
+    """Tell which labels have a score, of a file, that reaches their threshold."""
+    return {label for label, score in scores.items() if score >= model.thresholds[label]}
+
+
 def choose_tags(
     scores: Mapping[str, float], covered: Mapping[str, float], heard: float, model: Model
 ) -> tuple[str, ...]:
@@ -335,7 +340,8 @@ def choose_tags(
     -------
     tuple of str
     """
-    reached = [label for label in model.triggers if scores[label] >= model.thresholds[label]]
+    over = over_threshold(scores, model)
+    reached = [label for label in model.triggers if label in over]
     strongest = max((scores[label] for label in reached), default=0.0)
     enough = max(LAYERED_SECONDS, LAYERED_SHARE * heard)
     layered = [
@@ -369,9 +375,9 @@ def _no_talking(
     voices = _voices(model)
     if not voices:
         return None
-    talk = any(segment.label in voices for segment in segments) or any(
-        scores[label] >= model.thresholds[label] for label in voices
-    )
+    talk = any(segment.label in voices for segment in segments) or not over_threshold(
+        scores, model
+    ).isdisjoint(voices)
     if talk:
         return False
     return True if is_whole else None

@@ -52,7 +52,7 @@ def fit_calibration(
     from sklearn.linear_model import LogisticRegression
 
     calibration = np.tile(np.array([[1.0], [0.0]], dtype=np.float32), (1, logits.shape[1]))
-    known = (truth.min(axis=0) == 0) & (truth.max(axis=0) == 1)
+    known = _is_told(truth)
     n_known = int(known.sum())
     if not n_known:
         return calibration
@@ -68,6 +68,11 @@ def fit_calibration(
     calibration[0, known] = max(slope, 0.05)
     calibration[1, known] = INTERCEPT_SCALE * np.array(intercepts)
     return calibration
+
+
+def _is_told(truth: Array) -> NDArray[np.bool_]:
+    """Tell which labels some samples hold and others do not, shape (n_labels,)."""
+    return np.asarray((truth.min(axis=0) == 0) & (truth.max(axis=0) == 1))
 
 
 THRESHOLD_GRID = np.round(np.arange(0.10, 0.91, 0.02), 2)
@@ -200,7 +205,7 @@ def _fit_timeline(
     scenes: HeardScenes, windows: Array, thresholds: Mapping[str, float]
 ) -> tuple[Array, dict[str, float]]:
     """Calibrate windows, and choose thresholds, by the labels that scenes hold; keep the others."""
-    known = (scenes.truth.min(axis=0) == 0) & (scenes.truth.max(axis=0) == 1)
+    known = _is_told(scenes.truth)
     windows = np.where(known, fit_calibration(scenes.logits, scenes.truth), windows)
     chosen = choose_thresholds(calibrate(scenes.logits, windows), scenes.truth, tuple(thresholds))
     pairs = zip(thresholds.items(), known, strict=True)

@@ -16,15 +16,7 @@ from urllib.parse import quote
 from asmr_classify.labels import DEFINITIONS, kind_of
 from asmr_classify.training.metrics import NONE, average_precision
 from asmr_classify.training.record import EvaluationRecord
-from asmr_classify.training.sources import (
-    ABOUT_COSTLIEST,
-    ABOUT_FAMILIAR,
-    costliest_rows,
-    false_tags,
-    familiar_rows,
-    legible,
-    worst_mistakes,
-)
+from asmr_classify.training.sources import false_tags, legible, source_tables, worst_mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -98,10 +90,7 @@ def model_card(
         f"The worst {N_WORST} of them:",
         _worst_table(record),
         _further_tags(record),
-        f"**What it has heard of.** {ABOUT_FAMILIAR}",
-        _table(*familiar_rows(record)),
-        f"**What the figures hang on.** {ABOUT_COSTLIEST}",
-        _table(*costliest_rows(record)),
+        *_source_tables(record),
         *_picture_links(pictures, folder),
         "## Data",
         _clip_table(corpus),
@@ -220,6 +209,14 @@ def _further_tags(record: EvaluationRecord) -> str:
         f"Beside main tags, clips got {len(further)} further ones, of which their labels name "
         f"{named}; of sounds that are layered, labels of clips often name one."
     )
+
+
+def _source_tables(record: EvaluationRecord) -> list[str]:
+    return [
+        text
+        for table in source_tables(record)
+        for text in (f"**{table.title}.** {table.about}", _table(table.head, table.rows))
+    ]
 
 
 def _picture_links(pictures: Sequence[Picture], folder: str) -> list[str]:

@@ -16,13 +16,10 @@ from asmr_classify.labels import DEFINITIONS, kind_of
 from asmr_classify.training.metrics import average_precision
 from asmr_classify.training.record import label_counts
 from asmr_classify.training.sources import (
-    ABOUT_COSTLIEST,
-    ABOUT_FAMILIAR,
-    costliest_rows,
     false_tags,
-    familiar_rows,
     legible,
     source_figures,
+    source_tables,
     worst_mistakes,
 )
 
@@ -101,8 +98,7 @@ def evaluation_page(record: EvaluationRecord, pictures: Iterable[Picture]) -> st
             _label_part(record),
             *shown.values(),
             _source_part(record),
-            Part("What it has heard of", ABOUT_FAMILIAR, *familiar_rows(record)),
-            Part("What the figures hang on", ABOUT_COSTLIEST, *costliest_rows(record)),
+            *(Part(x.title, x.about, x.head, x.rows) for x in source_tables(record)),
             _false_tag_part(record),
             _worst_part(record),
         ],

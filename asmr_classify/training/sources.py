@@ -198,11 +198,10 @@ def familiar_rows(
             for clip in record.clips
             if kinds[clip.finer] - own[clip.finer, clip.group] >= least
         )
-        measures = replace(record, clips=clips).measures() if clips else None
-        if measures is None or np.isnan([*_figures(measures)]).any():
-            continue
-        figures = [f"{value:.3f}" for value in _figures(measures)]
-        rows.append((f"{least} or more", str(len(clips)), *figures))
+        figures = _figures(replace(record, clips=clips).measures()) if clips else (np.nan,)
+        if not np.isnan(figures).any():
+            texts = (f"{value:.3f}" for value in figures)
+            rows.append((f"{least} or more", str(len(clips)), *texts))
     head = ("others hold", "clips", "mean AP", "macro-F1", "false tags")
     return (*head, *(f"recall of {trigger}" for trigger in record.triggers)), rows
 
@@ -226,6 +225,31 @@ def costliest_rows(
         for source in costliest_sources(record, N_COSTLIEST)
     ]
     return ("without", "its clips", "mean AP", *record.triggers), rows
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """A table that cards and pages show.
+
+    Parameters
+    ----------
+    title, about : str
+    head : tuple of str
+    rows : list of tuple of str
+    """
+
+    title: str
+    about: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def source_tables(record: EvaluationRecord) -> list[SourceTable]:
+    """Tell on which kinds of sounds, and on which sources, the figures hang."""
+    return [
+        SourceTable("What it has heard of", ABOUT_FAMILIAR, *familiar_rows(record)),
+        SourceTable("What the figures hang on", ABOUT_COSTLIEST, *costliest_rows(record)),
+    ]
 
 
 def worst_mistakes(record: EvaluationRecord) -> list[Mistake]:

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from sed_scores_eval import segment_based
 from sed_scores_eval.base_modules.scores import create_score_dataframe
 
-from asmr_classify.aggregate import Heard, summarise
+from asmr_classify.aggregate import Heard, over_threshold, summarise
 from asmr_classify.cli.train import read_corrected
 from asmr_classify.features.windows import WindowRows, window_rows
 from asmr_classify.labels import TRIGGERS, WHISPER, WHITE_NOISE
@@ -27,7 +27,7 @@ from tests.benchmarks.report import Table
 from tests.conftest import ROOT, shared_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -109,8 +109,8 @@ def find_events(result: FileResult) -> Events:
 
 def tag_figures(
     references: Sequence[Events],
-    tags: Sequence[Sequence[str]],
-    by_score: Sequence[Sequence[str]],
+    tags: Sequence[Collection[str]],
+    by_score: Sequence[Collection[str]],
 ) -> dict[str, float]:
     """Count which triggers of scenes are tagged, and which tags are right.
 
@@ -118,8 +118,8 @@ def tag_figures(
     ----------
     references : sequence of Events
         Of one label none overlap.
-    tags : sequence of sequence of str
-    by_score : sequence of sequence of str
+    tags : sequence of collection of str
+    by_score : sequence of collection of str
         Triggers whose scores reach their thresholds.
     """
     heard = np.zeros((len(references), len(TRIGGERS)))
@@ -197,7 +197,7 @@ def measure(scenes: Sequence[Heldout], models: Sequence[Model]) -> dict[str, flo
     figures["median onset error"] = float(np.median(errors))
     figures["events matched"] = len(errors) / sum(len(scene.events) for scene in scenes)
     by_score = [
-        [t for t in TRIGGERS if result.scores.get(t, 0.0) >= models[scene.fold].thresholds[t]]
+        over_threshold(result.scores, models[scene.fold])
         for scene, result in zip(scenes, results, strict=True)
     ]
     return figures | tag_figures(references, [result.tags for result in results], by_score)
