@@ -12,33 +12,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.estimators import calibrate
+from asmr_classify.evidence import NOTHING, weigh
 from asmr_classify.labels import SILENCE, SPEECH, WHISPER
-from asmr_classify.timeline import find_segments, join_spans
+from asmr_classify.timeline import SLACK, Curves, find_segments, join_spans, logit, presence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from asmr_classify.config import DecisionSpec
     from asmr_classify.errors import MediaError
+    from asmr_classify.evidence import Evidence, Heard
     from asmr_classify.features.edges import Changes
     from asmr_classify.model import Model
     from asmr_classify.timeline import Segment
 
 
-RESULTS_VERSION = 3
+RESULTS_VERSION = 4
 """Raised when the same sound and the same model give other results."""
 
-LAYERED_SHARE = 0.1
-"""Share of what is heard that a trigger covers in the timeline to be a tag beside another."""
+PLAIN_SECONDS, PLAIN_SHARE = 10.0, 1 / 3
+"""What covers so many seconds of a timeline, or that share of what is heard, is plainly in the
+recording: it must be a tag, whatever the model's decision says of less."""
 
-LAYERED_SECONDS = 2.5
-"""The least that it covers: more than one window, which may err. Of 0 to 5 s, and shares of 0.1,
-0.2 and 0.35, these found most of what lies over or under another sound, in scenes made for the
-choice, with few tags of clips that hold one trigger. The benchmark ``scenes`` measures them on
-other scenes."""
+RISE = 0.5
+"""Share of what is missing by which a curve is moved upwards. Of 0 to 1, a half gave the best
+timelines of scenes that were made for the choice."""
+
+SCORE_DIGITS = 4
+"""Digits after the point that scores have, here and wherever they are written."""
 
 
 class Status(StrEnum):
@@ -96,10 +98,9 @@ class FileResult:
     decoded : float
         Seconds that were decoded.
     trigger : str or None
-        The strongest tag.
+        The first tag.
     tags : tuple of str
-        Triggers over their threshold, in the whole or, beside others, in the timeline, strongest
-        first; see :func:`choose_tags`.
+        Triggers whose scores reach their thresholds, that of which most is heard first.
     scores : mapping of str to float
         Calibrated probability that the label is present anywhere in the file. Empty if nothing
         was heard.
@@ -133,45 +134,6 @@ class FileResult:
     corrected: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What the networks said of each window of a file.
-
-    Parameters
-    ----------
-    intervals : ndarray of float64, shape (n_windows, 2), in seconds
-    logits : ndarray of float32, shape (n_windows, n_labels)
-        Not yet calibrated.
-    levels_db : ndarray of float32, shape (n_windows,)
-    changes : ndarray of float16, shape (n_windows, n_points, 2), optional
-        Where the level rises and falls. Without them segments begin and end where windows do.
-    """
-
-    intervals: NDArray[np.float64]
-    logits: NDArray[np.float32]
-    levels_db: NDArray[np.float32]
-    changes: NDArray[np.float16] | None = None
-
-    @classmethod
-    def join(cls, parts: Sequence[Heard], n_labels: int) -> Heard:
-        """Put parts end to end; without any, make the record of a file without a window."""
-        if not parts:
-            nothing = np.zeros((0, n_labels), dtype=np.float32)
-            return cls(np.zeros((0, 2)), nothing, np.zeros(0, dtype=np.float32))
-        changes = [part.changes for part in parts if part.changes is not None]
-        return cls(
-            np.concatenate([part.intervals for part in parts]),
-            np.concatenate([part.logits for part in parts]),
-            np.concatenate([part.levels_db for part in parts]),
-            np.concatenate(changes) if len(changes) == len(parts) else None,
-        )
-
-    def where(self, kept: NDArray[np.bool_]) -> Heard:
-        """Take some of the windows."""
-        changes = None if self.changes is None else self.changes[kept]
-        return Heard(self.intervals[kept], self.logits[kept], self.levels_db[kept], changes)
-
-
 def summarise(
     path: str,
     heard: Heard,
@@ -200,26 +162,30 @@ def summarise(
     FileResult
     """
     duration = decoded if duration is None else duration
-    silent = heard.levels_db < model.decision.silence_dbfs
-    status = Status.PARTIAL if error else Status.SILENT if silent.all() else Status.OK
+    silent = bool((heard.levels_db < model.decision.silence_dbfs).all())
+    status = Status.PARTIAL if error else Status.SILENT if silent else Status.OK
+    if not len(heard.intervals):
+        return FileResult(path, status, model.id, error, duration, decoded)
+    evidence = weigh(heard, model.decision)
+    curves = draw_curves(evidence, model)
     segments = find_segments(
-        heard.intervals,
-        calibrate(heard.logits, model.window_calibration),
-        silent,
+        curves,
+        evidence.silent,
         labels=model.labels,
-        thresholds=model.in_timeline,
+        thresholds=model.thresholds,
         decision=model.decision,
+        window=model.features.windows.duration,
         changes=_changes(heard, model),
     )
     covered = _covered(segments, (*model.labels, SILENCE))
     whole = max(duration, decoded)
     shares = {label: min(1.0, seconds / whole) for label, seconds in covered.items()}
-    if silent.all():
+    if silent:
         return FileResult(
             path, status, model.id, error, duration, decoded, shares=shares, segments=segments
         )
-    scores = score_file(heard.where(~silent), model)
-    tags = choose_tags(scores, covered, decoded - covered[SILENCE], model)
+    scores = _scores(_find_presence(evidence, curves, model), model.labels)
+    tags = choose_tags(scores, segments, model)
     return FileResult(
         path=path,
         status=status,
@@ -232,7 +198,7 @@ def summarise(
         scores=scores,
         shares=shares,
         segments=segments,
-        no_talking=_no_talking(scores, segments, model, is_whole=error is None),
+        no_talking=_no_talking(segments, model, is_whole=error is None),
         longest_talk=_longest_talk(segments, model),
     )
 
@@ -245,6 +211,41 @@ def results_key(model: Model) -> str:
     return f"{model.digest()}-{RESULTS_VERSION}"
 
 
+def draw_curves(evidence: Evidence, model: Model) -> Curves:
+    """Draw how sure each label is over time, at the height that the whole gives it.
+
+    The whole tells best how sure a label is, and the windows where it is. So each curve is moved
+    until the label is as present in it as in the whole; upwards by the share ``RISE`` of that, as
+    what is short is hardly in the whole.
+
+    Of sounds that lie over one another, the whole has each less surely than it would have it alone.
+    So beside another trigger, a trigger is at its threshold wherever the windows by themselves have
+    it there, or lack no more than ``layered``: it is there, but is no surer than that.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    model : Model
+
+    Returns
+    -------
+    Curves
+    """
+    slope, intercept = model.calibration.astype(np.float64)
+    empty = (evidence.silent | evidence.background)[:, None]
+    local = np.where(empty, NOTHING, evidence.logits * slope + intercept)
+    whole = evidence.of_whole * slope + intercept
+    missing = whole - _find_presence(evidence, Curves(evidence.edges, local), model)
+    curves = np.where(empty, NOTHING, local + np.where(missing > 0, RISE * missing, missing))
+    own = model.own_thresholds or model.thresholds
+    thresholds = np.array([logit(own[label]) for label in model.labels])
+    is_trigger = np.isin(model.labels, model.triggers)
+    held = is_trigger & (whole >= thresholds - SLACK)
+    beside_another = is_trigger & (held.sum() > held)
+    is_there = beside_another & (local + model.decision.layered >= thresholds)
+    return Curves(evidence.edges, np.where(is_there, np.maximum(curves, thresholds), curves))
+
+
 def _changes(heard: Heard, model: Model) -> Changes | None:
     if heard.changes is None or not len(heard.changes):
         return None
@@ -253,61 +254,24 @@ def _changes(heard: Heard, model: Model) -> Changes | None:
     return join_changes(heard.intervals, heard.changes, model.features)
 
 
-def score_file(heard: Heard, model: Model) -> dict[str, float]:
-    """Compute the probability of each label being present anywhere in a file.
-
-    Parameters
-    ----------
-    heard : Heard
-        Of the windows that are not silent; at least one.
-    model : Model
-
-    Returns
-    -------
-    dict of str to float
-    """
-    pooled = pool_logits(heard, model.decision)
-    scores = calibrate(pooled, model.file_calibration)
-    return {label: float(score) for label, score in zip(model.labels, scores, strict=True)}
+def _find_presence(evidence: Evidence, curves: Curves, model: Model) -> NDArray[np.float64]:
+    """Find the highest threshold under which a file holds each label, as logits."""
+    decision = model.decision
+    return presence(
+        curves,
+        decision=decision,
+        window=model.features.windows.duration,
+        enough=min(decision.told_seconds, decision.told_share * evidence.foreground_seconds),
+    )
 
 
-def pool_logits(heard: Heard, decision: DecisionSpec) -> NDArray[np.float32]:
-    """Take each label's mean logit over the ``decision.span`` seconds where it is highest.
-
-    A mean over a whole night would drown a minute of whispering, and a single window errs; a
-    recording shorter than the span is averaged whole. Windows ``decision.background_db`` below
-    the loudest of their span are left out: the hiss after a knock says nothing of the knock.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_labels,)
-    """
-    first, last = _spans(heard.intervals, decision.span)
-    places = first[:, None] + np.arange((last - first).max())
-    inside = places < last[:, None]
-    places = np.minimum(places, last[:, None] - 1)
-    levels = np.where(inside, heard.levels_db[places], -np.inf)
-    counted = levels >= levels.max(axis=1, keepdims=True) - decision.background_db
-    sums = np.einsum("sw,swl->sl", counted, heard.logits[places], dtype=np.float64)
-    means = sums / counted.sum(axis=1, keepdims=True)
-    return np.asarray(means.max(axis=0), dtype=np.float32)
-
-
-def _spans(
-    intervals: NDArray[np.float64], span: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the windows of each whole span, as first and one past the last."""
-    starts, ends = intervals[:, 0], intervals[:, 1]
-    first = np.arange(len(starts))
-    last = np.maximum(np.searchsorted(ends, starts + span, side="right"), first + 1)
-    span = min(span, ends[-1] - starts[0])
-    whole = starts + span <= ends[-1] + 1e-6
-    first, last = first[whole], last[whole]
-    if last[-1] < len(starts) and starts[last[-1]] >= ends[last[-1] - 1]:
-        # What follows the last whole span, after silence, would not be looked at.
-        first = np.append(first, np.searchsorted(starts, ends[-1] - span))
-        last = np.append(last, len(starts))
-    return first, last
+def _scores(present: NDArray[np.float64], labels: tuple[str, ...]) -> dict[str, float]:
+    """Round down to what is written, so that it reaches the same thresholds."""
+    unit = 10.0**-SCORE_DIGITS
+    told = np.floor(1 / (1 + np.exp(-present)) / unit + SLACK) * unit
+    return {
+        label: round(float(score), SCORE_DIGITS) for label, score in zip(labels, told, strict=True)
+    }
 
 
 def over_threshold(scores: Mapping[str, float], model: Model) -> set[str]:
@@ -316,40 +280,59 @@ def over_threshold(scores: Mapping[str, float], model: Model) -> set[str]:
 
 
 def choose_tags(
-    scores: Mapping[str, float], covered: Mapping[str, float], heard: float, model: Model
+    scores: Mapping[str, float], segments: tuple[Segment, ...], model: Model
 ) -> tuple[str, ...]:
-    """Choose the triggers that a file holds, strongest first.
-
-    A trigger is a tag where its score reaches its threshold. Two at once cover one another, and
-    neither scores as it would alone; the timeline, whose thresholds are those of mixtures, still
-    tells both. So beside a stronger tag, a trigger is one as well if its segments cover enough of
-    the file. Without such a tag it is not: what resembles a trigger in a file that holds none is
-    more often an error.
+    """Choose the triggers that a file holds, that of which most is heard first.
 
     Parameters
     ----------
     scores : mapping of str to float
         Of the file.
-    covered : mapping of str to float
-        Seconds that the segments of each label cover.
-    heard : float
-        Seconds that are not silent.
+    segments : tuple of Segment
     model : Model
 
     Returns
     -------
     tuple of str
+        Triggers whose score reaches their threshold, by the seconds that their segments cover,
+        each weighed with its score: of an hour of rain with a minute of whispering, a listener
+        names the rain first.
     """
+    expected = dict.fromkeys(model.labels, 0.0)
+    for segment in segments:
+        if segment.label in expected:
+            expected[segment.label] += segment.score * (segment.end - segment.start)
     over = over_threshold(scores, model)
-    reached = [label for label in model.triggers if label in over]
-    strongest = max((scores[label] for label in reached), default=0.0)
-    enough = max(LAYERED_SECONDS, LAYERED_SHARE * heard)
-    layered = [
-        label
-        for label in model.triggers
-        if label not in reached and scores[label] < strongest and covered[label] >= enough
-    ]
-    return tuple(sorted(reached + layered, key=lambda label: -scores[label]))
+    tags = [label for label in model.triggers if label in over]
+    return tuple(sorted(tags, key=lambda label: (-expected[label], -scores[label])))
+
+
+def contradictions(result: FileResult, triggers: Iterable[str]) -> list[str]:
+    """List what tags and timeline of a result say against one another.
+
+    Parameters
+    ----------
+    result : FileResult
+        What the model says, without corrections.
+    triggers : iterable of str
+
+    Returns
+    -------
+    list of str
+        For each trigger without a tag that covers ``PLAIN_SECONDS`` or ``PLAIN_SHARE`` of what is
+        heard, and each tag without a segment, one sentence; empty for every result that
+        :func:`summarise` makes with a decision that asks for no more.
+    """
+    covered = _covered(result.segments, (*result.scores, SILENCE))
+    plain = min(PLAIN_SECONDS, PLAIN_SHARE * (result.decoded - covered[SILENCE]))
+    found = []
+    for trigger in triggers:
+        seconds = covered.get(trigger, 0.0)
+        if trigger in result.tags and seconds == 0:
+            found.append(f"{trigger} is a tag without a segment")
+        elif trigger not in result.tags and seconds > 0 and seconds >= plain:
+            found.append(f"{trigger} covers {seconds:.1f} s and is no tag")
+    return found
 
 
 def _covered(segments: tuple[Segment, ...], labels: tuple[str, ...]) -> dict[str, float]:
@@ -364,9 +347,7 @@ def _voices(model: Model) -> tuple[str, ...]:
     return tuple(label for label in (SPEECH, WHISPER) if label in model.labels)
 
 
-def _no_talking(
-    scores: Mapping[str, float], segments: tuple[Segment, ...], model: Model, *, is_whole: bool
-) -> bool | None:
+def _no_talking(segments: tuple[Segment, ...], model: Model, *, is_whole: bool) -> bool | None:
     """Whether neither speech nor whisper is anywhere.
 
     None for a model that knows neither, and where some of the file was not heard and the rest
@@ -375,10 +356,7 @@ def _no_talking(
     voices = _voices(model)
     if not voices:
         return None
-    talk = any(segment.label in voices for segment in segments) or not over_threshold(
-        scores, model
-    ).isdisjoint(voices)
-    if talk:
+    if any(segment.label in voices for segment in segments):
         return False
     return True if is_whole else None
 

@@ -6,8 +6,9 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from asmr_classify.aggregate import FileResult, Heard, Problem, Status, summarise
+from asmr_classify.aggregate import FileResult, Problem, Status, summarise
 from asmr_classify.errors import MediaError, NoAudioError, WorkerError
+from asmr_classify.evidence import Heard
 from asmr_classify.features.windows import iter_window_rows
 from asmr_classify.media.decode import AudioStream
 from asmr_classify.model import load_model
@@ -103,8 +104,8 @@ def _iter_samples(
 
 def _hear(samples: Iterator[NDArray[np.float32]], model: Model) -> Heard:
     """Run features and networks over a recording, keeping a few numbers a window."""
-    heard: list[Heard] = []
-    for rows in iter_window_rows(samples, model.features):
-        logits = model.predict_logits(rows.X)
-        heard.append(Heard(rows.intervals, logits, rows.levels_db, rows.changes))
+    heard = [
+        Heard.of(rows, model.predict_logits(rows.X))
+        for rows in iter_window_rows(samples, model.features)
+    ]
     return Heard.join(heard, len(model.labels))

@@ -82,27 +82,50 @@ class DecisionSpec:
 
     Parameters
     ----------
+    span : float
+        Length of the stretch over which a label must hold to be in the whole, in seconds; the
+        whole is judged by its best stretch.
+    brief : float
+        Half a span is enough for a label that is surer there by so many logits.
+    context : float
+        Over time, each window is blended with the stretch around it: the weight of that, in [0, 1].
+    layered : float
+        Sounds that lie over one another are each heard less surely than alone: where another
+        trigger is over its threshold, so many logits are added to a trigger, up to its own.
     release : float
-        A segment that began at the label's threshold ends where the probability falls below
-        ``release`` times the threshold (hysteresis).
+        A segment that began at the label's threshold ends where the odds fall below ``release``
+        times those of the threshold (hysteresis), in (0, 1].
     min_duration : float
         Shorter segments are dropped, in seconds.
     max_gap : float
         Segments of one label that lie closer are merged, in seconds.
-    span : float
-        Length of the stretch over which a label must hold to be scored as present, in seconds;
-        the score of a file is that of its best stretch.
+    told_seconds, told_share : float
+        A file holds a label if its segments cover so many seconds, or that share of what is heard,
+        whichever is less.
     background_db : float
-        Windows that are quieter than the loudest of their stretch by more than this are the
-        background that is left between sounds, and do not count for the stretch.
+        Windows whose peak is lower than the highest around them by so much or more, and which are
+        as quiet as it gets, are the background that is left between sounds. Under whispering,
+        steady noise 10 dB below it lies about 15 dB below its peaks.
+    floor_db : float
+        Over the quietest window around, so much is still as quiet as it gets: steady noise wavers
+        by less.
+    surroundings : float
+        What is around a window, to either side, in seconds.
     silence_dbfs : float
         Windows whose level in the analysis band lies below are silence. Real whispers reach down
         to -60 dBFS and quiet surf to -75, 16-bit dither lies near -95.
     """
 
-    release: float = 0.6
+    span: float = 10.0
+    brief: float = 0.75
+    context: float = 0.3
+    layered: float = 1.0
+    release: float = 0.25
     min_duration: float = 0.5
     max_gap: float = 1.0
-    span: float = 10.0
-    background_db: float = 25.0
+    told_seconds: float = 10.0
+    told_share: float = 1 / 3
+    background_db: float = 20.0
+    floor_db: float = 2.0
+    surroundings: float = 30.0
     silence_dbfs: float = -85.0

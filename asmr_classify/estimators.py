@@ -26,6 +26,9 @@ STANDARD_LIMIT = 4.0
 LOGIT_LIMIT = 8.0
 """Logits of each member are cut off here, so that one over-sure member cannot outvote the rest."""
 
+CERTAIN = 60.0
+"""Calibrated logits are cut off here: farther from nought nothing changes but that it overflows."""
+
 MAX_DEPTH = 1000
 """Deeper trees are no trees but a way to keep a processor busy."""
 
@@ -227,4 +230,5 @@ def calibrate(logits: Array, calibration: Array) -> Array:
     -------
     ndarray of float32, shape (..., n_labels), in [0, 1]
     """
-    return np.asarray(1 / (1 + np.exp(-(logits * calibration[0] + calibration[1]))), np.float32)
+    calibrated = np.clip(logits * calibration[0] + calibration[1], -CERTAIN, CERTAIN)
+    return np.asarray(1 / (1 + np.exp(-calibrated)), np.float32)

@@ -9,7 +9,7 @@ runs no code from the file, whoever made it::
     network.<i>.weight.<j>       (n_in, n_out) of layer j in member i
     network.<i>.bias.<j>         (n_out,)
     trees.<array>                see :class:`~asmr_classify.estimators.Trees`; may be missing
-    calibration.windows, calibration.files   (2, n_labels): slope and intercept on logits
+    calibration                  (2, n_labels): slope and intercept on logits
 
 The shipped model lies in ``models/`` of a checkout and inside the installed package.
 """
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 SHIPPED_NAME = "asmr-4.safetensors"
 METADATA_KEY = "asmr-classify"
 
@@ -65,11 +65,18 @@ SETTINGS_RANGES = {
     "fmax_hz": (1000, 96000),
     "duration": (0.1, 60),
     "hop": (0.1, 60),
-    "release": (0, 1),
+    "span": (0.1, 36000),
+    "brief": (0, 100),
+    "context": (0, 1),
+    "layered": (0, 100),
+    "release": (1e-6, 1),
     "min_duration": (0, 3600),
     "max_gap": (0, 3600),
-    "span": (0.1, 36000),
+    "told_seconds": (0, 36000),
+    "told_share": (0, 1),
     "background_db": (0, 1000),
+    "floor_db": (0, 1000),
+    "surroundings": (0, 36000),
     "silence_dbfs": (-200, 0),
 }
 """Least and greatest value of each setting that makes sense."""
@@ -85,7 +92,8 @@ class Model:
     labels : tuple of str
         Triggers and learnt contexts, in the order of the columns.
     thresholds : mapping of str to float
-        Score from which on a label counts as present in a file, in (0, 1), one per label.
+        Probability from which on a label is in the timeline, and score from which on it counts as
+        present in a file, in (0, 1), one per label.
     features : FeatureSpec
         Settings of the features that the model was fitted on.
     fingerprint : str
@@ -97,10 +105,10 @@ class Model:
         Their logits are averaged.
     trees : Trees or None
         Their logits weigh as much as those of all networks together.
-    window_calibration, file_calibration : ndarray of float32, shape (2, n_labels)
-        Slopes and intercepts that turn mean logits into calibrated ones [1]_.
-    timeline_thresholds : mapping of str to float, optional
-        Probability from which on a label is in the timeline; by default ``thresholds``.
+    own_thresholds : mapping of str to float, optional
+        Those that the model was fitted with, where others are asked for.
+    calibration : ndarray of float32, shape (2, n_labels)
+        Slopes and intercepts that turn evidence into calibrated logits [1]_.
 
     References
     ----------
@@ -119,9 +127,8 @@ class Model:
     scale: Array
     networks: tuple[Network, ...]
     trees: Trees | None
-    window_calibration: Array
-    file_calibration: Array
-    timeline_thresholds: Mapping[str, float] | None = None
+    calibration: Array
+    own_thresholds: Mapping[str, float] | None = None
     source: str | None = field(default=None)
 
     @property
@@ -134,20 +141,12 @@ class Model:
         """The labels that are triggers, in the model's order."""
         return tuple(label for label in self.labels if kind_of(label) is Kind.TRIGGER)
 
-    @property
-    def in_timeline(self) -> Mapping[str, float]:
-        """Probabilities from which on labels are in the timeline."""
-        return self.thresholds if self.timeline_thresholds is None else self.timeline_thresholds
-
     def digest(self) -> str:
         """Compute the SHA-256 of all that decides what the model says, in hexadecimal digits."""
         return _digest(_description(self), _tensors(self))
 
     def with_thresholds(self, thresholds: Mapping[str, float]) -> Model:
-        """Replace the thresholds of some labels, for files and in the timeline.
-
-        Who asks for more than the threshold of files gets no less in the timeline either, and who
-        asks for less no more, though the model has thresholds of its own there.
+        """Replace the thresholds of some labels.
 
         Parameters
         ----------
@@ -171,14 +170,10 @@ class Model:
                 raise UsageError(
                     f"threshold for {label!r} is {value:g}: give a number between 0 and 1"
                 )
-        in_timeline = {
-            label: _moved(self.in_timeline[label], value, since=self.thresholds[label])
-            for label, value in thresholds.items()
-        }
         return replace(
             self,
             thresholds={**self.thresholds, **thresholds},
-            timeline_thresholds={**self.in_timeline, **in_timeline},
+            own_thresholds=self.own_thresholds or self.thresholds,
         )
 
     def predict_logits(self, X: Array) -> Array:
@@ -195,7 +190,7 @@ class Model:
         return ensemble_logits(X, self.mean, self.scale, self.networks, self.trees)
 
     def predict_proba(self, X: Array) -> Array:
-        """Compute the calibrated probability of each label in each window.
+        """Compute the calibrated probability of each label in each window, taken by itself.
 
         Parameters
         ----------
@@ -205,14 +200,7 @@ class Model:
         -------
         ndarray of float32, shape (n_windows, n_labels), in [0, 1]
         """
-        return calibrate(self.predict_logits(X), self.window_calibration)
-
-
-def _moved(threshold: float, asked: float, *, since: float) -> float:
-    """Move a threshold up to what is asked for, or down to it, as another was from ``since``."""
-    if asked == since:
-        return threshold
-    return max(threshold, asked) if asked > since else min(threshold, asked)
+        return calibrate(self.predict_logits(X), self.calibration)
 
 
 def ensemble_logits(
@@ -325,8 +313,7 @@ def _tensors(model: Model) -> dict[str, NDArray[Any]]:
     tensors: dict[str, NDArray[Any]] = {
         "scaling.mean": model.mean,
         "scaling.scale": model.scale,
-        "calibration.windows": model.window_calibration,
-        "calibration.files": model.file_calibration,
+        "calibration": model.calibration,
     }
     for i, network in enumerate(model.networks):
         for j, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
@@ -344,7 +331,7 @@ def _description(model: Model) -> dict[str, Any]:
         "version": model.version,
         "labels": list(model.labels),
         "thresholds": dict(model.thresholds),
-        "timeline_thresholds": dict(model.in_timeline),
+        "own_thresholds": None if model.own_thresholds is None else dict(model.own_thresholds),
         "features": asdict(model.features),
         "fingerprint": model.fingerprint,
         "decision": asdict(model.decision),
@@ -389,7 +376,8 @@ def _model_from(
 ) -> Model:
     if description["format"] != FORMAT_VERSION:
         raise ModelFormatError(
-            f"{source}: model format {description['format']}, this version reads {FORMAT_VERSION}"
+            f"{source}: model format {description['format']}, this version reads {FORMAT_VERSION}; "
+            "train it again with this version"
         )
     features = FeatureSpec(
         frames=FrameSpec(**description["features"]["frames"]),
@@ -402,11 +390,12 @@ def _model_from(
         )
         for i, depth in enumerate(description["networks"])
     )
+    own = description["own_thresholds"]
     model = Model(
         name=str(description["name"]),
         version=str(description["version"]),
         labels=tuple(description["labels"]),
-        thresholds={str(k): float(v) for k, v in description["thresholds"].items()},
+        thresholds=_thresholds_from(description["thresholds"]),
         features=features,
         fingerprint=str(description["fingerprint"]),
         decision=DecisionSpec(**description["decision"]),
@@ -414,15 +403,16 @@ def _model_from(
         scale=tensors["scaling.scale"],
         networks=networks,
         trees=_trees_from(tensors) if description["trees"] else None,
-        window_calibration=tensors["calibration.windows"],
-        file_calibration=tensors["calibration.files"],
-        timeline_thresholds={
-            str(k): float(v) for k, v in description["timeline_thresholds"].items()
-        },
+        calibration=tensors["calibration"],
+        own_thresholds=own and _thresholds_from(own),
         source=source,
     )
     check_model(model)
     return model
+
+
+def _thresholds_from(content: Mapping[str, Any]) -> dict[str, float]:
+    return {str(label): float(value) for label, value in content.items()}
 
 
 def _trees_from(tensors: Mapping[str, NDArray[Any]]) -> Trees:
@@ -450,7 +440,7 @@ def _label_problem(model: Model) -> str | None:
         return f"between 1 and {MAX_LABELS} labels are expected, each with a name"
     if len(set(labels)) != len(labels) or SILENCE in labels:
         return f"labels must differ, and {SILENCE!r} is decided by level, not learnt"
-    for thresholds in (model.thresholds, model.in_timeline):
+    for thresholds in (model.thresholds, model.own_thresholds or model.thresholds):
         if set(thresholds) != set(labels):
             return "one threshold for each label is expected"
         if not all(0 < value < 1 for value in thresholds.values()):
@@ -491,7 +481,7 @@ def _shape_problem(model: Model) -> str | None:
         return "no network in it"
     shapes_fit = (
         model.mean.shape == model.scale.shape == (n_features,)
-        and model.window_calibration.shape == model.file_calibration.shape == (2, n_labels)
+        and model.calibration.shape == (2, n_labels)
         and all(network.fits(n_features, n_labels) for network in model.networks)
         and (model.trees is None or model.trees.fits(n_features, n_labels))
     )

@@ -1,17 +1,19 @@
-"""Window probabilities to segments.
+"""How sure labels are over time to segments, and to how present a label is in a recording.
 
-Windows overlap; where several cover a stretch, their probabilities are averaged there, which also
-smooths. A segment begins where the averaged probability reaches the label's threshold and ends
-where it falls below ``release`` times that (hysteresis, as in Schmitt's trigger); segments of one
-label that lie close are merged, short ones dropped. Windows are coarse, so each segment is then
+A segment begins where a label's probability reaches its threshold and ends where the odds fall
+below ``release`` times those of the threshold (hysteresis, as in Schmitt's trigger); segments of
+one label that lie close are merged, short ones dropped. Windows are coarse, so each segment is then
 moved to where the level first rises near its beginning, and last falls near its end. Segments of
 one label never overlap and lie in ``[0, duration]``; those of different labels may overlap.
+
+How present a label is, is read off the same segments: it is the highest threshold under which they
+would still cover enough (:func:`presence`). So for any threshold, a label is present at least as
+much as that if, and only if, its segments cover enough: the two never contradict one another.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from asmr_classify.config import DecisionSpec
     from asmr_classify.features.edges import Changes
 
+    Spans = NDArray[np.float64]
+    """Start and end in seconds, shape (n_spans, 2), ascending and apart."""
+
+
+SLACK = 1e-9
+"""Averages of equal numbers may fall short of them by rounding."""
 
 EDGE_DB = 2.0
 """A segment begins and ends where windows do, unless the level changes by so much nearby: steady
@@ -61,64 +69,44 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
-    """Averaged probabilities on the finest grid that the windows' edges make.
+class Curves:
+    """How sure each label is over time.
 
     Parameters
     ----------
     edges : ndarray of float64, shape (n_cells + 1,)
         In seconds, ascending.
-    probabilities : ndarray of float64, shape (n_cells, n_columns)
+    logits : ndarray of float64, shape (n_cells, n_columns)
+        Calibrated.
     """
 
     edges: NDArray[np.float64]
-    probabilities: NDArray[np.float64]
-
-
-def average_overlaps(intervals: NDArray[np.float64], values: NDArray[np.float32]) -> Cells:
-    """Average the values of overlapping windows over each stretch between two window edges.
-
-    Parameters
-    ----------
-    intervals : ndarray of float64, shape (n_windows, 2)
-        Together they cover a stretch without gaps.
-    values : ndarray of float32, shape (n_windows, n_columns)
-
-    Returns
-    -------
-    Cells
-    """
-    edges, places = np.unique(intervals, return_inverse=True)
-    starts, ends = places.reshape(-1, 2).T
-    sums = np.zeros((len(edges), values.shape[1] + 1))
-    columns = np.concatenate([values, np.ones((len(values), 1))], axis=1)
-    np.add.at(sums, starts, columns)
-    np.subtract.at(sums, ends, columns)
-    running = np.cumsum(sums, axis=0)[:-1]
-    return Cells(edges, running[:, :-1] / np.maximum(running[:, -1:], 1))
+    logits: NDArray[np.float64]
 
 
 def find_segments(  # noqa: PLR0913 (what was heard, and what decides)
-    intervals: NDArray[np.float64],
-    probabilities: NDArray[np.float32],
+    curves: Curves,
     silent: NDArray[np.bool_],
     *,
     labels: Sequence[str],
     thresholds: Mapping[str, float],
     decision: DecisionSpec,
+    window: float,
     changes: Changes | None = None,
 ) -> tuple[Segment, ...]:
     """Find the segments of every label, and of silence.
 
     Parameters
     ----------
-    intervals : ndarray of float64, shape (n_windows, 2)
-    probabilities : ndarray of float32, shape (n_windows, n_labels)
-    silent : ndarray of bool, shape (n_windows,)
-        Windows without sound: no label holds there.
+    curves : Curves
+        With a column for each label.
+    silent : ndarray of bool, shape (n_cells,)
     labels : sequence of str
     thresholds : mapping of str to float
+        Probabilities.
     decision : DecisionSpec
+    window : float
+        Seconds in a window.
     changes : Changes, optional
         Where the level rises and falls.
 
@@ -127,55 +115,121 @@ def find_segments(  # noqa: PLR0913 (what was heard, and what decides)
     tuple of Segment
         By start, then end, then label.
     """
-    if len(intervals) == 0:
-        return ()
-    heard = np.where(silent[:, None], np.float32(0), probabilities)
-    cells = average_overlaps(intervals, np.column_stack([heard, silent]))
     segments = []
-    for column, label in enumerate([*labels, SILENCE]):
-        # Silence is no probability: a stretch is silent where all windows over it are.
-        threshold = 1.0 if label == SILENCE else thresholds[label]
-        p = cells.probabilities[:, column]
-        off = threshold * (1 if label == SILENCE else decision.release)
-        spans = _join(cells.edges, _spans(p, threshold, off), decision)
-        if changes is not None and label != SILENCE:  # which is where it is by its level already
-            window = float(np.diff(intervals[0])[0])
-            spans = _refine(spans, changes, cells.edges, window, decision)
-        segments += [Segment(*span, label, _score(cells.edges, p, span)) for span in spans]
+    for column, label in enumerate(labels):
+        z = curves.logits[:, column]
+        spans = _spans(curves.edges, z, logit(thresholds[label]), decision)
+        if changes is not None:
+            spans = _refine(spans, changes, curves.edges, window, decision)
+        p = 1 / (1 + np.exp(-z))
+        segments += [
+            Segment(start, end, label, _score(curves.edges, p, (start, end)))
+            for start, end in spans.tolist()
+        ]
+    # Silence is where its level places it.
+    quiet = _spans(curves.edges, np.where(silent, 0.0, -np.inf), 0.0, decision)
+    segments += [Segment(start, end, SILENCE, 1.0) for start, end in quiet.tolist()]
     return tuple(sorted(segments, key=lambda s: (s.start, s.end, s.label)))
 
 
-def _spans(p: NDArray[np.float64], on: float, off: float) -> list[tuple[int, int]]:
-    """Find runs of cells at ``off`` or above that reach ``on``, as half-open index pairs."""
-    slack = 1e-9  # averages of equal numbers may fall short of them by rounding
-    above = np.concatenate([[False], p >= off - slack, [False]])
-    changes = np.flatnonzero(above[1:] != above[:-1])
-    runs = changes.reshape(-1, 2)
-    return [(int(a), int(b)) for a, b in runs if p[a:b].max() >= on - slack]
+def presence(
+    curves: Curves, *, decision: DecisionSpec, window: float, enough: float
+) -> NDArray[np.float64]:
+    """Find for each label the highest threshold under which its segments cover enough.
+
+    Parameters
+    ----------
+    curves : Curves
+    decision : DecisionSpec
+    window : float
+        Seconds in a window.
+    enough : float
+        Seconds; no more than the cells last.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_columns,)
+        Thresholds as logits.
+
+    Notes
+    -----
+    The coverage of segments grows as the threshold falls, but for how their edges are moved to
+    where the level changes. They are moved outwards by ``LEAD`` of a window at most; taken to be
+    moved so far, coverage only grows, and is no less than that of the segments. It changes where
+    the threshold passes a value of the curve, or lies above one by so much that a segment ends.
+    """
+    return np.array([_presence(curves.edges, z, decision, window, enough) for z in curves.logits.T])
 
 
-def _join(
-    edges: NDArray[np.float64], runs: list[tuple[int, int]], decision: DecisionSpec
-) -> list[tuple[float, float]]:
-    """Turn runs of cells into seconds, merge close ones, and drop short ones."""
-    spans: list[tuple[float, float]] = []
-    for first, last in runs:
-        start, end = float(edges[first]), float(edges[last])
-        if spans and start - spans[-1][1] < decision.max_gap:
-            spans[-1] = (spans[-1][0], end)
+def _presence(
+    edges: NDArray[np.float64],
+    z: NDArray[np.float64],
+    decision: DecisionSpec,
+    window: float,
+    enough: float,
+) -> float:
+    values = np.unique(z)
+    levels = np.unique(np.concatenate([values, values + _held(decision)]))
+    levels = levels[levels <= values[-1]]
+    low, high = 0, len(levels)
+    while high - low > 1:
+        middle = (low + high) // 2
+        spans = _spans(edges, z, levels[middle], decision)
+        if _reach(spans, edges, LEAD * window) >= enough - SLACK:
+            low = middle
         else:
-            spans.append((start, end))
+            high = middle
+    return float(levels[low])
+
+
+def _reach(spans: Spans, edges: NDArray[np.float64], lead: float) -> float:
+    """Add up the seconds that spans cover if each is moved outwards at both its ends."""
+    if not len(spans):
+        return 0.0
+    starts = np.maximum(spans[:, 0] - lead, edges[0])
+    ends = np.minimum(spans[:, 1] + lead, edges[-1])
+    return float(np.sum(ends - np.maximum(starts, np.append(edges[0], ends[:-1]))))
+
+
+def logit(p: float) -> float:
+    """Turn a probability into a logit."""
+    return float(np.log(p) - np.log1p(-p))
+
+
+def _held(decision: DecisionSpec) -> float:
+    """Logits below its threshold at which a segment ends."""
+    return -float(np.log(decision.release))
+
+
+def _spans(
+    edges: NDArray[np.float64], z: NDArray[np.float64], threshold: float, decision: DecisionSpec
+) -> Spans:
+    """Find where a label is under a threshold: close spans merged, short ones dropped."""
+    above = np.concatenate([[False], z >= threshold - _held(decision) - SLACK, [False]])
+    first, last = np.flatnonzero(above[1:] != above[:-1]).reshape(-1, 2).T
+    if not len(first):
+        return np.zeros((0, 2))
+    # Every other slice lies between two runs.
+    bounds = np.stack([first, last], axis=1).ravel()
+    highest = np.maximum.reduceat(np.append(z, -np.inf), bounds)[::2]
+    reached = highest >= threshold - SLACK
+    if not reached.any():
+        return np.zeros((0, 2))
+    starts, ends = edges[first[reached]], edges[last[reached]]
+    apart = starts[1:] - ends[:-1] >= decision.max_gap
+    starts, ends = starts[np.append(True, apart)], ends[np.append(apart, True)]
+    joined = np.stack([starts, ends], axis=1)
     shortest = min(decision.min_duration, float(edges[-1] - edges[0]))
-    return [span for span in spans if span[1] - span[0] >= shortest]
+    return np.asarray(joined[joined[:, 1] - joined[:, 0] >= shortest])
 
 
 def _refine(
-    spans: list[tuple[float, float]],
+    spans: Spans,
     changes: Changes,
     edges: NDArray[np.float64],
     window: float,
     decision: DecisionSpec,
-) -> list[tuple[float, float]]:
+) -> Spans:
     """Move the start of each span to a rise nearby, and its end to a fall.
 
     A window that has the label may hold its sound anywhere, so a span begins up to a window after
@@ -184,7 +238,8 @@ def _refine(
     """
     lead, shortest, gap = LEAD * window, decision.min_duration, decision.max_gap
     refined: list[tuple[float, float]] = []
-    for (start, end), (following, _) in zip_longest(spans, spans[1:], fillvalue=(np.inf, np.inf)):
+    followings = [*spans[1:, 0], np.inf][: len(spans)]
+    for (start, end), following in zip(spans.tolist(), followings, strict=True):
         if start > edges[0]:
             earliest = max(start - lead, refined[-1][1] + gap) if refined else start - lead
             latest = min(start + window, end - shortest)
@@ -197,7 +252,7 @@ def _refine(
             backwards = -changes.times[::-1], changes.falls_db[::-1]
             end = -_first_strong(*backwards, -latest, -earliest, -end)  # noqa: PLW2901 (moved)
         refined.append((begin, end))
-    return refined
+    return np.array(refined).reshape(-1, 2)
 
 
 def _first_strong(

@@ -74,8 +74,7 @@ def tiny_model() -> Model:
         scale=np.full(n_features, 20, dtype=np.float32),
         networks=(network,),
         trees=None,
-        window_calibration=straight,
-        file_calibration=straight,
+        calibration=straight,
     )
 
 

@@ -4,9 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from asmr_classify.aggregate import Heard, Problem, Status, choose_tags, pool_logits, summarise
-from asmr_classify.config import DecisionSpec
+from asmr_classify.aggregate import Problem, Status, contradictions, summarise
+from asmr_classify.evidence import Heard
+from asmr_classify.timeline import Segment
 
 # labels of the tiny model: tap, whisper, speech; its calibration changes nothing
 
@@ -16,7 +19,7 @@ def heard(rows, levels=None):
     return Heard(
         np.stack([starts, starts + 2], axis=1),
         np.array(rows, dtype=np.float32),
-        np.full(len(rows), -30.0, dtype=np.float32) if levels is None else np.array(levels),
+        *np.full((2, len(rows)), -30.0 if levels is None else levels, dtype=np.float32),
     )
 
 
@@ -30,7 +33,7 @@ def summed(model, rows, levels=None, **kwargs):
 def test_a_sure_file(tiny_model):
     result = summed(tiny_model, [[4, -4, -4]] * 5)
     assert (result.status, result.trigger, result.tags) == (Status.OK, "tap", ("tap",))
-    assert result.scores["tap"] == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-6)
+    assert result.scores["tap"] == 0.982  # 1 / (1 + exp(-4)), as it is written
     assert result.shares == {"tap": 1.0, "whisper": 0.0, "speech": 0.0, "silence": 0.0}
     assert result.no_talking is True
     assert result.model == "tiny@0.1"
@@ -96,62 +99,92 @@ def test_a_broken_decode_is_partial_and_still_labelled(tiny_model):
     assert (result.status, result.error, result.tags) == (Status.PARTIAL, problem, ("tap",))
 
 
-NOWHERE = {"tap": 0.0, "whisper": 0.0, "speech": 0.0}
+def test_thresholds_decide_tags_and_the_timeline_alike(tiny_model):
+    rows = [[0.5, 1, 2]] * 5
+    assert summed(tiny_model, rows).tags == ("whisper", "tap")
+    strict = summed(tiny_model.with_thresholds({"whisper": 0.8}), rows)
+    assert strict.tags == ("tap",)
+    assert "whisper" not in {s.label for s in strict.segments}
+    lenient = summed(tiny_model.with_thresholds({"whisper": 0.2}), [[-4, -1, -4]] * 5)
+    assert lenient.tags == ("whisper",)
+    assert "whisper" in {s.label for s in lenient.segments}
 
 
-def test_thresholds_decide_tags(tiny_model):
-    scores = {"tap": 0.6, "whisper": 0.7, "speech": 0.9}
-    assert choose_tags(scores, NOWHERE, 60.0, tiny_model) == ("whisper", "tap")
-    strict = tiny_model.with_thresholds({"whisper": 0.8})
-    assert choose_tags(scores, NOWHERE, 60.0, strict) == ("tap",)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "heard", "tags"),
-    [
-        (5.9, 60.0, ("tap",)),
-        (6.0, 60.0, ("tap", "whisper")),
-        (2.4, 5.0, ("tap",)),
-        (2.5, 5.0, ("tap", "whisper")),
-    ],
-)
-def test_beside_a_tag_the_timeline_tells_what_lies_under_it(tiny_model, seconds, heard, tags):
-    scores = {"tap": 0.6, "whisper": 0.2, "speech": 0.1}
-    assert choose_tags(scores, NOWHERE | {"whisper": seconds}, heard, tiny_model) == tags
-
-
-def test_what_is_layered_is_weaker_than_what_it_lies_over(tiny_model):
-    covered = NOWHERE | {"whisper": 9.0}
-    model = tiny_model.with_thresholds({"tap": 0.3})
-    scores = {"tap": 0.35, "whisper": 0.45, "speech": 0.1}
-    assert choose_tags(scores, covered, 9.0, model) == ("tap",)
-    scores = {"tap": 0.35, "whisper": 0.30, "speech": 0.1}
-    assert choose_tags(scores, covered, 9.0, model) == ("tap", "whisper")
-
-
-def test_the_timeline_alone_makes_no_tag(tiny_model):
-    scores = {"tap": 0.4, "whisper": 0.2, "speech": 0.9}
-    covered = {"tap": 9.0, "whisper": 9.0, "speech": 9.0}
-    assert choose_tags(scores, covered, 9.0, tiny_model) == ()
-
-
-def test_silence_behind_a_mixture_changes_no_tag(tiny_model):
-    model = dataclasses.replace(
-        tiny_model, timeline_thresholds={"tap": 0.5, "whisper": 0.2, "speech": 0.5}
-    )
+def test_a_third_of_what_is_heard_is_enough_for_a_tag(tiny_model):
+    rows = [[4, -4, -4]] * 9 + [[-4, 4, -4]] * 5
+    assert summed(tiny_model, rows).tags == ("tap", "whisper")
     quiet = [-120.0] * 200
-    long = summed(model, [[4, -1, -4]] * 205, levels=[-30.0] * 5 + quiet)
+    long = summed(tiny_model, rows + [[-4, -4, -4]] * 200, levels=[-30.0] * 14 + quiet)
     assert long.tags == ("tap", "whisper")
     assert long.shares["whisper"] < 0.1
 
 
-def test_a_sound_under_another_is_tagged_by_its_timeline(tiny_model):
-    model = dataclasses.replace(
-        tiny_model, timeline_thresholds={"tap": 0.5, "whisper": 0.2, "speech": 0.5}
-    )
-    result = summed(model, [[4, -1, -4]] * 5)  # a whisper of 0.27
+def test_what_lies_under_another_sound_is_raised_to_its_threshold_and_no_further(tiny_model):
+    under = summed(tiny_model, [[4, -1, -4]] * 5)  # a whisper of 0.27
+    assert under.tags == ("tap", "whisper")
+    assert under.scores["whisper"] == 0.5
+    assert summed(tiny_model, [[4, -2, -4]] * 5).tags == ("tap",)  # 0.12, raised to 0.38
+    alone = summed(tiny_model, [[-4, -1, 4]] * 5)  # speech is no trigger
+    assert (alone.tags, alone.scores["whisper"]) == ((), 0.2689)
+    surer = summed(tiny_model.with_thresholds({"whisper": 0.6}), [[4, -1, -4]] * 5)
+    assert (surer.tags, surer.scores["whisper"]) == (("tap",), 0.5)
+
+
+def test_what_is_heard_most_is_named_first(tiny_model):
+    rows = [[2, -5, -5]] * 600
+    rows[100:130] = [[-5, 5, -5]] * 30
+    result = summed(tiny_model, rows)
+    assert result.scores["whisper"] > result.scores["tap"]
     assert result.tags == ("tap", "whisper")
     assert result.trigger == "tap"
+
+
+def test_contradictions_are_told(tiny_model):
+    result = summed(tiny_model, [[4, -4, -4]] * 5)
+    assert contradictions(result, tiny_model.triggers) == []
+    untagged = dataclasses.replace(result, tags=())
+    assert contradictions(untagged, ("tap",)) == ["tap covers 6.0 s and is no tag"]
+    empty = dataclasses.replace(result, tags=("tap", "whisper"))
+    assert contradictions(empty, tiny_model.triggers) == ["whisper is a tag without a segment"]
+    brief = dataclasses.replace(
+        untagged, segments=(Segment(0, 1.9, "tap", 0.9),), duration=60.0, decoded=6.0
+    )
+    assert contradictions(brief, ("tap",)) == []
+
+
+WINDOWS = st.tuples(
+    st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=3),
+    st.sampled_from([-120.0, -70.0, -45.0, -30.0]),
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(WINDOWS, min_size=1, max_size=60),
+    st.lists(st.floats(0.01, 0.99).map(lambda p: round(p, 2)), min_size=3, max_size=3),
+    st.randoms(use_true_random=False),
+)
+def test_tags_scores_and_timeline_say_the_same(tiny_model, windows, thresholds, random):
+    logits, levels = zip(*windows, strict=True)
+    model = tiny_model.with_thresholds(dict(zip(tiny_model.labels, thresholds, strict=True)))
+    sound = heard(logits, np.array(levels, dtype=np.float32))
+    rng = np.random.default_rng(random.randrange(1000))
+    changes = rng.uniform(0, 12, (len(logits), 16, 2)).astype(np.float16)
+    seconds = len(logits) + 1.0
+    for each in (sound, dataclasses.replace(sound, changes=changes)):
+        result = summarise("a.wav", each, model, duration=seconds, decoded=seconds)
+        if result.status is Status.SILENT:
+            assert not result.tags
+            continue
+        assert contradictions(result, model.triggers) == []
+        over = {
+            label for label in model.triggers if result.scores[label] >= model.thresholds[label]
+        }
+        assert set(result.tags) == over
+        assert result.trigger == (result.tags[0] if result.tags else None)
+        assert result.no_talking is not any(
+            s.label in ("whisper", "speech") for s in result.segments
+        )
 
 
 def test_a_model_without_voices_says_nothing_of_talking(tiny_model):
@@ -161,48 +194,6 @@ def test_a_model_without_voices_says_nothing_of_talking(tiny_model):
         thresholds={"tap": 0.5, "brush": 0.5, "pop": 0.5},
     )
     assert summed(model, [[4, -4, -4]] * 4).no_talking is None
-
-
-def test_pooling_takes_the_best_span():
-    logits = np.zeros((30, 1), dtype=np.float32)
-    logits[12:21] = 3
-    sound = heard(logits)
-    pooled = pool_logits(sound, DecisionSpec(span=10))
-    assert pooled[0] == pytest.approx(3)
-    longer = pool_logits(sound, DecisionSpec(span=20))
-    assert longer[0] == pytest.approx(3 * 9 / 19)
-
-
-def test_pooling_averages_what_is_shorter_than_the_span():
-    sound = heard([[1.0], [3.0]])
-    assert pool_logits(sound, DecisionSpec(span=10))[0] == pytest.approx(2)
-
-
-@pytest.mark.parametrize("place", [0, 30, 60], ids=["first", "middle", "last"])
-def test_a_short_sound_between_long_silences_is_found_wherever_it_is(place):
-    starts = np.concatenate([np.arange(3.0) + shift for shift in (0, 30, 60)])
-    logits = np.zeros((9, 1), dtype=np.float32)
-    logits[(starts >= place) & (starts < place + 3)] = 4
-    intervals = np.stack([starts, starts + 2], axis=1)
-    sound = Heard(intervals, logits, np.full(9, -30.0, dtype=np.float32))
-    assert pool_logits(sound, DecisionSpec(span=10))[0] == pytest.approx(4)
-
-
-def test_every_window_of_a_recording_without_gaps_counts_once_in_a_span():
-    starts = np.append(np.arange(11.0), 10.5)  # 12.5 s: the last window ends with the recording
-    intervals = np.stack([starts, starts + 2], axis=1)
-    logits = np.arange(12, dtype=np.float32)[:, None]
-    sound = Heard(intervals, logits, np.full(12, -30.0, dtype=np.float32))
-    pooled = pool_logits(sound, DecisionSpec(span=10))
-    assert pooled[0] == pytest.approx(np.mean(np.arange(2, 11)))  # from 2 s to 12 s
-
-
-def test_the_hiss_after_a_sound_does_not_count():
-    sound = heard([[4.0], [4.0], [-4.0], [-4.0]], levels=[-20.0, -30.0, -46.0, -60.0])
-    decision = DecisionSpec(span=10, background_db=25)
-    assert pool_logits(sound, decision)[0] == pytest.approx(4)
-    louder = heard([[4.0], [4.0], [-4.0], [-4.0]], levels=[-20.0, -30.0, -44.0, -60.0])
-    assert pool_logits(louder, decision)[0] == pytest.approx(4 / 3)
 
 
 def test_the_longest_talk_is_of_speech_and_whisper_together(tiny_model):

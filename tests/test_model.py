@@ -171,18 +171,23 @@ def test_thresholds_can_be_replaced(tiny_model):
     model = tiny_model.with_thresholds({"tap": 0.9})
     assert model.thresholds == {"tap": 0.9, "whisper": 0.5, "speech": 0.5}
     assert tiny_model.thresholds["tap"] == 0.5
+    assert model.with_thresholds({"tap": 0.7}).own_thresholds == tiny_model.thresholds
 
 
-@pytest.mark.parametrize(("asked", "in_timeline"), [(0.6, 0.7), (0.9, 0.9), (0.5, 0.7), (0.4, 0.4)])
-def test_asking_for_more_of_a_file_is_asking_for_no_less_in_the_timeline(
-    tiny_model, asked, in_timeline
-):
-    model = replace(tiny_model, timeline_thresholds={"tap": 0.7, "whisper": 0.2, "speech": 0.5})
-    changed = model.with_thresholds({"tap": asked, "whisper": 0.5})
-    assert changed.thresholds["tap"] == asked
-    assert changed.in_timeline == {"tap": in_timeline, "whisper": 0.2, "speech": 0.5}
-    lower = model.with_thresholds({"whisper": 0.3})
-    assert lower.in_timeline["whisper"] == 0.2
+def test_its_own_thresholds_are_kept_with_others(tiny_model, tmp_path):
+    asked = tiny_model.with_thresholds({"tap": 0.9})
+    save_model(asked, tmp_path / "asked.safetensors")
+    again = load_model(tmp_path / "asked.safetensors")
+    assert again.digest() == asked.digest() != tiny_model.digest()
+    assert again.own_thresholds == tiny_model.thresholds
+
+
+def test_a_model_of_an_earlier_format_is_refused_with_what_to_do(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_module, "FORMAT_VERSION", 2)
+    save_model(tiny_model, tmp_path / "old.safetensors")
+    monkeypatch.undo()
+    with pytest.raises(ModelFormatError, match=r"model format 2, .*; train it again"):
+        load_model(tmp_path / "old.safetensors")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from asmr_classify.config import DecisionSpec
 from asmr_classify.features.edges import Changes
 from asmr_classify.labels import SILENCE
-from asmr_classify.timeline import Segment, average_overlaps, find_segments
+from asmr_classify.timeline import Curves, Segment, find_segments, presence
 
 LABELS = ("tap", "speech")
 THRESHOLDS = {"tap": 0.5, "speech": 0.4}
@@ -21,24 +21,40 @@ def windows(n_windows, duration=2.0, hop=1.0):
     return np.stack([starts, starts + duration], axis=1)
 
 
-def segments_of(p, *, silent=None, decision=None):
-    """Segments of ``tap`` when it alone has probabilities."""
+def to_logits(p):
+    p = np.clip(np.asarray(p, dtype=float), 1e-9, 1 - 1e-9)
+    return np.log(p / (1 - p))
+
+
+def averaged(p, silent):
+    """Curves over the cells of windows of two seconds, and which cells are silent."""
+    last, quiet = np.zeros_like(p[:1]), np.asarray(silent)
+    n_over = np.full((len(p) + 1, 1), 2)
+    n_over[[0, -1]] = 1
+    means = (np.concatenate([p, last]) + np.concatenate([last, p])) / n_over
+    n_quiet = np.append(quiet, False).astype(int) + np.append(False, quiet)
+    means[n_quiet > 0] = 0
+    return Curves(np.arange(len(p) + 2.0), to_logits(means)), n_quiet == n_over[:, 0]
+
+
+def find(p, *, silent=None, decision=None, changes=None):
     p = np.asarray(p, dtype=np.float32)
-    found = find_segments(
-        windows(len(p)),
-        np.stack([p, np.zeros_like(p)], axis=1),
-        np.zeros(len(p), dtype=bool) if silent is None else np.asarray(silent),
+    silent = np.zeros(len(p), dtype=bool) if silent is None else np.asarray(silent)
+    return find_segments(
+        *averaged(p, silent),
         labels=LABELS,
         thresholds=THRESHOLDS,
         decision=decision or DecisionSpec(),
+        window=2.0,
+        changes=changes,
     )
+
+
+def segments_of(p, *, silent=None, decision=None):
+    """Segments of ``tap`` when it alone has probabilities."""
+    p = np.asarray(p, dtype=np.float32)
+    found = find(np.stack([p, np.zeros_like(p)], axis=1), silent=silent, decision=decision)
     return [(s.start, s.end, s.label) for s in found]
-
-
-def test_overlapping_windows_are_averaged():
-    cells = average_overlaps(windows(3), np.array([[1.0], [0.0], [0.5]], dtype=np.float32))
-    assert cells.edges.tolist() == [0, 1, 2, 3, 4]
-    np.testing.assert_allclose(cells.probabilities[:, 0], [1, 0.5, 0.25, 0.5])
 
 
 def test_a_sure_label_covers_the_whole_file():
@@ -70,12 +86,12 @@ def test_short_segments_are_dropped():
 
 def test_a_clip_shorter_than_the_least_duration_may_still_have_a_segment():
     found = find_segments(
-        np.array([[0.0, 0.02]]),
-        np.array([[0.9, 0.0]], dtype=np.float32),
+        Curves(np.array([0.0, 0.02]), to_logits(np.array([[0.9, 0.0]]))),
         np.array([False]),
         labels=LABELS,
         thresholds=THRESHOLDS,
         decision=DecisionSpec(),
+        window=2.0,
     )
     assert found == (Segment(0.0, 0.02, "tap", pytest.approx(0.9)),)
 
@@ -83,7 +99,8 @@ def test_a_clip_shorter_than_the_least_duration_may_still_have_a_segment():
 def test_silence_is_where_all_windows_are_silent_and_no_label_holds_there():
     found = segments_of([0.9] * 6, silent=[False, True, True, True, True, True])
     assert (2.0, 7.0, SILENCE) in found
-    assert [s for s in found if s[2] == "tap"] == [(0, 2, "tap")]
+    # The second window has no sound in any part of it.
+    assert [s for s in found if s[2] == "tap"] == [(0, 1, "tap")]
 
 
 @given(
@@ -94,12 +111,9 @@ def test_silence_is_where_all_windows_are_silent_and_no_label_holds_there():
 )
 def test_segments_of_a_label_are_sorted_apart_and_inside_the_file(values, release, shortest, gap):
     p = np.array([(a, b) for a, b, _ in values], dtype=np.float32)
-    found = find_segments(
-        windows(len(p)),
+    found = find(
         p,
-        np.array([silent for _, _, silent in values]),
-        labels=LABELS,
-        thresholds=THRESHOLDS,
+        silent=[silent for _, _, silent in values],
         decision=DecisionSpec(release=release, min_duration=shortest, max_gap=gap),
     )
     for label in (*LABELS, SILENCE):
@@ -117,15 +131,7 @@ def changes_at(rises, falls, duration):
 
 def refined(p, changes):
     p = np.asarray(p, dtype=np.float32)
-    return find_segments(
-        windows(len(p)),
-        np.stack([p, np.zeros_like(p)], axis=1),
-        np.zeros(len(p), dtype=bool),
-        labels=LABELS,
-        thresholds=THRESHOLDS,
-        decision=DecisionSpec(),
-        changes=changes,
-    )
+    return find(np.stack([p, np.zeros_like(p)], axis=1), changes=changes)
 
 
 def test_a_segment_begins_where_the_level_rises_and_ends_where_it_falls():
@@ -172,3 +178,58 @@ def test_refined_segments_keep_the_laws(p, rises, falls):
     assert all(0 <= s.start < s.end <= duration and 0 <= s.score <= 1 for s in found)
     assert all(s.end - s.start >= DecisionSpec().min_duration for s in found)
     assert all(a.end <= b.start for a, b in pairwise(found))
+
+
+def presence_of(p, enough, decision=None):
+    """How present ``tap`` is where each cell of a second has a probability."""
+    curves = Curves(np.arange(len(p) + 1.0), to_logits(np.array(p, dtype=float))[:, None])
+    found = presence(curves, decision=decision or SHARP, window=0.0, enough=enough)
+    return pytest.approx(1 / (1 + np.exp(-found[0])))
+
+
+SHARP = DecisionSpec(release=1.0, max_gap=0.0, min_duration=0.0)
+
+
+@pytest.mark.parametrize(("enough", "expected"), [(1, 0.9), (2, 0.8), (3, 0.4), (5, 0.1)])
+def test_a_label_is_as_present_as_the_threshold_that_it_holds_for_long_enough(enough, expected):
+    assert presence_of([0.1, 0.9, 0.4, 0.8, 0.2], enough) == expected
+
+
+def test_presence_follows_what_segments_do_with_gaps_and_low_ends():
+    p = [0.9, 0.5, 0.9, 0.0, 0.0]
+    assert presence_of(p, 3) == 0.5
+    assert presence_of(p, 3, DecisionSpec(release=1 / 9, max_gap=0, min_duration=0)) == 0.9
+    assert presence_of(p, 3, DecisionSpec(release=1, max_gap=1.5, min_duration=0)) == 0.9
+    assert presence_of(p, 1, DecisionSpec(release=1, max_gap=0, min_duration=2)) == 0.5
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=30),
+    st.floats(0.1, 1.0),
+    st.floats(0, 3),
+    st.floats(0, 3),
+    st.floats(0.01, 1.0),
+    st.floats(0.01, 0.99),
+    st.lists(st.integers(0, 400), max_size=30),
+)
+def test_a_label_is_over_a_threshold_exactly_where_its_segments_cover_enough(  # noqa: PLR0917
+    p, release, shortest, gap, share, threshold, rises
+):
+    decision = DecisionSpec(release=release, min_duration=shortest, max_gap=gap)
+    curves = Curves(np.arange(len(p) + 1.0), to_logits(np.array(p))[:, None])
+    enough = share * len(p)
+    present = presence(curves, decision=decision, window=2.0, enough=enough)[0]
+    for changes in (None, changes_at([0.5 + k / 16 for k in rises], [], len(p))):
+        segments = find_segments(
+            curves,
+            np.zeros(len(p), dtype=bool),
+            labels=("tap",),
+            thresholds={"tap": threshold},
+            decision=decision,
+            window=2.0,
+            changes=changes,
+        )
+        if sum(s.end - s.start for s in segments) >= enough + 1e-6:
+            assert present >= to_logits(threshold) - 1e-6
+        if present >= to_logits(threshold):
+            assert segments

@@ -8,7 +8,7 @@ Law: rows depend on the samples of their window only, so block size never change
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from asmr_classify.config import FeatureSpec
 
+PEAK_SECONDS = 0.125
+"""Over which ears add up the loudness of short sounds (IEC 61672-1, time weighting F)."""
+
 SPAN_WINDOWS = 32
 """Windows computed at a time: enough to keep NumPy's overhead per call small, and memory flat."""
 
@@ -48,6 +51,9 @@ class WindowRows:
         Start and end of each window in seconds.
     levels_db : ndarray of float32, shape (n_windows,)
         Mean level in the analysis band, dB relative to a full-scale square wave.
+    peaks_db : ndarray of float32, shape (n_windows,)
+        Level of the loudest eighth of a second, by the same measure: taps are far louder than the
+        mean of the window that they are in.
     changes : ndarray of float16, shape (n_windows, n_points, 2)
         Where the level rises and falls, see :func:`asmr_classify.features.edges.level_changes`.
     """
@@ -55,13 +61,12 @@ class WindowRows:
     X: NDArray[np.float32]
     intervals: NDArray[np.float64]
     levels_db: NDArray[np.float32]
+    peaks_db: NDArray[np.float32]
     changes: NDArray[np.float16]
 
     def where(self, kept: NDArray[np.bool_] | slice) -> WindowRows:
         """Take some of the windows."""
-        return WindowRows(
-            self.X[kept], self.intervals[kept], self.levels_db[kept], self.changes[kept]
-        )
+        return WindowRows(*(getattr(self, field.name)[kept] for field in fields(self)))
 
 
 def iter_window_rows(
@@ -143,10 +148,7 @@ def concatenate_rows(parts: list[WindowRows]) -> WindowRows:
     WindowRows
     """
     return WindowRows(
-        X=np.concatenate([part.X for part in parts]),
-        intervals=np.concatenate([part.intervals for part in parts]),
-        levels_db=np.concatenate([part.levels_db for part in parts]),
-        changes=np.concatenate([part.changes for part in parts]),
+        *(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(WindowRows))
     )
 
 
@@ -187,13 +189,25 @@ def _rows(y: NDArray[np.float32], start: int, spec: FeatureSpec) -> WindowRows:
     )
     starts = start + hop * np.arange(n_windows)
     ends = starts + min(window, n_samples)
-    power = np.mean(10 ** (scalars[:, :, 0] / 10), axis=1)
+    power = 10 ** (scalars[:, :, 0] / 10)
     return WindowRows(
         X=np.nan_to_num(X.astype(np.float32)),
         intervals=np.stack([starts, ends], axis=1) / sr,
-        levels_db=(10 * np.log10(power)).astype(np.float32),
+        levels_db=_to_db(power.mean(axis=1)),
+        peaks_db=_to_db(_loudest(power, round(PEAK_SECONDS * rate))),
         changes=level_changes(logmel, spec),
     )
+
+
+def _loudest(power: NDArray[np.floating], n_frames: int) -> NDArray[np.floating]:
+    """Mean power of the loudest run of so many frames in each window, of runs end to end."""
+    firsts = np.arange(0, power.shape[1], n_frames)
+    counts = np.diff(np.append(firsts, power.shape[1]))
+    return np.asarray((np.add.reduceat(power, firsts, axis=1) / counts).max(axis=1))
+
+
+def _to_db(power: NDArray[np.floating]) -> NDArray[np.float32]:
+    return np.asarray(10 * np.log10(power), dtype=np.float32)
 
 
 def _padded(y: NDArray[np.float32], n_samples: int) -> NDArray[np.float32]:

@@ -64,9 +64,9 @@ def _length(subject: Subject) -> str | None:
 
 
 FIELDS: Mapping[str, tuple[str, Callable[[Subject], Value]]] = {
-    "trigger": ("the strongest trigger", lambda s: s.result.trigger),
-    "tags": ("all triggers, strongest first", lambda s: ", ".join(s.result.tags) or None),
-    "score": ("of the strongest trigger", _score),
+    "trigger": ("the trigger of which most is heard", lambda s: s.result.trigger),
+    "tags": ("all triggers, the most heard first", lambda s: ", ".join(s.result.tags) or None),
+    "score": ("of the trigger", _score),
     "talk": ("'talking' or 'no talking'", _talk),
     "length": ("as 1h02m, 12m05s or 42s", _length),
     "duration": ("in seconds", lambda s: s.result.duration),

@@ -1,25 +1,25 @@
 """What was heard to a model: calibration, thresholds, and all put together.
 
-Both are fitted on logits of clips and scenes whose groups the ensemble never saw.
+Both are fitted on logits of clips whose groups the ensemble never saw.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.aggregate import Heard, pool_logits
 from asmr_classify.estimators import calibrate
+from asmr_classify.evidence import weigh
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.model import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from asmr_classify.evidence import Heard
     from asmr_classify.training.fit import Fitted, TrainingSpec
 
     Array = NDArray[np.float32]
@@ -116,29 +116,13 @@ def _f1(held: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
     return 2 * both / max(int(held.sum()) + int(found.sum()), 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class HeardScenes:
-    """What networks that were fitted without a scene's fold said of its windows.
-
-    Parameters
-    ----------
-    logits : ndarray of float32, shape (n_windows, n_labels)
-    truth : ndarray of float32, shape (n_windows, n_labels)
-        1 where the label is heard in the window.
-    """
-
-    logits: Array
-    truth: Array
-
-
-def finish_model(  # noqa: PLR0913, PLR0917 (what decides a model)
+def finish_model(
     fitted: Fitted,
     heard: Sequence[Heard],
     truth: Array,
     weights: NDArray[np.float64],
     labels: tuple[str, ...],
     spec: TrainingSpec,
-    scenes: HeardScenes | None = None,
 ) -> Model:
     """Calibrate fitted networks, choose thresholds, and put the model together.
 
@@ -153,9 +137,6 @@ def finish_model(  # noqa: PLR0913, PLR0917 (what decides a model)
         and not for the one that gave most clips.
     labels : tuple of str
     spec : TrainingSpec
-    scenes : HeardScenes, optional
-        Of groups that were not fitted on. What is heard in each window of a clip nobody knows, only
-        what the clip holds; of a scene it is known, so the timeline goes by scenes.
 
     Returns
     -------
@@ -163,26 +144,11 @@ def finish_model(  # noqa: PLR0913, PLR0917 (what decides a model)
     """
     decision = spec.decision
     audible = np.array([bool((h.levels_db >= decision.silence_dbfs).any()) for h in heard])
-    heard = [
-        h.where(h.levels_db >= decision.silence_dbfs)
-        for h, keep in zip(heard, audible, strict=True)
-        if keep
-    ]
+    evidence = [weigh(h, decision) for h, keep in zip(heard, audible, strict=True) if keep]
     truth, weights = truth[audible], weights[audible] / weights[audible].mean()
-    pooled = np.stack([pool_logits(h, decision) for h in heard])
-    parts = [h.logits[h.levels_db >= h.levels_db.max() - spec.fit.background_db] for h in heard]
-    counts = [len(part) for part in parts]
-    windows = fit_calibration(
-        np.concatenate(parts),
-        np.repeat(truth, counts, axis=0),
-        np.repeat(weights / np.sqrt(counts), counts),
-    )
-    files = fit_calibration(pooled, truth, weights)
-    thresholds = choose_thresholds(calibrate(pooled, files), truth, labels)
-    if scenes is not None:
-        windows, in_timeline = _fit_timeline(scenes, windows, thresholds)
-    else:
-        in_timeline = thresholds
+    of_whole = np.stack([each.of_whole for each in evidence])
+    calibration = fit_calibration(of_whole, truth, weights)
+    thresholds = choose_thresholds(calibrate(of_whole, calibration), truth, labels)
     return Model(
         name=spec.name,
         version=spec.version,
@@ -195,18 +161,5 @@ def finish_model(  # noqa: PLR0913, PLR0917 (what decides a model)
         scale=fitted.scale,
         networks=fitted.networks,
         trees=fitted.trees,
-        window_calibration=windows,
-        file_calibration=files,
-        timeline_thresholds=in_timeline,
+        calibration=calibration,
     )
-
-
-def _fit_timeline(
-    scenes: HeardScenes, windows: Array, thresholds: Mapping[str, float]
-) -> tuple[Array, dict[str, float]]:
-    """Calibrate windows, and choose thresholds, by the labels that scenes hold; keep the others."""
-    known = _is_told(scenes.truth)
-    windows = np.where(known, fit_calibration(scenes.logits, scenes.truth), windows)
-    chosen = choose_thresholds(calibrate(scenes.logits, windows), scenes.truth, tuple(thresholds))
-    pairs = zip(thresholds.items(), known, strict=True)
-    return windows, {label: chosen[label] if told else old for (label, old), told in pairs}

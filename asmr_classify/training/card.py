@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from asmr_classify.aggregate import PLAIN_SECONDS, PLAIN_SHARE, contradictions
 from asmr_classify.labels import DEFINITIONS, kind_of
 from asmr_classify.training.metrics import NONE, average_precision
 from asmr_classify.training.record import EvaluationRecord
@@ -90,6 +91,7 @@ def model_card(
         f"The worst {N_WORST} of them:",
         _worst_table(record),
         _further_tags(record),
+        _agreement(evaluation, record),
         *_source_tables(record),
         *_picture_links(pictures, folder),
         "## Data",
@@ -207,7 +209,16 @@ def _further_tags(record: EvaluationRecord) -> str:
     named = sum(tag in held for tag, held in further)
     return (
         f"Beside main tags, clips got {len(further)} further ones, of which their labels name "
-        f"{named}; of sounds that are layered, labels of clips often name one."
+        f"{named}; of sounds that lie over one another, labels of clips often name one."
+    )
+
+
+def _agreement(evaluation: Evaluation, record: EvaluationRecord) -> str:
+    against = sum(bool(contradictions(each, record.triggers)) for each in evaluation.results)
+    return (
+        f"Tags and timeline say the same of {len(evaluation.results) - against} of "
+        f"{len(evaluation.results)} clips: a trigger that covers {PLAIN_SECONDS:g} seconds, or "
+        f"{PLAIN_SHARE:.0%} of what is heard, is a tag, and a tag has a segment."
     )
 
 

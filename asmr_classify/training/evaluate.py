@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.aggregate import summarise
+from asmr_classify.aggregate import SCORE_DIGITS, summarise
 from asmr_classify.errors import CorpusError
-from asmr_classify.training.calibration import HeardScenes, finish_model
+from asmr_classify.training.calibration import finish_model
 from asmr_classify.training.corrections import relabelled
 from asmr_classify.training.fit import fit_ensemble
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.splits import assign_folds
 from asmr_classify.training.takes import TakeKind, clip_targets, compute_rows, plan_takes
-from asmr_classify.writers.jsonl import SCORE_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from asmr_classify.aggregate import FileResult, Heard
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.evidence import Heard
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
     from asmr_classify.training.fit import Fitted, TrainingSpec
@@ -76,8 +76,6 @@ class Evaluation:
         By clip, as it would be with the corrected labels; None where nothing is corrected.
     heard : tuple of Heard, one per clip
         Logits of networks that were fitted without the clip's fold.
-    heard_scenes : HeardScenes or None
-        The same of scenes.
     models : tuple of Model, one per fold
         Which labelled that fold, and never heard it.
     thresholds : mapping of str to float
@@ -89,7 +87,6 @@ class Evaluation:
     by_group: Measures
     corrected: Measures | None
     heard: tuple[Heard, ...]
-    heard_scenes: HeardScenes | None
     models: tuple[Model, ...]
     thresholds: Mapping[str, float]
 
@@ -188,9 +185,8 @@ def conclude(prepared: Prepared, fits: Sequence[Fitted], spec: TrainingSpec) -> 
         fits[fold].hear(prepared.rows.of(original))
         for fold, original in zip(prepared.folds, prepared.originals, strict=True)
     )
-    scenes = [_hear_scenes(prepared, fold, fitted) for fold, fitted in enumerate(fits)]
     models = tuple(
-        _model_of_fold(prepared, fold, fits[fold], heard, scenes, spec) for fold in range(len(fits))
+        _model_of_fold(prepared, fold, fits[fold], heard, spec) for fold in range(len(fits))
     )
     results = tuple(
         _label(clip.path, sound, models[fold])
@@ -202,35 +198,11 @@ def conclude(prepared: Prepared, fits: Sequence[Fitted], spec: TrainingSpec) -> 
         _measures(prepared.corpus, results, by_group=True),
         _corrected_measures(prepared.corpus, results),
         heard,
-        join_scenes(scenes),
         models,
         {
             label: float(np.mean([model.thresholds[label] for model in models]))
             for label in prepared.corpus.labels
         },
-    )
-
-
-def _hear_scenes(prepared: Prepared, fold: int, fitted: Fitted) -> HeardScenes | None:
-    """Let the scenes of a fold be heard; None if there are none."""
-    rows = prepared.rows
-    of_fold = [
-        take.kind is TakeKind.SCENE and prepared.folds[take.clips[0]] == fold for take in rows.takes
-    ]
-    inside = np.array(of_fold)[rows.take_of_row()]
-    if not inside.any():
-        return None
-    return HeardScenes(fitted.hear(rows.rows.where(inside)).logits, rows.targets[inside])
-
-
-def join_scenes(scenes: Iterable[HeardScenes | None]) -> HeardScenes | None:
-    """Put what was heard of the scenes of several folds together."""
-    parts = [part for part in scenes if part is not None]
-    if not parts:
-        return None
-    return HeardScenes(
-        np.concatenate([part.logits for part in parts]),
-        np.concatenate([part.truth for part in parts]),
     )
 
 
@@ -262,7 +234,6 @@ def _model_of_fold(
     fold: int,
     fitted: Fitted,
     heard: tuple[Heard, ...],
-    scenes: Sequence[HeardScenes | None],
     spec: TrainingSpec,
 ) -> Model:
     """Put together the model that labels a fold; calibration and thresholds are of the others."""
@@ -274,7 +245,6 @@ def _model_of_fold(
         group_balance([prepared.corpus.clips[index].group for index in others]),
         prepared.corpus.labels,
         spec,
-        join_scenes([*scenes[:fold], *scenes[fold + 1 :]]),
     )
 
 
@@ -350,5 +320,4 @@ def conclude_model(
         group_balance([clip.group for clip in prepared.corpus.clips]),
         prepared.corpus.labels,
         spec,
-        evaluation.heard_scenes,
     )

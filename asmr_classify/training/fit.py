@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.aggregate import Heard
 from asmr_classify.config import DecisionSpec
 from asmr_classify.estimators import Network, Trees, average_trees, standardise
+from asmr_classify.evidence import Heard
 from asmr_classify.model import ensemble_logits
 from asmr_classify.threads import one_thread
 from asmr_classify.training.boosting import fit_trees
@@ -118,7 +118,7 @@ class Fitted:
     def hear(self, rows: WindowRows) -> Heard:
         """Run the ensemble over the rows of one clip."""
         logits = ensemble_logits(rows.X, self.mean, self.scale, self.networks, self.trees)
-        return Heard(rows.intervals, logits, rows.levels_db, rows.changes)
+        return Heard.of(rows, logits)
 
 
 def fit_ensemble(

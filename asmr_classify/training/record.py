@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from asmr_classify.aggregate import SCORE_DIGITS
 from asmr_classify.errors import EvaluationError
 from asmr_classify.training.metrics import Measures, group_balance, measure
-from asmr_classify.writers.jsonl import SCORE_DIGITS
 from asmr_classify.writers.output import write_whole
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class JudgedClip:
     labels : tuple of str
         That it holds, triggers and contexts.
     tags : tuple of str
-        Triggers that it got, strongest first.
+        Triggers that it got, the main one first.
     scores : tuple of float
         In [0, 1], by the labels of the record; 0 where nothing was heard.
     """

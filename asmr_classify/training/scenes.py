@@ -16,7 +16,7 @@ from scipy import fft
 
 from asmr_classify.labels import MUSIC, OTHER, SPEECH, WHITE_NOISE
 from asmr_classify.timeline import join_spans
-from asmr_classify.training.augment import AugmentSpec, augment
+from asmr_classify.training.augment import AugmentSpec, augment, coloured_noise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,6 +58,9 @@ class SceneSpec:
         A clip sounds where its level is at most so far below its loudest moment.
     max_gap : float
         Seconds of quiet that do not end an event: tapping is one event, not one a tap.
+    floor_dbfs : tuple of float or None
+        Range of the level of steady noise, white to brown, that lies under the whole scene as that
+        of a room and a microphone does; None for none. It holds no label.
     augmentation : AugmentSpec
         How events and backgrounds are changed before they are laid.
     """
@@ -70,6 +73,7 @@ class SceneSpec:
     context_probability: float = 0.15
     active_db: float = 25.0
     max_gap: float = 1.0
+    floor_dbfs: tuple[float, float] | None = None
     augmentation: AugmentSpec = field(default_factory=AugmentSpec)
 
 
@@ -198,6 +202,9 @@ def make_scene(
     for event in events:
         first = round(event.start * sr)
         y[first : first + len(event.y)] += event.y
+    if spec.floor_dbfs is not None:
+        floor = coloured_noise(len(y), rng)
+        y += floor * np.float32(10 ** (rng.uniform(*spec.floor_dbfs) / 20) / floor.std())
     return Scene(y, sr, background, tuple(sorted(events, key=lambda event: event.start)))
 
 

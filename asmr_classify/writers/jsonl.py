@@ -14,7 +14,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.aggregate import SCORE_DIGITS, FileResult, Problem, Status
 from asmr_classify.timeline import Segment
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ SCHEMA_VERSION = 1
 
 TIME_DIGITS = 3
 """Milliseconds: finer than any window edge."""
-
-SCORE_DIGITS = 4
-"""Finer than calibration can tell."""
 
 NO_TEXT = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What :mod:`json` leaves as it is, though it is no text."""

@@ -5,7 +5,8 @@ A scene is made of the clips of one fold and labelled by the model that was fitt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +15,13 @@ from scipy.optimize import linear_sum_assignment
 from sed_scores_eval import segment_based
 from sed_scores_eval.base_modules.scores import create_score_dataframe
 
-from asmr_classify.aggregate import Heard, over_threshold, summarise
+from asmr_classify.aggregate import summarise
 from asmr_classify.cli.train import read_corrected
+from asmr_classify.evidence import Heard
 from asmr_classify.features.windows import WindowRows, window_rows
 from asmr_classify.labels import TRIGGERS, WHISPER, WHITE_NOISE
 from asmr_classify.threads import one_thread
+from asmr_classify.timeline import join_spans
 from asmr_classify.training.evaluate import evaluate, prepare
 from asmr_classify.training.fit import TrainingSpec
 from asmr_classify.training.scenes import make_scene
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
+    from asmr_classify.training.scenes import Scene
     from asmr_classify.training.takes import TakeSpec
 
     Events = list[tuple[float, float, str]]
@@ -49,13 +53,18 @@ SHARE_MATCHED = 0.5
 LEAST_SECONDS = 3.0
 """Of a trigger in a scene, for a tag to be expected."""
 
+FLOOR_DBFS = (-80.0, -55.0)
+"""Level of the noise that rooms and microphones leave under a scene."""
+
 ABOUT = f"""\
 {N_SCENES} scenes of 30 s: up to four events over speech, music, steady noise or room tone at -5 to
-+20 dB, made of clips whose groups the labelling model never heard. F1 by segments of 1 s
-(sed_scores_eval); onset errors of events that were found, backgrounds left out. Of the triggers
-that sound for {LEAST_SECONDS:g} s or more, backgrounds too, the share that are among the tags of
-the scene; of the tags, the share whose trigger does sound; and of the scenes with whispers as well
-as steady noise, the share with both tags, and that with both scores over their thresholds."""
++20 dB, and all that over the noise of a room at {FLOOR_DBFS[0]:g} to {FLOOR_DBFS[1]:g} dBFS, made
+of clips whose groups the labelling model never heard. F1 by segments of 1 s (sed_scores_eval);
+onset errors of events that were found, backgrounds left out. In gaps, where nothing sounds but that
+noise and room tone, the share of the time with a trigger. Of the triggers that sound for
+{LEAST_SECONDS:g} s or more, backgrounds too, the share that are among the tags of the scene; of the
+tags, the share whose trigger does sound; and of the scenes with whispers as well as steady noise,
+the share with both tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,7 @@ class Heldout:
     rows: WindowRows
     reference: Events
     events: Events
+    gaps: list[tuple[float, float]]
 
 
 def make_held_out(corpus: Corpus, folds: NDArray[np.int64], spec: TakeSpec) -> list[Heldout]:
@@ -81,7 +91,8 @@ def _make(
 ) -> Heldout:
     rng = np.random.default_rng([SEED, number])
     palette = palette_of(corpus, spec)
-    scene = make_scene(palette, folds == fold, spec.features.frames.sr, rng, spec.scene)
+    over_noise = replace(spec.scene, floor_dbfs=FLOOR_DBFS)
+    scene = make_scene(palette, folds == fold, spec.features.frames.sr, rng, over_noise)
     with one_thread():
         rows = window_rows(scene.y, spec.features)
     reference = [(*span, label) for label in TRIGGERS for span in scene.truth(label)]
@@ -91,13 +102,22 @@ def _make(
         for label in event.labels
         if label in TRIGGERS
     ]
-    return Heldout(fold, spec.scene.duration, rows, reference, events)
+    return Heldout(fold, spec.scene.duration, rows, reference, events, find_gaps(scene))
+
+
+def find_gaps(scene: Scene) -> list[tuple[float, float]]:
+    """Find when nothing sounds but the noise of the room."""
+    if scene.background.clip is not None:
+        return []
+    duration = scene.background.end
+    sounding = join_spans((event.start, event.end) for event in scene.events)
+    edges = [0.0, *chain.from_iterable(sounding), duration]
+    return [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
 
 
 def label_scene(scene: Heldout, model: Model) -> FileResult:
     """Label a scene as a file."""
-    rows = scene.rows
-    heard = Heard(rows.intervals, model.predict_logits(rows.X), rows.levels_db, rows.changes)
+    heard = Heard.of(scene.rows, model.predict_logits(scene.rows.X))
     seconds = scene.duration
     return summarise("scene", heard, model, duration=seconds, decoded=seconds)
 
@@ -110,7 +130,6 @@ def find_events(result: FileResult) -> Events:
 def tag_figures(
     references: Sequence[Events],
     tags: Sequence[Collection[str]],
-    by_score: Sequence[Collection[str]],
 ) -> dict[str, float]:
     """Count which triggers of scenes are tagged, and which tags are right.
 
@@ -119,17 +138,12 @@ def tag_figures(
     references : sequence of Events
         Of one label none overlap.
     tags : sequence of collection of str
-    by_score : sequence of collection of str
-        Triggers whose scores reach their thresholds.
     """
     heard = np.zeros((len(references), len(TRIGGERS)))
     for row, reference in zip(heard, references, strict=True):
         for start, end, label in reference:
             row[TRIGGERS.index(label)] += end - start
-    tagged, scored = (
-        np.array([[label in found for label in TRIGGERS] for found in each])
-        for each in (tags, by_score)
-    )
+    tagged = np.array([[label in found for label in TRIGGERS] for found in tags])
     expected = heard >= LEAST_SECONDS
     two = [TRIGGERS.index(label) for label in (WHISPER, WHITE_NOISE)]
     layered = expected[:, two].all(axis=1)
@@ -140,8 +154,26 @@ def tag_figures(
         },
         "right tags": float((heard > 0)[tagged].mean()),
         "both tags of whispers over noise": float(tagged[layered][:, two].all(axis=1).mean()),
-        "both scores of them": float(scored[layered][:, two].all(axis=1).mean()),
     }
+
+
+def gap_figures(
+    gaps: Sequence[Sequence[tuple[float, float]]], estimates: Sequence[Events]
+) -> dict[str, float]:
+    """Tell which share of the time in gaps each trigger is found in.
+
+    Parameters
+    ----------
+    gaps : sequence of sequence of (float, float)
+        Of each scene; at least one gap in all.
+    estimates : sequence of Events
+    """
+    total = sum(end - start for each in gaps for start, end in each)
+    found = dict.fromkeys(TRIGGERS, 0.0)
+    for each, events in zip(gaps, estimates, strict=True):
+        for (first, last), (start, end, label) in product(each, events):
+            found[label] += max(0.0, min(last, end) - max(first, start))
+    return {f"{label} in gaps": seconds / total for label, seconds in found.items()}
 
 
 def segment_f1(
@@ -196,11 +228,8 @@ def measure(scenes: Sequence[Heldout], models: Sequence[Model]) -> dict[str, flo
     ]
     figures["median onset error"] = float(np.median(errors))
     figures["events matched"] = len(errors) / sum(len(scene.events) for scene in scenes)
-    by_score = [
-        over_threshold(result.scores, models[scene.fold])
-        for scene, result in zip(scenes, results, strict=True)
-    ]
-    return figures | tag_figures(references, [result.tags for result in results], by_score)
+    figures |= gap_figures([scene.gaps for scene in scenes], estimates)
+    return figures | tag_figures(references, [result.tags for result in results])
 
 
 def read_shared_corpus() -> Corpus:

@@ -18,7 +18,7 @@ from joblib import delayed
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
-from asmr_classify.aggregate import Heard, pool_logits
+from asmr_classify.evidence import Heard, mean_of_best_stretch
 from asmr_classify.features.modulation import modulation_statistics, normalised_statistics
 from asmr_classify.features.schema import column_names
 from asmr_classify.labels import TRIGGERS
@@ -224,8 +224,8 @@ def fit_and_hear(
             rows = prepared.rows.of(prepared.originals[clip])
             first = prepared.rows.offsets[prepared.originals[clip]]
             logits = model.predict(X[first : first + len(rows.X)])
-            heard = Heard(rows.intervals, logits, rows.levels_db)
-            pooled[clip] = pool_logits(heard, SPEC.decision)
+            heard = Heard.of(rows, logits)
+            pooled[clip] = mean_of_best_stretch(heard, SPEC.decision.span)
         before = time.perf_counter()
         model.predict(X[:COST_WINDOWS])
         cost = (time.perf_counter() - before) / min(COST_WINDOWS, len(X)) * 1e6

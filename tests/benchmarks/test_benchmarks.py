@@ -4,15 +4,18 @@ import json
 import sys
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from asmr_classify.training.scenes import Layer, Scene
 from tests.benchmarks import check, growth, library, many_files, sounds
 from tests.benchmarks.__main__ import write_table
 from tests.benchmarks.measure import median_ratio, one_core, run_python
 from tests.benchmarks.report import RESULTS, Table, figures_for_people, with_figures
 from tests.benchmarks.robustness import REACH, main_tags
-from tests.benchmarks.scenes import onset_errors, segment_f1, tag_figures
+from tests.benchmarks.scenes import find_gaps, gap_figures, onset_errors, segment_f1, tag_figures
 from tests.conftest import DEMO, ROOT
 
 
@@ -121,13 +124,28 @@ def test_timelines_are_measured_against_the_truth():
     assert onset_errors(truth, [(8.5, 9.0, "tap")]) == []
 
 
+def layer(start, end, labels=(), clip=None):
+    return Layer(clip, labels, start, end, np.zeros(1, dtype=np.float32))
+
+
+def test_gaps_are_where_nothing_was_laid():
+    taps = (layer(2.0, 5.0, ("tap",), 1), layer(4.0, 6.0, ("other",), 2))
+    quiet = Scene(np.zeros(1, dtype=np.float32), 1, layer(0.0, 9.0), taps)
+    assert find_gaps(quiet) == [(0.0, 2.0), (6.0, 9.0)]
+    music = replace(quiet, background=layer(0.0, 9.0, ("music",), 3))
+    assert find_gaps(music) == []
+    found = [(1.0, 7.0, "white_noise"), (8.5, 9.0, "tap")]
+    figures = gap_figures([find_gaps(quiet), []], [found, [(0.0, 9.0, "crinkle")]])
+    assert figures["white_noise in gaps"] == pytest.approx(2 / 5)
+    assert figures["tap in gaps"] == pytest.approx(0.5 / 5)
+    assert figures["crinkle in gaps"] == 0
+
+
 def test_tags_of_scenes_are_counted_by_what_sounds_long_enough():
     rain_under = [(0.0, 30.0, "white_noise"), (4.0, 9.0, "whisper")]
     references = [rain_under, rain_under, [(1.0, 3.0, "tap"), (5.0, 7.0, "tap")], [(0, 2, "tap")]]
     tags = [("white_noise", "whisper"), ("white_noise", "crinkle"), (), ("tap",)]
-    by_score = [("white_noise",), ("white_noise",), (), (), ()]
-    figures = tag_figures([*references, [(0.0, 9.0, "crinkle")]], [*tags, ("crinkle",)], by_score)
-    assert figures["both scores of them"] == 0.0
+    figures = tag_figures([*references, [(0.0, 9.0, "crinkle")]], [*tags, ("crinkle",)])
     assert figures["tagged whisper"] == figures["both tags of whispers over noise"] == 0.5
     assert figures["tagged white_noise"] == figures["tagged crinkle"] == 1.0
     assert figures["tagged tap"] == 0.0  # two seconds and two are four; the other is too short

@@ -160,3 +160,18 @@ def test_backgrounds_are_drawn_of_all_kinds():
     kinds = {scene_of(seed).background.clip for seed in range(30)}
     assert kinds == {3, None}
     assert SceneSpec().backgrounds[-1] == ROOM_TONE
+
+
+def test_the_noise_of_a_room_lies_under_a_whole_scene():
+    silence = np.zeros(SR, dtype=np.float32)
+    palette = Palette([("tap",)], ["maker"], ("tap",), lambda _: silence)
+    inside = np.array([True])
+    plain, noisy = (
+        make_scene(palette, inside, SR, np.random.default_rng(5), SceneSpec(floor_dbfs=floor))
+        for floor in (None, (-40.0, -40.0))
+    )
+    floor = noisy.y - plain.y
+    seconds = np.square(floor.reshape(-1, SR)).mean(axis=1)
+    np.testing.assert_allclose(10 * np.log10(seconds), -40, atol=6)
+    assert 10 * np.log10(np.square(floor).mean()) == pytest.approx(-40, abs=0.1)
+    assert noisy.truth("white_noise") == []

@@ -2,7 +2,7 @@
 
 ::
 
-    ASMR_TRIGGERS=whisper;tap                    triggers, strongest first
+    ASMR_TRIGGERS=whisper;tap                    triggers, most heard first
     ASMR_SCORES=whisper=0.97 tap=0.81 speech=0.05  probability of each label of the model
     ASMR_NO_TALKING=true                         neither speech nor whisper; absent where unknown
     ASMR_MODEL=asmr-4@1.0.0                      what said so

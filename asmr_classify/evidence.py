@@ -1,0 +1,284 @@
+"""What was heard to evidence: how much speaks for each label at each moment of a recording.
+
+All that is said of a file is read off this evidence, so that it cannot contradict itself, see
+:mod:`asmr_classify.timeline`. It has two parts:
+
+- of the whole, for each label: the mean of what the ensemble says, as logits, over the ``span``
+  seconds for which that is highest. A window errs where ten seconds do not; a mean over a whole
+  night would drown a minute of whispering;
+- over time: what the ensemble says of each window.
+
+Silence and background hold nothing. In a pause between sounds nothing is left but the noise of the
+room, and the features, which know no level, take that for noise that somebody plays. What lies far
+below its surroundings, and no higher than the quietest of them, is background.
+
+References
+----------
+.. [1] Martin (2001). Noise power spectral density estimation based on optimal smoothing and minimum
+   statistics. IEEE Transactions on Speech and Audio Processing 9(5): the noise of a room is what
+   the level falls back to again and again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from asmr_classify.config import DecisionSpec
+    from asmr_classify.features.windows import WindowRows
+
+    Around = NDArray[np.float64]
+
+NOTHING = -100.0
+"""Logit of what cannot be: a probability of 0 whatever the calibration."""
+
+
+FAR_DB = 35.0
+"""So far below what a tenth of a recording reaches, its quietest noise is background wherever it
+is: longer pauses than surroundings reach are there as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the networks said of each window of a file.
+
+    Parameters
+    ----------
+    intervals : ndarray of float64, shape (n_windows, 2), in seconds
+    logits : ndarray of float32, shape (n_windows, n_labels)
+        Not yet calibrated.
+    levels_db, peaks_db : ndarray of float32, shape (n_windows,)
+        Mean level, and that of the loudest eighth of a second.
+    changes : ndarray of float16, shape (n_windows, n_points, 2), optional
+        Where the level rises and falls. Without them segments begin and end where windows do.
+    """
+
+    intervals: NDArray[np.float64]
+    logits: NDArray[np.float32]
+    levels_db: NDArray[np.float32]
+    peaks_db: NDArray[np.float32]
+    changes: NDArray[np.float16] | None = None
+
+    @classmethod
+    def of(cls, rows: WindowRows, logits: NDArray[np.float32]) -> Heard:
+        """Put what was said of rows beside what else is known of them."""
+        return cls(rows.intervals, logits, rows.levels_db, rows.peaks_db, rows.changes)
+
+    @classmethod
+    def join(cls, parts: Sequence[Heard], n_labels: int) -> Heard:
+        """Put parts end to end; without any, make the record of a file without a window."""
+        if not parts:
+            nothing = np.zeros((0, n_labels), dtype=np.float32)
+            return cls(np.zeros((0, 2)), nothing, *np.zeros((2, 0), dtype=np.float32))
+        changes = [part.changes for part in parts if part.changes is not None]
+        return cls(
+            np.concatenate([part.intervals for part in parts]),
+            np.concatenate([part.logits for part in parts]),
+            np.concatenate([part.levels_db for part in parts]),
+            np.concatenate([part.peaks_db for part in parts]),
+            np.concatenate(changes) if len(changes) == len(parts) else None,
+        )
+
+    def where(self, kept: NDArray[np.bool_]) -> Heard:
+        """Take some of the windows."""
+        changes = None if self.changes is None else self.changes[kept]
+        return Heard(
+            self.intervals[kept],
+            self.logits[kept],
+            self.levels_db[kept],
+            self.peaks_db[kept],
+            changes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How much speaks for each label: of the whole, and on the grid that the windows' edges make.
+
+    Parameters
+    ----------
+    of_whole : ndarray of float32, shape (n_labels,)
+        Logits, not yet calibrated.
+    edges : ndarray of float64, shape (n_cells + 1,)
+        In seconds, ascending.
+    logits : ndarray of float32, shape (n_cells, n_labels)
+        Not yet calibrated; ``NOTHING`` where nothing is heard.
+    silent : ndarray of bool, shape (n_cells,)
+        Where all windows are silent.
+    background : ndarray of bool, shape (n_cells,)
+        Where a window is background.
+    """
+
+    of_whole: NDArray[np.float32]
+    edges: NDArray[np.float64]
+    logits: NDArray[np.float32]
+    silent: NDArray[np.bool_]
+    background: NDArray[np.bool_]
+
+    @property
+    def foreground_seconds(self) -> float:
+        """Seconds that are neither silent nor background."""
+        return float(np.diff(self.edges)[~(self.silent | self.background)].sum())
+
+
+def weigh(heard: Heard, decision: DecisionSpec) -> Evidence:
+    """Weigh what was heard.
+
+    Parameters
+    ----------
+    heard : Heard
+        At least one window.
+    decision : DecisionSpec
+
+    Returns
+    -------
+    Evidence
+    """
+    silent = heard.levels_db < decision.silence_dbfs
+    background = find_background(heard, decision)
+    empty = silent | background
+    of_whole = np.full(heard.logits.shape[1], NOTHING)
+    blended = heard.logits.astype(np.float64)
+    if not empty.all():
+        foreground = heard.where(~empty)
+        of_whole = np.maximum(
+            mean_of_best_stretch(foreground, decision.span),
+            mean_of_best_stretch(foreground, decision.span / 2) - decision.brief,
+        )
+        around = _around_windows(foreground, decision.span)
+        blended[~empty] += decision.context * (around - foreground.logits)
+    return _on_cells(of_whole, heard.intervals, blended, silent, background)
+
+
+def find_background(heard: Heard, decision: DecisionSpec) -> NDArray[np.bool_]:
+    """Tell which windows hold nothing but what is left between sounds.
+
+    Parameters
+    ----------
+    heard : Heard
+    decision : DecisionSpec
+
+    Returns
+    -------
+    ndarray of bool, shape (n_windows,)
+        Windows that are not silent, whose peak lies ``background_db`` or more below the highest
+        within ``surroundings`` seconds (or ``FAR_DB`` below what a tenth of the recording reaches),
+        and that are no more than ``floor_db`` over the quietest of their surroundings [1]_.
+    """
+    audible = heard.levels_db >= decision.silence_dbfs
+    if not audible.any():
+        return np.zeros(len(audible), dtype=bool)
+    peaks, levels = heard.peaks_db.astype(np.float64), heard.levels_db.astype(np.float64)
+    highest = _around(np.where(audible, peaks, -np.inf), heard, decision).max(axis=1)
+    quietest = -_around(np.where(audible, -levels, -np.inf), heard, decision).max(axis=1)
+    foreground = np.percentile(peaks[audible], 90)
+    far = (peaks <= highest - decision.background_db) | (peaks <= foreground - FAR_DB)
+    return np.asarray(audible & far & (levels <= quietest + decision.floor_db))
+
+
+def _around(values: NDArray[np.float64], heard: Heard, decision: DecisionSpec) -> Around:
+    """View the values within ``surroundings`` seconds of each window, shape (n_windows, n, …)."""
+    starts = heard.intervals[:, 0]
+    hop = float(np.median(np.diff(starts))) if len(starts) > 1 else 1.0
+    reach = min(round(decision.surroundings / max(hop, 1e-3)), len(values))
+    padded = np.pad(values, reach, constant_values=-np.inf)
+    return sliding_window_view(padded, 2 * reach + 1)
+
+
+def mean_of_best_stretch(heard: Heard, span: float) -> NDArray[np.float64]:
+    """Average logits over the stretch of ``span`` seconds for which each label's mean is highest.
+
+    A recording shorter than the span is averaged whole.
+
+    Parameters
+    ----------
+    heard : Heard
+        At least one window.
+    span : float
+        In seconds.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_labels,)
+    """
+    return np.asarray(_means(heard, *_stretches(heard.intervals, span)).max(axis=0))
+
+
+def _around_windows(heard: Heard, span: float) -> NDArray[np.float64]:
+    """Give each window the mean of the stretch with it for which that is highest."""
+    first, last = _stretches(heard.intervals, span)
+    last[-1] = len(heard.logits)  # the last window may begin between two others
+    means = _means(heard, first, last)
+    windows = np.arange(len(heard.logits))
+    earliest = np.searchsorted(last, windows, side="right")
+    n_around = np.searchsorted(first, windows, side="right") - earliest
+    # The stretches that a window is in follow one another.
+    places = earliest[:, None] + np.arange(n_around.max())
+    inside = places < (earliest + n_around)[:, None]
+    found = means[np.minimum(places, len(means) - 1)]
+    return np.asarray(np.where(inside[:, :, None], found, -np.inf).max(axis=1))
+
+
+def _means(heard: Heard, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.float64]:
+    sums = np.zeros((len(heard.logits) + 1, heard.logits.shape[1]))
+    np.cumsum(heard.logits, axis=0, out=sums[1:])
+    return np.asarray((sums[last] - sums[first]) / (last - first)[:, None])
+
+
+def _stretches(
+    intervals: NDArray[np.float64], span: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the windows of each whole stretch, as first and one past the last."""
+    starts, ends = intervals[:, 0], intervals[:, 1]
+    first = np.arange(len(starts))
+    last = np.maximum(np.searchsorted(ends, starts + span, side="right"), first + 1)
+    span = min(span, ends[-1] - starts[0])
+    whole = starts + span <= ends[-1] + 1e-6
+    first, last = first[whole], last[whole]
+    if last[-1] < len(starts) and starts[last[-1]] >= ends[last[-1] - 1]:
+        # What follows the last whole stretch, after silence, would not be looked at.
+        first = np.append(first, np.searchsorted(starts, ends[-1] - span))
+        last = np.append(last, len(starts))
+    return first, last
+
+
+def _on_cells(
+    of_whole: NDArray[np.float64],
+    intervals: NDArray[np.float64],
+    blended: NDArray[np.float64],
+    silent: NDArray[np.bool_],
+    background: NDArray[np.bool_],
+) -> Evidence:
+    """Average windows over each stretch between two window edges.
+
+    Where one of them is silent or background, the others only reach over from what they hold
+    elsewhere, and nothing is heard.
+    """
+    edges, places = np.unique(intervals, return_inverse=True)
+    places = places.reshape(-1, 2)
+    kinds = np.stack([np.ones(len(silent)), silent, background], axis=1)
+    n_over, n_silent, n_behind = _sums(places, len(edges), kinds).T
+    means = _sums(places, len(edges), blended) / np.maximum(n_over, 1)[:, None]
+    logits = np.where((n_silent + n_behind > 0)[:, None], NOTHING, means)
+    silent_cells, behind_cells = n_silent == n_over, n_behind > 0
+    return Evidence(
+        of_whole.astype(np.float32), edges, logits.astype(np.float32), silent_cells, behind_cells
+    )
+
+
+def _sums(
+    places: NDArray[np.int64], n_edges: int, values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Add up the values of the windows over each cell, shape (n_edges - 1, n_columns)."""
+    steps = np.zeros((n_edges, values.shape[1]))
+    np.add.at(steps, places[:, 0], values)
+    np.subtract.at(steps, places[:, 1], values)
+    return np.asarray(np.cumsum(steps, axis=0)[:-1])
