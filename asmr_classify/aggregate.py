@@ -39,6 +39,9 @@ RISE = 0.5
 """Share of what is missing by which a curve is moved upwards. Of 0 to 1, a half gave the best
 timelines of scenes that were made for the choice."""
 
+LAYERED_SHARE = 0.1
+"""Of 0.1, 0.2 and 0.35, this found most of what lies over or under another sound."""
+
 SCORE_DIGITS = 4
 """Digits after the point that scores have, here and wherever they are written."""
 
@@ -220,7 +223,8 @@ def draw_curves(evidence: Evidence, model: Model) -> Curves:
 
     Of sounds that lie over one another, the whole has each less surely than it would have it alone.
     So beside another trigger, a trigger is at its threshold wherever the windows by themselves have
-    it there, or lack no more than ``layered``: it is there, but is no surer than that.
+    it there, or lack no more than ``layered``: it is there, but is no surer than that. They must
+    have it for ``LAYERED_SHARE`` of what is heard: in a long night, some window always errs.
 
     Parameters
     ----------
@@ -243,6 +247,8 @@ def draw_curves(evidence: Evidence, model: Model) -> Curves:
     held = is_trigger & (whole >= thresholds - SLACK)
     beside_another = is_trigger & (held.sum() > held)
     is_there = beside_another & (local + model.decision.layered >= thresholds)
+    seconds = is_there.T @ np.diff(evidence.edges)
+    is_there &= seconds >= LAYERED_SHARE * evidence.foreground_seconds
     return Curves(evidence.edges, np.where(is_there, np.maximum(curves, thresholds), curves))
 
 
