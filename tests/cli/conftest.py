@@ -14,6 +14,18 @@ from asmr_classify.model import save_model
 from tests.catalogue import results
 
 
+@pytest.fixture(autouse=True)
+def interrupts_heard():
+    """Let interrupts reach each test and what it starts, also where the tests are run ignoring them.
+
+    So does a shell with jobs in the background of a script. Programs inherit that.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="session")
 def model_file(tiny_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
