@@ -16,9 +16,9 @@ from tests.catalogue import results
 
 @pytest.fixture(autouse=True)
 def interrupts_heard():
-    """Let interrupts reach each test and what it starts, also where the tests are run ignoring them.
+    """Let interrupts reach each test and what it starts, though the tests be run ignoring them.
 
-    So does a shell with jobs in the background of a script. Programs inherit that.
+    A shell starts so what a script puts into the background, and programs inherit it.
     """
     before = signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, signal.default_int_handler)
