@@ -145,6 +145,16 @@ def has_default() -> bool:
         return False
 
 
+def is_read_only(path: Path | None) -> bool:
+    """Tell whether no other catalogue is named than the default one, and that may only be read."""
+    from asmr_classify.catalogue import default_path
+
+    if path is not None or not has_default():
+        return False
+    place = default_path()
+    return os.access(place, os.R_OK) and not os.access(place, os.W_OK)
+
+
 def _default_or_exit() -> str:
     """Give the default place while arguments are read, when no command reports errors yet."""
     from asmr_classify.catalogue import default_path

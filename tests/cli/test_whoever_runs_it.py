@@ -214,6 +214,22 @@ def test_other_filterbanks_than_those_that_are_kept_can_be_made(person):
     assert person.wrote() == set()
 
 
+@pytest.mark.parametrize("person", ["no home"], indirect=True)
+def test_a_catalogue_that_may_only_be_read_is_read(person):
+    known = person.folder.parent / "known.sqlite"
+    assert person("label", CLIPS[0], "--catalogue=known.sqlite").returncode == 0
+    os.chown(shutil.move(person.folder / "known.sqlite", known), 0, 0)
+    content = known.read_bytes()
+    environment = {"ASMR_CLASSIFY_CATALOGUE": str(known)}
+    for what in ([CLIPS[0], CLIPS[1]], ["tap"]):
+        done = person("report", *what, "--output", "page.html", **environment)
+        assert (done.returncode, done.stderr) == (0, f"page.html: {len(what)} files, 0.1 MB\n")
+    assert person("check", "tap", **environment).returncode == 0
+    assert known.read_bytes() == content
+    done = person("label", CLIPS[1], "--catalogue", **environment)
+    assert (done.returncode, "it may only be read" in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("person", ["none", "another's home", "a file"], indirect=True)
 def test_what_must_be_kept_is_kept_where_the_environment_says(person):
     clip = CLIPS[0]
