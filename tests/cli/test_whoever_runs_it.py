@@ -236,6 +236,7 @@ def test_what_must_be_kept_is_kept_where_the_environment_says(person):
     for arguments in (["label", clip, "--catalogue"], ["find", "tap"]):
         done = person(*arguments)
         assert done.returncode == 1
+        assert done.stderr.startswith("error: ")
         assert "catalogue" in done.stderr
         assert "fault of the program" not in done.stderr
     assert person("label", clip, "--catalogue").stderr.rstrip().endswith("ASMR_CLASSIFY_CATALOGUE")
