@@ -89,15 +89,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST_SCHEMA,)
 """Statements that lead from each version to the next, beginning with an empty file. Released ones
 are never changed, only added to."""
 
+PLACE_VARIABLE = "ASMR_CLASSIFY_CATALOGUE"
+"""Environment variable that names another default."""
+
+NAME_ANOTHER = f"name another by --catalogue, or in the environment variable {PLACE_VARIABLE}"
 NEW_START = "label your recordings anew into it by 'asmr-classify label … --catalogue'"
 REMEDIES = {
     sqlite3.SQLITE_BUSY: "another program keeps it locked; wait until that is done, and try again",
     sqlite3.SQLITE_LOCKED: "another program keeps it locked; wait until that is done, try again",
-    sqlite3.SQLITE_READONLY: "it may only be read; change the permissions, or name another by "
-    "--catalogue",
+    sqlite3.SQLITE_READONLY: f"it may only be read; change the permissions, or {NAME_ANOTHER}",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened or created there; check that the folder exists "
-    "and may be written to, or name another by --catalogue",
-    sqlite3.SQLITE_PERM: "no permission; change the permissions, or name another by --catalogue",
+    f"and may be written to, or {NAME_ANOTHER}",
+    sqlite3.SQLITE_PERM: f"no permission; change the permissions, or {NAME_ANOTHER}",
     sqlite3.SQLITE_FULL: "the disk is full; make room. What was finished is kept",
     sqlite3.SQLITE_IOERR: "the disk fails to read or write it, or is full; what was finished is "
     "kept",
@@ -293,8 +296,7 @@ def damaged(path: str) -> CatalogueError:
 
 
 def _check_place(path: str, *, create: bool) -> None:
-    place = Path(path)
-    if place.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 (which is no more where that may not be looked at)
         raise CatalogueError(
             f"{path}: is a folder, where a catalogue is expected; write --catalogue after the "
             "paths, or --catalogue=FILE"
@@ -303,7 +305,7 @@ def _check_place(path: str, *, create: bool) -> None:
         raise CatalogueError(
             f"{path}: there is no catalogue; 'asmr-classify label … --catalogue' makes one"
         )
-    if place.is_file() and not _begins_as_it_should(place):
+    if os.path.isfile(path) and not _begins_as_it_should(Path(path)):  # noqa: PTH113 (as above)
         raise CatalogueError(f"{path}: {REMEDIES[sqlite3.SQLITE_NOTADB]}")
 
 

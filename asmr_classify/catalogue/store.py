@@ -14,8 +14,9 @@ from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.catalogue.fields import compile_order, compile_query
 from asmr_classify.catalogue.hashing import hash_file
 from asmr_classify.catalogue.query import EVERYTHING
-from asmr_classify.catalogue.schema import Database
-from asmr_classify.errors import UsageError
+from asmr_classify.catalogue.schema import NAME_ANOTHER, PLACE_VARIABLE, Database
+from asmr_classify.errors import CatalogueError, UsageError
+from asmr_classify.folders import user_data
 from asmr_classify.labels import SILENCE
 
 if TYPE_CHECKING:
@@ -26,17 +27,22 @@ if TYPE_CHECKING:
     from asmr_classify.catalogue.query import Query
     from asmr_classify.media.discover import Found
 
-PLACE_VARIABLE = "ASMR_CLASSIFY_CATALOGUE"
-"""Environment variable that names another default."""
-
 
 def default_path() -> str:
-    """Tell where the catalogue is kept that is used if none is named."""
-    from platformdirs import user_data_path
+    """Tell where the catalogue is kept that is used if none is named.
 
-    return os.environ.get(PLACE_VARIABLE) or str(
-        user_data_path("asmr-classify") / "catalogue.sqlite"
-    )
+    Raises
+    ------
+    CatalogueError
+        If the environment names none, and the user has no home.
+    """
+    named = os.environ.get(PLACE_VARIABLE)
+    if named:
+        return named
+    folder = user_data()
+    if folder is None:
+        raise CatalogueError(f"there is no home to keep a catalogue in; {NAME_ANOTHER}")
+    return str(folder / "catalogue.sqlite")
 
 
 class Catalogue:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from asmr_classify.cli.errors import ExitStatus, tell
+from asmr_classify.cli.errors import ExitStatus, report_error, tell
 from asmr_classify.cli.results import open_writer
+from asmr_classify.errors import CatalogueError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,9 +75,7 @@ class CatalogueCommand(TyperCommand):
         args, rest = split_at_dashes(args)
         for place, (arg, after) in enumerate(zip(args, [*args[1:], "-"], strict=False)):
             if arg == "--catalogue" and after.startswith("-"):
-                from asmr_classify.catalogue import default_path
-
-                args[place] = f"--catalogue={default_path()}"
+                args[place] = f"--catalogue={_default_or_exit()}"
         return super().parse_args(ctx, [*args, *rest])
 
 
@@ -140,7 +139,30 @@ def has_default() -> bool:
     """Tell whether there is a catalogue in the default place."""
     from asmr_classify.catalogue import default_path
 
-    return os.path.lexists(default_path())
+    try:
+        return os.path.lexists(default_path())
+    except CatalogueError:
+        return False
+
+
+def is_read_only(path: Path | None) -> bool:
+    """Tell whether no other catalogue is named than the default one, and that may only be read."""
+    from asmr_classify.catalogue import default_path
+
+    if path is not None or not has_default():
+        return False
+    place = default_path()
+    return os.access(place, os.R_OK) and not os.access(place, os.W_OK)
+
+
+def _default_or_exit() -> str:
+    """Give the default place while arguments are read, when no command reports errors yet."""
+    from asmr_classify.catalogue import default_path
+
+    try:
+        return default_path()
+    except CatalogueError as exc:
+        raise typer.Exit(report_error(exc)) from exc
 
 
 def named_from_here(result: FileResult) -> FileResult:

@@ -132,7 +132,7 @@ def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
         raise_interrupts()
         return command()
     except AsmrClassifyError as exc:
-        return _report(exc)
+        return report_error(exc)
     except KeyboardInterrupt as exc:
         tell(str(exc) or NOTHING_HALF, lead="interrupted: ", style="bold yellow")
         return ExitStatus.INTERRUPTED
@@ -146,7 +146,8 @@ def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
         return ExitStatus.ERROR
 
 
-def _report(exc: AsmrClassifyError) -> ExitStatus:
+def report_error(exc: AsmrClassifyError) -> ExitStatus:
+    """Tell what is wrong, and give the exit status that stands for it."""
     logger.debug("cannot run", exc_info=exc)
     tell(str(exc), lead="error: ", style="bold red")
     hint = HINTS.get(type(exc))

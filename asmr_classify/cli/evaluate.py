@@ -29,6 +29,7 @@ from asmr_classify.cli.train import (
     tell_figures,
     training_spec,
     warn_of_corpus,
+    what_is_kept,
     write_text,
 )
 from asmr_classify.cli.train_output import check_folder
@@ -73,11 +74,17 @@ def evaluate(
     spec = training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds)
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
-    with interrupts_tell("no predictions were written; features heard so far are kept"):
+    kept = cache or default_cache(quiet=quiet)
+    with interrupts_tell(f"no predictions were written; {what_is_kept(kept)}"):
         if not quiet:
             warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
         prepared = prepare(
-            corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
+            corpus,
+            spec,
+            cache=kept,
+            cache_needed=cache is not None,
+            jobs=n_jobs,
+            on_progress=report,
         )
         evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
     write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))

@@ -46,13 +46,16 @@ def interrupts_deferred(
     Yields
     ------
     threading.Event
-        The flag. Outside the main thread, which alone gets interrupts, it stays unset.
+        The flag. Outside the main thread, which alone gets interrupts, it stays unset, and where
+        interrupts are ignored: whoever started the program so (``nohup``, a job in the background
+        of a script) wants it to go on.
     """
     interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    is_elsewhere = threading.current_thread() is not threading.main_thread()
+    if is_elsewhere or before is signal.SIG_IGN:
         yield interrupted
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def defer(*_: Any) -> None:
         interrupted.set()

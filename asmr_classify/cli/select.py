@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from asmr_classify.cli.catalogue import (
     as_typed,
     has_default,
+    is_read_only,
     named_from_here,
     open_catalogue,
     query_of,
@@ -52,7 +53,8 @@ def select_results(
     said it; other files are labelled by the shipped one, and added. Files that a query finds and
     that have changed since are labelled too, and it must find them again; those that are gone are
     left out. If a model is named, all results are of that one: what a query finds is labelled by
-    it, and must be found again. Without a catalogue, paths are labelled.
+    it, and must be found again. Without a catalogue, paths are labelled. Where the default one may
+    only be read, nothing is added to it.
 
     Parameters
     ----------
@@ -95,9 +97,10 @@ def select_results(
             results = _label(paths, console, None, named, quiet=quiet)
     else:
         create = catalogue is not None and not words
+        as_copy = dry_run or is_read_only(catalogue)
         with (
-            interrupts_tell(UNTOUCHED if dry_run else REMEMBERED),
-            open_catalogue(catalogue, create=create, as_copy=dry_run) as known,
+            interrupts_tell(UNTOUCHED if as_copy else REMEMBERED),
+            open_catalogue(catalogue, create=create, as_copy=as_copy) as known,
         ):
             paths = [path for path in paths if is_path(path, known)]
             found = _find(words, console, known, named, quiet=quiet) if words else []
@@ -140,7 +143,11 @@ def select_paths(
     paths, words = _split(arguments, may_ask=catalogue is not None or has_default())
     if not words:
         return paths
-    with interrupts_tell(REMEMBERED), open_catalogue(catalogue) as known:
+    as_copy = is_read_only(catalogue)
+    with (
+        interrupts_tell(UNTOUCHED if as_copy else REMEMBERED),
+        open_catalogue(catalogue, as_copy=as_copy) as known,
+    ):
         paths = [path for path in paths if is_path(path, known)]
         found = _find(words, console, known, None, quiet=quiet)
     return [*paths, *(result.path for result in found)]

@@ -132,11 +132,17 @@ def train(
     )
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
-    with interrupts_tell("no model was written; features heard so far are kept"):
+    kept = cache or default_cache(quiet=quiet)
+    with interrupts_tell(f"no model was written; {what_is_kept(kept)}"):
         if not quiet:
             warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
         prepared = prepare(
-            corpus, spec, cache=cache or default_cache(), jobs=n_jobs, on_progress=report
+            corpus,
+            spec,
+            cache=kept,
+            cache_needed=cache is not None,
+            jobs=n_jobs,
+            on_progress=report,
         )
         evaluation = evaluate(prepared, spec, jobs=n_jobs, on_progress=report)
         model = fit_model(prepared, evaluation, spec)
@@ -285,11 +291,24 @@ def parse_renames(renames: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return parsed
 
 
-def default_cache() -> Path:
-    """Folder that keeps features between runs."""
-    from platformdirs import user_cache_path
+def default_cache(*, quiet: bool) -> Path | None:
+    """Folder that keeps features between runs; None, which is told, where there can be none."""
+    from asmr_classify.folders import user_cache, why_not_writable
 
-    return user_cache_path("asmr-classify") / "features"
+    cache = user_cache()
+    folder = None if cache is None else cache / "features"
+    exc = None if folder is None else why_not_writable(folder)
+    if folder is not None and exc is None:
+        return folder
+    if not quiet:
+        why = "there is no home to keep them in" if exc is None else f"{folder}: {exc.strerror}"
+        tell(f"features are not kept for the next run ({why}): name a folder by --cache")
+    return None
+
+
+def what_is_kept(cache: Path | None) -> str:
+    """Say what an interrupt leaves of features."""
+    return "nothing is kept" if cache is None else "features heard so far are kept"
 
 
 def write_text(path: Path, text: str) -> None:

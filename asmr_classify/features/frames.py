@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asmr_classify.features.filterbanks import mel_filterbank
+from asmr_classify.features.filterbanks import MelSettings, mel_filterbank
 from asmr_classify.units import samples_to_frames
 
 if TYPE_CHECKING:
@@ -111,12 +111,25 @@ class _Bases:
     taper: NDArray[np.float32]
 
 
+def mel_settings(spec: FrameSpec) -> tuple[MelSettings, MelSettings]:
+    """Give the settings of the filterbanks of the spectral and of the texture analysis."""
+    mel = MelSettings(
+        sr=spec.sr, n_fft=spec.n_fft, n_mels=spec.n_mels, fmin=spec.fmin_hz, fmax=spec.fmax_hz
+    )
+    texture = MelSettings(
+        sr=spec.sr,
+        n_fft=spec.texture_n_fft,
+        n_mels=N_TEXTURE_BANDS,
+        fmin=TEXTURE_FMIN_HZ,
+        fmax=spec.fmax_hz,
+    )
+    return mel, texture
+
+
 @cache
 def _bases(spec: FrameSpec) -> _Bases:
     freqs = np.arange(spec.n_fft // 2 + 1) * spec.sr / spec.n_fft
-    mel = mel_filterbank(
-        sr=spec.sr, n_fft=spec.n_fft, n_mels=spec.n_mels, fmin=spec.fmin_hz, fmax=spec.fmax_hz
-    )
+    mel, texture = (mel_filterbank(**settings) for settings in mel_settings(spec))
     edges = np.geomspace(spec.fmin_hz, spec.fmax_hz, N_FLATNESS_BANDS + 1)
     bands = (freqs >= edges[:-1, None]) & (freqs < edges[1:, None])
     flatness = np.vstack([np.ones(len(freqs)), bands])
@@ -125,13 +138,6 @@ def _bases(spec: FrameSpec) -> _Bases:
     groups = np.arange(len(freqs)) // ROLLOFF_GROUP == np.arange(n_groups)[:, None]
     octaves = np.log2(np.maximum(freqs, spec.fmin_hz) / 1000)
     moments = np.stack([np.ones(len(freqs)), octaves, np.square(octaves)])
-    texture = mel_filterbank(
-        sr=spec.sr,
-        n_fft=spec.texture_n_fft,
-        n_mels=N_TEXTURE_BANDS,
-        fmin=TEXTURE_FMIN_HZ,
-        fmax=spec.fmax_hz,
-    )
     return _Bases(
         sums=_columns([*mel, *flatness, *groups, *moments]),
         n_groups=n_groups,

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from asmr_classify.errors import BusyError, JournalError, OutputError, UsageError
+from asmr_classify.folders import user_state
 from asmr_classify.library.places import sync_folder
 from asmr_classify.library.plan import iso_time, step_from_record
 from asmr_classify.writers.output import Output, explain
@@ -46,6 +47,8 @@ VERSION = 1
 
 STATE_VARIABLE = "ASMR_CLASSIFY_STATE"
 """Environment variable that names another folder."""
+
+NAME_ANOTHER = f"name a folder for the journals in the environment variable {STATE_VARIABLE}"
 
 NOTHING_TO_DO = "there was nothing to do"
 """Why a step was not done that is none the worse for it."""
@@ -184,7 +187,7 @@ class Store:
 
     def numbers(self) -> list[int]:
         """Give the numbers of all runs, the oldest first."""
-        if not self.folder.is_dir():
+        if not os.path.isdir(self.folder):  # also where that may not be looked at
             return []
         stems = (path.stem for path in self.folder.glob("*.jsonl"))
         return sorted(int(stem) for stem in stems if stem.isdecimal())
@@ -258,7 +261,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             file = path.open("a+b")
         except OSError as exc:
-            raise OutputError(explain(str(path), exc)) from exc
+            raise OutputError(f"{explain(str(path), exc)}; {NAME_ANOTHER}") from exc
         with file:
             _lock(file)
             yield
@@ -307,11 +310,20 @@ class Store:
 
 
 def default_folder() -> Path:
-    """Folder that keeps what the program must remember."""
-    from platformdirs import user_state_path
+    """Folder that keeps what the program must remember.
 
+    Raises
+    ------
+    OutputError
+        If none is named, and the user has no home.
+    """
     named = os.environ.get(STATE_VARIABLE)
-    return Path(named) if named else user_state_path("asmr-classify")
+    folder = Path(named) if named else user_state()
+    if folder is None:
+        raise OutputError(
+            f"there is no home to keep the journals in, by which runs are undone; {NAME_ANOTHER}"
+        )
+    return folder
 
 
 def _read_header(number: int, path: str, line: bytes) -> Run:

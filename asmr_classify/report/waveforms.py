@@ -29,6 +29,7 @@ import numpy as np
 
 from asmr_classify.aggregate import Status
 from asmr_classify.errors import MediaError
+from asmr_classify.folders import user_cache
 from asmr_classify.media.decode import AudioStream
 from asmr_classify.units import seconds_to_samples
 
@@ -85,10 +86,10 @@ class _Recording:
     path: str
     size: int
     mtime_ns: int
-    kept: Path
+    kept: Path | None
 
     @classmethod
-    def find(cls, path: str, cache: Path) -> _Recording | None:
+    def find(cls, path: str, cache: Path | None) -> _Recording | None:
         """Find a recording; None if it is gone or no regular file."""
         try:
             status = Path(path).stat()
@@ -97,7 +98,8 @@ class _Recording:
             return None
         if not stat.S_ISREG(status.st_mode):
             return None
-        return cls(path, status.st_size, status.st_mtime_ns, cache / name[:2] / name[2:])
+        kept = None if cache is None else cache / name[:2] / name[2:]
+        return cls(path, status.st_size, status.st_mtime_ns, kept)
 
 
 def compute_waveforms(
@@ -114,7 +116,7 @@ def compute_waveforms(
     ----------
     results : iterable of FileResult
     cache : Path, optional
-        A folder; by default that of the user.
+        A folder; by default that of the user. Where it cannot be written, nothing is kept.
     jobs : int, optional
         Threads; one per core by default. FFmpeg decodes without Python's lock.
     stop : threading.Event, optional
@@ -148,11 +150,10 @@ def compute_waveforms(
     return Waveforms(peaks, n_cached)
 
 
-def default_cache() -> Path:
-    """Give the folder of waveforms in the user's cache."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("asmr-classify") / "waveforms"
+def default_cache() -> Path | None:
+    """Give the folder of waveforms in the user's cache, if the user has one."""
+    folder = user_cache()
+    return None if folder is None else folder / "waveforms"
 
 
 def _compute(recording: _Recording, stop: threading.Event) -> bytes | None:
@@ -212,6 +213,8 @@ def draw_peaks(highest: NDArray[np.float32]) -> bytes:
 
 def _read_kept(recording: _Recording) -> bytes | None:
     """Read a waveform from the cache; None if there is none of the recording as it is now."""
+    if recording.kept is None:
+        return None
     try:
         content = recording.kept.read_bytes()
         magic, n_points, size, mtime_ns = HEADER.unpack_from(content)
@@ -224,6 +227,8 @@ def _read_kept(recording: _Recording) -> bytes | None:
 
 def _keep(recording: _Recording, peaks: bytes) -> None:
     """Write a waveform into the cache, or do without where that is not possible."""
+    if recording.kept is None:
+        return
     header = HEADER.pack(MAGIC, len(peaks), recording.size, recording.mtime_ns)
     scratch = recording.kept.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
     try:

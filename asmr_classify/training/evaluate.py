@@ -96,6 +96,7 @@ def prepare(
     spec: TrainingSpec,
     *,
     cache: Path | None = None,
+    cache_needed: bool = True,
     jobs: int = -1,
     on_progress: Progress | None = None,
 ) -> Prepared:
@@ -107,6 +108,8 @@ def prepare(
     spec : TrainingSpec
     cache : path, optional
         Folder that keeps rows from run to run.
+    cache_needed : bool
+        Whether it is an error if that cannot be written; else rows are not kept.
     jobs : int
     on_progress : callable, optional
         Called with a phase, the steps done and their total.
@@ -119,6 +122,8 @@ def prepare(
     ------
     CorpusError
         If folds share a group, or a clip cannot be decoded.
+    OutputError
+        If the cache is needed and cannot be written.
     """
     folds = assign_folds(corpus, seed=spec.takes.seed)
     takes = plan_takes(corpus, folds, spec.takes)
@@ -127,7 +132,15 @@ def prepare(
         if on_progress is not None:
             on_progress("features", done, total)
 
-    rows = compute_rows(corpus, takes, spec.takes, cache=cache, jobs=jobs, on_progress=report)
+    rows = compute_rows(
+        corpus,
+        takes,
+        spec.takes,
+        cache=cache,
+        cache_needed=cache_needed,
+        jobs=jobs,
+        on_progress=report,
+    )
     originals = np.array([k for k, take in enumerate(takes) if take.kind is TakeKind.ORIGINAL])
     return Prepared(corpus, folds, rows, originals)
 

@@ -121,6 +121,11 @@ def check_matplotlib() -> None:
     """
     try:
         import matplotlib.figure  # noqa: F401 (whether it can be loaded is the question)
+    except OSError as exc:
+        raise MissingExtraError(
+            f"pictures need matplotlib, which may write nowhere ({exc}): name a folder that is "
+            "yours alone in the environment variable MPLCONFIGDIR"
+        ) from exc
     except ImportError as exc:
         raise MissingExtraError(
             "pictures need matplotlib, which is not installed: pip install 'asmr-classify[plots]'"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -188,12 +189,13 @@ def plan_takes(corpus: Corpus, folds: NDArray[np.int64], spec: TakeSpec) -> list
     return takes
 
 
-def compute_rows(
+def compute_rows(  # noqa: PLR0913 (options by name)
     corpus: Corpus,
     takes: list[Take],
     spec: TakeSpec,
     *,
     cache: Path | None = None,
+    cache_needed: bool = True,
     jobs: int = -1,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> TakeRows:
@@ -206,6 +208,8 @@ def compute_rows(
     spec : TakeSpec
     cache : path, optional
         Folder that keeps rows from run to run.
+    cache_needed : bool
+        Whether it is an error if that cannot be written; else rows are not kept.
     jobs : int
         Processes; -1 for one per core.
     on_progress : callable, optional
@@ -220,14 +224,15 @@ def compute_rows(
     CorpusError
         If a clip cannot be decoded.
     OutputError
-        If the cache cannot be written.
+        If the cache is needed and cannot be written.
     """
     from joblib import delayed
 
     keys = _take_keys(corpus, takes, spec)
+    places = (None if cache is None else cache / f"{key}.npz" for key in keys)
     tasks = (
-        delayed(_take_rows)(corpus, take, spec, None if cache is None else cache / f"{key}.npz")
-        for take, key in zip(takes, keys, strict=True)
+        delayed(_take_rows)(corpus, take, spec, place, place_needed=cache_needed)
+        for take, place in zip(takes, places, strict=True)
     )
     parts, targets = [], []
     for done, (part, held) in enumerate(iter_results(tasks, jobs=jobs, batch_size=16), start=1):
@@ -283,7 +288,7 @@ def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
 
 
 def _take_rows(
-    corpus: Corpus, take: Take, spec: TakeSpec, path: Path | None
+    corpus: Corpus, take: Take, spec: TakeSpec, path: Path | None, *, place_needed: bool
 ) -> tuple[WindowRows, NDArray[np.float32]]:
     """Compute the rows of a take and what each holds, or read them from the cache."""
     if path is not None and path.is_file():
@@ -297,7 +302,11 @@ def _take_rows(
             rows = window_rows(take_sound(corpus, take, spec), spec.features)
         held = np.zeros(0, dtype=np.float32)
     if path is not None and not path.is_file():
-        _save_rows(rows, held, path)
+        try:
+            _save_rows(rows, held, path)
+        except OutputError:
+            if place_needed:
+                raise
     if take.kind is not TakeKind.SCENE:  # what a clip holds is no part of its sound
         of_clip = corpus.clips[take.clips[0]].to_fit
         to_fit = (WHITE_NOISE,) if take.kind is TakeKind.NOISE else of_clip
@@ -378,5 +387,6 @@ def _save_rows(rows: WindowRows, held: NDArray[np.float32], path: Path) -> None:
             np.savez(file, held=held, **{name: getattr(rows, name) for name in SAVED})
         scratch.replace(path)
     except OSError as exc:
-        scratch.unlink(missing_ok=True)
+        with suppress(OSError):
+            scratch.unlink()
         raise OutputError(f"{path.parent}: cannot write the cache: {exc.strerror}") from exc

@@ -32,6 +32,18 @@ def test_other_threads_leave_signals_alone():
     assert seen == [signal.default_int_handler]
 
 
+def test_interrupts_that_are_ignored_stay_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupts_deferred() as flag:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        assert not flag.is_set()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(("raised", "told"), [((), "kept"), (("lost",), "lost")])
 def test_what_is_left_is_told_by_whoever_is_nearest(raised, told):
     with pytest.raises(KeyboardInterrupt, match=f"^{told}$"), interrupts_tell("kept"):

@@ -109,6 +109,21 @@ def test_the_first_interrupt_finishes_what_is_at_hand_and_a_second_ends_at_once(
     assert sorted(paths) == sorted(f"{number}.wav" for number in range(40))
 
 
+def test_a_run_that_ignores_interrupts_goes_on_to_its_end(record, command, place):
+    record(*(f"{number}.wav" for number in range(12)), duration=20.0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which is inherited
+    with subprocess.Popen(
+        command("-q", "-j", "2", "-o", "out.jsonl"), stderr=subprocess.PIPE
+    ) as run:
+        wait_for_entries(run, place / "out.jsonl.journal", 2, time.monotonic() + 60)
+        for _ in range(3):
+            run.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        _, talk = run.communicate(timeout=60)
+    assert (run.returncode, talk) == (0, b"")
+    assert len(lines_of(place / "out.jsonl")) == 12
+
+
 def lines_of(path):
     return path.read_text().splitlines() if path.exists() else []
 

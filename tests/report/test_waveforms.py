@@ -132,3 +132,11 @@ def test_once_told_to_stop_nothing_more_is_computed(tmp_path, recording):
 def test_the_cache_is_the_users(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_cache() == tmp_path / "asmr-classify" / "waveforms"
+
+
+def test_without_a_home_nothing_is_cached(monkeypatch, recording):
+    monkeypatch.setattr("asmr_classify.report.waveforms.user_cache", lambda: None)
+    for _ in range(2):
+        waveforms = compute_waveforms([heard(str(recording))])
+        assert list(waveforms.peaks) == [str(recording)]
+        assert waveforms.n_cached == 0

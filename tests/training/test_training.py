@@ -276,6 +276,19 @@ def test_a_full_disk_is_told(corpus, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_cache_that_nobody_named_is_not_needed(corpus, tmp_path, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    spec = TakeSpec(copies=0, scenes=0, noises=0)
+    takes = plan_takes(corpus, FOLDS, spec)
+    expected = compute_rows(corpus, takes, spec, jobs=1)
+    monkeypatch.setattr(np, "savez", full)
+    rows = compute_rows(corpus, takes, spec, cache=tmp_path, cache_needed=False, jobs=1)
+    assert np.array_equal(rows.rows.X, expected.rows.X)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_clip_that_cannot_be_decoded_is_named(corpus, tmp_path):
     (tmp_path / "bad.wav").write_text("no sound")
     clips = (
