@@ -23,7 +23,14 @@ import numpy as np
 
 from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.errors import DecodeError
-from asmr_classify.media.probe import audio_stream, describe, is_of_machine, open_container
+from asmr_classify.media.place import Axis, Placer
+from asmr_classify.media.probe import (
+    EXACT_CODECS,
+    audio_stream,
+    describe,
+    is_of_machine,
+    open_container,
+)
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
 if TYPE_CHECKING:
@@ -49,10 +56,19 @@ SHORTFALL = (0.5, 0.01)
 """A decode is short if it lacks more than this many seconds and this share of the claim: codecs
 pad and trim up to 0.1 s, and containers round."""
 
-EXACT_CODECS = frozenset({"flac", "alac", "wavpack", "tta", "ape"})
 EXACT_SHORTFALL = 0.02
 """Lossless files state the number of their samples: these lack no more than this, in seconds,
 unless a frame of theirs was damaged, which FFmpeg leaves out without a word."""
+
+BY_RATE = frozenset({"aiff", "avi", "mpeg", "mpegts", "swf", "w64", "wav"})
+"""Formats whose duration FFmpeg may reckon from rates of bytes or blocks, or from stamps that
+begin anew. Where the end of a whole file contradicts it, the end is right."""
+
+BEYOND = 0.1
+"""Seconds that sound may go on after the duration that is claimed: codecs pad so much."""
+
+PADDING_BYTES = 8
+"""Zeros that fill up the last element of a file are fewer than this."""
 
 LOUDEST = 1000.0
 """Samples beyond this many times full scale are no sound but damage."""
@@ -103,7 +119,7 @@ class AudioStream:
     info : MediaInfo
         What the file claims to be.
     decoded : float
-        Seconds given so far.
+        Seconds given so far: the place in the file up to which it was heard.
     problem : DecodeError or None
         What went wrong though something was decoded; complete after the last block.
     """
@@ -129,8 +145,11 @@ class AudioStream:
         self._bad_samples = 0
         self._broke_off: str | None = None
         self._may_pass = False
+        self._axis = Axis.of(container, info.duration)
+        self._placer = Placer(self._axis)
         self._heard_until = 0.0
         self._seen_until = 0.0
+        self._is_decoded = False
 
     @classmethod
     def open(
@@ -188,8 +207,18 @@ class AudioStream:
 
     @property
     def duration(self) -> float | None:
-        """Seconds that the audio claims to last, or None."""
-        return self.info.duration
+        """Seconds that the file lasts, or None where it does not say.
+
+        What it claims, unless all of it was decoded and that says otherwise.
+        """
+        claim = self.info.duration
+        if claim is None or not self._is_decoded or (self.problem and self.info.is_cut):
+            return claim
+        if self._placer.is_restarted and self._axis.may_restart:
+            return None
+        end = max(self.decoded, self._seen_until)
+        falls_short = self.info.container in BY_RATE and end < claim - _tolerance(claim)
+        return end if falls_short else claim if self.decoded <= claim + BEYOND else self.decoded
 
     def iter_blocks(self) -> Iterator[Block]:
         """Decode the file.
@@ -210,6 +239,7 @@ class AudioStream:
             yield Block(start, y[0] if self._layout == "mono" else y)
             start += y.shape[-1]
         self._conclude()
+        self._is_decoded = True
 
     def _iter_clean(self) -> Iterator[Samples]:
         """Yield decoded samples of any lengths, shape (n_channels, n_samples), all finite."""
@@ -249,38 +279,57 @@ class AudioStream:
         return y
 
     def _iter_frames(self) -> Iterator[av.AudioFrame]:
+        """Yield frames at the times that a player shows, with silence where there is no sound."""
+        for frame in self._iter_decoded():
+            yield from self._placer.place(frame)
+        yield from self._placer.finish()
+
+    def _iter_decoded(self) -> Iterator[av.AudioFrame]:
         """Yield decoded frames; packets that cannot be decoded are counted and left out."""
         is_float_pcm = self.info.codec.startswith("pcm_f")
-        for packet in self._iter_packets():
+        stream = audio_stream(self._container, self.info.path)
+        for packet in chain(self._iter_packets(stream.index), [None]):
             try:
-                frames = packet.decode()
+                frames = stream.codec_context.decode(packet)
             except MemoryError:
                 raise
             except (av.error.FFmpegError, ValueError):
-                self._damaged_packets += 1
+                self._note_damage(packet)
                 continue
             for frame in frames:
+                if packet is None:
+                    frame.time_base = stream.time_base
                 yield self._mend(frame) if is_float_pcm else frame
 
-    def _iter_packets(self) -> Iterator[Any]:
-        """Yield packets of the audio stream; a video's are read too, to see where the file ends."""
-        index = audio_stream(self._container, self.info.path).index
+    def _note_damage(self, packet: Any) -> None:
+        """Count a packet that cannot be decoded, or the end of them (None)."""
+        if packet is None or (packet.size < PADDING_BYTES and not any(bytes(packet))):
+            return
+        self._damaged_packets += 1
+        self._placer.lose(float((packet.duration or 0) * (packet.time_base or 0)))
+
+    def _iter_packets(self, index: int) -> Iterator[Any]:
+        """Yield the packets of a stream; others are read too, to see where the file ends."""
         ticks = [float(stream.time_base or 0) for stream in self._container.streams]
         packets = self._container.demux()
         while True:
             try:
                 packet = next(packets)
-            except (StopIteration, av.error.EOFError):
-                return
+            except (StopIteration, av.error.EOFError, IndexError):
+                return  # IndexError: PyAV at the end of a file in which a stream turned up later
             except MemoryError:
                 raise
             except (av.error.FFmpegError, OSError, ValueError) as exc:
                 self._may_pass = is_of_machine(exc)
                 self._broke_off = getattr(exc, "strerror", None) or str(exc)
                 return
+            if not packet.size:
+                # At the end PyAV gives one for each stream, which only some can decode and none
+                # needs: the decoder is flushed by name. Others hold nothing but a header anew.
+                continue
             of = packet.stream_index
             tick = ticks[of] if of < len(ticks) else 0.0  # streams may turn up later
-            end = ((packet.pts or 0) + (packet.duration or 0)) * tick
+            end = ((packet.pts or 0) + (packet.duration or 0)) * tick - self._axis.origin
             self._seen_until = max(self._seen_until, end)
             if of == index:
                 self._heard_until = max(self._heard_until, end)
@@ -309,7 +358,7 @@ class AudioStream:
     def _conclude(self) -> None:
         """Say what is missing, once all is decoded."""
         path = self.info.path
-        total = self.decoded * self.info.sr * self.info.n_channels
+        total = self._placer.n_samples * self.info.n_channels
         if self.decoded == 0:
             reason = self._broke_off or "no packet of its sound track can be decoded"
             message = f"no sound could be decoded ({reason}); fetch it again"
@@ -344,15 +393,19 @@ class AudioStream:
 
     def _is_short(self) -> bool:
         """Whether more is missing than codecs trim and containers round."""
-        if self.duration is None:
+        expected, duration = self.info.sound_end, self.info.duration
+        if expected is None or duration is None:
             return False
-        tolerance = max(SHORTFALL[0], SHORTFALL[1] * self.duration)
+        tolerance, reached = _tolerance(duration), self.decoded
         if self.info.codec in EXACT_CODECS and not self.info.has_video:
-            tolerance = EXACT_SHORTFALL
-        expected = self.duration
-        if self.info.has_video and self._seen_until >= self.duration - tolerance:
-            expected = self._heard_until  # the video goes on: its sound may well be shorter
-        return self.decoded < expected - tolerance
+            tolerance, reached = EXACT_SHORTFALL, self._placer.end - self._placer.missing
+        if len(self._container.streams) > 1 and self._seen_until >= duration - tolerance:
+            expected = min(expected, self._heard_until)  # others may well go on after the sound
+        return reached < expected - tolerance
+
+
+def _tolerance(duration: float) -> float:
+    return max(SHORTFALL[0], SHORTFALL[1] * duration)
 
 
 def _to_array(frame: av.AudioFrame) -> Samples:

@@ -18,10 +18,12 @@ import av.error
 from av.stream import Disposition
 
 from asmr_classify.errors import NoAudioError, OpenError
+from asmr_classify.media.whole import is_cut, wav_data
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream as AvAudioStream
     from av.container import InputContainer
+    from av.stream import Stream
 
 REFUSED_FORMATS = frozenset(
     # These open other files, hosts or devices …
@@ -43,6 +45,21 @@ PROBE_PACKETS = 1
 Its default of 2500 takes longer than labelling a clip of some seconds, and eight still a quarter
 of it."""
 
+ESTIMATED = frozenset(
+    "aac ac3 amr aptx aptx_hd dts dtshd eac3 gsm loas mlp sbc truehd".split()
+)
+"""Formats without a duration, of which FFmpeg divides size by bit rate."""
+
+BY_STAMPS = frozenset({"mpeg", "mpegts"})
+"""Formats whose duration FFmpeg takes from the first and last stamps that there are."""
+
+SIZED = frozenset({"aiff", "asf", "au", "avi", "caf", "matroska,webm", "w64", "wav"})
+"""Formats whose elements state their sizes, and whose duration may be wrong or that of another
+stream, while the tables of MP4 list all there is."""
+
+EXACT_CODECS = frozenset({"flac", "alac", "wavpack", "tta", "ape"})
+"""Lossless files state the number of their samples."""
+
 MAX_CHANNELS = 64
 MAX_DURATION = 1e7
 """Longest duration that is believed, in seconds: a third of a year."""
@@ -63,8 +80,15 @@ class MediaInfo:
         Sampling rate of that stream in Hz.
     n_channels : int
     duration : float or None
-        Seconds that the audio claims to last; None if there is no claim that can be believed.
+        Seconds that the file claims to last, as a player shows it; None if there is no claim that
+        can be believed.
     has_video : bool
+        Whether there are moving pictures; a cover is none.
+    sound_end : float or None
+        Seconds from the start to where the sound track ends if nothing is missing; None where that
+        cannot be known.
+    is_cut : bool or None
+        Whether the file ends before its own structure does; None where that says nothing of it.
     """
 
     path: str
@@ -74,6 +98,8 @@ class MediaInfo:
     n_channels: int
     duration: float | None
     has_video: bool
+    sound_end: float | None = None
+    is_cut: bool | None = None
 
 
 def probe(path: str) -> MediaInfo:
@@ -104,7 +130,8 @@ def describe(container: InputContainer, path: str) -> MediaInfo:
     context = stream.codec_context
     _check_claims(path, context.sample_rate, stream.channels)
     try:
-        duration = claimed_duration(container, stream)
+        cut = is_cut(path)
+        duration = claimed_duration(container, is_cut=cut)
     except OSError as exc:  # gone since it was opened, say
         raise OpenError(path, f"cannot be read: {exc.strerror}", may_pass=True) from exc
     return MediaInfo(
@@ -114,8 +141,15 @@ def describe(container: InputContainer, path: str) -> MediaInfo:
         sr=context.sample_rate,
         n_channels=stream.channels,
         duration=duration,
-        has_video=bool(container.streams.video),
+        has_video=any(not is_cover(video) for video in container.streams.video),
+        sound_end=_sound_end(container, stream, duration, is_cut=cut),
+        is_cut=cut,
     )
+
+
+def is_cover(stream: Stream) -> bool:
+    """Whether a stream is a picture that belongs to a recording, like the cover of an album."""
+    return Disposition.attached_pic in stream.disposition
 
 
 def open_container(path: str) -> InputContainer:
@@ -222,23 +256,46 @@ def audio_stream(container: InputContainer, path: str) -> AvAudioStream:
     return (default or streams)[0]
 
 
-def claimed_duration(container: InputContainer, stream: AvAudioStream) -> float | None:
-    """Duration that the audio stream, or else the container, claims, in seconds.
+def claimed_duration(container: InputContainer, *, is_cut: bool | None) -> float | None:
+    """Duration that a container claims, in seconds: what a player shows.
 
     A duration that FFmpeg only estimates from the bit rate is no claim.
     """
-    stated = _riff_duration(_path_of(container)) if container.format.name == "wav" else None
-    if stated is not None:
-        seconds = stated
-    elif stream.duration is not None and stream.time_base is not None:
-        seconds = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
-        seconds = container.duration / av.time_base
-    else:
-        return None
-    if not 0 < seconds < MAX_DURATION or _is_estimate(container):
+    seconds = None if container.duration is None else container.duration / av.time_base
+    if container.format.name == "wav" and is_cut:
+        seconds = _wav_duration(container, seconds)
+    if seconds is None or not 0 < seconds < MAX_DURATION or _is_estimate(container):
         return None
     return seconds
+
+
+def _wav_duration(container: InputContainer, left: float | None) -> float | None:
+    """Duration of a WAV file before it was cut, as its header has it; FFmpeg gives what is left."""
+    stream, data = container.streams.audio[0], wav_data(_path_of(container))
+    if data is None or left is None:
+        return left
+    if data.n_samples and not stream.codec_context.name.startswith("pcm_"):
+        return data.n_samples / stream.codec_context.sample_rate
+    return left * data.stated / data.held if data.held else None
+
+
+def _sound_end(
+    container: InputContainer, stream: AvAudioStream, duration: float | None, *, is_cut: bool | None
+) -> float | None:
+    """Tell where the sound track ends if all of it is there, in seconds from the start.
+
+    None where nothing proves it: where FFmpeg takes the duration from the last stamp that there
+    is, and where the sizes that a file states prove that it is whole. There a duration that the
+    sound does not reach is wrong itself, like that of ADPCM in AVI.
+    """
+    name = container.format.name
+    is_exact = stream.codec_context.name in EXACT_CODECS and name != "avi"
+    if duration is None or name in BY_STAMPS or (is_cut is False and name in SIZED and not is_exact):
+        return None
+    if name == "wav" or stream.duration is None or stream.time_base is None:
+        return duration
+    start = (container.start_time or 0) / av.time_base
+    return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - start
 
 
 def _is_estimate(container: InputContainer) -> bool:
@@ -249,32 +306,11 @@ def _is_estimate(container: InputContainer) -> bool:
     """
     if container.format.name == "mp3":
         return not _has_frame_count(_path_of(container))
-    return container.format.name in {"aac", "ac3", "eac3", "dts", "loas", "amr", "mpeg", "mpegts"}
+    return container.format.name in ESTIMATED
 
 
 def _path_of(container: InputContainer) -> str:
     return container.name.removeprefix("file:")
-
-
-def _riff_duration(path: str) -> float | None:
-    """Duration by the header of a WAV file; FFmpeg gives what is left after a cut instead.
-
-    None if the header leaves it open, as recorders do that write to a pipe.
-    """
-    bytes_per_second = 0
-    with Path(path).open("rb") as file:
-        file.seek(12)
-        while len(head := file.read(8)) == 8:
-            kind, size = head[:4], int.from_bytes(head[4:], "little")
-            if kind == b"data":
-                is_stated = bytes_per_second > 0 and 0 < size < 0xFFFFFF00
-                return size / bytes_per_second if is_stated else None
-            if kind == b"fmt " and size >= 16:
-                bytes_per_second = int.from_bytes(file.read(size)[8:12], "little")
-                file.seek(size % 2, 1)
-            else:
-                file.seek(size + size % 2, 1)
-    return None
 
 
 def _has_frame_count(path: str) -> bool:
