@@ -166,7 +166,7 @@ class Placer:
         elif TOLERANCE < at <= self._axis.end:
             yield from self._append(frame, at)
         else:
-            self._restart(frame, at, TOLERANCE)
+            self._restart(at, TOLERANCE)
             yield from self._append(frame, 0.0)
 
     def _settle(self, suspect: av.AudioFrame, following: float | None) -> Iterator[av.AudioFrame]:
@@ -180,7 +180,7 @@ class Placer:
             yield from self._append(suspect, gap)
             return
         if agrees:
-            self._restart(suspect, self.end + gap, DRIFT)
+            self._restart(self.end + gap, DRIFT)
         yield from self._append(suspect, min(self._lost, gap))
 
     def _overlap(self, frame: av.AudioFrame, overlap: float) -> Iterator[av.AudioFrame]:
@@ -190,10 +190,10 @@ class Placer:
         if overlap <= LONGEST_OVERLAP and self._cut <= LONGEST_OVERLAP + CUT_SHARE * self.end:
             yield from self._append(_without_first(frame, overlap), 0.0)
         else:
-            self._restart(frame, self.end - overlap, DRIFT)
+            self._restart(self.end - overlap, DRIFT)
             yield from self._append(frame, 0.0)
 
-    def _restart(self, frame: av.AudioFrame, at: float, tolerance: float) -> None:
+    def _restart(self, at: float, tolerance: float) -> None:
         """Let stamps mean from here on that sound goes on where it was."""
         self._shift += self.end - at
         self.is_restarted = self.is_restarted or abs(self.end - at) > tolerance

@@ -8,6 +8,7 @@ are not accepted, so that a crafted file can make nothing else be read.
 from __future__ import annotations
 
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,9 +46,7 @@ PROBE_PACKETS = 1
 Its default of 2500 takes longer than labelling a clip of some seconds, and eight still a quarter
 of it."""
 
-ESTIMATED = frozenset(
-    "aac ac3 amr aptx aptx_hd dts dtshd eac3 gsm loas mlp sbc truehd".split()
-)
+ESTIMATED = frozenset("aac ac3 amr aptx aptx_hd dts dtshd eac3 gsm loas mlp sbc truehd".split())
 """Formats without a duration, of which FFmpeg divides size by bit rate."""
 
 BY_STAMPS = frozenset({"mpeg", "mpegts"})
@@ -59,6 +58,12 @@ stream, while the tables of MP4 list all there is."""
 
 EXACT_CODECS = frozenset({"flac", "alac", "wavpack", "tta", "ape"})
 """Lossless files state the number of their samples."""
+
+UNLISTED = frozenset({"flv", "mpeg", "mpegts"})
+"""Formats in which a stream may turn up with its first packet."""
+
+PATIENT_BYTES, PATIENT_MICROSECONDS = 50_000_000, 600_000_000
+"""Where FFmpeg's 5 MB tell nothing of the sound: so much of a video in which it begins late."""
 
 MAX_CHANNELS = 64
 MAX_DURATION = 1e7
@@ -170,30 +175,54 @@ def open_container(path: str) -> InputContainer:
         If the file is missing, unreadable, empty, or no media file.
     """
     check_readable(path)
+    container = _open(path, max_probe_packets=PROBE_PACKETS)
+    if _has_known_sound(container):
+        return container
+    container.close()
+    return _open(path, probesize=PATIENT_BYTES, analyzeduration=PATIENT_MICROSECONDS)
+
+
+def _open(path: str, **options: int) -> InputContainer:
     try:
         return av.open(
             f"file:{path}",
             options={
                 "protocol_whitelist": "file",
                 "format_whitelist": _accepted_formats(),
-                "max_probe_packets": str(PROBE_PACKETS),
+                **{name: str(value) for name, value in options.items()},
             },
             metadata_errors="replace",
         )
     except MemoryError:  # that of FFmpeg is an FFmpegError too
         raise
     except (av.error.FFmpegError, OSError, ValueError) as exc:
-        raise OpenError(path, _opening_failed(exc), may_pass=is_of_machine(exc)) from exc
+        raise OpenError(path, _opening_failed(exc, path), may_pass=is_of_machine(exc)) from exc
 
 
-def _opening_failed(exc: Exception) -> str:
+def _has_known_sound(container: InputContainer) -> bool:
+    """Whether what was read tells of the sound; where streams may turn up later, also if none."""
+    streams = _decodable(container)
+    if not streams:
+        return container.format.name not in UNLISTED
+    return any(stream.sample_rate for stream in streams)
+
+
+def _opening_failed(exc: Exception, path: str) -> str:
     if isinstance(exc, av.error.InvalidDataError | av.error.ArgumentError):
-        return (
-            "not an audio or video file, or damaged at its beginning or end; "
-            "play it to see, and fetch or export it again"
-        )
+        if _is_surely_cut(path):
+            return (
+                "cut short, and its end is needed to play it (damaged at its beginning or end); "
+                "fetch or copy it again"
+            )
+        return "not an audio or video file, or damaged at its beginning or end; play it to see"
     reason = getattr(exc, "strerror", None) or str(exc)
-    return f"cannot be opened ({reason}); check that it plays, or fetch it again"
+    return f"cannot be opened ({reason}); check that it plays"
+
+
+def _is_surely_cut(path: str) -> bool:
+    with suppress(OSError):
+        return is_cut(path) is True
+    return False
 
 
 def is_of_machine(exc: Exception) -> bool:
@@ -243,17 +272,28 @@ def _accepted_formats() -> str:
 def audio_stream(container: InputContainer, path: str) -> AvAudioStream:
     """Choose the audio stream to listen to: the one marked default, else the first.
 
+    One of which there is no packet, as of a track that was muted, is left if there are others.
+
     Raises
     ------
     NoAudioError
         If there is none.
+    OpenError
+        If none can be decoded.
     """
-    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    streams = _decodable(container)
+    if not streams and container.streams.audio:
+        raise OpenError(path, "its sound track is of a codec that is not known; convert it")
     if not streams:
         kind = "a video" if container.streams.video else "a media file"
         raise NoAudioError(path, f"{kind} without a sound track; there is nothing to label")
+    streams = [stream for stream in streams if stream.sample_rate] or streams
     default = [stream for stream in streams if Disposition.default in stream.disposition]
     return (default or streams)[0]
+
+
+def _decodable(container: InputContainer) -> list[AvAudioStream]:
+    return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 
 def claimed_duration(container: InputContainer, *, is_cut: bool | None) -> float | None:
@@ -290,7 +330,11 @@ def _sound_end(
     """
     name = container.format.name
     is_exact = stream.codec_context.name in EXACT_CODECS and name != "avi"
-    if duration is None or name in BY_STAMPS or (is_cut is False and name in SIZED and not is_exact):
+    if (
+        duration is None
+        or name in BY_STAMPS
+        or (is_cut is False and name in SIZED and not is_exact)
+    ):
         return None
     if name == "wav" or stream.duration is None or stream.time_base is None:
         return duration
