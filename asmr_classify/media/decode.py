@@ -360,8 +360,7 @@ class AudioStream:
         path = self.info.path
         total = self._placer.n_samples * self.info.n_channels
         if self.decoded == 0:
-            reason = self._broke_off or "no packet of its sound track can be decoded"
-            message = f"no sound could be decoded ({reason}); fetch it again"
+            message = f"no sound could be decoded ({self._why_nothing()})"
             raise DecodeError(path, message, may_pass=self._may_pass)
         if self._bad_samples and self._bad_samples >= 0.99 * total:
             raise DecodeError(
@@ -370,6 +369,15 @@ class AudioStream:
         problems = [*self._iter_problems()]
         if problems:
             self.problem = DecodeError(path, "; ".join(problems), may_pass=self._may_pass)
+
+    def _why_nothing(self) -> str:
+        if self._broke_off is not None:
+            return self._broke_off
+        if self.info.is_cut:
+            return "the file is cut short; fetch or copy it again"
+        if not self._damaged_packets:
+            return "its sound track is empty"
+        return "no packet of its sound track can be decoded: it may be protected; play it to see"
 
     def _iter_problems(self) -> Iterator[str]:
         if self._broke_off is not None:
@@ -381,9 +389,9 @@ class AudioStream:
                 "what could be decoded is labelled"
             )
         if self._is_short():
+            to_do = "; fetch or copy it again" if self.info.is_cut is not False else ""
             yield (
-                f"cut short: {self.decoded:.1f} s of {self.duration:.1f} s could be decoded; "
-                "fetch or copy it again"
+                f"cut short: {self.decoded:.1f} s of {self.duration:.1f} s could be decoded{to_do}"
             )
         if self._bad_samples:
             yield (
