@@ -23,14 +23,8 @@ import numpy as np
 
 from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.errors import DecodeError
-from asmr_classify.media.place import Axis, Placer
-from asmr_classify.media.probe import (
-    EXACT_CODECS,
-    audio_stream,
-    describe,
-    is_of_machine,
-    open_container,
-)
+from asmr_classify.media.probe import EXACT_CODECS, describe, open_container
+from asmr_classify.media.track import SoundTrack
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
 if TYPE_CHECKING:
@@ -66,12 +60,6 @@ begin anew. Where the end of a whole file contradicts it, the end is right."""
 
 BEYOND = 0.1
 """Seconds that sound may go on after the duration that is claimed: codecs pad so much."""
-
-PADDING_BYTES = 8
-"""Zeros that fill up the last element of a file are fewer than this."""
-
-LOUDEST = 1000.0
-"""Samples beyond this many times full scale are no sound but damage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +129,8 @@ class AudioStream:
         self._layout = layout
         self._listener = listener
         self._block_samples = max(1, seconds_to_samples(block_duration, sr))
-        self._damaged_packets = 0
         self._bad_samples = 0
-        self._broke_off: str | None = None
-        self._may_pass = False
-        self._axis = Axis.of(container, info.duration)
-        self._placer = Placer(self._axis)
-        self._heard_until = 0.0
-        self._seen_until = 0.0
+        self._track = SoundTrack(container, info)
         self._is_decoded = False
 
     @classmethod
@@ -214,9 +196,9 @@ class AudioStream:
         claim = self.info.duration
         if claim is None or not self._is_decoded or (self.problem and self.info.is_cut):
             return claim
-        if self._placer.is_restarted and self._axis.may_restart:
+        if self._track.placer.is_restarted and self._track.axis.may_restart:
             return None
-        end = max(self.decoded, self._seen_until)
+        end = max(self.decoded, self._track.seen_until)
         falls_short = self.info.container in BY_RATE and end < claim - _tolerance(claim)
         return end if falls_short else claim if self.decoded <= claim + BEYOND else self.decoded
 
@@ -245,7 +227,7 @@ class AudioStream:
         """Yield decoded samples of any lengths, shape (n_channels, n_samples), all finite."""
         resampler = _Resampler(self._sr, self._layout)
         native = _Resampler(None, None)
-        for frame in chain(self._iter_frames(), [None]):
+        for frame in chain(self._track.iter_frames(self._container), [None]):
             if self._listener is not None:
                 self._tell(self._listener, native, frame)
             try:
@@ -253,7 +235,7 @@ class AudioStream:
             except MemoryError:
                 raise
             except (av.error.FFmpegError, ValueError):
-                self._damaged_packets += 1
+                self._track.damaged_packets += 1
                 continue
             for piece in pieces:
                 yield self._checked(piece)
@@ -278,114 +260,38 @@ class AudioStream:
             y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
         return y
 
-    def _iter_frames(self) -> Iterator[av.AudioFrame]:
-        """Yield frames at the times that a player shows, with silence where there is no sound."""
-        for frame in self._iter_decoded():
-            yield from self._placer.place(frame)
-        yield from self._placer.finish()
-
-    def _iter_decoded(self) -> Iterator[av.AudioFrame]:
-        """Yield decoded frames; packets that cannot be decoded are counted and left out."""
-        is_float_pcm = self.info.codec.startswith("pcm_f")
-        stream = audio_stream(self._container, self.info.path)
-        for packet in chain(self._iter_packets(stream.index), [None]):
-            try:
-                frames = stream.codec_context.decode(packet)
-            except MemoryError:
-                raise
-            except (av.error.FFmpegError, ValueError):
-                self._note_damage(packet)
-                continue
-            for frame in frames:
-                if packet is None:
-                    frame.time_base = stream.time_base
-                yield self._mend(frame) if is_float_pcm else frame
-
-    def _note_damage(self, packet: Any) -> None:
-        """Count a packet that cannot be decoded, or the end of them (None)."""
-        if packet is None or (packet.size < PADDING_BYTES and not any(bytes(packet))):
-            return
-        self._damaged_packets += 1
-        self._placer.lose(float((packet.duration or 0) * (packet.time_base or 0)))
-
-    def _iter_packets(self, index: int) -> Iterator[Any]:
-        """Yield the packets of a stream; others are read too, to see where the file ends."""
-        ticks = [float(stream.time_base or 0) for stream in self._container.streams]
-        packets = self._container.demux()
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, av.error.EOFError, IndexError):
-                return  # IndexError: PyAV at the end of a file in which a stream turned up later
-            except MemoryError:
-                raise
-            except (av.error.FFmpegError, OSError, ValueError) as exc:
-                self._may_pass = is_of_machine(exc)
-                self._broke_off = getattr(exc, "strerror", None) or str(exc)
-                return
-            if not packet.size:
-                # At the end PyAV gives one for each stream, which only some can decode and none
-                # needs: the decoder is flushed by name. Others hold nothing but a header anew.
-                continue
-            of = packet.stream_index
-            tick = ticks[of] if of < len(ticks) else 0.0  # streams may turn up later
-            end = ((packet.pts or 0) + (packet.duration or 0)) * tick - self._axis.origin
-            self._seen_until = max(self._seen_until, end)
-            if of == index:
-                self._heard_until = max(self._heard_until, end)
-                yield packet
-
-    def _mend(self, frame: av.AudioFrame) -> av.AudioFrame:
-        """Replace samples that are no sound before resampling spreads them."""
-        y: NDArray[Any] = frame.to_ndarray()
-        with np.errstate(invalid="ignore"):
-            bad = ~(np.abs(y) <= LOUDEST)
-        if not bad.any():
-            return frame
-        self._bad_samples += int(bad.sum())
-        mended = av.AudioFrame.from_ndarray(
-            np.where(bad, y.dtype.type(0), y),
-            format=frame.format.name,
-            layout=frame.layout.name,
-        )
-        mended.sample_rate, mended.pts, mended.time_base = (
-            frame.sample_rate,
-            frame.pts,
-            frame.time_base,
-        )
-        return mended
-
     def _conclude(self) -> None:
         """Say what is missing, once all is decoded."""
         path = self.info.path
-        total = self._placer.n_samples * self.info.n_channels
+        total = self._track.placer.n_samples * self.info.n_channels
+        self._bad_samples += self._track.bad_samples
         if self.decoded == 0:
             message = f"no sound could be decoded ({self._why_nothing()})"
-            raise DecodeError(path, message, may_pass=self._may_pass)
+            raise DecodeError(path, message, may_pass=self._track.may_pass)
         if self._bad_samples and self._bad_samples >= 0.99 * total:
             raise DecodeError(
                 path, "all samples are NaN, infinite or absurdly large; export it again"
             )
         problems = [*self._iter_problems()]
         if problems:
-            self.problem = DecodeError(path, "; ".join(problems), may_pass=self._may_pass)
+            self.problem = DecodeError(path, "; ".join(problems), may_pass=self._track.may_pass)
 
     def _why_nothing(self) -> str:
-        if self._broke_off is not None:
-            return self._broke_off
+        if self._track.broke_off is not None:
+            return self._track.broke_off
         if self.info.is_cut:
             return "the file is cut short; fetch or copy it again"
-        if not self._damaged_packets:
+        if not self._track.damaged_packets:
             return "its sound track is empty"
         return "no packet of its sound track can be decoded: it may be protected; play it to see"
 
     def _iter_problems(self) -> Iterator[str]:
-        if self._broke_off is not None:
-            yield f"reading broke off after {self.decoded:.1f} s ({self._broke_off})"
-        if self._damaged_packets:
-            were = "packet was" if self._damaged_packets == 1 else "packets were"
+        if self._track.broke_off is not None:
+            yield f"reading broke off after {self.decoded:.1f} s ({self._track.broke_off})"
+        if self._track.damaged_packets:
+            were = "packet was" if self._track.damaged_packets == 1 else "packets were"
             yield (
-                f"{self._damaged_packets} damaged {were} left out; "
+                f"{self._track.damaged_packets} damaged {were} left out; "
                 "what could be decoded is labelled"
             )
         if self._is_short():
@@ -401,14 +307,19 @@ class AudioStream:
 
     def _is_short(self) -> bool:
         """Whether more is missing than codecs trim and containers round."""
-        expected, duration = self.info.sound_end, self.info.duration
+        expected, duration, track = self.info.sound_end, self.info.duration, self._track
         if expected is None or duration is None:
             return False
         tolerance, reached = _tolerance(duration), self.decoded
         if self.info.codec in EXACT_CODECS and not self.info.has_video:
-            tolerance, reached = EXACT_SHORTFALL, self._placer.end - self._placer.missing
-        if len(self._container.streams) > 1 and self._seen_until >= duration - tolerance:
-            expected = min(expected, self._heard_until)  # others may well go on after the sound
+            tolerance, reached = (
+                EXACT_SHORTFALL,
+                self._track.placer.end - self._track.placer.missing,
+            )
+        if len(self._container.streams) > 1 and self._track.seen_until >= duration - tolerance:
+            expected = min(
+                expected, self._track.heard_until
+            )  # others may well go on after the sound
         return reached < expected - tolerance
 
 
