@@ -193,14 +193,16 @@ class AudioStream:
 
         What it claims, unless all of it was decoded and that says otherwise.
         """
-        claim = self.info.duration
-        if claim is None or not self._is_decoded or (self.problem and self.info.is_cut):
+        claim, track = self.info.duration, self._track
+        if claim is None or not self._is_decoded:
             return claim
-        if self._track.placer.is_restarted and self._track.axis.may_restart:
+        if track.placer.is_restarted and track.axis.may_restart:
             return None
-        end = max(self.decoded, self._track.seen_until)
-        falls_short = self.info.container in BY_RATE and end < claim - _tolerance(claim)
-        return end if falls_short else claim if self.decoded <= claim + BEYOND else self.decoded
+        end = max(self.decoded, track.seen_until)
+        is_wrong = self.info.container in BY_RATE and end < claim - _tolerance(claim)
+        if is_wrong and self.problem is None:
+            return end
+        return claim if self.decoded <= claim + BEYOND else self.decoded
 
     def iter_blocks(self) -> Iterator[Block]:
         """Decode the file.
@@ -312,14 +314,10 @@ class AudioStream:
             return False
         tolerance, reached = _tolerance(duration), self.decoded
         if self.info.codec in EXACT_CODECS and not self.info.has_video:
-            tolerance, reached = (
-                EXACT_SHORTFALL,
-                self._track.placer.end - self._track.placer.missing,
-            )
-        if len(self._container.streams) > 1 and self._track.seen_until >= duration - tolerance:
-            expected = min(
-                expected, self._track.heard_until
-            )  # others may well go on after the sound
+            tolerance, reached = EXACT_SHORTFALL, track.placer.end - track.placer.missing
+        has_others = len(self._container.streams) > 1
+        if has_others and track.seen_until >= duration - tolerance:
+            expected = min(expected, track.heard_until)  # they may well go on after the sound
         return reached < expected - tolerance
 
 

@@ -5,8 +5,9 @@ before sound that begins late there is silence, as there is where packets were l
 paused; what a stamp puts before the start is not played. Frames of silence are put between those
 of sound, in the same format, so that all that counts samples behind this tells a player's times.
 
-Stamps are not always to be believed. Those of containers that hold none are counted by FFmpeg,
-and only sound that is known to be lost leaves a gap there. A jump is a gap if the next frame
+Stamps are not always to be believed. Those of containers that hold none are counted by FFmpeg
+(in AVI wrongly so where packets differ in length): sound begins with the file there, and only what
+is known to be lost leaves a gap. A jump is a gap if the next frame
 agrees, if it lies within what the container claims to last, and if the file has bytes enough for
 so long a recording. After other jumps, and where stamps begin anew, sound goes on where it was.
 """
@@ -26,6 +27,9 @@ STAMPED = frozenset(
     "asf flv gxf matroska,webm mov,mp4,m4a,3gp,3g2,mj2 mpeg mpegts mxf nut ogg rm wtv".split()
 )
 """Formats, by FFmpeg's names, whose packets state when they are to be heard."""
+
+MISSTAMPED = frozenset({("asf", "flac")})
+"""FFmpeg cuts these packets anew, and stamps the frames with the times of later ones."""
 
 TOLERANCE = 0.045
 """Seconds by which sound may begin late or early without being moved: from there on people see
@@ -82,13 +86,14 @@ class Axis:
     may_restart: bool
 
     @classmethod
-    def of(cls, container: Any, duration: float | None) -> Axis:
+    def of(cls, container: Any, duration: float | None, codec: str) -> Axis:
         """Describe that of an open container that claims to last so long, or makes no claim."""
+        name = container.format.name
         end = FREE_SECONDS + container.size / LEAST_BYTES_PER_SECOND
         return cls(
             origin=(container.start_time or 0) / av.time_base,
             end=end if duration is None else min(end, duration),
-            is_stamped=container.format.name in STAMPED,
+            is_stamped=name in STAMPED and (name, codec) not in MISSTAMPED,
             may_restart=bool(av.format.Flags.ts_discont & av.format.Flags(container.format.flags)),
         )
 
@@ -131,12 +136,12 @@ class Placer:
         av.AudioFrame
             It, or an earlier one that was held back, or silence.
         """
-        at = self._time_of(frame)
+        at = self._time_of(frame) if self._axis.is_stamped else None
         if self._suspect is not None:
             yield from self._settle(self._suspect, at)
         if not self.n_samples:
             yield from self._begin(frame, at or 0.0)
-        elif at is None or not self._axis.is_stamped:
+        elif at is None:
             yield from self._append(frame, self._lost)
         elif at - self.end > DRIFT:
             self._suspect = frame

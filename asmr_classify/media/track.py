@@ -51,7 +51,7 @@ class SoundTrack:
     """
 
     def __init__(self, container: InputContainer, info: MediaInfo) -> None:
-        self.axis = Axis.of(container, info.duration)
+        self.axis = Axis.of(container, info.duration, info.codec)
         self.placer = Placer(self.axis)
         self.damaged_packets = 0
         self.bad_samples = 0
