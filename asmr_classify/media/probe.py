@@ -49,8 +49,9 @@ of it."""
 ESTIMATED = frozenset("aac ac3 amr aptx aptx_hd dts dtshd eac3 gsm loas mlp sbc truehd".split())
 """Formats without a duration, of which FFmpeg divides size by bit rate."""
 
-BY_STAMPS = frozenset({"mpeg", "mpegts"})
-"""Formats whose duration FFmpeg takes from the first and last stamps that there are."""
+BY_STAMPS = frozenset({"mpeg", "mpegts", "nut"})
+"""Formats whose duration FFmpeg takes from the first and last stamps that there are, or from the
+last alone."""
 
 SIZED = frozenset({"aiff", "asf", "au", "avi", "caf", "matroska,webm", "w64", "wav"})
 """Formats whose elements state their sizes, and whose duration may be wrong or that of another
