@@ -58,6 +58,9 @@ BY_RATE = frozenset({"aiff", "avi", "mpeg", "mpegts", "swf", "w64", "wav"})
 """Formats whose duration FFmpeg may reckon from rates of bytes or blocks, or from stamps that
 begin anew. Where the end of a whole file contradicts it, the end is right."""
 
+OF_WHAT_IS_LEFT = frozenset({"asf", "avi", "caf", "w64"})
+"""Formats whose duration FFmpeg reckons from what is left of them."""
+
 BEYOND = 0.1
 """Seconds that sound may go on after the duration that is claimed: codecs pad so much."""
 
@@ -196,12 +199,14 @@ class AudioStream:
         claim, track = self.info.duration, self._track
         if claim is None or not self._is_decoded:
             return claim
+        if self._is_surely_cut():
+            return self._before_cut()
         if track.placer.is_restarted and track.axis.may_restart:
             return None
-        end = max(self.decoded, track.seen_until)
-        is_wrong = self.info.container in BY_RATE and end < claim - _tolerance(claim)
-        if is_wrong and self.problem is None:
-            return end
+        if self.info.container in BY_RATE and self.problem is None:
+            end = self.decoded if track.is_alone else max(self.decoded, track.seen_until)
+            if end < claim - (BEYOND if track.is_alone else _tolerance(claim)):
+                return end
         return claim if self.decoded <= claim + BEYOND else self.decoded
 
     def iter_blocks(self) -> Iterator[Block]:
@@ -297,9 +302,10 @@ class AudioStream:
                 "what could be decoded is labelled"
             )
         if self._is_short():
-            to_do = "; fetch or copy it again" if self.info.is_cut is not False else ""
+            to_do = "" if self.info.held == 1 else "; fetch or copy it again"
             yield (
-                f"cut short: {self.decoded:.1f} s of {self.duration:.1f} s could be decoded{to_do}"
+                f"cut short: {self.decoded:.1f} s of {self._before_cut():.1f} s "
+                f"could be decoded{to_do}"
             )
         if self._bad_samples:
             yield (
@@ -310,15 +316,29 @@ class AudioStream:
     def _is_short(self) -> bool:
         """Whether more is missing than codecs trim and containers round."""
         expected, duration, track = self.info.sound_end, self.info.duration, self._track
+        if self._is_surely_cut():
+            return True
         if expected is None or duration is None:
             return False
         tolerance, reached = _tolerance(duration), self.decoded
         if self.info.codec in EXACT_CODECS and not self.info.has_video:
             tolerance, reached = EXACT_SHORTFALL, track.placer.end - track.placer.missing
-        has_others = len(self._container.streams) > 1
-        if has_others and track.seen_until >= duration - tolerance:
+        if not track.is_alone and track.seen_until >= duration - tolerance:
             expected = min(expected, track.heard_until)  # they may well go on after the sound
         return reached < expected - tolerance
+
+    def _is_surely_cut(self) -> bool:
+        """Whether bytes are missing that held sound, though FFmpeg claims no more than is left."""
+        whole = self._before_cut()
+        is_reckoned = self.info.container in OF_WHAT_IS_LEFT and self._track.is_alone
+        return self.info.is_cut and is_reckoned and whole - self.decoded > _tolerance(whole)
+
+    def _before_cut(self) -> float:
+        """Reckon what the file lasted before it was cut."""
+        claim = self.info.duration or 0.0
+        if self.info.container not in OF_WHAT_IS_LEFT:
+            return claim
+        return max(claim, self.decoded / (self.info.held or 1))
 
 
 def _tolerance(duration: float) -> float:

@@ -122,6 +122,7 @@ class Placer:
         self._shift = -axis.origin
         self._lost = 0.0
         self._cut = 0.0
+        self._stamp: float | None = None
         self._suspect: av.AudioFrame | None = None
 
     def place(self, frame: av.AudioFrame) -> Iterator[av.AudioFrame]:
@@ -136,7 +137,7 @@ class Placer:
         av.AudioFrame
             It, or an earlier one that was held back, or silence.
         """
-        at = self._time_of(frame) if self._axis.is_stamped else None
+        at = self._believe(frame)
         if self._suspect is not None:
             yield from self._settle(self._suspect, at)
         if not self.n_samples:
@@ -158,6 +159,17 @@ class Placer:
         """Give what is still held back."""
         if self._suspect is not None:
             yield from self._settle(self._suspect, None)
+
+    def _believe(self, frame: av.AudioFrame) -> float | None:
+        """Tell when a frame is to be heard; None if its stamp cannot be right.
+
+        One that does not go on from the one before says nothing: in some files all are the same.
+        """
+        at = self._time_of(frame) if self._axis.is_stamped else None
+        if at is None:
+            return None
+        before, self._stamp = self._stamp, at - self._shift
+        return at if before is None or self._stamp > before else None
 
     def _time_of(self, frame: av.AudioFrame) -> float | None:
         if frame.pts is None or frame.time_base is None:

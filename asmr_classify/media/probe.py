@@ -19,7 +19,7 @@ import av.error
 from av.stream import Disposition
 
 from asmr_classify.errors import NoAudioError, OpenError
-from asmr_classify.media.whole import is_cut, wav_data
+from asmr_classify.media.whole import held_share, wav_data
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream as AvAudioStream
@@ -93,8 +93,8 @@ class MediaInfo:
     sound_end : float or None
         Seconds from the start to where the sound track ends if nothing is missing; None where that
         cannot be known.
-    is_cut : bool or None
-        Whether the file ends before its own structure does; None where that says nothing of it.
+    held : float or None
+        Share of the file that is there, by the sizes that it states; None where it states none.
     """
 
     path: str
@@ -105,7 +105,12 @@ class MediaInfo:
     duration: float | None
     has_video: bool
     sound_end: float | None = None
-    is_cut: bool | None = None
+    held: float | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the file is known to end before its own structure does."""
+        return self.held is not None and self.held < 1
 
 
 def probe(path: str) -> MediaInfo:
@@ -136,8 +141,8 @@ def describe(container: InputContainer, path: str) -> MediaInfo:
     context = stream.codec_context
     _check_claims(path, context.sample_rate, stream.channels)
     try:
-        cut = is_cut(path)
-        duration = claimed_duration(container, is_cut=cut)
+        held = held_share(path)
+        duration = claimed_duration(container, held)
     except OSError as exc:  # gone since it was opened, say
         raise OpenError(path, f"cannot be read: {exc.strerror}", may_pass=True) from exc
     return MediaInfo(
@@ -148,8 +153,8 @@ def describe(container: InputContainer, path: str) -> MediaInfo:
         n_channels=stream.channels,
         duration=duration,
         has_video=any(not is_cover(video) for video in container.streams.video),
-        sound_end=_sound_end(container, stream, duration, is_cut=cut),
-        is_cut=cut,
+        sound_end=_sound_end(container, stream, duration, held),
+        held=held,
     )
 
 
@@ -222,7 +227,7 @@ def _opening_failed(exc: Exception, path: str) -> str:
 
 def _is_surely_cut(path: str) -> bool:
     with suppress(OSError):
-        return is_cut(path) is True
+        return (held_share(path) or 1) < 1
     return False
 
 
@@ -297,13 +302,13 @@ def _decodable(container: InputContainer) -> list[AvAudioStream]:
     return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 
-def claimed_duration(container: InputContainer, *, is_cut: bool | None) -> float | None:
+def claimed_duration(container: InputContainer, held: float | None) -> float | None:
     """Duration that a container claims, in seconds: what a player shows.
 
     A duration that FFmpeg only estimates from the bit rate is no claim.
     """
     seconds = None if container.duration is None else container.duration / av.time_base
-    if container.format.name == "wav" and is_cut:
+    if container.format.name == "wav" and held is not None and held < 1:
         seconds = _wav_duration(container, seconds)
     if seconds is None or not 0 < seconds < MAX_DURATION or _is_estimate(container):
         return None
@@ -315,13 +320,15 @@ def _wav_duration(container: InputContainer, left: float | None) -> float | None
     stream, data = container.streams.audio[0], wav_data(_path_of(container))
     if data is None or left is None:
         return left
-    if data.n_samples and not stream.codec_context.name.startswith("pcm_"):
+    if stream.codec_context.name.startswith("pcm_") and data.byte_rate:
+        return data.stated / data.byte_rate
+    if data.n_samples:
         return data.n_samples / stream.codec_context.sample_rate
     return left * data.stated / data.held if data.held else None
 
 
 def _sound_end(
-    container: InputContainer, stream: AvAudioStream, duration: float | None, *, is_cut: bool | None
+    container: InputContainer, stream: AvAudioStream, duration: float | None, held: float | None
 ) -> float | None:
     """Tell where the sound track ends if all of it is there, in seconds from the start.
 
@@ -331,11 +338,8 @@ def _sound_end(
     """
     name = container.format.name
     is_exact = stream.codec_context.name in EXACT_CODECS and name != "avi"
-    if (
-        duration is None
-        or name in BY_STAMPS
-        or (is_cut is False and name in SIZED and not is_exact)
-    ):
+    is_whole = held == 1 and name in SIZED and not is_exact
+    if duration is None or name in BY_STAMPS or is_whole:
         return None
     if name == "wav" or stream.duration is None or stream.time_base is None:
         return duration

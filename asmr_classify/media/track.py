@@ -46,6 +46,8 @@ class SoundTrack:
         Why reading ended before the file did.
     may_pass : bool
         Whether that comes from the machine.
+    is_alone : bool
+        Whether it is the only stream of the file.
     heard_until, seen_until : float
         Seconds from the start to the end of the last packet of the track, and of any stream.
     """
@@ -59,6 +61,7 @@ class SoundTrack:
         self.may_pass = False
         self.heard_until = 0.0
         self.seen_until = 0.0
+        self.is_alone = len(container.streams) == 1
         self._info = info
 
     def iter_frames(self, container: InputContainer) -> Iterator[av.AudioFrame]:

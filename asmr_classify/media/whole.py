@@ -29,8 +29,8 @@ ASF_INDEX = b"\x90\x08\x00\x33\xb1\xe5\xcf\x11"
 BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"pnot"})
 
 
-def is_cut(path: str) -> bool | None:
-    """Tell whether a file ends before its own structure does.
+def held_share(path: str) -> float | None:
+    """Tell what share of a file is there, by its own structure.
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def is_cut(path: str) -> bool | None:
 
     Returns
     -------
-    bool or None
-        None where the structure says nothing of it.
+    float or None
+        1 for a whole file, less for one that was cut; None where the structure says nothing of it.
 
     Raises
     ------
@@ -48,13 +48,12 @@ def is_cut(path: str) -> bool | None:
     """
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        head = file.read(12)
-        walk = _walker(head)
+        walk = _walker(file.read(12))
         if walk is None:
             return None
         file.seek(0)
         end = walk(file, size)
-    return None if end is None else end > size
+    return min(1.0, size / end) if end else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +68,15 @@ class WavData:
         Bytes that it has by the header, and that are there.
     n_samples : int
         How many there are in each channel, where it is said; else 0.
+    byte_rate : int
+        Bytes a second; right for plain samples only.
     """
 
     start: int
     stated: int
     held: int
     n_samples: int
+    byte_rate: int
 
 
 def wav_data(path: str) -> WavData | None:
@@ -117,7 +119,7 @@ def _walker(head: bytes) -> Callable[[BinaryIO, int], int | None] | None:
 def _find_data(file: BinaryIO, file_size: int) -> WavData | None:
     """Find the sound of a WAV file among its chunks."""
     file.seek(12)
-    n_samples, large = 0, 0  # in RF64 a chunk before states the size of the sound
+    n_samples = large = byte_rate = 0  # in RF64 a chunk before states the size of the sound
     for _ in range(MOST_ELEMENTS):
         head = file.read(8)
         kind, size = head[:4], int.from_bytes(head[4:], "little")
@@ -128,9 +130,12 @@ def _find_data(file: BinaryIO, file_size: int) -> WavData | None:
             stated = large if size == OPEN[1] else size
             if not 0 < stated < (1 << 62 if large else 0xFFFFFF00):
                 return None
-            return WavData(start, stated, min(stated, max(0, file_size - start)), n_samples)
+            held = min(stated, max(0, file_size - start))
+            return WavData(start, stated, held, n_samples, byte_rate)
         if kind == b"ds64":
             large = int.from_bytes(file.read(16)[8:], "little")
+        if kind == b"fmt ":
+            byte_rate = int.from_bytes(file.read(12)[8:], "little")
         if kind == b"fact":
             n_samples = int.from_bytes(file.read(4), "little")
         file.seek(start + size + size % 2)

@@ -303,6 +303,15 @@ def test_a_long_jump_is_no_gap_where_stamps_may_begin_anew():
     assert placed(frames, may_restart=True)[0].end == 3.0
 
 
+@pytest.mark.parametrize("step", [0.0, -0.1, 0.05], ids=["the same", "backwards", "too slow"])
+def test_stamps_that_do_not_go_on_as_sound_does_lose_next_to_nothing(step):
+    frames = [make_frame(50 + step * k, n_samples=100) for k in range(400)]
+    placer, _ = placed(frames, origin=50.0)
+    assert placer.n_samples >= (40 - 1.5) * 1000
+    if step <= 0:
+        assert placer.n_samples == 40_000
+
+
 def test_what_cannot_be_decoded_keeps_its_place():
     for is_stamped in (True, False):
         placer = Placer(Axis(0.0, 100.0, is_stamped, False))
