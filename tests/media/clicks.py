@@ -25,7 +25,11 @@ CODECS = {
 }
 """Of pictures and sound, by muxer, for containers whose packets state their times."""
 
-ONLY_SOUND = CODECS | {"ogg": (None, "libopus")}
+ONLY_SOUND = CODECS | {
+    "ogg": (None, "libopus"),
+    "adts": (None, "aac"),
+    "mp3": (None, "libmp3lame"),
+}
 
 
 def click_train():

@@ -111,6 +111,21 @@ def test_pauses_are_kept(tmp_path, muxer):
     assert clicks_of(y) == pytest.approx([0.6, 1.6, 5.6, 6.6], abs=PRIMING)
 
 
+@pytest.mark.parametrize(("muxer", "sync"), [("adts", b"\xff\xf1"), ("mp3", b"\xff\xfb")])
+def test_later_times_stay_where_packets_cannot_be_decoded(tmp_path, muxer, sync):
+    path = write_clicks(tmp_path / "a", muxer, pictures=None)
+    content = bytearray(path.read_bytes())
+    frames = [at for at in range(len(content)) if content[at : at + 2] == sync]
+    half = len(frames) // 2
+    for start, end in zip(frames[half - 5 : half + 4], frames[half - 4 : half + 5], strict=True):
+        content[start + 9 : end] = b"\xff" * (end - start - 9)
+    path.write_bytes(content)
+    stream, y = heard(path)
+    assert "damaged packets were left out" in str(stream.problem)
+    assert clicks_of(y) == pytest.approx(CLICKS, abs=0.04)
+    assert stream.decoded == pytest.approx(4.0, abs=0.05)
+
+
 def test_clocks_that_differ_do_not_add_up(tmp_path):
     """Stamps that run 4 % fast or slow, as no clock does: sound stays within a tenth."""
     for name, rate in (("fast", 1.04), ("slow", 0.99)):
