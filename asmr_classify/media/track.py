@@ -53,7 +53,7 @@ class SoundTrack:
     """
 
     def __init__(self, container: InputContainer, info: MediaInfo) -> None:
-        self.axis = Axis.of(container, info.duration, info.codec)
+        self.axis = Axis.of(container, audio_stream(container, info.path), info.duration)
         self.placer = Placer(self.axis)
         self.damaged_packets = 0
         self.bad_samples = 0
@@ -76,26 +76,23 @@ class SoundTrack:
         av.AudioFrame
             At the times that a player shows, with silence where there is no sound.
         """
-        for frame in self._iter_decoded(container):
-            yield from self.placer.place(frame)
-        yield from self.placer.finish()
-
-    def _iter_decoded(self, container: InputContainer) -> Iterator[av.AudioFrame]:
-        """Yield decoded frames; packets that cannot be decoded are counted and left out."""
-        is_float_pcm = self._info.codec.startswith("pcm_f")
         stream = audio_stream(container, self._info.path)
+        is_float_pcm = self._info.codec.startswith("pcm_f")
+        placer, decode = self.placer, stream.codec_context.decode
         for packet in chain(self._iter_packets(container, stream.index), [None]):
             try:
-                frames = stream.codec_context.decode(packet)
+                frames = decode(packet)
             except MemoryError:
                 raise
             except (av.error.FFmpegError, ValueError):
                 self._note_damage(packet)
                 continue
-            for frame in frames:
-                if packet is None:
-                    frame.time_base = stream.time_base
-                yield self._mend(frame) if is_float_pcm else frame
+            for frame in map(self._mend, frames) if is_float_pcm else frames:
+                if placer.follows(frame):
+                    yield frame
+                else:
+                    yield from placer.place(frame)
+        yield from placer.finish()
 
     def _note_damage(self, packet: Any) -> None:
         """Count a packet that cannot be decoded, or the end of them (None)."""
