@@ -96,10 +96,11 @@ class FileResult:
     error : Problem or None
         Set when the status is ``failed``, ``partial`` or ``no_audio``.
     duration : float or None
-        Seconds that the file claims to last, or that were decoded where it makes no claim.
-        None where unknown.
+        Seconds that a player shows: what the file claims to last, or what was decoded where it
+        makes no claim, or one that the sound contradicts. None where unknown.
     decoded : float
-        Seconds that were decoded.
+        Seconds from the start of the file, as a player counts them, to the end of what was
+        decoded.
     trigger : str or None
         The first tag.
     tags : tuple of str

@@ -16,6 +16,7 @@ from scipy.io import wavfile
 from asmr_classify import Status, label_file, load_model
 from asmr_classify.media.decode import AudioStream, read_audio
 from tests.conftest import DEMO
+from tests.media.clicks import write_clicks
 from tests.media.make_media import RECIPES, write_media
 
 SR = 32000
@@ -286,3 +287,23 @@ def test_a_lack_of_memory_is_a_result_too(tmp_path, tiny_model, monkeypatch):
     assert (result.status, result.error.kind) == ("failed", "WorkerError")
     assert "needs more memory than is allowed or there is" in result.error.message
     assert result.error.may_pass
+
+
+def test_a_timeline_and_all_that_is_made_of_it_follow_sound_that_begins_late(tmp_path, model):
+    """The same sound under pictures, at once and four seconds later."""
+    early, late = (
+        label_file(
+            write_clicks(tmp_path / f"{at}.mkv", "matroska", sound_at=at, pictures=(0.0, 9.0)),
+            model=model,
+        )
+        for at in (0.0, 4.0)
+    )
+    assert (early.status, late.status) == (Status.OK, Status.OK)
+    assert early.duration == late.duration == pytest.approx(9.0, abs=0.05)
+    assert late.decoded - early.decoded == pytest.approx(4.0, abs=0.05)
+    taps = [[s for s in result.segments if s.label == "tap"] for result in (early, late)]
+    assert taps[1][-1].end - taps[0][-1].end == pytest.approx(4.0, abs=0.1)
+    assert taps[1][0].start == pytest.approx(4.0, abs=0.7)  # the first click is at 4.6 s
+    assert late.shares["tap"] == pytest.approx(
+        sum(s.end - s.start for s in taps[1]) / late.duration, abs=1e-6
+    )

@@ -275,8 +275,8 @@ class _Crew:
                 "check that it plays, or allow more with --timeout"
             )
         return (
-            f"the process that labelled it {ended}; check that it plays, fetch it again, or run "
-            "again to try once more"
+            f"the process that labelled it {ended}; check that it plays, or run again to try "
+            "once more"
         )
 
     def _failed(self, found: Found, why: str) -> Outcome:

@@ -212,7 +212,8 @@ def label(
     """Label recordings and videos with the ASMR triggers they hold.
 
     A file that is named is taken as it is; folders are searched for media, by extension and, where
-    that is unknown, by content. Recordings are only read.
+    that is unknown, by content. Downloads that are under way there are left alone. Recordings are
+    only read.
     """
     from rich.console import Console
 

@@ -23,7 +23,8 @@ import numpy as np
 
 from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.errors import DecodeError
-from asmr_classify.media.probe import audio_stream, describe, is_of_machine, open_container
+from asmr_classify.media.probe import EXACT_CODECS, describe, open_container
+from asmr_classify.media.track import SoundTrack
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
 if TYPE_CHECKING:
@@ -49,13 +50,19 @@ SHORTFALL = (0.5, 0.01)
 """A decode is short if it lacks more than this many seconds and this share of the claim: codecs
 pad and trim up to 0.1 s, and containers round."""
 
-EXACT_CODECS = frozenset({"flac", "alac", "wavpack", "tta", "ape"})
 EXACT_SHORTFALL = 0.02
 """Lossless files state the number of their samples: these lack no more than this, in seconds,
 unless a frame of theirs was damaged, which FFmpeg leaves out without a word."""
 
-LOUDEST = 1000.0
-"""Samples beyond this many times full scale are no sound but damage."""
+BY_RATE = frozenset({"aiff", "avi", "mpeg", "mpegts", "swf", "w64", "wav"})
+"""Formats whose duration FFmpeg may reckon from rates of bytes or blocks, or from stamps that
+begin anew. Where the end of a whole file contradicts it, the end is right."""
+
+OF_WHAT_IS_LEFT = frozenset({"asf", "avi", "caf", "w64"})
+"""Formats whose duration FFmpeg reckons from what is left of them."""
+
+BEYOND = 0.1
+"""Seconds that sound may go on after the duration that is claimed: codecs pad so much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,7 @@ class AudioStream:
     info : MediaInfo
         What the file claims to be.
     decoded : float
-        Seconds given so far.
+        Seconds given so far: the place in the file up to which it was heard.
     problem : DecodeError or None
         What went wrong though something was decoded; complete after the last block.
     """
@@ -125,12 +132,9 @@ class AudioStream:
         self._layout = layout
         self._listener = listener
         self._block_samples = max(1, seconds_to_samples(block_duration, sr))
-        self._damaged_packets = 0
         self._bad_samples = 0
-        self._broke_off: str | None = None
-        self._may_pass = False
-        self._heard_until = 0.0
-        self._seen_until = 0.0
+        self._track = SoundTrack(container, info)
+        self._is_decoded = False
 
     @classmethod
     def open(
@@ -188,8 +192,22 @@ class AudioStream:
 
     @property
     def duration(self) -> float | None:
-        """Seconds that the audio claims to last, or None."""
-        return self.info.duration
+        """Seconds that the file lasts, or None where it does not say.
+
+        What it claims, unless all of it was decoded and that says otherwise.
+        """
+        claim, track = self.info.duration, self._track
+        if claim is None or not self._is_decoded:
+            return claim
+        if self._is_surely_cut():
+            return self._before_cut()
+        if track.placer.is_restarted and track.axis.may_restart:
+            return None
+        if self.info.container in BY_RATE and self.problem is None:
+            end = self.decoded if track.is_alone else max(self.decoded, track.seen_until)
+            if end < claim - (BEYOND if track.is_alone else _tolerance(claim)):
+                return end
+        return claim if self.decoded <= claim + BEYOND else self.decoded
 
     def iter_blocks(self) -> Iterator[Block]:
         """Decode the file.
@@ -210,12 +228,13 @@ class AudioStream:
             yield Block(start, y[0] if self._layout == "mono" else y)
             start += y.shape[-1]
         self._conclude()
+        self._is_decoded = True
 
     def _iter_clean(self) -> Iterator[Samples]:
         """Yield decoded samples of any lengths, shape (n_channels, n_samples), all finite."""
         resampler = _Resampler(self._sr, self._layout)
         native = _Resampler(None, None)
-        for frame in chain(self._iter_frames(), [None]):
+        for frame in chain(self._track.iter_frames(self._container), [None]):
             if self._listener is not None:
                 self._tell(self._listener, native, frame)
             try:
@@ -223,7 +242,7 @@ class AudioStream:
             except MemoryError:
                 raise
             except (av.error.FFmpegError, ValueError):
-                self._damaged_packets += 1
+                self._track.damaged_packets += 1
                 continue
             for piece in pieces:
                 yield self._checked(piece)
@@ -248,93 +267,45 @@ class AudioStream:
             y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
         return y
 
-    def _iter_frames(self) -> Iterator[av.AudioFrame]:
-        """Yield decoded frames; packets that cannot be decoded are counted and left out."""
-        is_float_pcm = self.info.codec.startswith("pcm_f")
-        for packet in self._iter_packets():
-            try:
-                frames = packet.decode()
-            except MemoryError:
-                raise
-            except (av.error.FFmpegError, ValueError):
-                self._damaged_packets += 1
-                continue
-            for frame in frames:
-                yield self._mend(frame) if is_float_pcm else frame
-
-    def _iter_packets(self) -> Iterator[Any]:
-        """Yield packets of the audio stream; a video's are read too, to see where the file ends."""
-        index = audio_stream(self._container, self.info.path).index
-        ticks = [float(stream.time_base or 0) for stream in self._container.streams]
-        packets = self._container.demux()
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, av.error.EOFError):
-                return
-            except MemoryError:
-                raise
-            except (av.error.FFmpegError, OSError, ValueError) as exc:
-                self._may_pass = is_of_machine(exc)
-                self._broke_off = getattr(exc, "strerror", None) or str(exc)
-                return
-            of = packet.stream_index
-            tick = ticks[of] if of < len(ticks) else 0.0  # streams may turn up later
-            end = ((packet.pts or 0) + (packet.duration or 0)) * tick
-            self._seen_until = max(self._seen_until, end)
-            if of == index:
-                self._heard_until = max(self._heard_until, end)
-                yield packet
-
-    def _mend(self, frame: av.AudioFrame) -> av.AudioFrame:
-        """Replace samples that are no sound before resampling spreads them."""
-        y: NDArray[Any] = frame.to_ndarray()
-        with np.errstate(invalid="ignore"):
-            bad = ~(np.abs(y) <= LOUDEST)
-        if not bad.any():
-            return frame
-        self._bad_samples += int(bad.sum())
-        mended = av.AudioFrame.from_ndarray(
-            np.where(bad, y.dtype.type(0), y),
-            format=frame.format.name,
-            layout=frame.layout.name,
-        )
-        mended.sample_rate, mended.pts, mended.time_base = (
-            frame.sample_rate,
-            frame.pts,
-            frame.time_base,
-        )
-        return mended
-
     def _conclude(self) -> None:
         """Say what is missing, once all is decoded."""
         path = self.info.path
-        total = self.decoded * self.info.sr * self.info.n_channels
+        total = self._track.placer.n_samples * self.info.n_channels
+        self._bad_samples += self._track.bad_samples
         if self.decoded == 0:
-            reason = self._broke_off or "no packet of its sound track can be decoded"
-            message = f"no sound could be decoded ({reason}); fetch it again"
-            raise DecodeError(path, message, may_pass=self._may_pass)
+            message = f"no sound could be decoded ({self._why_nothing()})"
+            raise DecodeError(path, message, may_pass=self._track.may_pass)
         if self._bad_samples and self._bad_samples >= 0.99 * total:
             raise DecodeError(
                 path, "all samples are NaN, infinite or absurdly large; export it again"
             )
         problems = [*self._iter_problems()]
         if problems:
-            self.problem = DecodeError(path, "; ".join(problems), may_pass=self._may_pass)
+            self.problem = DecodeError(path, "; ".join(problems), may_pass=self._track.may_pass)
+
+    def _why_nothing(self) -> str:
+        if self._track.broke_off is not None:
+            return self._track.broke_off
+        if self.info.is_cut:
+            return "the file is cut short; fetch or copy it again"
+        if not self._track.damaged_packets:
+            return "its sound track is empty"
+        return "no packet of its sound track can be decoded: it may be protected; play it to see"
 
     def _iter_problems(self) -> Iterator[str]:
-        if self._broke_off is not None:
-            yield f"reading broke off after {self.decoded:.1f} s ({self._broke_off})"
-        if self._damaged_packets:
-            were = "packet was" if self._damaged_packets == 1 else "packets were"
+        if self._track.broke_off is not None:
+            yield f"reading broke off after {self.decoded:.1f} s ({self._track.broke_off})"
+        if self._track.damaged_packets:
+            were = "packet was" if self._track.damaged_packets == 1 else "packets were"
             yield (
-                f"{self._damaged_packets} damaged {were} left out; "
+                f"{self._track.damaged_packets} damaged {were} left out; "
                 "what could be decoded is labelled"
             )
         if self._is_short():
+            to_do = "" if self.info.held == 1 else "; fetch or copy it again"
             yield (
-                f"cut short: {self.decoded:.1f} s of {self.duration:.1f} s could be decoded; "
-                "fetch or copy it again"
+                f"cut short: {self.decoded:.1f} s of {self._before_cut():.1f} s "
+                f"could be decoded{to_do}"
             )
         if self._bad_samples:
             yield (
@@ -344,15 +315,34 @@ class AudioStream:
 
     def _is_short(self) -> bool:
         """Whether more is missing than codecs trim and containers round."""
-        if self.duration is None:
+        expected, duration, track = self.info.sound_end, self.info.duration, self._track
+        if self._is_surely_cut():
+            return True
+        if expected is None or duration is None:
             return False
-        tolerance = max(SHORTFALL[0], SHORTFALL[1] * self.duration)
+        tolerance, reached = _tolerance(duration), self.decoded
         if self.info.codec in EXACT_CODECS and not self.info.has_video:
-            tolerance = EXACT_SHORTFALL
-        expected = self.duration
-        if self.info.has_video and self._seen_until >= self.duration - tolerance:
-            expected = self._heard_until  # the video goes on: its sound may well be shorter
-        return self.decoded < expected - tolerance
+            tolerance, reached = EXACT_SHORTFALL, track.placer.end - track.placer.missing
+        if not track.is_alone and track.seen_until >= duration - tolerance:
+            expected = min(expected, track.heard_until)  # they may well go on after the sound
+        return reached < expected - tolerance
+
+    def _is_surely_cut(self) -> bool:
+        """Whether bytes are missing that held sound, though FFmpeg claims no more than is left."""
+        whole = self._before_cut()
+        is_reckoned = self.info.container in OF_WHAT_IS_LEFT and self._track.is_alone
+        return self.info.is_cut and is_reckoned and whole - self.decoded > _tolerance(whole)
+
+    def _before_cut(self) -> float:
+        """Reckon what the file lasted before it was cut."""
+        claim = self.info.duration or 0.0
+        if self.info.container not in OF_WHAT_IS_LEFT:
+            return claim
+        return max(claim, self.decoded / (self.info.held or 1))
+
+
+def _tolerance(duration: float) -> float:
+    return max(SHORTFALL[0], SHORTFALL[1] * duration)
 
 
 def _to_array(frame: av.AudioFrame) -> Samples:

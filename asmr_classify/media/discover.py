@@ -2,7 +2,8 @@
 
 A file that is named is always taken, whatever its name says, so that a wrong one ends as a
 message and not in silence; a folder is searched for what looks like media, by extension or, where
-that is unknown, by content. Special files are never opened: reading a FIFO would wait for ever.
+that is unknown, by content. Downloads that are under way are left alone there. Special files are
+never opened: reading a FIFO would wait for ever.
 
 Globs are matched against the path below the folder that is searched, and against the bare name,
 without regard to case; ``*`` also matches ``/``.
@@ -11,6 +12,7 @@ without regard to case; ``*`` also matches ``/``.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,17 +20,30 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 MEDIA_EXTENSIONS = frozenset(
-    "3g2 3gp aac ac3 aif aifc aiff amr ape asf au avi caf dff dsf dts eac3 f4v flac flv m2ts m4a "
-    "m4b m4r m4v mka mkv mov mp2 mp3 mp4 mpc mpeg mpg mts mxf oga ogg ogm ogv opus ra rm rmvb snd "
-    "spx tak tta vob voc w64 wav wave webm wma wmv wv".split()
+    "3g2 3gp aac ac3 aif aifc aiff amr ape asf au avi caf divx dff dsf dts eac3 evo f4v flac flv "
+    "m2t m2ts m4a m4b m4r m4v mka mkv mov mp2 mp3 mp4 mpc mpe mpeg mpg mts mxf oga ogg ogm ogv "
+    "opus ra rf64 rm rmvb snd spx tak tod trp tta vob voc w64 wav wave webm wma wmv wtv wv".split()
 )
+"""Not ``ts`` and ``mod``, which are programs and music of trackers as well: by content."""
+
+UNFINISHED_EXTENSIONS = frozenset(
+    "!qb !ut aria2 bc! crdownload download dtapart fdmdownload opdownload part partial td tmp "
+    "ytdl".split()
+)
+"""What browsers and downloaders call a file until it is all there."""
+
+UNFINISHED_FRAGMENT = re.compile(r"\.part-frag\d+(\.part)?$", re.IGNORECASE)
+"""What yt-dlp calls one of the pieces that it puts together."""
+
+CONTROL_FILE = ".aria2"
+"""aria2 keeps this beside a download while it is under way, with the name of that in front."""
 
 OTHER_EXTENSIONS = frozenset(
     "7z ass avif bmp bz2 c cfg conf css csv cue db doc docx epub gif gz heic htm html ico ini jpeg "
-    "jpg js json jsonl log lrc m3u m3u8 md nfo npy npz odt part pdf pkl pls png ppt pptx psd py "
+    "jpg js json jsonl log lrc m3u m3u8 md nfo npy npz odt pdf pkl pls png ppt pptx psd py "
     "rar raw rtf sh sqlite srt ssa sub svg tar tif tiff toml torrent tsv ttf txt url vtt webp xls "
     "xlsx xml xz yaml yml zip".split()
 )
@@ -42,6 +57,16 @@ SIGNATURES = (
     (0, b"\xff\xf9"), (0, b"TTA1"), (0, b"DSD "), (0, b"MPCK"), (0, b"MP+"), (0, b"riff"),
 )  # fmt: skip
 """Offsets and first bytes of media formats."""
+
+TS_PACKETS = ((0, 188), (4, 192), (0, 204))
+"""Where the first packet of an MPEG transport stream begins, and how long each is: as broadcast,
+with the time before it as cameras and Blu-ray have it, with check bytes behind it."""
+
+TS_SYNC, TS_LOOKED_AT = ord("G"), 3
+"""Each packet begins with this byte; so many that do are no chance."""
+
+HEAD_BYTES = 4 + TS_LOOKED_AT * 204
+"""So much of a file of unknown kind is read."""
 
 NOT_SOUND = (b"WEBP", b"ANI ", b"ILBM")
 """What RIFF and FORM files may be instead, at offset 8."""
@@ -57,6 +82,7 @@ class Reason(StrEnum):
     LOOP = "link loop"
     DUPLICATE = "named twice"
     UNREADABLE = "unreadable folder"
+    UNFINISHED = "unfinished download"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +191,9 @@ def _walk(folder: str, root: str, globs: Globs, seen: set[int]) -> Iterator[Foun
             continue
         folders = []
         place = _Place.of(current, root)
+        under_way = _under_way(entry.name for entry in ordered)
         for entry in ordered:
-            found = _look_at(entry, place, globs, seen)
+            found = _look_at(entry, place, globs, seen, is_finished=entry.name not in under_way)
             if found is None:
                 folders.append(entry.path)
             else:
@@ -190,8 +217,19 @@ class _Place:
         )
 
 
+def _under_way(names: Iterable[str]) -> set[str]:
+    """Find the names, of those in one folder, of downloads that are under way."""
+    unfinished = set()
+    for name in names:
+        if name.lower().endswith(CONTROL_FILE):
+            unfinished.add(name[: -len(CONTROL_FILE)])
+        if _extension(name) in UNFINISHED_EXTENSIONS or UNFINISHED_FRAGMENT.search(name):
+            unfinished.add(name)
+    return unfinished
+
+
 def _look_at(
-    entry: os.DirEntry[str], place: _Place, globs: Globs, seen: set[int]
+    entry: os.DirEntry[str], place: _Place, globs: Globs, seen: set[int], *, is_finished: bool
 ) -> Found | Ignored | None:
     """Judge one entry of a folder; None for a folder to be searched."""
     below = place.below + entry.name
@@ -206,7 +244,9 @@ def _look_at(
         return Found(entry.path, 0) if is_media else Ignored(entry.path, Reason.NOT_MEDIA)
     if not stat.S_ISDIR(status.st_mode):
         real = os.path.realpath(entry.path) if entry.is_symlink() else place.real + entry.name
-        return _look_at_file(entry.path, real, status, seen, wanted=globs.wants(below))
+        reason = None if globs.wants(below) else Reason.EXCLUDED
+        reason = reason or (None if is_finished else Reason.UNFINISHED)
+        return _look_at_file(entry.path, real, status, seen, reason)
     key = hash((status.st_dev, status.st_ino))
     if key in seen:
         return Ignored(entry.path, Reason.LOOP)
@@ -215,10 +255,11 @@ def _look_at(
 
 
 def _look_at_file(
-    path: str, real: str, status: os.stat_result, seen: set[int], *, wanted: bool
+    path: str, real: str, status: os.stat_result, seen: set[int], reason: Reason | None
 ) -> Found | Ignored:
-    if not wanted:
-        return Ignored(path, Reason.EXCLUDED)
+    """Judge a file, unless there is a reason already to pass it over."""
+    if reason is not None:
+        return Ignored(path, reason)
     if stat.S_ISREG(status.st_mode) and not _looks_like_media(path):
         return Ignored(path, Reason.NOT_MEDIA)
     return _once(path, real, status, seen)
@@ -249,12 +290,22 @@ def _looks_like_media(path: str) -> bool:
         return False
     try:
         with open(path, "rb") as file:
-            head = file.read(16)
+            head = file.read(HEAD_BYTES)
     except OSError:
         return False
     if head[8:12] in NOT_SOUND:
         return False
-    return any(head[offset : offset + len(mark)] == mark for offset, mark in SIGNATURES)
+    is_signed = any(head[offset : offset + len(mark)] == mark for offset, mark in SIGNATURES)
+    return is_signed or _is_transport_stream(head)
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Tell by the bytes that packets begin with; a short file has fewer to look at."""
+    for start, step in TS_PACKETS:
+        syncs = head[start::step][:TS_LOOKED_AT]
+        if len(syncs) == TS_LOOKED_AT and set(syncs) == {TS_SYNC}:
+            return True
+    return False
 
 
 def read_paths(stream: BinaryIO, *, separator: bytes = b"\n") -> list[str]:

@@ -8,6 +8,7 @@ are not accepted, so that a crafted file can make nothing else be read.
 from __future__ import annotations
 
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,10 +19,12 @@ import av.error
 from av.stream import Disposition
 
 from asmr_classify.errors import NoAudioError, OpenError
+from asmr_classify.media.whole import held_share, wav_data
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream as AvAudioStream
     from av.container import InputContainer
+    from av.stream import Stream
 
 REFUSED_FORMATS = frozenset(
     # These open other files, hosts or devices …
@@ -43,6 +46,26 @@ PROBE_PACKETS = 1
 Its default of 2500 takes longer than labelling a clip of some seconds, and eight still a quarter
 of it."""
 
+ESTIMATED = frozenset("aac ac3 amr aptx aptx_hd dts dtshd eac3 gsm loas mlp sbc truehd".split())
+"""Formats without a duration, of which FFmpeg divides size by bit rate."""
+
+BY_STAMPS = frozenset({"mpeg", "mpegts", "nut"})
+"""Formats whose duration FFmpeg takes from the first and last stamps that there are, or from the
+last alone."""
+
+SIZED = frozenset({"aiff", "asf", "au", "avi", "caf", "matroska,webm", "w64", "wav"})
+"""Formats whose elements state their sizes, and whose duration may be wrong or that of another
+stream, while the tables of MP4 list all there is."""
+
+EXACT_CODECS = frozenset({"flac", "alac", "wavpack", "tta", "ape"})
+"""Lossless files state the number of their samples."""
+
+UNLISTED = frozenset({"flv", "mpeg", "mpegts"})
+"""Formats in which a stream may turn up with its first packet."""
+
+PATIENT_BYTES, PATIENT_MICROSECONDS = 50_000_000, 600_000_000
+"""Where FFmpeg's 5 MB tell nothing of the sound: so much of a video in which it begins late."""
+
 MAX_CHANNELS = 64
 MAX_DURATION = 1e7
 """Longest duration that is believed, in seconds: a third of a year."""
@@ -63,8 +86,15 @@ class MediaInfo:
         Sampling rate of that stream in Hz.
     n_channels : int
     duration : float or None
-        Seconds that the audio claims to last; None if there is no claim that can be believed.
+        Seconds that the file claims to last, as a player shows it; None if there is no claim that
+        can be believed.
     has_video : bool
+        Whether there are moving pictures; a cover is none.
+    sound_end : float or None
+        Seconds from the start to where the sound track ends if nothing is missing; None where that
+        cannot be known.
+    held : float or None
+        Share of the file that is there, by the sizes that it states; None where it states none.
     """
 
     path: str
@@ -74,6 +104,13 @@ class MediaInfo:
     n_channels: int
     duration: float | None
     has_video: bool
+    sound_end: float | None = None
+    held: float | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the file is known to end before its own structure does."""
+        return self.held is not None and self.held < 1
 
 
 def probe(path: str) -> MediaInfo:
@@ -104,7 +141,8 @@ def describe(container: InputContainer, path: str) -> MediaInfo:
     context = stream.codec_context
     _check_claims(path, context.sample_rate, stream.channels)
     try:
-        duration = claimed_duration(container, stream)
+        held = held_share(path)
+        duration = claimed_duration(container, held)
     except OSError as exc:  # gone since it was opened, say
         raise OpenError(path, f"cannot be read: {exc.strerror}", may_pass=True) from exc
     return MediaInfo(
@@ -114,8 +152,15 @@ def describe(container: InputContainer, path: str) -> MediaInfo:
         sr=context.sample_rate,
         n_channels=stream.channels,
         duration=duration,
-        has_video=bool(container.streams.video),
+        has_video=any(not is_cover(video) for video in container.streams.video),
+        sound_end=_sound_end(container, stream, duration, held),
+        held=held,
     )
+
+
+def is_cover(stream: Stream) -> bool:
+    """Whether a stream is a picture that belongs to a recording, like the cover of an album."""
+    return Disposition.attached_pic in stream.disposition
 
 
 def open_container(path: str) -> InputContainer:
@@ -136,30 +181,54 @@ def open_container(path: str) -> InputContainer:
         If the file is missing, unreadable, empty, or no media file.
     """
     check_readable(path)
+    container = _open(path, max_probe_packets=PROBE_PACKETS)
+    if _has_known_sound(container):
+        return container
+    container.close()
+    return _open(path, probesize=PATIENT_BYTES, analyzeduration=PATIENT_MICROSECONDS)
+
+
+def _open(path: str, **options: int) -> InputContainer:
     try:
         return av.open(
             f"file:{path}",
             options={
                 "protocol_whitelist": "file",
                 "format_whitelist": _accepted_formats(),
-                "max_probe_packets": str(PROBE_PACKETS),
+                **{name: str(value) for name, value in options.items()},
             },
             metadata_errors="replace",
         )
     except MemoryError:  # that of FFmpeg is an FFmpegError too
         raise
     except (av.error.FFmpegError, OSError, ValueError) as exc:
-        raise OpenError(path, _opening_failed(exc), may_pass=is_of_machine(exc)) from exc
+        raise OpenError(path, _opening_failed(exc, path), may_pass=is_of_machine(exc)) from exc
 
 
-def _opening_failed(exc: Exception) -> str:
+def _has_known_sound(container: InputContainer) -> bool:
+    """Whether what was read tells of the sound; where streams may turn up later, also if none."""
+    streams = _decodable(container)
+    if not streams:
+        return container.format.name not in UNLISTED
+    return any(stream.sample_rate for stream in streams)
+
+
+def _opening_failed(exc: Exception, path: str) -> str:
     if isinstance(exc, av.error.InvalidDataError | av.error.ArgumentError):
-        return (
-            "not an audio or video file, or damaged at its beginning or end; "
-            "play it to see, and fetch or export it again"
-        )
+        if _is_surely_cut(path):
+            return (
+                "cut short, and its end is needed to play it (damaged at its beginning or end); "
+                "fetch or copy it again"
+            )
+        return "not an audio or video file, or damaged at its beginning or end; play it to see"
     reason = getattr(exc, "strerror", None) or str(exc)
-    return f"cannot be opened ({reason}); check that it plays, or fetch it again"
+    return f"cannot be opened ({reason}); check that it plays"
+
+
+def _is_surely_cut(path: str) -> bool:
+    with suppress(OSError):
+        return (held_share(path) or 1) < 1
+    return False
 
 
 def is_of_machine(exc: Exception) -> bool:
@@ -209,36 +278,73 @@ def _accepted_formats() -> str:
 def audio_stream(container: InputContainer, path: str) -> AvAudioStream:
     """Choose the audio stream to listen to: the one marked default, else the first.
 
+    One of which there is no packet, as of a track that was muted, is left if there are others.
+
     Raises
     ------
     NoAudioError
         If there is none.
+    OpenError
+        If none can be decoded.
     """
-    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    streams = _decodable(container)
+    if not streams and container.streams.audio:
+        raise OpenError(path, "its sound track is of a codec that is not known; convert it")
     if not streams:
         kind = "a video" if container.streams.video else "a media file"
         raise NoAudioError(path, f"{kind} without a sound track; there is nothing to label")
+    streams = [stream for stream in streams if stream.sample_rate] or streams
     default = [stream for stream in streams if Disposition.default in stream.disposition]
     return (default or streams)[0]
 
 
-def claimed_duration(container: InputContainer, stream: AvAudioStream) -> float | None:
-    """Duration that the audio stream, or else the container, claims, in seconds.
+def _decodable(container: InputContainer) -> list[AvAudioStream]:
+    return [stream for stream in container.streams.audio if stream.codec_context is not None]
+
+
+def claimed_duration(container: InputContainer, held: float | None) -> float | None:
+    """Duration that a container claims, in seconds: what a player shows.
 
     A duration that FFmpeg only estimates from the bit rate is no claim.
     """
-    stated = _riff_duration(_path_of(container)) if container.format.name == "wav" else None
-    if stated is not None:
-        seconds = stated
-    elif stream.duration is not None and stream.time_base is not None:
-        seconds = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
-        seconds = container.duration / av.time_base
-    else:
-        return None
-    if not 0 < seconds < MAX_DURATION or _is_estimate(container):
+    seconds = None if container.duration is None else container.duration / av.time_base
+    if container.format.name == "wav" and held is not None and held < 1:
+        seconds = _wav_duration(container, seconds)
+    if seconds is None or not 0 < seconds < MAX_DURATION or _is_estimate(container):
         return None
     return seconds
+
+
+def _wav_duration(container: InputContainer, left: float | None) -> float | None:
+    """Duration of a WAV file before it was cut, as its header has it; FFmpeg gives what is left."""
+    stream, data = container.streams.audio[0], wav_data(_path_of(container))
+    if data is None or left is None:
+        return left
+    if stream.codec_context.name.startswith("pcm_") and data.byte_rate:
+        return data.stated / data.byte_rate
+    if data.n_samples:
+        return data.n_samples / stream.codec_context.sample_rate
+    return left * data.stated / data.held if data.held else None
+
+
+def _sound_end(
+    container: InputContainer, stream: AvAudioStream, duration: float | None, held: float | None
+) -> float | None:
+    """Tell where the sound track ends if all of it is there, in seconds from the start.
+
+    None where nothing proves it: where FFmpeg takes the duration from the last stamp that there
+    is, and where the sizes that a file states prove that it is whole. There a duration that the
+    sound does not reach is wrong itself, like that of ADPCM in AVI.
+    """
+    name = container.format.name
+    is_exact = stream.codec_context.name in EXACT_CODECS and name != "avi"
+    is_whole = held == 1 and name in SIZED and not is_exact
+    if duration is None or name in BY_STAMPS or is_whole:
+        return None
+    if name == "wav" or stream.duration is None or stream.time_base is None:
+        return duration
+    start = (container.start_time or 0) / av.time_base
+    return float(((stream.start_time or 0) + stream.duration) * stream.time_base) - start
 
 
 def _is_estimate(container: InputContainer) -> bool:
@@ -249,32 +355,11 @@ def _is_estimate(container: InputContainer) -> bool:
     """
     if container.format.name == "mp3":
         return not _has_frame_count(_path_of(container))
-    return container.format.name in {"aac", "ac3", "eac3", "dts", "loas", "amr", "mpeg", "mpegts"}
+    return container.format.name in ESTIMATED
 
 
 def _path_of(container: InputContainer) -> str:
     return container.name.removeprefix("file:")
-
-
-def _riff_duration(path: str) -> float | None:
-    """Duration by the header of a WAV file; FFmpeg gives what is left after a cut instead.
-
-    None if the header leaves it open, as recorders do that write to a pipe.
-    """
-    bytes_per_second = 0
-    with Path(path).open("rb") as file:
-        file.seek(12)
-        while len(head := file.read(8)) == 8:
-            kind, size = head[:4], int.from_bytes(head[4:], "little")
-            if kind == b"data":
-                is_stated = bytes_per_second > 0 and 0 < size < 0xFFFFFF00
-                return size / bytes_per_second if is_stated else None
-            if kind == b"fmt " and size >= 16:
-                bytes_per_second = int.from_bytes(file.read(size)[8:12], "little")
-                file.seek(size % 2, 1)
-            else:
-                file.seek(size + size % 2, 1)
-    return None
 
 
 def _has_frame_count(path: str) -> bool:

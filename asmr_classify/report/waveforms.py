@@ -57,7 +57,7 @@ QUIETEST = 1e-4
 HEADER = struct.Struct("<4sHqq")
 """Magic, number of points, and size and mtime_ns of the recording."""
 
-MAGIC = b"wav1"
+MAGIC = b"wav2"
 """Raised when peaks are computed otherwise."""
 
 HEARD = frozenset({Status.OK, Status.PARTIAL, Status.SILENT})

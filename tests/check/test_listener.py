@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asmr_classify.check.listener import Listener
+from asmr_classify.media.decode import AudioStream
 from tests.check.signals import clicks, measure, noise, sine
+from tests.media.clicks import write_clicks
 
 
 def program(sr, n_channels, duration=3.7):
@@ -58,3 +61,23 @@ def test_steps_of_a_rate_that_is_no_multiple_have_the_right_power():
     powers = measure(sine(-20, 4, sr=11025, n_channels=1), 11025).powers
     assert len(powers) == 40
     np.testing.assert_allclose(powers[5:], powers[20], rtol=0.02)
+
+
+def test_sound_that_begins_late_is_measured_late(tmp_path):
+    """Silence before it changes no loudness, and every time is that of the player."""
+    measured = []
+    for sound_at in (0.0, 4.0):
+        path = tmp_path / f"{sound_at}.mkv"
+        write_clicks(path, "matroska", sound_at=sound_at, pictures=(0.0, 9.0))
+        listener = Listener()
+        with AudioStream.open(str(path), listener=listener) as stream:
+            for _ in stream.iter_blocks():
+                pass
+        measured.append(listener.conclude())
+    early, late = measured
+    assert late.peak_at - early.peak_at == pytest.approx(4.0, abs=0.05)
+    assert late.onsets[0, 0] == pytest.approx(4.0, abs=0.05)  # where there is sound at last
+    assert late.onsets[1:, 0] - early.onsets[:, 0] == pytest.approx(4.0, abs=0.05)
+    assert len(late.powers) - len(early.powers) == pytest.approx(40, abs=1)
+    assert not late.powers[:39].any()
+    assert late.peak == pytest.approx(early.peak, rel=0.01)

@@ -328,7 +328,7 @@ def test_a_file_that_cannot_be_reached_may_pass(tmp_path, monkeypatch, error, me
         with pytest.raises(OpenError, match=message) as caught:
             probe(path)
     assert caught.value.may_pass
-    monkeypatch.setattr("asmr_classify.media.probe._riff_duration", fail)
+    monkeypatch.setattr("asmr_classify.media.probe.held_share", fail)
     with pytest.raises(OpenError, match="cannot be read") as caught:
         probe(path)
     assert caught.value.may_pass

@@ -200,3 +200,63 @@ def test_the_first_result_does_not_wait_for_the_rest(monkeypatch):
 )
 def test_lists_of_paths(content, separator, paths):
     assert read_paths(io.BytesIO(content), separator=separator) == paths
+
+
+def transport_stream(step, start=0, n_packets=5):
+    packet = bytes(start) + b"G" + bytes(step - start - 1)
+    return packet * n_packets
+
+
+@pytest.mark.parametrize(("step", "start"), [(188, 0), (192, 4), (204, 0)])
+@pytest.mark.parametrize("name", ["film.ts", "film.TS", "film", "film.m2t9"])
+def test_transport_streams_are_found_by_content(tmp_path, name, step, start):
+    (tmp_path / name).write_bytes(transport_stream(step, start))
+    assert len(found(str(tmp_path))) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"Greeting: string = 'G';\n" * 40, b"import { G } from './g';\n" * 40, b"G" + bytes(700),
+     transport_stream(188, n_packets=2), transport_stream(190)],
+)  # fmt: skip
+def test_programs_in_typescript_are_not_media(tmp_path, content):
+    (tmp_path / "main.ts").write_bytes(content)
+    assert ignored(str(tmp_path)) == {Reason.NOT_MEDIA: 1}
+
+
+@pytest.mark.parametrize("name", ["VTS_01_1.VOB", "00001.m2ts", "00002.MTS", "clip.TOD", "tv.trp"])
+def test_recordings_of_cameras_and_discs_are_found(tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    assert len(found(str(tmp_path))) == 1
+
+
+def test_mod_is_a_recording_or_music_of_a_tracker(tmp_path):
+    (tmp_path / "MOV001.MOD").write_bytes(b"\x00\x00\x01\xba" + bytes(40))
+    (tmp_path / "tune.mod").write_bytes(b"tune" + bytes(1076) + b"M.K.")
+    assert [Path(path).name for path in found(str(tmp_path))] == ["MOV001.MOD"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.mp3.part", "a.mp4.crdownload", "Unconfirmed 12.crdownload", "a.m4a.download", "a.mp4.ytdl",
+     "a.mp4.!qB", "a.mp4.aria2", "a.tmp", "a.mp4.part-Frag3", "a.mp4.part-Frag12.part",
+     "a.f137.mp4.part", "a.mp4.opdownload", "a.mkv.PART"],
+)  # fmt: skip
+def test_downloads_under_way_are_left_alone_but_not_where_named(tmp_path, name):
+    (tmp_path / name).write_bytes(SIGNATURES["mp3"] + bytes(40))
+    assert ignored(str(tmp_path)) == {Reason.UNFINISHED: 1}
+    assert found(str(tmp_path / name)) == [str(tmp_path / name)]
+
+
+def test_a_file_with_the_notes_of_its_download_beside_it_is_under_way(tmp_path):
+    for name in ("a.mp4", "a.mp4.aria2", "b.mp4"):
+        (tmp_path / name).write_bytes(SIGNATURES["mp4"] + bytes(40))
+    assert [Path(path).name for path in found(str(tmp_path))] == ["b.mp4"]
+    assert ignored(str(tmp_path)) == {Reason.UNFINISHED: 2}
+
+
+def test_what_is_excluded_or_hidden_is_counted_as_that(tmp_path):
+    for name in (".a.mp3.part", "b.mp3.part", "c.mp3.part"):
+        (tmp_path / name).write_bytes(b"x")
+    reasons = {Reason.HIDDEN: 1, Reason.EXCLUDED: 1, Reason.UNFINISHED: 1}
+    assert ignored(str(tmp_path), exclude=["b*"]) == reasons

@@ -8,6 +8,7 @@ import pytest
 
 from asmr_classify.aggregate import Status
 from asmr_classify.report.waveforms import POINTS, compute_waveforms, default_cache, draw_peaks
+from tests.media.clicks import CLICKS, write_clicks
 from tests.report.conftest import heard, lost, write_wav
 
 
@@ -140,3 +141,11 @@ def test_without_a_home_nothing_is_cached(monkeypatch, recording):
         waveforms = compute_waveforms([heard(str(recording))])
         assert list(waveforms.peaks) == [str(recording)]
         assert waveforms.n_cached == 0
+
+
+def test_sound_that_begins_late_is_drawn_late(tmp_path):
+    path = str(write_clicks(tmp_path / "a.mkv", "matroska", sound_at=4.0, pictures=(0.0, 9.0)))
+    peaks = np.frombuffer(compute(tmp_path, heard(path)).peaks[path], np.uint8)
+    loud = np.flatnonzero(peaks > 128) / len(peaks) * 8.0  # of what was decoded
+    first_of_each = loud[np.concatenate([[True], np.diff(loud) > 0.5])]
+    assert first_of_each == pytest.approx(np.add(CLICKS, 4.0), abs=0.1)

@@ -1,0 +1,149 @@
+"""The packets of a file to the frames of its sound track, whatever else there is in it.
+
+Streams that are not needed are stepped over: pictures, covers, chapters, subtitles, data. A packet
+that cannot be decoded is left out and counted, and silence stands in its place.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import av
+import av.error
+import numpy as np
+
+from asmr_classify.media.place import Axis, Placer
+from asmr_classify.media.probe import audio_stream, is_of_machine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.container import InputContainer
+    from numpy.typing import NDArray
+
+    from asmr_classify.media.probe import MediaInfo
+
+PADDING_BYTES = 8
+"""Zeros that fill up the last element of a file are fewer than this."""
+
+LOUDEST = 1000.0
+"""Samples beyond this many times full scale are no sound but damage."""
+
+
+class SoundTrack:
+    """The sound track of an open file, as frames.
+
+    Attributes
+    ----------
+    axis : Axis
+    placer : Placer
+    damaged_packets : int
+        How many could not be decoded.
+    bad_samples : int
+        How many were no sound and were replaced.
+    broke_off : str or None
+        Why reading ended before the file did.
+    may_pass : bool
+        Whether that comes from the machine.
+    is_alone : bool
+        Whether it is the only stream of the file.
+    heard_until, seen_until : float
+        Seconds from the start to the end of the last packet of the track, and of any stream.
+    """
+
+    def __init__(self, container: InputContainer, info: MediaInfo) -> None:
+        self.axis = Axis.of(container, audio_stream(container, info.path), info.duration)
+        self.placer = Placer(self.axis)
+        self.damaged_packets = 0
+        self.bad_samples = 0
+        self.broke_off: str | None = None
+        self.may_pass = False
+        self.heard_until = 0.0
+        self.seen_until = 0.0
+        self.is_alone = len(container.streams) == 1
+        self._info = info
+
+    def iter_frames(self, container: InputContainer) -> Iterator[av.AudioFrame]:
+        """Decode the sound track.
+
+        Parameters
+        ----------
+        container : av.container.InputContainer
+
+        Yields
+        ------
+        av.AudioFrame
+            At the times that a player shows, with silence where there is no sound.
+        """
+        stream = audio_stream(container, self._info.path)
+        is_float_pcm = self._info.codec.startswith("pcm_f")
+        placer, decode = self.placer, stream.codec_context.decode
+        for packet in chain(self._iter_packets(container, stream.index), [None]):
+            try:
+                frames = decode(packet)
+            except MemoryError:
+                raise
+            except (av.error.FFmpegError, ValueError):
+                self._note_damage(packet)
+                continue
+            for frame in map(self._mend, frames) if is_float_pcm else frames:
+                if placer.follows(frame):
+                    yield frame
+                else:
+                    yield from placer.place(frame)
+        yield from placer.finish()
+
+    def _note_damage(self, packet: Any) -> None:
+        """Count a packet that cannot be decoded, or the end of them (None)."""
+        if packet is None or (packet.size < PADDING_BYTES and not any(bytes(packet))):
+            return
+        self.damaged_packets += 1
+        self.placer.lose(float((packet.duration or 0) * (packet.time_base or 0)))
+
+    def _iter_packets(self, container: InputContainer, index: int) -> Iterator[Any]:
+        """Yield the packets of a stream; others are read too, to see where the file ends."""
+        ticks = [float(stream.time_base or 0) for stream in container.streams]
+        packets = container.demux()
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, av.error.EOFError, IndexError):
+                return  # IndexError: PyAV at the end of a file in which a stream turned up later
+            except MemoryError:
+                raise
+            except (av.error.FFmpegError, OSError, ValueError) as exc:
+                self.may_pass = is_of_machine(exc)
+                self.broke_off = getattr(exc, "strerror", None) or str(exc)
+                return
+            if not packet.size:
+                # At the end PyAV gives one for each stream, which only some can decode and none
+                # needs: the decoder is flushed by name. Others hold nothing but a header anew.
+                continue
+            of = packet.stream_index
+            tick = ticks[of] if of < len(ticks) else 0.0  # streams may turn up later
+            end = ((packet.pts or 0) + (packet.duration or 0)) * tick - self.axis.origin
+            self.seen_until = max(self.seen_until, end)
+            if of == index:
+                self.heard_until = max(self.heard_until, end)
+                yield packet
+
+    def _mend(self, frame: av.AudioFrame) -> av.AudioFrame:
+        """Replace samples that are no sound before resampling spreads them."""
+        y: NDArray[Any] = frame.to_ndarray()
+        with np.errstate(invalid="ignore"):
+            bad = ~(np.abs(y) <= LOUDEST)
+        if not bad.any():
+            return frame
+        self.bad_samples += int(bad.sum())
+        mended = av.AudioFrame.from_ndarray(
+            np.where(bad, y.dtype.type(0), y),
+            format=frame.format.name,
+            layout=frame.layout.name,
+        )
+        mended.sample_rate, mended.pts, mended.time_base = (
+            frame.sample_rate,
+            frame.pts,
+            frame.time_base,
+        )
+        return mended
