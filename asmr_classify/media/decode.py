@@ -23,6 +23,7 @@ import numpy as np
 
 from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.errors import DecodeError
+from asmr_classify.media.downmix import mix_down
 from asmr_classify.media.probe import audio_stream, describe, is_of_machine, open_container
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
@@ -150,7 +151,8 @@ class AudioStream:
         sr : int
             Sampling rate of the blocks in Hz.
         layout : {"mono", "stereo"}
-            Channels of the blocks; others are mixed down by FFmpeg's rules (ITU-R BS.775).
+            Channels of the blocks; more than two are mixed to two by FFmpeg's rules (ITU-R
+            BS.775), and these to one by :mod:`asmr_classify.media.downmix`.
         block_duration : float
             Seconds in each block but the last.
         listener : callable, optional
@@ -205,15 +207,17 @@ class AudioStream:
             If there is an audio stream but not one usable sample.
         """
         start = 0
-        for y in _regroup(self._iter_clean(), self._block_samples):
+        pieces = self._iter_clean()
+        mixed = mix_down(pieces) if self._layout == "mono" else map(np.stack, pieces)
+        for y in _regroup(mixed, self._block_samples):
             self.decoded = samples_to_seconds(start + y.shape[-1], self._sr)
             yield Block(start, y[0] if self._layout == "mono" else y)
             start += y.shape[-1]
         self._conclude()
 
-    def _iter_clean(self) -> Iterator[Samples]:
-        """Yield decoded samples of any lengths, shape (n_channels, n_samples), all finite."""
-        resampler = _Resampler(self._sr, self._layout)
+    def _iter_clean(self) -> Iterator[list[Samples]]:
+        """Yield the channels of decoded samples of any lengths, all finite."""
+        resampler = _Resampler(self._sr, _unmixed if self._layout == "mono" else self._layout)
         native = _Resampler(None, None)
         for frame in chain(self._iter_frames(), [None]):
             if self._listener is not None:
@@ -236,17 +240,18 @@ class AudioStream:
         except (av.error.FFmpegError, ValueError):
             return
         for piece in pieces:
-            y = _to_array(piece)
+            y = np.stack(_channels(piece))
             if not np.isfinite(y).all():
                 y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
             listener(NativeBlock(y, piece.sample_rate, _channel_names(piece.layout)))
 
-    def _checked(self, frame: av.AudioFrame) -> Samples:
-        y = _to_array(frame)
-        if not np.isfinite(y).all():
-            self._bad_samples += int((~np.isfinite(y)).any(axis=0).sum())
-            y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
-        return y
+    def _checked(self, frame: av.AudioFrame) -> list[Samples]:
+        channels = _channels(frame)
+        if all(np.isfinite(np.vdot(y, y)) for y in channels):  # faster than to ask each sample
+            return channels
+        y = np.stack(channels)
+        self._bad_samples += int((~np.isfinite(y)).any(axis=0).sum())
+        return [*np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)]
 
     def _iter_frames(self) -> Iterator[av.AudioFrame]:
         """Yield decoded frames; packets that cannot be decoded are counted and left out."""
@@ -355,11 +360,11 @@ class AudioStream:
         return self.decoded < expected - tolerance
 
 
-def _to_array(frame: av.AudioFrame) -> Samples:
-    """Copy a planar float frame, shape (n_channels, n_samples)."""
+def _channels(frame: av.AudioFrame) -> list[Samples]:
+    """Give the channels of a planar float frame as they lie in its memory, which they keep."""
     # Buffers, with padding at their ends; PyAV takes what lies behind the eighth for a ninth.
     planes: tuple[Any, ...] = frame.planes[: frame.layout.nb_channels]
-    return np.stack([np.frombuffer(plane, np.float32)[: frame.samples] for plane in planes])
+    return [np.frombuffer(plane, np.float32)[: frame.samples] for plane in planes]
 
 
 def _channel_names(layout: av.AudioLayout) -> tuple[str, ...]:
@@ -367,34 +372,43 @@ def _channel_names(layout: av.AudioLayout) -> tuple[str, ...]:
     return ("?",) * len(names) if "NONE" in names else names
 
 
+def _unmixed(layout: av.AudioLayout) -> str:
+    """Give the layout to which sound is brought that is mixed to one channel afterwards."""
+    return "mono" if layout.nb_channels == 1 else "stereo"
+
+
 class _Resampler:
     """FFmpeg's resampler, made anew when rate or layout change within a file.
 
-    Without a rate or layout, those of the first frame are kept to the end.
+    Without a rate or layout, those of the first frame are kept to the end. A layout may also be
+    chosen by the frame's, each time that it changes.
     """
 
-    def __init__(self, sr: int | None, layout: str | None) -> None:
+    def __init__(self, sr: int | None, layout: str | Callable[[av.AudioLayout], str] | None):
         self._sr, self._layout = sr, layout
-        self._current = self._new()
+        self._current: av.AudioResampler | None = None
 
-    def _new(self) -> av.AudioResampler:
+    def _new(self, like: av.AudioFrame) -> av.AudioResampler:
+        self._sr, self._layout = self._sr or like.sample_rate, self._layout or like.layout.name
+        layout = self._layout(like.layout) if callable(self._layout) else self._layout
         return av.AudioResampler(
-            format="fltp", layout=self._layout, rate=self._sr, frame_size=PIECE_SAMPLES
+            format="fltp", layout=layout, rate=self._sr, frame_size=PIECE_SAMPLES
         )
 
     def resample(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
         frame.pts = None  # samples are counted, not stamped: gaps must not be filled or cut
-        self._sr, self._layout = self._sr or frame.sample_rate, self._layout or frame.layout.name
+        self._current = self._current or self._new(frame)
         try:
             return self._current.resample(frame)
         except ValueError:  # not the kind of sound that it was
             before = self.flush()
+            self._current = self._new(frame)
             return before + self._current.resample(frame)
 
     def flush(self) -> list[av.AudioFrame]:
         """Give what is still held back, and begin anew."""
-        last, self._current = self._current, self._new()
-        return last.resample(None)
+        last, self._current = self._current, None
+        return last.resample(None) if last is not None else []
 
 
 def _regroup(pieces: Iterator[Samples], n_samples: int) -> Iterator[Samples]:
