@@ -1,8 +1,8 @@
 """Two channels to one that loses nothing of what either ear hears.
 
 The plain mix of left ``L`` and right ``R`` is the mid, ``M = (L + R) / sqrt(2)``, which vanishes
-where they are out of phase. What it loses then stands in the side, ``S = (L - R) / sqrt(2)``, for in
-each band ``|M|² + |S|² = |L|² + |R|²``. So the mix is the mid, but the side in the bands and at
+where they are out of phase. What it loses then stands in the side, ``S = (L - R) / sqrt(2)``, as
+in each band ``|M|² + |S|² = |L|² + |R|²``. So the mix is the mid, but the side in the bands and at
 the times where the side holds more than :data:`TURN` times the power of the mid. That turns the
 sign of the right channel there:
 
@@ -61,8 +61,9 @@ by chance, and the loss of what is not turned stays at 6 dB."""
 
 N_FFT = 1024
 HOP = N_FFT // 2
-SMOOTH = 2
-"""Frames before and behind, over which powers are added up: 100 ms in all at 32 kHz."""
+SMOOTH = 1
+"""Frames before and behind, over which powers are added up: 64 ms in all at 32 kHz. One frame by
+itself is turned by chance more often; over more of them, a tap is lost in what lasts longer."""
 
 LEAST_BINS = 8
 """Bands are third octaves, but no narrower than so many bins (250 Hz at 32 kHz): power in fewer is
