@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import av
 import av.error
 import numpy as np
+from av.filter import Graph
 
 from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.errors import DecodeError
@@ -381,34 +382,69 @@ class _Resampler:
     """FFmpeg's resampler, made anew when rate or layout change within a file.
 
     Without a rate or layout, those of the first frame are kept to the end. A layout may also be
-    chosen by the frame's, each time that it changes.
+    chosen by that of the sound, each time that it changes. Frames are gathered, as asking FFmpeg
+    after each for what is not there yet takes as long as to resample it.
     """
 
-    def __init__(self, sr: int | None, layout: str | Callable[[av.AudioLayout], str] | None):
+    def __init__(
+        self, sr: int | None, layout: str | Callable[[av.AudioLayout], str] | None
+    ) -> None:
         self._sr, self._layout = sr, layout
-        self._current: av.AudioResampler | None = None
+        self._graph: Graph | None = None
+        self._kind: tuple[str, av.AudioLayout, int] | None = None
+        self._n_gathered = 0
 
-    def _new(self, like: av.AudioFrame) -> av.AudioResampler:
+    def _new(self, like: av.AudioFrame) -> Graph:
         self._sr, self._layout = self._sr or like.sample_rate, self._layout or like.layout.name
         layout = self._layout(like.layout) if callable(self._layout) else self._layout
-        return av.AudioResampler(
-            format="fltp", layout=layout, rate=self._sr, frame_size=PIECE_SAMPLES
+        graph = Graph()
+        source = graph.add(
+            "abuffer",
+            sample_rate=str(like.sample_rate),
+            sample_fmt=like.format.name,
+            channel_layout=like.layout.name,
         )
+        wanted = graph.add(
+            "aformat", sample_rates=str(self._sr), sample_fmts="fltp", channel_layouts=layout
+        )
+        sink = graph.add("abuffersink")
+        source.link_to(wanted)
+        wanted.link_to(sink)
+        graph.configure()
+        graph.set_audio_frame_size(PIECE_SAMPLES)
+        return graph
 
     def resample(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
+        """Take a frame in, and give what is ready."""
         frame.pts = None  # samples are counted, not stamped: gaps must not be filled or cut
-        self._current = self._current or self._new(frame)
-        try:
-            return self._current.resample(frame)
-        except ValueError:  # not the kind of sound that it was
-            before = self.flush()
-            self._current = self._new(frame)
-            return before + self._current.resample(frame)
+        kind = (frame.format.name, frame.layout, frame.sample_rate)
+        before = [] if kind == self._kind else self.flush()
+        if self._graph is None:
+            self._graph, self._kind, self._n_gathered = self._new(frame), kind, 0
+        self._graph.push(frame)
+        self._n_gathered += frame.samples
+        if self._n_gathered * (self._sr or 1) < PIECE_SAMPLES * frame.sample_rate:
+            return before
+        self._n_gathered = 0
+        return [*before, *_iter_ready(self._graph)]
 
     def flush(self) -> list[av.AudioFrame]:
         """Give what is still held back, and begin anew."""
-        last, self._current = self._current, None
-        return last.resample(None) if last is not None else []
+        last, self._graph, self._kind = self._graph, None, None
+        if last is None:
+            return []
+        last.push(None)
+        return [*_iter_ready(last)]
+
+
+def _iter_ready(graph: Graph) -> Iterator[av.AudioFrame]:
+    while True:
+        try:
+            frame = graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        if isinstance(frame, av.AudioFrame):
+            yield frame
 
 
 def _regroup(pieces: Iterator[Samples], n_samples: int) -> Iterator[Samples]:
