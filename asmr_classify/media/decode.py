@@ -47,6 +47,9 @@ PIECE_SAMPLES = 32000
 """Resampled samples are taken from FFmpeg so many at a time: each call costs microseconds, and a
 packet of AAC holds but 21 ms."""
 
+GATHERED_SAMPLES = 8192
+"""Samples are handed to FFmpeg before it is asked what became of them: few enough for its cache."""
+
 SHORTFALL = (0.5, 0.01)
 """A decode is short if it lacks more than this many seconds and this share of the claim: codecs
 pad and trim up to 0.1 s, and containers round."""
@@ -423,7 +426,7 @@ class _Resampler:
             self._graph, self._kind, self._n_gathered = self._new(frame), kind, 0
         self._graph.push(frame)
         self._n_gathered += frame.samples
-        if self._n_gathered * (self._sr or 1) < PIECE_SAMPLES * frame.sample_rate:
+        if self._n_gathered < GATHERED_SAMPLES:
             return before
         self._n_gathered = 0
         return [*before, *_iter_ready(self._graph)]
