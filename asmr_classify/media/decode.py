@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import av
 import av.error
 import numpy as np
+from av.filter import Graph
 
 from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.errors import DecodeError
+from asmr_classify.media.downmix import mix_down
 from asmr_classify.media.probe import EXACT_CODECS, describe, open_container
 from asmr_classify.media.track import SoundTrack
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
@@ -45,6 +47,9 @@ BLOCK_DURATION = 8.0
 PIECE_SAMPLES = 32000
 """Resampled samples are taken from FFmpeg so many at a time: each call costs microseconds, and a
 packet of AAC holds but 21 ms."""
+
+GATHERED_SAMPLES = 8192
+"""Samples are handed to FFmpeg before it is asked what became of them: few enough for its cache."""
 
 SHORTFALL = (0.5, 0.01)
 """A decode is short if it lacks more than this many seconds and this share of the claim: codecs
@@ -154,7 +159,8 @@ class AudioStream:
         sr : int
             Sampling rate of the blocks in Hz.
         layout : {"mono", "stereo"}
-            Channels of the blocks; others are mixed down by FFmpeg's rules (ITU-R BS.775).
+            Channels of the blocks; more than two are mixed to two by FFmpeg's rules (ITU-R
+            BS.775), and these to one by :mod:`asmr_classify.media.downmix`.
         block_duration : float
             Seconds in each block but the last.
         listener : callable, optional
@@ -223,16 +229,18 @@ class AudioStream:
             If there is an audio stream but not one usable sample.
         """
         start = 0
-        for y in _regroup(self._iter_clean(), self._block_samples):
+        pieces = self._iter_clean()
+        mixed = mix_down(pieces) if self._layout == "mono" else map(np.stack, pieces)
+        for y in _regroup(mixed, self._block_samples):
             self.decoded = samples_to_seconds(start + y.shape[-1], self._sr)
             yield Block(start, y[0] if self._layout == "mono" else y)
             start += y.shape[-1]
         self._conclude()
         self._is_decoded = True
 
-    def _iter_clean(self) -> Iterator[Samples]:
-        """Yield decoded samples of any lengths, shape (n_channels, n_samples), all finite."""
-        resampler = _Resampler(self._sr, self._layout)
+    def _iter_clean(self) -> Iterator[list[Samples]]:
+        """Yield the channels of decoded samples of any lengths, all finite."""
+        resampler = _Resampler(self._sr, _unmixed if self._layout == "mono" else self._layout)
         native = _Resampler(None, None)
         for frame in chain(self._track.iter_frames(self._container), [None]):
             if self._listener is not None:
@@ -255,17 +263,18 @@ class AudioStream:
         except (av.error.FFmpegError, ValueError):
             return
         for piece in pieces:
-            y = _to_array(piece)
+            y = np.stack(_channels(piece))
             if not np.isfinite(y).all():
                 y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
             listener(NativeBlock(y, piece.sample_rate, _channel_names(piece.layout)))
 
-    def _checked(self, frame: av.AudioFrame) -> Samples:
-        y = _to_array(frame)
-        if not np.isfinite(y).all():
-            self._bad_samples += int((~np.isfinite(y)).any(axis=0).sum())
-            y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
-        return y
+    def _checked(self, frame: av.AudioFrame) -> list[Samples]:
+        channels = _channels(frame)
+        if all(np.isfinite(np.vdot(y, y)) for y in channels):  # faster than to ask each sample
+            return channels
+        y = np.stack(channels)
+        self._bad_samples += int((~np.isfinite(y)).any(axis=0).sum())
+        return [*np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)]
 
     def _conclude(self) -> None:
         """Say what is missing, once all is decoded."""
@@ -345,11 +354,11 @@ def _tolerance(duration: float) -> float:
     return max(SHORTFALL[0], SHORTFALL[1] * duration)
 
 
-def _to_array(frame: av.AudioFrame) -> Samples:
-    """Copy a planar float frame, shape (n_channels, n_samples)."""
+def _channels(frame: av.AudioFrame) -> list[Samples]:
+    """Give the channels of a planar float frame as they lie in its memory, which they keep."""
     # Buffers, with padding at their ends; PyAV takes what lies behind the eighth for a ninth.
     planes: tuple[Any, ...] = frame.planes[: frame.layout.nb_channels]
-    return np.stack([np.frombuffer(plane, np.float32)[: frame.samples] for plane in planes])
+    return [np.frombuffer(plane, np.float32)[: frame.samples] for plane in planes]
 
 
 def _channel_names(layout: av.AudioLayout) -> tuple[str, ...]:
@@ -357,34 +366,78 @@ def _channel_names(layout: av.AudioLayout) -> tuple[str, ...]:
     return ("?",) * len(names) if "NONE" in names else names
 
 
+def _unmixed(layout: av.AudioLayout) -> str:
+    """Give the layout to which sound is brought that is mixed to one channel afterwards."""
+    return "mono" if layout.nb_channels == 1 else "stereo"
+
+
 class _Resampler:
     """FFmpeg's resampler, made anew when rate or layout change within a file.
 
-    Without a rate or layout, those of the first frame are kept to the end.
+    Without a rate or layout, those of the first frame are kept to the end. A layout may also be
+    chosen by that of the sound, each time that it changes. Frames are gathered, as asking FFmpeg
+    after each for what is not there yet takes as long as to resample it.
     """
 
-    def __init__(self, sr: int | None, layout: str | None) -> None:
+    def __init__(
+        self, sr: int | None, layout: str | Callable[[av.AudioLayout], str] | None
+    ) -> None:
         self._sr, self._layout = sr, layout
-        self._current = self._new()
+        self._graph: Graph | None = None
+        self._kind: tuple[str, av.AudioLayout, int] | None = None
+        self._n_gathered = 0
 
-    def _new(self) -> av.AudioResampler:
-        return av.AudioResampler(
-            format="fltp", layout=self._layout, rate=self._sr, frame_size=PIECE_SAMPLES
+    def _new(self, like: av.AudioFrame) -> Graph:
+        self._sr, self._layout = self._sr or like.sample_rate, self._layout or like.layout.name
+        layout = self._layout(like.layout) if callable(self._layout) else self._layout
+        graph = Graph()
+        source = graph.add(
+            "abuffer",
+            sample_rate=str(like.sample_rate),
+            sample_fmt=like.format.name,
+            channel_layout=like.layout.name,
         )
+        wanted = graph.add(
+            "aformat", sample_rates=str(self._sr), sample_fmts="fltp", channel_layouts=layout
+        )
+        sink = graph.add("abuffersink")
+        source.link_to(wanted)
+        wanted.link_to(sink)
+        graph.configure()
+        graph.set_audio_frame_size(PIECE_SAMPLES)
+        return graph
 
     def resample(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
+        """Take a frame in, and give what is ready."""
         frame.pts = None  # samples are counted, not stamped: gaps must not be filled or cut
-        self._sr, self._layout = self._sr or frame.sample_rate, self._layout or frame.layout.name
-        try:
-            return self._current.resample(frame)
-        except ValueError:  # not the kind of sound that it was
-            before = self.flush()
-            return before + self._current.resample(frame)
+        kind = (frame.format.name, frame.layout, frame.sample_rate)
+        before = [] if kind == self._kind else self.flush()
+        if self._graph is None:
+            self._graph, self._kind, self._n_gathered = self._new(frame), kind, 0
+        self._graph.push(frame)
+        self._n_gathered += frame.samples
+        if self._n_gathered < GATHERED_SAMPLES:
+            return before
+        self._n_gathered = 0
+        return [*before, *_iter_ready(self._graph)]
 
     def flush(self) -> list[av.AudioFrame]:
         """Give what is still held back, and begin anew."""
-        last, self._current = self._current, self._new()
-        return last.resample(None)
+        last, self._graph, self._kind = self._graph, None, None
+        if last is None:
+            return []
+        last.push(None)
+        return [*_iter_ready(last)]
+
+
+def _iter_ready(graph: Graph) -> Iterator[av.AudioFrame]:
+    while True:
+        try:
+            frame = graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        if isinstance(frame, av.AudioFrame):
+            yield frame
 
 
 def _regroup(pieces: Iterator[Samples], n_samples: int) -> Iterator[Samples]:

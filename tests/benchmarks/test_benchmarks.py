@@ -23,6 +23,9 @@ def test_every_change_is_labelled():
     tags = main_tags(str(DEMO / "tap-wood.flac"))
     assert set(tags) == {"plain", *REACH}
     assert tags["plain"] == tags["-30 dB"] == "tap"
+    assert {tags[change] for change in ("binaural", "out of phase", "partly out of phase")} == {
+        "tap"
+    }
 
 
 def test_a_table_is_written_for_people_and_for_programs(tmp_path):
