@@ -238,8 +238,8 @@ def _refine(
     """
     lead, shortest, gap = LEAD * window, decision.min_duration, decision.max_gap
     refined: list[tuple[float, float]] = []
-    followings = [*spans[1:, 0], np.inf][: len(spans)]
-    for (start, end), following in zip(spans.tolist(), followings, strict=True):
+    starts_after = [*spans[1:, 0], np.inf][: len(spans)]
+    for (start, end), following in zip(spans.tolist(), starts_after, strict=True):
         if start > edges[0]:
             earliest = max(start - lead, refined[-1][1] + gap) if refined else start - lead
             latest = min(start + window, end - shortest)

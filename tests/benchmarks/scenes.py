@@ -106,8 +106,8 @@ def _make(
 
 
 def find_gaps(scene: Scene) -> list[tuple[float, float]]:
-    """Find when nothing sounds but the noise of the room."""
-    if scene.background.clip is not None:
+    """Find when nothing sounds but the noise of the room, between events; alone it is the sound."""
+    if scene.background.clip is not None or not scene.events:
         return []
     duration = scene.background.end
     sounding = join_spans((event.start, event.end) for event in scene.events)

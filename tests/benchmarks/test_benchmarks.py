@@ -137,6 +137,7 @@ def test_gaps_are_where_nothing_was_laid():
     assert find_gaps(quiet) == [(0.0, 2.0), (6.0, 9.0)]
     music = replace(quiet, background=layer(0.0, 9.0, ("music",), 3))
     assert find_gaps(music) == []
+    assert find_gaps(replace(quiet, events=())) == []
     found = [(1.0, 7.0, "white_noise"), (8.5, 9.0, "tap")]
     figures = gap_figures([find_gaps(quiet), []], [found, [(0.0, 9.0, "crinkle")]])
     assert figures["white_noise in gaps"] == pytest.approx(2 / 5)
