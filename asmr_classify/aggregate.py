@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asmr_classify.config import SCORE_DIGITS
+from asmr_classify.estimators import CERTAIN
 from asmr_classify.evidence import NOTHING, weigh
 from asmr_classify.labels import SILENCE, SPEECH, WHISPER
 from asmr_classify.timeline import SLACK, Curves, find_segments, join_spans, logit, presence
@@ -41,9 +43,6 @@ timelines of scenes that were made for the choice."""
 
 LAYERED_SHARE = 0.1
 """Of 0.1, 0.2 and 0.35, this found most of what lies over or under another sound."""
-
-SCORE_DIGITS = 4
-"""Digits after the point that scores have, here and wherever they are written."""
 
 
 class Status(StrEnum):
@@ -237,9 +236,10 @@ def draw_curves(evidence: Evidence, model: Model) -> Curves:
     Curves
     """
     slope, intercept = model.calibration.astype(np.float64)
-    empty = (evidence.silent | evidence.background)[:, None]
-    local = np.where(empty, NOTHING, evidence.logits * slope + intercept)
-    whole = evidence.of_whole * slope + intercept
+    empty = evidence.empty[:, None]
+    local = np.clip(evidence.logits * slope + intercept, -CERTAIN, CERTAIN)
+    local = np.where(empty, NOTHING, local)
+    whole = np.clip(evidence.of_whole * slope + intercept, -CERTAIN, CERTAIN)
     missing = whole - _find_presence(evidence, Curves(evidence.edges, local), model)
     curves = np.where(empty, NOTHING, local + np.where(missing > 0, RISE * missing, missing))
     own = model.own_thresholds or model.thresholds
@@ -247,7 +247,7 @@ def draw_curves(evidence: Evidence, model: Model) -> Curves:
     is_trigger = np.isin(model.labels, model.triggers)
     held = is_trigger & (whole >= thresholds - SLACK)
     beside_another = is_trigger & (held.sum() > held)
-    is_there = beside_another & (local + model.decision.layered >= thresholds)
+    is_there = beside_another & ~empty & (local + model.decision.layered >= thresholds)
     seconds = is_there.T @ np.diff(evidence.edges)
     is_there &= seconds >= LAYERED_SHARE * evidence.foreground_seconds
     return Curves(evidence.edges, np.where(is_there, np.maximum(curves, thresholds), curves))

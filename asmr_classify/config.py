@@ -10,6 +10,9 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+SCORE_DIGITS = 4
+"""Digits after the point that scores and thresholds have, here and wherever they are written."""
+
 ANALYSIS_SR = 32000
 """Analysis rate in Hz: keeps the band up to 16 kHz, where taps and crinkles differ, and is the
 rate that public audio-tagging networks settled on (Kong et al. 2020, PANNs)."""
@@ -101,11 +104,14 @@ class DecisionSpec:
         Segments of one label that lie closer are merged, in seconds.
     told_seconds, told_share : float
         A file holds a label if its segments cover so many seconds, or that share of what is heard,
-        whichever is less.
+        whichever is less; as far as their edges may lie, see :mod:`asmr_classify.timeline`.
     background_db : float
         Windows whose peak is lower than the highest around them by so much or more, and which are
-        as quiet as it gets, are the background that is left between sounds. Under whispering,
-        steady noise 10 dB below it lies about 15 dB below its peaks.
+        as quiet as it gets, are the background that is left between sounds. Of 15 to 25 dB, this
+        left the least of it in scenes that were made for the choice.
+    background_dbfs : float
+        Windows whose level lies above are never background: rooms and microphones leave -80 to -55
+        dBFS, and rain under loud taps is heard.
     floor_db : float
         Over the quietest window around, so much is still as quiet as it gets: steady noise wavers
         by less.
@@ -125,7 +131,8 @@ class DecisionSpec:
     max_gap: float = 1.0
     told_seconds: float = 10.0
     told_share: float = 1 / 3
-    background_db: float = 20.0
+    background_db: float = 15.0
+    background_dbfs: float = -50.0
     floor_db: float = 2.0
     surroundings: float = 30.0
     silence_dbfs: float = -85.0

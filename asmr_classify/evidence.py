@@ -6,7 +6,7 @@ All that is said of a file is read off this evidence, so that it cannot contradi
 - of the whole, for each label: the mean of what the ensemble says, as logits, over the ``span``
   seconds for which that is highest. A window errs where ten seconds do not; a mean over a whole
   night would drown a minute of whispering;
-- over time: what the ensemble says of each window.
+- over time: what the ensemble says of each window, blended with the stretch around it.
 
 Silence and background hold nothing. In a pause between sounds nothing is left but the noise of the
 room, and the features, which know no level, take that for noise that somebody plays. What lies far
@@ -113,20 +113,20 @@ class Evidence:
         Not yet calibrated; ``NOTHING`` where nothing is heard.
     silent : ndarray of bool, shape (n_cells,)
         Where all windows are silent.
-    background : ndarray of bool, shape (n_cells,)
-        Where a window is background.
+    empty : ndarray of bool, shape (n_cells,)
+        Where a window is silent or background, so that no label holds there.
     """
 
     of_whole: NDArray[np.float32]
     edges: NDArray[np.float64]
     logits: NDArray[np.float32]
     silent: NDArray[np.bool_]
-    background: NDArray[np.bool_]
+    empty: NDArray[np.bool_]
 
     @property
     def foreground_seconds(self) -> float:
-        """Seconds that are neither silent nor background."""
-        return float(np.diff(self.edges)[~(self.silent | self.background)].sum())
+        """Seconds that may hold a label."""
+        return float(np.diff(self.edges)[~self.empty].sum())
 
 
 def weigh(heard: Heard, decision: DecisionSpec) -> Evidence:
@@ -171,7 +171,8 @@ def find_background(heard: Heard, decision: DecisionSpec) -> NDArray[np.bool_]:
     ndarray of bool, shape (n_windows,)
         Windows that are not silent, whose peak lies ``background_db`` or more below the highest
         within ``surroundings`` seconds (or ``FAR_DB`` below what a tenth of the recording reaches),
-        and that are no more than ``floor_db`` over the quietest of their surroundings [1]_.
+        and that are no more than ``floor_db`` over the quietest of their surroundings [1]_, nor
+        over ``background_dbfs``.
     """
     audible = heard.levels_db >= decision.silence_dbfs
     if not audible.any():
@@ -181,7 +182,8 @@ def find_background(heard: Heard, decision: DecisionSpec) -> NDArray[np.bool_]:
     quietest = -_around(np.where(audible, -levels, -np.inf), heard, decision).max(axis=1)
     foreground = np.percentile(peaks[audible], 90)
     far = (peaks <= highest - decision.background_db) | (peaks <= foreground - FAR_DB)
-    return np.asarray(audible & far & (levels <= quietest + decision.floor_db))
+    quiet = levels <= np.minimum(quietest + decision.floor_db, decision.background_dbfs)
+    return np.asarray(audible & far & quiet)
 
 
 def _around(values: NDArray[np.float64], heard: Heard, decision: DecisionSpec) -> Around:
@@ -243,8 +245,9 @@ def _stretches(
     span = min(span, ends[-1] - starts[0])
     whole = starts + span <= ends[-1] + 1e-6
     first, last = first[whole], last[whole]
-    if last[-1] < len(starts) and starts[last[-1]] >= ends[last[-1] - 1]:
-        # What follows the last whole stretch, after silence, would not be looked at.
+    usual = float(np.median(np.diff(starts))) if len(starts) > 1 else 0.0
+    if ends[-1] - span - starts[first[-1]] > usual + 1e-6:
+        # What follows the last whole stretch, after a gap, would not be looked at.
         first = np.append(first, np.searchsorted(starts, ends[-1] - span))
         last = np.append(last, len(starts))
     return first, last
@@ -267,10 +270,10 @@ def _on_cells(
     kinds = np.stack([np.ones(len(silent)), silent, background], axis=1)
     n_over, n_silent, n_behind = _sums(places, len(edges), kinds).T
     means = _sums(places, len(edges), blended) / np.maximum(n_over, 1)[:, None]
-    logits = np.where((n_silent + n_behind > 0)[:, None], NOTHING, means)
-    silent_cells, behind_cells = n_silent == n_over, n_behind > 0
+    empty = (n_silent + n_behind > 0) | (n_over == 0)
+    logits = np.where(empty[:, None], NOTHING, means)
     return Evidence(
-        of_whole.astype(np.float32), edges, logits.astype(np.float32), silent_cells, behind_cells
+        of_whole.astype(np.float32), edges, logits.astype(np.float32), n_silent == n_over, empty
     )
 
 

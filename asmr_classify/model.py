@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asmr_classify.config import DecisionSpec, FeatureSpec, FrameSpec, WindowSpec
+from asmr_classify.config import SCORE_DIGITS, DecisionSpec, FeatureSpec, FrameSpec, WindowSpec
 from asmr_classify.errors import ModelFormatError, ModelNotFoundError, OutputError, UsageError
 from asmr_classify.estimators import Network, Trees, calibrate, mean_logits, standardise
 from asmr_classify.labels import SILENCE, Kind, kind_of
@@ -65,7 +65,7 @@ SETTINGS_RANGES = {
     "fmax_hz": (1000, 96000),
     "duration": (0.1, 60),
     "hop": (0.1, 60),
-    "span": (0.1, 36000),
+    "span": (0.1, 600),
     "brief": (0, 100),
     "context": (0, 1),
     "layered": (0, 100),
@@ -75,8 +75,9 @@ SETTINGS_RANGES = {
     "told_seconds": (0, 36000),
     "told_share": (0, 1),
     "background_db": (0, 1000),
+    "background_dbfs": (-200, 0),
     "floor_db": (0, 1000),
-    "surroundings": (0, 36000),
+    "surroundings": (0, 600),
     "silence_dbfs": (-200, 0),
 }
 """Least and greatest value of each setting that makes sense."""
@@ -151,7 +152,7 @@ class Model:
         Parameters
         ----------
         thresholds : mapping of str to float
-            Label to score, in (0, 1).
+            Label to score, in (0, 1), rounded to as many digits as scores have.
 
         Returns
         -------
@@ -166,13 +167,14 @@ class Model:
             if label not in self.labels:
                 known = ", ".join(self.labels)
                 raise UsageError(f"threshold for {label!r}: the model's labels are {known}")
-            if not 0 < value < 1:
+            if not 0 < round(value, SCORE_DIGITS) < 1:
                 raise UsageError(
                     f"threshold for {label!r} is {value:g}: give a number between 0 and 1"
                 )
+        told = {label: round(value, SCORE_DIGITS) for label, value in thresholds.items()}
         return replace(
             self,
-            thresholds={**self.thresholds, **thresholds},
+            thresholds={**self.thresholds, **told},
             own_thresholds=self.own_thresholds or self.thresholds,
         )
 
@@ -331,7 +333,7 @@ def _description(model: Model) -> dict[str, Any]:
         "version": model.version,
         "labels": list(model.labels),
         "thresholds": dict(model.thresholds),
-        "own_thresholds": None if model.own_thresholds is None else dict(model.own_thresholds),
+        "own_thresholds": dict(model.own_thresholds or model.thresholds),
         "features": asdict(model.features),
         "fingerprint": model.fingerprint,
         "decision": asdict(model.decision),
@@ -390,7 +392,6 @@ def _model_from(
         )
         for i, depth in enumerate(description["networks"])
     )
-    own = description["own_thresholds"]
     model = Model(
         name=str(description["name"]),
         version=str(description["version"]),
@@ -404,7 +405,7 @@ def _model_from(
         networks=networks,
         trees=_trees_from(tensors) if description["trees"] else None,
         calibration=tensors["calibration"],
-        own_thresholds=own and _thresholds_from(own),
+        own_thresholds=_thresholds_from(description["own_thresholds"]),
         source=source,
     )
     check_model(model)

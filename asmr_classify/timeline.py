@@ -7,8 +7,9 @@ moved to where the level first rises near its beginning, and last falls near its
 one label never overlap and lie in ``[0, duration]``; those of different labels may overlap.
 
 How present a label is, is read off the same segments: it is the highest threshold under which they
-would still cover enough (:func:`presence`). So for any threshold, a label is present at least as
-much as that if, and only if, its segments cover enough: the two never contradict one another.
+could still cover enough (:func:`presence`), wherever their edges come to lie. So for any threshold,
+a label whose segments cover enough is present at least as much as that, and one that is has
+segments: the two never contradict one another.
 """
 
 from __future__ import annotations

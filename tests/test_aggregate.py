@@ -39,7 +39,7 @@ def test_a_sure_file(tiny_model):
     assert result.model == "tiny@0.1"
 
 
-def test_labels_are_independent_and_the_strongest_is_first(tiny_model):
+def test_labels_are_independent_and_the_surest_of_equally_long_ones_is_first(tiny_model):
     result = summed(tiny_model, [[2, 3, -4]] * 5)
     assert result.tags == ("whisper", "tap")
     assert result.no_talking is False
@@ -161,7 +161,7 @@ WINDOWS = st.tuples(
 @settings(deadline=None)
 @given(
     st.lists(WINDOWS, min_size=1, max_size=60),
-    st.lists(st.floats(0.01, 0.99).map(lambda p: round(p, 2)), min_size=3, max_size=3),
+    st.lists(st.floats(0.001, 0.999), min_size=3, max_size=3),
     st.randoms(use_true_random=False),
 )
 def test_tags_scores_and_timeline_say_the_same(tiny_model, windows, thresholds, random):

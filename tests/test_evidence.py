@@ -117,9 +117,25 @@ def test_noise_that_is_heard_behind_a_voice_is_no_background():
 
 
 def test_rain_after_a_loud_introduction_is_background_no_longer_than_surroundings_reach():
-    sound = heard([[0.0]] * 600, levels=[-20.0] * 20 + [-50.0] * 580)
+    sound = heard([[0.0]] * 600, levels=[-25.0] * 20 + [-55.0] * 580)
     found = find_background(sound, DecisionSpec(surroundings=30))
     assert np.flatnonzero(found).tolist() == list(range(20, 50))
+
+
+def test_rain_under_knocks_is_no_background():
+    knocks = heard([[0.0]] * 60, levels=[-44.0] * 60)
+    peaks = np.where(np.arange(60) % 5 == 0, -15.0, -43.0).astype(np.float32)
+    assert not find_background(replace(knocks, peaks_db=peaks), DecisionSpec()).any()
+    faint = replace(knocks, levels_db=knocks.levels_db - 30, peaks_db=peaks - 30)
+    assert find_background(faint, DecisionSpec()).sum() == 48
+
+
+def test_the_last_sound_after_a_gap_is_in_a_stretch():
+    starts = np.array([0.0, 5, 6, 7, 8, 9, 10, 11])
+    logits = np.where(starts >= 9, 4.0, 0.0)[:, None].astype(np.float32)
+    intervals = np.stack([starts, starts + 2], axis=1)
+    sound = Heard(intervals, logits, *np.full((2, 8), -30.0, dtype=np.float32))
+    assert mean_of_best_stretch(sound, 10) == pytest.approx(12 / 7)
 
 
 def test_long_pauses_far_below_everything_are_background_throughout():
@@ -130,8 +146,8 @@ def test_long_pauses_far_below_everything_are_background_throughout():
 def test_nothing_comes_of_background():
     levels = [*TAPS, *HISS, *TAPS]
     evidence = weigh(heard([[4.0]] * 11, levels), ALONE)
-    assert evidence.background.tolist() == [False] * 3 + [True] * 6 + [False] * 3
-    assert (evidence.logits[:, 0] > 0).tolist() == (~evidence.background).tolist()
+    assert evidence.empty.tolist() == [False] * 3 + [True] * 6 + [False] * 3
+    assert (evidence.logits[:, 0] > 0).tolist() == (~evidence.empty).tolist()
 
 
 def test_short_sounds_are_as_loud_as_their_peak():
@@ -144,4 +160,4 @@ def test_short_sounds_are_as_loud_as_their_peak():
 
 def test_the_foreground_is_what_is_neither_silent_nor_background():
     evidence = weigh(heard([[0.0]] * 14, levels=[*TAPS, *HISS, *TAPS, *[-120.0] * 3]), ALONE)
-    assert evidence.foreground_seconds == pytest.approx(6.0)
+    assert evidence.foreground_seconds == pytest.approx(5.0)  # cells that nothing empty reaches

@@ -212,7 +212,7 @@ def test_presence_follows_what_segments_do_with_gaps_and_low_ends():
     st.floats(0.01, 0.99),
     st.lists(st.integers(0, 400), max_size=30),
 )
-def test_a_label_is_over_a_threshold_exactly_where_its_segments_cover_enough(  # noqa: PLR0917
+def test_a_label_is_over_a_threshold_if_its_segments_cover_enough_and_only_if_it_has_some(  # noqa: PLR0917
     p, release, shortest, gap, share, threshold, rises
 ):
     decision = DecisionSpec(release=release, min_duration=shortest, max_gap=gap)

@@ -116,7 +116,8 @@ def label(
         list[str] | None,
         typer.Option(
             metavar="LABEL=X",
-            help="Score from which on a label counts, between 0 and 1. Repeatable.",
+            help="Score from which on a label counts, in the file and in its timeline, "
+            "between 0 and 1. Repeatable.",
             rich_help_panel=HOW,
         ),
     ] = None,

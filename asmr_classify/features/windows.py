@@ -194,7 +194,7 @@ def _rows(y: NDArray[np.float32], start: int, spec: FeatureSpec) -> WindowRows:
         X=np.nan_to_num(X.astype(np.float32)),
         intervals=np.stack([starts, ends], axis=1) / sr,
         levels_db=_to_db(power.mean(axis=1)),
-        peaks_db=_to_db(_loudest(power, round(PEAK_SECONDS * rate))),
+        peaks_db=_to_db(_loudest(power, max(1, round(PEAK_SECONDS * rate)))),
         changes=level_changes(logmel, spec),
     )
 

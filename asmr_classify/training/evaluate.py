@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.aggregate import SCORE_DIGITS, summarise
+from asmr_classify.aggregate import summarise
+from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.errors import CorpusError
 from asmr_classify.training.calibration import finish_model
 from asmr_classify.training.corrections import relabelled

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from asmr_classify.aggregate import SCORE_DIGITS
+from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.errors import EvaluationError
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.writers.output import write_whole

@@ -14,7 +14,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from asmr_classify.aggregate import SCORE_DIGITS, FileResult, Problem, Status
+from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.timeline import Segment
 
 if TYPE_CHECKING:
