@@ -203,6 +203,22 @@ def test_presence_follows_what_segments_do_with_gaps_and_low_ends():
     assert presence_of(p, 1, DecisionSpec(release=1, max_gap=0, min_duration=2)) == 0.5
 
 
+def test_a_segment_that_reaches_over_its_cells_counts_as_far_as_it_may_reach():
+    curves = Curves(np.arange(11.0), to_logits([0, 0, 0, 0, 0.9, 0.9, 0, 0, 0, 0])[:, None])
+    (segment,) = find_segments(
+        curves,
+        np.zeros(10, dtype=bool),
+        labels=("tap",),
+        thresholds={"tap": 0.5},
+        decision=SHARP,
+        window=2.0,
+        changes=changes_at([3.625], [6.375], 10),
+    )
+    assert (segment.start, segment.end) == (3.625, 6.375)
+    present = presence(curves, decision=SHARP, window=2.0, enough=2.75)
+    assert present[0] == pytest.approx(to_logits(0.9))
+
+
 @given(
     st.lists(st.floats(0, 1), min_size=1, max_size=30),
     st.floats(0.1, 1.0),
