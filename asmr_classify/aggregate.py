@@ -16,7 +16,15 @@ from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.estimators import CERTAIN
 from asmr_classify.evidence import NOTHING, weigh
 from asmr_classify.labels import SILENCE, SPEECH, WHISPER
-from asmr_classify.timeline import SLACK, Curves, find_segments, join_spans, logit, presence
+from asmr_classify.timeline import (
+    SLACK,
+    Curves,
+    find_segments,
+    join_spans,
+    logit,
+    presence,
+    probability,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -275,7 +283,7 @@ def _find_presence(evidence: Evidence, curves: Curves, model: Model) -> NDArray[
 def _scores(present: NDArray[np.float64], labels: tuple[str, ...]) -> dict[str, float]:
     """Round down to what is written, so that it reaches the same thresholds."""
     unit = 10.0**-SCORE_DIGITS
-    told = np.floor(1 / (1 + np.exp(-present)) / unit + SLACK) * unit
+    told = np.floor(probability(present) / unit + SLACK) * unit
     return {
         label: round(float(score), SCORE_DIGITS) for label, score in zip(labels, told, strict=True)
     }

@@ -93,8 +93,8 @@ class DecisionSpec:
     context : float
         Over time, each window is blended with the stretch around it: the weight of that, in [0, 1].
     layered : float
-        Sounds that lie over one another are each heard less surely than alone: where another
-        trigger is over its threshold, so many logits are added to a trigger, up to its own.
+        Sounds that lie over one another are each heard less surely than alone: in a recording with
+        another trigger, a trigger may lack so many logits and be at its threshold all the same.
     release : float
         A segment that began at the label's threshold ends where the odds fall below ``release``
         times those of the threshold (hysteresis), in (0, 1].

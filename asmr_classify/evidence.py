@@ -35,11 +35,8 @@ if TYPE_CHECKING:
     from asmr_classify.config import DecisionSpec
     from asmr_classify.features.windows import WindowRows
 
-    Around = NDArray[np.float64]
-
 NOTHING = -100.0
 """Logit of what cannot be: a probability of 0 whatever the calibration."""
-
 
 FAR_DB = 35.0
 """So far below what a tenth of a recording reaches, its quietest noise is background wherever it
@@ -143,8 +140,7 @@ def weigh(heard: Heard, decision: DecisionSpec) -> Evidence:
     Evidence
     """
     silent = heard.levels_db < decision.silence_dbfs
-    background = find_background(heard, decision)
-    empty = silent | background
+    empty = silent | find_background(heard, decision)
     of_whole = np.full(heard.logits.shape[1], NOTHING)
     blended = heard.logits.astype(np.float64)
     if not empty.all():
@@ -155,7 +151,7 @@ def weigh(heard: Heard, decision: DecisionSpec) -> Evidence:
         )
         around = _around_windows(foreground, decision.span)
         blended[~empty] += decision.context * (around - foreground.logits)
-    return _on_cells(of_whole, heard.intervals, blended, silent, background)
+    return _on_cells(of_whole, heard.intervals, blended, silent, empty)
 
 
 def find_background(heard: Heard, decision: DecisionSpec) -> NDArray[np.bool_]:
@@ -178,21 +174,23 @@ def find_background(heard: Heard, decision: DecisionSpec) -> NDArray[np.bool_]:
     if not audible.any():
         return np.zeros(len(audible), dtype=bool)
     peaks, levels = heard.peaks_db.astype(np.float64), heard.levels_db.astype(np.float64)
-    highest = _around(np.where(audible, peaks, -np.inf), heard, decision).max(axis=1)
-    quietest = -_around(np.where(audible, -levels, -np.inf), heard, decision).max(axis=1)
+    highest = _highest_around(np.where(audible, peaks, -np.inf), heard, decision)
+    quietest = -_highest_around(np.where(audible, -levels, -np.inf), heard, decision)
     foreground = np.percentile(peaks[audible], 90)
     far = (peaks <= highest - decision.background_db) | (peaks <= foreground - FAR_DB)
     quiet = levels <= np.minimum(quietest + decision.floor_db, decision.background_dbfs)
     return np.asarray(audible & far & quiet)
 
 
-def _around(values: NDArray[np.float64], heard: Heard, decision: DecisionSpec) -> Around:
-    """View the values within ``surroundings`` seconds of each window, shape (n_windows, n, …)."""
+def _highest_around(
+    values: NDArray[np.float64], heard: Heard, decision: DecisionSpec
+) -> NDArray[np.float64]:
+    """Take the highest value within ``surroundings`` seconds of each window."""
     starts = heard.intervals[:, 0]
     hop = float(np.median(np.diff(starts))) if len(starts) > 1 else 1.0
     reach = min(round(decision.surroundings / max(hop, 1e-3)), len(values))
     padded = np.pad(values, reach, constant_values=-np.inf)
-    return sliding_window_view(padded, 2 * reach + 1)
+    return np.asarray(sliding_window_view(padded, 2 * reach + 1).max(axis=1))
 
 
 def mean_of_best_stretch(heard: Heard, span: float) -> NDArray[np.float64]:
@@ -258,22 +256,22 @@ def _on_cells(
     intervals: NDArray[np.float64],
     blended: NDArray[np.float64],
     silent: NDArray[np.bool_],
-    background: NDArray[np.bool_],
+    empty: NDArray[np.bool_],
 ) -> Evidence:
     """Average windows over each stretch between two window edges.
 
-    Where one of them is silent or background, the others only reach over from what they hold
+    Where one of them is empty, silent or background, the others only reach over from what they hold
     elsewhere, and nothing is heard.
     """
     edges, places = np.unique(intervals, return_inverse=True)
     places = places.reshape(-1, 2)
-    kinds = np.stack([np.ones(len(silent)), silent, background], axis=1)
-    n_over, n_silent, n_behind = _sums(places, len(edges), kinds).T
+    kinds = np.stack([np.ones(len(silent)), silent, empty], axis=1)
+    n_over, n_silent, n_empty = _sums(places, len(edges), kinds).T
     means = _sums(places, len(edges), blended) / np.maximum(n_over, 1)[:, None]
-    empty = (n_silent + n_behind > 0) | (n_over == 0)
-    logits = np.where(empty[:, None], NOTHING, means)
+    nothing = (n_empty > 0) | (n_over == 0)
+    logits = np.where(nothing[:, None], NOTHING, means)
     return Evidence(
-        of_whole.astype(np.float32), edges, logits.astype(np.float32), n_silent == n_over, empty
+        of_whole.astype(np.float32), edges, logits.astype(np.float32), n_silent == n_over, nothing
     )
 
 

@@ -122,7 +122,7 @@ def find_segments(  # noqa: PLR0913 (what was heard, and what decides)
         spans = _spans(curves.edges, z, logit(thresholds[label]), decision)
         if changes is not None:
             spans = _refine(spans, changes, curves.edges, window, decision)
-        p = 1 / (1 + np.exp(-z))
+        p = probability(z)
         segments += [
             Segment(start, end, label, _score(curves.edges, p, (start, end)))
             for start, end in spans.tolist()
@@ -195,6 +195,11 @@ def _reach(spans: Spans, edges: NDArray[np.float64], lead: float) -> float:
 def logit(p: float) -> float:
     """Turn a probability into a logit."""
     return float(np.log(p) - np.log1p(-p))
+
+
+def probability(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn logits into probabilities."""
+    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 def _held(decision: DecisionSpec) -> float:
