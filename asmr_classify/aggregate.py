@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from asmr_classify.timeline import Segment
 
 
-RESULTS_VERSION = 4
+RESULTS_VERSION = 5
 """Raised when the same sound and the same model give other results."""
 
 PLAIN_SECONDS, PLAIN_SHARE = 10.0, 1 / 3
@@ -126,7 +126,10 @@ class FileResult:
         Seconds of the longest stretch of speech or whisper or both; None where nothing was heard.
     corrected : tuple of str
         What was set by hand, of ``trigger`` (with ``tags``) and ``no_talking``; empty for what
-        the model says. Scores, shares and segments always are the model's.
+        the model says. Scores, shares, segments and kinds always are the model's.
+    kinds : mapping of str to float
+        Kinds of sound, finer than labels, whose calibrated probability to be anywhere in the file
+        reaches their threshold, surest first.
     """
 
     path: str
@@ -143,6 +146,7 @@ class FileResult:
     no_talking: bool | None = None
     longest_talk: float | None = None
     corrected: tuple[str, ...] = ()
+    kinds: Mapping[str, float] = field(default_factory=dict)
 
 
 def summarise(
@@ -177,7 +181,7 @@ def summarise(
     status = Status.PARTIAL if error else Status.SILENT if silent else Status.OK
     if not len(heard.intervals):
         return FileResult(path, status, model.id, error, duration, decoded)
-    evidence = weigh(heard, model.decision)
+    evidence, for_kinds = weigh(heard, model.decision).split(len(model.labels))
     curves = draw_curves(evidence, model)
     segments = find_segments(
         curves,
@@ -211,6 +215,7 @@ def summarise(
         segments=segments,
         no_talking=_no_talking(segments, model, is_whole=error is None),
         longest_talk=_longest_talk(segments, model),
+        kinds=_kinds(for_kinds, model),
     )
 
 
@@ -243,7 +248,7 @@ def draw_curves(evidence: Evidence, model: Model) -> Curves:
     -------
     Curves
     """
-    slope, intercept = model.calibration.astype(np.float64)
+    slope, intercept = model.calibration[:, : len(model.labels)].astype(np.float64)
     empty = evidence.empty[:, None]
     local = np.clip(evidence.logits * slope + intercept, -CERTAIN, CERTAIN)
     local = np.where(empty, NOTHING, local)
@@ -287,6 +292,15 @@ def _scores(present: NDArray[np.float64], labels: tuple[str, ...]) -> dict[str, 
     return {
         label: round(float(score), SCORE_DIGITS) for label, score in zip(labels, told, strict=True)
     }
+
+
+def _kinds(evidence: NDArray[np.float32], model: Model) -> dict[str, float]:
+    """Tell the kinds that a file holds, surest first."""
+    slope, intercept = model.calibration[:, len(model.labels) :].astype(np.float64)
+    logits = np.clip(evidence * slope + intercept, -CERTAIN, CERTAIN)
+    scores = _scores(logits, tuple(model.kinds))
+    told = [kind for kind, threshold in model.kinds.items() if scores[kind] >= threshold]
+    return {kind: scores[kind] for kind in sorted(told, key=lambda kind: -scores[kind])}
 
 
 def over_threshold(scores: Mapping[str, float], model: Model) -> set[str]:

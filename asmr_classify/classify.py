@@ -105,7 +105,7 @@ def _iter_samples(
 def _hear(samples: Iterator[NDArray[np.float32]], model: Model) -> Heard:
     """Run features and networks over a recording, keeping a few numbers a window."""
     heard = [
-        Heard.of(rows, model.predict_logits(rows.X))
+        Heard.of(rows, model.ensemble.predict_logits(rows.X))
         for rows in iter_window_rows(samples, model.features)
     ]
-    return Heard.join(heard, len(model.labels))
+    return Heard.join(heard, len(model.labels) + len(model.kinds))

@@ -1,7 +1,7 @@
 """What scikit-learn fitted, as plain arrays: networks and boosted trees, and their predictions.
 
 Predictions need NumPy only, so labelling never loads scikit-learn, and a model file holds numbers
-and no code. Both estimators give one logit per label; :func:`mean_logits` averages them.
+and no code. Networks and trees give one logit per label; :class:`Ensemble` averages them.
 """
 
 from __future__ import annotations
@@ -49,11 +49,36 @@ class Network:
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
 
+    @property
+    def n_outputs(self) -> int:
+        """How many numbers it says of a row."""
+        return len(self.biases[-1])
+
     def predict_logits(self, X: Array) -> Array:
         """Compute logits, shape (n_windows, n_labels), of standardised rows."""
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             X = np.maximum(X @ weight + bias, 0)
         return np.asarray(X @ self.weights[-1] + self.biases[-1])
+
+    def scaled(self, gain: Array | float) -> Network:
+        """Copy the network with its outputs multiplied, each by its gain or all by one.
+
+        All that it holds is rounded to what 16 bits hold, which halves model files.
+        """
+        *hidden, last = zip(self.weights, self.biases, strict=True)
+        layers = [*hidden, (last[0] * gain, last[1] * gain)]
+        return Network(
+            tuple(_rounded(weight) for weight, _ in layers),
+            tuple(_rounded(bias) for _, bias in layers),
+        )
+
+    def only(self, outputs: Sequence[int]) -> Network:
+        """Copy the network with some of its outputs."""
+        kept = list(outputs)
+        return Network(
+            (*self.weights[:-1], self.weights[-1][:, kept]),
+            (*self.biases[:-1], self.biases[-1][kept]),
+        )
 
     def fits(self, n_features: int, n_labels: int) -> bool:
         """Whether the arrays fit together and to the number of features and labels."""
@@ -176,6 +201,73 @@ def _walk(trees: Trees) -> _Walk:
         n_trees=tuple(int((depths > step).sum()) for step in range(int(depths.max(initial=0)))),
         labels=(labels == np.arange(len(trees.roots))[:, None]).astype(np.float32),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ensemble:
+    """All that turns feature rows into logits, not yet calibrated.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of float32, shape (n_features,)
+        Standardisation of the rows.
+    networks : tuple of Network
+        Of standardised rows; their logits are averaged.
+    trees : Trees or None
+        Of rows as they are; their logits weigh as much as those of all networks together.
+    student : Network or None
+        What it says of a standardised row are further columns for all others, see
+        :mod:`asmr_classify.training.student`.
+    kinds : Network or None
+        Of standardised rows; says which kind a sound is of, below and beside the labels.
+    """
+
+    mean: Array
+    scale: Array
+    networks: tuple[Network, ...]
+    trees: Trees | None = None
+    student: Network | None = None
+    kinds: Network | None = None
+
+    def predict_logits(self, X: Array) -> Array:
+        """Compute logits.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_windows, n_features)
+
+        Returns
+        -------
+        ndarray of float32, shape (n_windows, n_labels + n_kinds)
+            In [-LOGIT_LIMIT, LOGIT_LIMIT]; labels first, then kinds.
+        """
+        standard = standardise(X, self.mean, self.scale)
+        if self.student is not None:
+            hints = self.student.predict_logits(standard)
+            standard = np.concatenate([standard, hints], axis=1)
+            X = np.concatenate([X, hints], axis=1)
+        logits = mean_logits([network.predict_logits(standard) for network in self.networks])
+        if self.trees is not None:
+            logits = mean_logits([logits, self.trees.predict_logits(X)])
+        if self.kinds is None:
+            return logits
+        return np.concatenate([logits, mean_logits([self.kinds.predict_logits(standard)])], axis=1)
+
+    def fits(self, n_features: int, n_labels: int, n_kinds: int = 0) -> bool:
+        """Whether the parts fit together and to the number of features, labels and kinds."""
+        n_hints = 0 if self.student is None else self.student.n_outputs
+        n_columns = n_features + n_hints
+        return (
+            self.mean.shape == self.scale.shape == (n_features,)
+            and (self.student is None or self.student.fits(n_features, n_hints))
+            and all(network.fits(n_columns, n_labels) for network in self.networks)
+            and (self.trees is None or self.trees.fits(n_columns, n_labels))
+            and (self.kinds.fits(n_columns, n_kinds) if self.kinds else not n_kinds)
+        )
+
+
+def _rounded(array: Array) -> Array:
+    return np.asarray(array.astype(np.float16).astype(np.float32))
 
 
 def average_trees(parts: Sequence[Trees]) -> Trees:

@@ -21,7 +21,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,8 +50,8 @@ class Heard:
     Parameters
     ----------
     intervals : ndarray of float64, shape (n_windows, 2), in seconds
-    logits : ndarray of float32, shape (n_windows, n_labels)
-        Not yet calibrated.
+    logits : ndarray of float32, shape (n_windows, n_labels + n_kinds)
+        Not yet calibrated; labels first, then kinds.
     levels_db, peaks_db : ndarray of float32, shape (n_windows,)
         Mean level, and that of the loudest eighth of a second.
     changes : ndarray of float16, shape (n_windows, n_points, 2), optional
@@ -70,10 +70,10 @@ class Heard:
         return cls(rows.intervals, logits, rows.levels_db, rows.peaks_db, rows.changes)
 
     @classmethod
-    def join(cls, parts: Sequence[Heard], n_labels: int) -> Heard:
+    def join(cls, parts: Sequence[Heard], n_columns: int) -> Heard:
         """Put parts end to end; without any, make the record of a file without a window."""
         if not parts:
-            nothing = np.zeros((0, n_labels), dtype=np.float32)
+            nothing = np.zeros((0, n_columns), dtype=np.float32)
             return cls(np.zeros((0, 2)), nothing, *np.zeros((2, 0), dtype=np.float32))
         changes = [part.changes for part in parts if part.changes is not None]
         return cls(
@@ -83,6 +83,10 @@ class Heard:
             np.concatenate([part.peaks_db for part in parts]),
             np.concatenate(changes) if len(changes) == len(parts) else None,
         )
+
+    def only(self, columns: Sequence[int]) -> Heard:
+        """Take what was said of some labels and kinds."""
+        return replace(self, logits=self.logits[:, list(columns)])
 
     def where(self, kept: NDArray[np.bool_]) -> Heard:
         """Take some of the windows."""
@@ -99,6 +103,8 @@ class Heard:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """How much speaks for each label: of the whole, and on the grid that the windows' edges make.
+
+    Columns of labels are followed by those of kinds, until the two are split.
 
     Parameters
     ----------
@@ -119,6 +125,13 @@ class Evidence:
     logits: NDArray[np.float32]
     silent: NDArray[np.bool_]
     empty: NDArray[np.bool_]
+
+    def split(self, n_labels: int) -> tuple[Evidence, NDArray[np.float32]]:
+        """Split into the evidence for labels, and that for kinds, which are told of the whole."""
+        of_labels = replace(
+            self, of_whole=self.of_whole[:n_labels], logits=self.logits[:, :n_labels]
+        )
+        return of_labels, self.of_whole[n_labels:]
 
     @property
     def foreground_seconds(self) -> float:

@@ -8,8 +8,12 @@ runs no code from the file, whoever made it::
     scaling.mean, scaling.scale  (n_features,)
     network.<i>.weight.<j>       (n_in, n_out) of layer j in member i
     network.<i>.bias.<j>         (n_out,)
+    student.weight.<j>, student.bias.<j>  likewise; may be missing
+    kinds.weight.<j>, kinds.bias.<j>      likewise; may be missing
     trees.<array>                see :class:`~asmr_classify.estimators.Trees`; may be missing
-    calibration                  (2, n_labels): slope and intercept on logits
+    calibration                  (2, n_labels + n_kinds): slope and intercept on logits
+
+All are 32-bit numbers, or 16-bit ones where those hold the same values.
 
 The shipped model lies in ``models/`` of a checkout and inside the installed package.
 """
@@ -27,7 +31,7 @@ import numpy as np
 
 from asmr_classify.config import SCORE_DIGITS, DecisionSpec, FeatureSpec, FrameSpec, WindowSpec
 from asmr_classify.errors import ModelFormatError, ModelNotFoundError, OutputError, UsageError
-from asmr_classify.estimators import Network, Trees, calibrate, mean_logits, standardise
+from asmr_classify.estimators import Ensemble, Network, Trees, calibrate
 from asmr_classify.labels import SILENCE, Kind, kind_of
 
 if TYPE_CHECKING:
@@ -38,12 +42,12 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 SHIPPED_NAME = "asmr-4.safetensors"
 METADATA_KEY = "asmr-classify"
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
-"""Larger files are refused unread: the shipped model has under 8 MB."""
+"""Larger files are refused unread: the shipped model has under 12 MB."""
 
 MAX_HEADER_BYTES = 1024 * 1024
 """Longer headers are refused unread: that of the shipped model has 3 KB."""
@@ -100,16 +104,14 @@ class Model:
     fingerprint : str
         Name of those features, see :func:`asmr_classify.features.schema.fingerprint`.
     decision : DecisionSpec
-    mean, scale : ndarray of float32, shape (n_features,)
-        Standardisation of the rows.
-    networks : tuple of Network
-        Their logits are averaged.
-    trees : Trees or None
-        Their logits weigh as much as those of all networks together.
+    ensemble : Ensemble
+        What was fitted.
     own_thresholds : mapping of str to float, optional
         Those that the model was fitted with, where others are asked for.
-    calibration : ndarray of float32, shape (2, n_labels)
+    calibration : ndarray of float32, shape (2, n_labels + n_kinds)
         Slopes and intercepts that turn evidence into calibrated logits [1]_.
+    kinds : mapping of str to float, optional
+        Score from which on a file holds a kind, in (0, 1), in the order of the ensemble's.
 
     References
     ----------
@@ -124,12 +126,10 @@ class Model:
     features: FeatureSpec
     fingerprint: str
     decision: DecisionSpec
-    mean: Array
-    scale: Array
-    networks: tuple[Network, ...]
-    trees: Trees | None
+    ensemble: Ensemble
     calibration: Array
     own_thresholds: Mapping[str, float] | None = None
+    kinds: Mapping[str, float] = field(default_factory=dict)
     source: str | None = field(default=None)
 
     @property
@@ -178,19 +178,6 @@ class Model:
             own_thresholds=self.own_thresholds or self.thresholds,
         )
 
-    def predict_logits(self, X: Array) -> Array:
-        """Compute the logits of the ensemble, not yet calibrated.
-
-        Parameters
-        ----------
-        X : ndarray of float32, shape (n_windows, n_features)
-
-        Returns
-        -------
-        ndarray of float32, shape (n_windows, n_labels), in [-LOGIT_LIMIT, LOGIT_LIMIT]
-        """
-        return ensemble_logits(X, self.mean, self.scale, self.networks, self.trees)
-
     def predict_proba(self, X: Array) -> Array:
         """Compute the calibrated probability of each label in each window, taken by itself.
 
@@ -202,28 +189,9 @@ class Model:
         -------
         ndarray of float32, shape (n_windows, n_labels), in [0, 1]
         """
-        return calibrate(self.predict_logits(X), self.calibration)
-
-
-def ensemble_logits(
-    X: Array, mean: Array, scale: Array, networks: tuple[Network, ...], trees: Trees | None
-) -> Array:
-    """Average the networks' logits, then those with the trees'.
-
-    Parameters
-    ----------
-    X : ndarray of float32, shape (n_windows, n_features)
-    mean, scale : ndarray of float32, shape (n_features,)
-    networks : tuple of Network
-    trees : Trees or None
-
-    Returns
-    -------
-    ndarray of float32, shape (n_windows, n_labels)
-    """
-    standard = standardise(X, mean, scale)
-    logits = mean_logits([network.predict_logits(standard) for network in networks])
-    return logits if trees is None else mean_logits([logits, trees.predict_logits(X)])
+        n_labels = len(self.labels)
+        logits = self.ensemble.predict_logits(X)[:, :n_labels]
+        return calibrate(logits, self.calibration[:, :n_labels])
 
 
 def load_model(source: str | os.PathLike[str] | None = None) -> Model:
@@ -258,7 +226,7 @@ def load_model(source: str | os.PathLike[str] | None = None) -> Model:
     try:
         return _model_from(*_read(path), source=str(path))
     except (
-        KeyError,
+        LookupError,
         TypeError,
         ValueError,
         AttributeError,
@@ -312,18 +280,44 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
 
 
 def _tensors(model: Model) -> dict[str, NDArray[Any]]:
+    """Name all arrays, as they are stored."""
+    return {name: _stored(array) for name, array in _arrays(model).items()}
+
+
+def _arrays(model: Model) -> dict[str, NDArray[Any]]:
+    ensemble = model.ensemble
     tensors: dict[str, NDArray[Any]] = {
-        "scaling.mean": model.mean,
-        "scaling.scale": model.scale,
+        "scaling.mean": ensemble.mean,
+        "scaling.scale": ensemble.scale,
         "calibration": model.calibration,
     }
-    for i, network in enumerate(model.networks):
-        for j, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
-            tensors[f"network.{i}.weight.{j}"] = weight
-            tensors[f"network.{i}.bias.{j}"] = bias
-    if model.trees is not None:
-        tensors |= {f"trees.{f.name}": getattr(model.trees, f.name) for f in fields(Trees)}
-    return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    for i, network in enumerate(ensemble.networks):
+        tensors |= _network_tensors(network, f"network.{i}")
+    for name in ("student", "kinds"):
+        network = getattr(ensemble, name)
+        if network is not None:
+            tensors |= _network_tensors(network, name)
+    if ensemble.trees is not None:
+        tensors |= {f"trees.{f.name}": getattr(ensemble.trees, f.name) for f in fields(Trees)}
+    return tensors
+
+
+def _stored(array: NDArray[Any]) -> NDArray[Any]:
+    """Halve an array where that loses nothing."""
+    if array.dtype == np.float32:
+        with np.errstate(over="ignore"):
+            half = array.astype(np.float16)
+        if np.array_equal(half.astype(np.float32), array):
+            return np.ascontiguousarray(half)
+    return np.ascontiguousarray(array)
+
+
+def _network_tensors(network: Network, name: str) -> dict[str, NDArray[Any]]:
+    tensors = {}
+    for j, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+        tensors[f"{name}.weight.{j}"] = weight
+        tensors[f"{name}.bias.{j}"] = bias
+    return tensors
 
 
 def _description(model: Model) -> dict[str, Any]:
@@ -337,8 +331,11 @@ def _description(model: Model) -> dict[str, Any]:
         "features": asdict(model.features),
         "fingerprint": model.fingerprint,
         "decision": asdict(model.decision),
-        "networks": [len(network.weights) for network in model.networks],
-        "trees": model.trees is not None,
+        "networks": [len(network.weights) for network in model.ensemble.networks],
+        "student": len(model.ensemble.student.weights) if model.ensemble.student else 0,
+        "kinds_network": len(model.ensemble.kinds.weights) if model.ensemble.kinds else 0,
+        "kinds": list(model.kinds.items()),
+        "trees": model.ensemble.trees is not None,
     }
 
 
@@ -364,13 +361,16 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             text = (file.metadata() or {}).get(METADATA_KEY)
             if text is None:
                 raise ModelFormatError(f"{path}: not a model of asmr-classify")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
     except (SafetensorError, OSError) as exc:
         raise ModelFormatError(f"{path}: not a model file ({exc})") from exc
     content = json.loads(text)
-    if content["sha256"] != _digest(content["model"], tensors):
+    if content["sha256"] != _digest(content["model"], stored):
         raise ModelFormatError(f"{path}: the model is damaged; fetch or train it again")
-    return content["model"], tensors
+    return content["model"], {
+        name: array.astype(np.float32) if array.dtype == np.float16 else array
+        for name, array in stored.items()
+    }
 
 
 def _model_from(
@@ -385,12 +385,17 @@ def _model_from(
         frames=FrameSpec(**description["features"]["frames"]),
         windows=WindowSpec(**description["features"]["windows"]),
     )
-    networks = tuple(
-        Network(
-            weights=tuple(tensors[f"network.{i}.weight.{j}"] for j in range(depth)),
-            biases=tuple(tensors[f"network.{i}.bias.{j}"] for j in range(depth)),
-        )
-        for i, depth in enumerate(description["networks"])
+    of_student, of_kinds = description["student"], description["kinds_network"]
+    ensemble = Ensemble(
+        mean=tensors["scaling.mean"],
+        scale=tensors["scaling.scale"],
+        networks=tuple(
+            _network_from(tensors, f"network.{i}", depth)
+            for i, depth in enumerate(description["networks"])
+        ),
+        trees=_trees_from(tensors) if description["trees"] else None,
+        student=_network_from(tensors, "student", of_student) if of_student else None,
+        kinds=_network_from(tensors, "kinds", of_kinds) if of_kinds else None,
     )
     model = Model(
         name=str(description["name"]),
@@ -400,12 +405,10 @@ def _model_from(
         features=features,
         fingerprint=str(description["fingerprint"]),
         decision=DecisionSpec(**description["decision"]),
-        mean=tensors["scaling.mean"],
-        scale=tensors["scaling.scale"],
-        networks=networks,
-        trees=_trees_from(tensors) if description["trees"] else None,
+        ensemble=ensemble,
         calibration=tensors["calibration"],
         own_thresholds=_thresholds_from(description["own_thresholds"]),
+        kinds=_thresholds_from(dict(description["kinds"])),
         source=source,
     )
     check_model(model)
@@ -414,6 +417,13 @@ def _model_from(
 
 def _thresholds_from(content: Mapping[str, Any]) -> dict[str, float]:
     return {str(label): float(value) for label, value in content.items()}
+
+
+def _network_from(tensors: Mapping[str, NDArray[Any]], name: str, depth: int) -> Network:
+    return Network(
+        weights=tuple(tensors[f"{name}.weight.{j}"] for j in range(depth)),
+        biases=tuple(tensors[f"{name}.bias.{j}"] for j in range(depth)),
+    )
 
 
 def _trees_from(tensors: Mapping[str, NDArray[Any]]) -> Trees:
@@ -441,9 +451,12 @@ def _label_problem(model: Model) -> str | None:
         return f"between 1 and {MAX_LABELS} labels are expected, each with a name"
     if len(set(labels)) != len(labels) or SILENCE in labels:
         return f"labels must differ, and {SILENCE!r} is decided by level, not learnt"
+    if len(model.kinds) > MAX_LABELS or not all(model.kinds):
+        return f"at most {MAX_LABELS} kinds are expected, each with a name"
     for thresholds in (model.thresholds, model.own_thresholds or model.thresholds):
         if set(thresholds) != set(labels):
             return "one threshold for each label is expected"
+    for thresholds in (model.thresholds, model.own_thresholds or {}, model.kinds):
         if not all(0 < value < 1 for value in thresholds.values()):
             return "thresholds must lie between 0 and 1"
     return None
@@ -471,29 +484,24 @@ def _feature_problem(model: Model) -> str | None:
             f"made for other features ({model.fingerprint}, this version computes {expected}); "
             "train it again with this version"
         )
-    if model.mean.shape != (len(column_names(model.features)),):
+    if model.ensemble.mean.shape != (len(column_names(model.features)),):
         return "its arrays do not fit together, nor to its features"
     return None
 
 
 def _shape_problem(model: Model) -> str | None:
-    n_labels, n_features = len(model.labels), model.mean.size
-    if not model.networks:
+    ensemble, n_labels, n_kinds = model.ensemble, len(model.labels), len(model.kinds)
+    if not ensemble.networks:
         return "no network in it"
-    shapes_fit = (
-        model.mean.shape == model.scale.shape == (n_features,)
-        and model.calibration.shape == (2, n_labels)
-        and all(network.fits(n_features, n_labels) for network in model.networks)
-        and (model.trees is None or model.trees.fits(n_features, n_labels))
-    )
-    if not shapes_fit:
+    if model.calibration.shape != (2, n_labels + n_kinds) or not ensemble.fits(
+        ensemble.mean.size, n_labels, n_kinds
+    ):
         return "its arrays do not fit together"
-    arrays = _tensors(model)
-    for name, array in arrays.items():
+    for name, array in _arrays(model).items():
         if array.dtype != (np.int32 if name in INDEX_ARRAYS else np.float32):
             return f"its array {name} is of {array.dtype}, which no model has"
         if not (np.abs(array) <= LARGEST).all():
             return "its arrays hold values that are not finite, or too large for weights"
-    if not (model.scale > 0).all():
+    if not (ensemble.scale > 0).all():
         return "its scale is not positive"
     return None

@@ -13,7 +13,7 @@ import pytest
 
 from asmr_classify.batch.isolate import label_safely
 from asmr_classify.config import DecisionSpec, FeatureSpec
-from asmr_classify.estimators import Network
+from asmr_classify.estimators import Ensemble, Network
 from asmr_classify.features.schema import column_names, fingerprint
 from asmr_classify.model import Model
 
@@ -70,10 +70,11 @@ def tiny_model() -> Model:
         features=spec,
         fingerprint=fingerprint(spec),
         decision=DecisionSpec(),
-        mean=np.zeros(n_features, dtype=np.float32),
-        scale=np.full(n_features, 20, dtype=np.float32),
-        networks=(network,),
-        trees=None,
+        ensemble=Ensemble(
+            mean=np.zeros(n_features, dtype=np.float32),
+            scale=np.full(n_features, 20, dtype=np.float32),
+            networks=(network,),
+        ),
         calibration=straight,
     )
 

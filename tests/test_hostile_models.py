@@ -193,7 +193,7 @@ def mutate_arrays(rng, model) -> bytes:
 
 def test_mutations_of_the_shipped_model_are_refused_or_make_sense(tmp_path):
     content, model = shipped_model_path().read_bytes(), load_model()
-    X = np.random.default_rng(3).normal(0, 30, (4, model.mean.size)).astype(np.float32)
+    X = np.random.default_rng(3).normal(0, 30, (4, model.ensemble.mean.size)).astype(np.float32)
     expected = model.predict_proba(X)
     path, outcomes = tmp_path / "model.safetensors", {"refused": 0, "the same": 0, "another": 0}
     for seed in range(N_MUTATIONS):

@@ -108,7 +108,7 @@ def load_all(model: Model) -> None:
         silence = np.zeros(model.features.frames.sr, dtype=np.float32)
         with one_thread():
             for rows in iter_window_rows(iter([silence]), model.features):
-                model.predict_logits(rows.X)
+                model.ensemble.predict_logits(rows.X)
 
 
 def limit_memory(n_bytes: int) -> None:

@@ -17,12 +17,15 @@ from asmr_classify.cli.train import (
     CopiesOption,
     CorrectionsOption,
     JobsOption,
+    KindsOption,
     MembersOption,
     RenameOption,
     RoundsOption,
     ScenesOption,
     SeedOption,
+    SoundsOption,
     SourcesArgument,
+    TeacherOption,
     default_cache,
     phase_reporter,
     read_corrected,
@@ -44,6 +47,9 @@ def evaluate(
     ] = Path("predictions.jsonl"),
     rename: RenameOption = None,
     corrections: CorrectionsOption = None,
+    kinds: KindsOption = None,
+    teacher: TeacherOption = None,
+    sounds: SoundsOption = None,
     cache: CacheOption = None,
     jobs: JobsOption = None,
     seed: SeedOption = 0,
@@ -70,7 +76,7 @@ def evaluate(
     check_earlier(str(output), FormatName.JSONL)
     check_folder(output)
     check_explanations(html, plots)
-    corpus = read_corrected(sources, rename or (), corrections)
+    corpus = read_corrected(sources, rename or (), corrections, kinds, sounds or ())
     spec = training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds)
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
@@ -81,6 +87,7 @@ def evaluate(
         prepared = prepare(
             corpus,
             spec,
+            teacher=teacher,
             cache=kept,
             cache_needed=cache is not None,
             jobs=n_jobs,

@@ -101,10 +101,13 @@ def _facts(model: Model, record: EvaluationRecord | None) -> list[tuple[str, str
 
     summary = model_summary(model, record)
     networks = ", ".join("x".join(map(str, hidden)) for hidden in summary["networks"])
+    hidden = summary["student"]
+    student = f", and a student ({'x'.join(map(str, hidden))})" if hidden else ""
     facts = [
         ("file", f"{summary['file']}, {summary['bytes'] / 1e6:.1f} MB"),
-        ("features", f"{model.fingerprint}, {model.mean.size} columns"),
-        ("networks", f"{len(model.networks)} (hidden layers {networks}), {summary['trees']} trees"),
+        ("features", f"{model.fingerprint}, {model.ensemble.mean.size} columns"),
+        ("networks", f"{len(summary['networks'])} (hidden layers {networks}){student}"),
+        ("trees", f"{summary['trees']}"),
     ]
     if record is not None:
         found = summary["evaluation"]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
     from asmr_classify.training.evaluate import Evaluation
-    from asmr_classify.training.fit import TrainingSpec
     from asmr_classify.training.plots import Picture
+    from asmr_classify.training.spec import TrainingSpec
 
 SourcesArgument = Annotated[
     list[Path],
@@ -90,6 +90,35 @@ RoundsOption = Annotated[
     int | None,
     typer.Option(min=0, help="Boosting rounds of the trees beside the networks; 0 for no trees."),
 ]
+KindsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="CSV file with kind and labels, which merges finer labels to kinds: typing, rain, "
+        "chewing … Those that are told well on groups never heard are in the model.",
+        show_default=False,
+    ),
+]
+TeacherOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A pretrained network (.tflite) from whose opinion of the clips a student learns; "
+        "the model does not need it. Takes the extra 'teacher'.",
+        show_default=False,
+    ),
+]
+
+
+SoundsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="DIR",
+        help="Further recordings, which nobody labelled, for the student to learn from: what the "
+        "teacher thinks of them is enough. Repeatable.",
+        show_default=False,
+    ),
+]
 
 
 @reporting_errors
@@ -102,6 +131,9 @@ def train(
     version: Annotated[str, typer.Option(help="Of the model.")] = "1.0.0",
     rename: RenameOption = None,
     corrections: CorrectionsOption = None,
+    kinds: KindsOption = None,
+    teacher: TeacherOption = None,
+    sounds: SoundsOption = None,
     cache: CacheOption = None,
     jobs: JobsOption = None,
     seed: SeedOption = 0,
@@ -124,7 +156,7 @@ def train(
     if output.suffix != ".safetensors":
         raise UsageError(f"--output {output}: a model file ends in .safetensors")
     check_trained(output, PICTURES)
-    corpus = read_corrected(sources, rename or (), corrections)
+    corpus = read_corrected(sources, rename or (), corrections, kinds, sounds or ())
     spec = replace(
         training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds),
         name=name or output.stem,
@@ -139,6 +171,7 @@ def train(
         prepared = prepare(
             corpus,
             spec,
+            teacher=teacher,
             cache=kept,
             cache_needed=cache is not None,
             jobs=n_jobs,
@@ -156,16 +189,23 @@ def train(
 
 
 def read_corrected(
-    sources: Sequence[Path], renames: Iterable[str], corrections: Path | None
+    sources: Sequence[Path],
+    renames: Iterable[str],
+    corrections: Path | None,
+    kinds: Path | None = None,
+    sounds: Sequence[Path] = (),
 ) -> Corpus:
-    """Read clips of one or several sources, with corrections if there are any."""
+    """Read clips of one or several sources, with all that is to be known of them."""
     from asmr_classify.training.corrections import read_corrections, with_corrections
-    from asmr_classify.training.layouts import read_sources
+    from asmr_classify.training.kinds import read_kinds, with_kinds
+    from asmr_classify.training.layouts import read_sources, with_sounds
 
     corpus = read_sources(sources, parse_renames(renames))
     if corrections is not None:
         corpus = with_corrections(corpus, read_corrections(corrections))
-    return corpus
+    if kinds is not None:
+        corpus = with_kinds(corpus, read_kinds(kinds))
+    return with_sounds(corpus, sounds)
 
 
 NO_PICTURES = "they need matplotlib: pip install 'asmr-classify[plots]', then model show --plots"
@@ -210,7 +250,7 @@ def training_spec(
     rounds: int | None,
 ) -> TrainingSpec:
     """Put the settings together; None keeps a default."""
-    from asmr_classify.training.fit import FitSpec, TrainingSpec
+    from asmr_classify.training.spec import FitSpec, TrainingSpec
     from asmr_classify.training.takes import TakeSpec
 
     fit, takes = FitSpec(seed=seed), TakeSpec(seed=seed)

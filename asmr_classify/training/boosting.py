@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    from asmr_classify.training.fit import FitSpec
+    from asmr_classify.training.spec import FitSpec
 
     Array = NDArray[np.float32]
 

@@ -5,6 +5,7 @@ Both are fitted on logits of clips whose groups the ensemble never saw.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,14 +14,17 @@ from asmr_classify.estimators import calibrate
 from asmr_classify.evidence import weigh
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.model import Model
+from asmr_classify.training.metrics import average_precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from asmr_classify.estimators import Ensemble
     from asmr_classify.evidence import Heard
-    from asmr_classify.training.fit import Fitted, TrainingSpec
+    from asmr_classify.training.corpus import Corpus
+    from asmr_classify.training.spec import TrainingSpec
 
     Array = NDArray[np.float32]
 
@@ -116,50 +120,87 @@ def _f1(held: NDArray[np.bool_], found: NDArray[np.bool_]) -> float:
     return 2 * both / max(int(held.sum()) + int(found.sum()), 1)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """What clips hold.
+
+    Parameters
+    ----------
+    labels : ndarray of float32, shape (n_clips, n_labels)
+        1 or 0.
+    kinds : ndarray of float32, shape (n_clips, n_kinds)
+        1 or 0.
+    """
+
+    labels: Array
+    kinds: Array
+
+    def of(self, clips: NDArray[np.int64]) -> Truth:
+        """Take some of the clips."""
+        return Truth(self.labels[clips], self.kinds[clips])
+
+
 def finish_model(
-    fitted: Fitted,
+    ensemble: Ensemble,
     heard: Sequence[Heard],
-    truth: Array,
+    truth: Truth,
     weights: NDArray[np.float64],
-    labels: tuple[str, ...],
+    corpus: Corpus,
     spec: TrainingSpec,
 ) -> Model:
     """Calibrate fitted networks, choose thresholds, and put the model together.
 
     Parameters
     ----------
-    fitted : Fitted
+    ensemble : Ensemble
     heard : sequence of Heard, length n_clips
         Of clips whose groups were not fitted on.
-    truth : ndarray of float32, shape (n_clips, n_labels)
+    truth : Truth
+        Of those clips.
     weights : ndarray of float64, shape (n_clips,)
         For calibration: equal for all groups, because scores are to be right for the next source
         and not for the one that gave most clips.
-    labels : tuple of str
+    corpus : Corpus
+        Names the labels and the kinds.
     spec : TrainingSpec
 
     Returns
     -------
     Model
+        With those kinds that are told well enough.
     """
     decision = spec.decision
     audible = np.array([bool((h.levels_db >= decision.silence_dbfs).any()) for h in heard])
     evidence = [weigh(h, decision) for h, keep in zip(heard, audible, strict=True) if keep]
-    truth, weights = truth[audible], weights[audible] / weights[audible].mean()
-    of_whole = np.stack([each.of_whole for each in evidence])
-    calibration = fit_calibration(of_whole, truth, weights)
-    thresholds = choose_thresholds(calibrate(of_whole, calibration), truth, labels)
+    weights = weights[audible] / weights[audible].mean()
+    whole = np.stack([each.of_whole for each in evidence])
+    n_labels = len(corpus.labels)
+    for_labels, for_kinds = whole[:, :n_labels], whole[:, n_labels:]
+    holds, is_of = truth.labels[audible], truth.kinds[audible]
+    calibration = fit_calibration(for_labels, holds, weights)
+    thresholds = choose_thresholds(calibrate(for_labels, calibration), holds, corpus.labels)
+    precisions = kind_precisions(for_kinds, is_of)
+    told = [int(k) for k in np.flatnonzero(precisions >= spec.kinds.least_precision)]
+    kinds = [corpus.kinds[k] for k in told]
+    of_kinds = fit_calibration(for_kinds[:, told], is_of[:, told], weights)
+    of_network = ensemble.kinds.only(told) if ensemble.kinds and told else None
     return Model(
         name=spec.name,
         version=spec.version,
-        labels=labels,
+        labels=corpus.labels,
         thresholds=thresholds,
         features=spec.takes.features,
         fingerprint=fingerprint(spec.takes.features),
         decision=decision,
-        mean=fitted.mean,
-        scale=fitted.scale,
-        networks=fitted.networks,
-        trees=fitted.trees,
-        calibration=calibration,
+        ensemble=replace(ensemble, kinds=of_network),
+        calibration=np.concatenate([calibration, of_kinds], axis=1),
+        kinds=choose_thresholds(calibrate(for_kinds[:, told], of_kinds), is_of[:, told], kinds),
+    )
+
+
+def kind_precisions(evidence: Array, is_of: Array) -> NDArray[np.float64]:
+    """Compute the average precision of each kind, shape (n_kinds,); nan where no clip is of it."""
+    alike, scores = np.ones(len(is_of)), evidence.astype(np.float64)
+    return np.array(
+        [average_precision(is_of[:, k] > 0, scores[:, k], alike) for k in range(is_of.shape[1])]
     )

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Clip, Corpus
     from asmr_classify.training.evaluate import Evaluation
-    from asmr_classify.training.fit import TrainingSpec
     from asmr_classify.training.metrics import Measures
     from asmr_classify.training.plots import Picture
+    from asmr_classify.training.spec import TrainingSpec
 
 LIBRARIES = ("asmr-classify", "numpy", "scipy", "scikit-learn", "librosa", "av")
 
@@ -264,6 +264,6 @@ def _setting_table(spec: TrainingSpec, model: Model) -> str:
     settings |= {f"takes: {k}": getattr(spec.takes, k) for k in of_takes}
     settings |= {f"augmentation: {k}": v for k, v in asdict(spec.takes.augmentation).items()}
     settings |= {f"decision: {k}": v for k, v in asdict(spec.decision).items()}
-    settings["features"] = f"{model.fingerprint}, {model.mean.size} columns"
+    settings["features"] = f"{model.fingerprint}, {model.ensemble.mean.size} columns"
     settings |= {f"version of {name}": version(name) for name in LIBRARIES}
     return _table(("setting", "value"), settings.items())

@@ -28,7 +28,7 @@ from asmr_classify.errors import CorpusError
 from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, Kind, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 NONE = "none"
 UNSURE = "unsure"
@@ -53,7 +53,7 @@ class Clip:
     path : str
         Where the audio lies, the manifest's folder included.
     labels : tuple of str
-        What it holds, triggers and contexts.
+        What it holds, triggers and contexts; empty if nobody could tell.
     triggers : tuple of str
         The triggers among them; empty for a clear negative.
     label : str
@@ -66,6 +66,8 @@ class Clip:
     fit_labels : tuple of str or None
         Labels to fit on where a correction knows better, ``none`` for no label; empty if nobody
         can tell, and the clip is not fitted on. Figures are of ``labels`` whatever this says.
+    kind : str
+        Of which the finer label is, see :mod:`asmr_classify.training.kinds`; empty for none.
     """
 
     path: str
@@ -80,6 +82,7 @@ class Clip:
     sha256: str | None
     span: tuple[float, float] | None = None
     fit_labels: tuple[str, ...] | None = None
+    kind: str = ""
 
     @property
     def to_fit(self) -> tuple[str, ...]:
@@ -117,13 +120,19 @@ class Corpus:
     Parameters
     ----------
     clips : tuple of Clip
-        Without the ``unsure`` ones.
+        With labels.
     labels : tuple of str
         All labels to be learnt: those of the shipped model in its order, then others by name.
+    kinds : tuple of str
+        All kinds to be learnt, by name.
+    sounds : tuple of Clip
+        Without labels: what nobody could label, and other sound. Good to learn from a teacher.
     """
 
     clips: tuple[Clip, ...]
     labels: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    sounds: tuple[Clip, ...] = ()
 
     @property
     def triggers(self) -> tuple[str, ...]:
@@ -154,14 +163,14 @@ def read_corpus(manifest: str | Path) -> Corpus:
 
 
 def read_manifest(manifest: Path) -> tuple[Clip, ...]:
-    """Read the clips of a manifest, without the ``unsure`` ones; see :func:`read_corpus`."""
+    """Read the clips of a manifest; ``unsure`` ones have no labels. See :func:`read_corpus`."""
     rows = _read_rows(manifest)
-    clips = tuple(_clip(row, manifest.parent) for row in rows if row["trigger"].strip() != UNSURE)
+    clips = tuple(_clip(row, manifest.parent) for row in rows)
     check_audio(clips)
     return clips
 
 
-def make_corpus(clips: Iterable[Clip], source: str) -> Corpus:
+def make_corpus(clips: Sequence[Clip], source: str) -> Corpus:
     """Put clips together and check that there is enough to learn from.
 
     Raises
@@ -169,7 +178,8 @@ def make_corpus(clips: Iterable[Clip], source: str) -> Corpus:
     CorpusError
         If there is no trigger, a label has clips of one group only, or there is one group only.
     """
-    clips = tuple(clips)
+    sounds = tuple(clip for clip in clips if not clip.labels)
+    clips = tuple(clip for clip in clips if clip.labels)
     found = {label for clip in clips for label in clip.labels} - {SILENCE}
     known = [label for label in (*TRIGGERS, *CONTEXTS) if label in found]
     labels = (*known, *sorted(found.difference(known)))
@@ -180,7 +190,7 @@ def make_corpus(clips: Iterable[Clip], source: str) -> Corpus:
             f"{source}: all clips are of one group; figures on sources never heard need at least "
             "two, so give each maker or source a name of its own in the column 'group'"
         )
-    return Corpus(clips, labels)
+    return Corpus(clips, labels, sounds=sounds)
 
 
 def _read_rows(manifest: Path) -> list[dict[str, str]]:
@@ -210,15 +220,15 @@ def _read_rows(manifest: Path) -> list[dict[str, str]]:
 
 def _clip(row: dict[str, str], folder: Path) -> Clip:
     named = tuple(part.strip() for part in row["trigger"].split(",") if part.strip())
-    triggers = tuple(part for part in named if part != NONE)
+    triggers = tuple(part for part in named if part not in {NONE, UNSURE})
     finer = row.get("label") or ""
     fold = row.get("fold") or ""
     if fold and not fold.isdigit():
         raise CorpusError(f"{row['path']}: fold {fold!r} is not a whole number")
     return Clip(
         path=str(folder / row["path"]),
-        labels=triggers or (CONTEXT_OF.get(finer, "other"),),
-        triggers=triggers,
+        labels=() if UNSURE in named else triggers or (CONTEXT_OF.get(finer, "other"),),
+        triggers=() if UNSURE in named else triggers,
         label=finer,
         group=row["group"],
         recording=row.get("recording") or row["path"],

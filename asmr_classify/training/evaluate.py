@@ -9,21 +9,25 @@ calibrates worse, because fewer sources are left to learn from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asmr_classify.aggregate import summarise
 from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.errors import CorpusError
-from asmr_classify.training.calibration import finish_model
+from asmr_classify.evidence import Heard
+from asmr_classify.training.calibration import Truth, finish_model
 from asmr_classify.training.corrections import relabelled
 from asmr_classify.training.fit import fit_ensemble
+from asmr_classify.training.kinds import kind_targets
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
-from asmr_classify.training.splits import assign_folds
-from asmr_classify.training.takes import TakeKind, clip_targets, compute_rows, plan_takes
+from asmr_classify.training.splits import assign_folds, folds_of_sounds
+from asmr_classify.training.student import Lecture, found_school, make_lessons
+from asmr_classify.training.takes import Take, TakeKind, clip_targets, compute_rows, plan_takes
+from asmr_classify.training.teacher import ask_teacher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,10 +36,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.evidence import Heard
+    from asmr_classify.estimators import Ensemble
+    from asmr_classify.features.windows import WindowRows
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
-    from asmr_classify.training.fit import Fitted, TrainingSpec
+    from asmr_classify.training.spec import TrainingSpec
+    from asmr_classify.training.student import School
     from asmr_classify.training.takes import TakeRows
 
     Progress = Callable[[str, int, int], None]
@@ -52,17 +58,20 @@ class Prepared:
     rows : TakeRows
     originals : ndarray of int64, shape (n_clips,)
         Index of the take that is the clip itself.
+    school : School or None
+        Students of a teacher, if there is one.
     """
 
     corpus: Corpus
     folds: NDArray[np.int64]
     rows: TakeRows
     originals: NDArray[np.int64]
+    school: School | None = None
 
     @property
-    def truth(self) -> NDArray[np.float32]:
-        """Labels that each clip holds, shape (n_clips, n_labels)."""
-        return clip_targets(self.corpus)
+    def truth(self) -> Truth:
+        """What each clip holds."""
+        return Truth(clip_targets(self.corpus), kind_targets(self.corpus))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +101,24 @@ class Evaluation:
     thresholds: Mapping[str, float]
 
 
-def prepare(
+def prepare(  # noqa: PLR0913 (options by name)
     corpus: Corpus,
     spec: TrainingSpec,
     *,
+    teacher: Path | None = None,
     cache: Path | None = None,
     cache_needed: bool = True,
     jobs: int = -1,
     on_progress: Progress | None = None,
 ) -> Prepared:
-    """Assign folds and compute the rows of a corpus.
+    """Assign folds, compute the rows of a corpus, and let students learn from a teacher.
 
     Parameters
     ----------
     corpus : Corpus
     spec : TrainingSpec
+    teacher : path, optional
+        A network of which students are to learn, see :mod:`asmr_classify.training.teacher`.
     cache : path, optional
         Folder that keeps rows from run to run.
     cache_needed : bool
@@ -125,25 +137,37 @@ def prepare(
         If folds share a group, or a clip cannot be decoded.
     OutputError
         If the cache is needed and cannot be written.
+    UsageError, MissingExtraError
+        If the teacher cannot teach.
     """
     folds = assign_folds(corpus, seed=spec.takes.seed)
     takes = plan_takes(corpus, folds, spec.takes)
 
-    def report(done: int, total: int) -> None:
-        if on_progress is not None:
-            on_progress("features", done, total)
+    def report(phase: str) -> Callable[[int, int], None]:
+        return lambda done, total: on_progress and on_progress(phase, done, total)
 
-    rows = compute_rows(
-        corpus,
-        takes,
-        spec.takes,
-        cache=cache,
-        cache_needed=cache_needed,
-        jobs=jobs,
-        on_progress=report,
-    )
+    kept: dict[str, Any] = {"cache": cache, "cache_needed": cache_needed, "jobs": jobs}
+    rows = compute_rows(corpus, takes, spec.takes, **kept, on_progress=report("features"))
     originals = np.array([k for k, take in enumerate(takes) if take.kind is TakeKind.ORIGINAL])
-    return Prepared(corpus, folds, rows, originals)
+    if teacher is None:
+        return Prepared(corpus, folds, rows, originals)
+    opinions = ask_teacher(
+        (*corpus.clips, *corpus.sounds),
+        teacher,
+        spec.takes.features.windows,
+        **kept,
+        on_progress=report("teacher"),
+    )
+    of_clips, of_others = opinions[: len(folds)], opinions[len(folds) :]
+    lectures = [Lecture(rows, folds, of_clips)]
+    if corpus.sounds:
+        plan = [Take(TakeKind.ORIGINAL, (index,)) for index in range(len(corpus.sounds))]
+        unlabelled = replace(corpus, clips=corpus.sounds)
+        sounds = compute_rows(unlabelled, plan, spec.takes, **kept, on_progress=report("sounds"))
+        lectures.append(Lecture(sounds, folds_of_sounds(corpus, folds), of_others))
+    lessons = make_lessons(lectures, spec)
+    school = found_school(rows, folds, lessons, spec, jobs=jobs, on_progress=report("students"))
+    return Prepared(corpus, folds, rows, originals, school)
 
 
 def evaluate(
@@ -182,13 +206,13 @@ def evaluate(
     return conclude(prepared, fits, spec)
 
 
-def conclude(prepared: Prepared, fits: Sequence[Fitted], spec: TrainingSpec) -> Evaluation:
+def conclude(prepared: Prepared, fits: Sequence[Ensemble], spec: TrainingSpec) -> Evaluation:
     """Let each fold be heard by the networks that were fitted without it, and measure.
 
     Parameters
     ----------
     prepared : Prepared
-    fits : sequence of Fitted, one per fold
+    fits : sequence of Ensemble, one per fold
     spec : TrainingSpec
 
     Returns
@@ -196,14 +220,14 @@ def conclude(prepared: Prepared, fits: Sequence[Fitted], spec: TrainingSpec) -> 
     Evaluation
     """
     heard = tuple(
-        fits[fold].hear(prepared.rows.of(original))
+        _hear(fits[fold], prepared.rows.of(original))
         for fold, original in zip(prepared.folds, prepared.originals, strict=True)
     )
     models = tuple(
         _model_of_fold(prepared, fold, fits[fold], heard, spec) for fold in range(len(fits))
     )
     results = tuple(
-        _label(clip.path, sound, models[fold])
+        _label(clip.path, sound, models[fold], prepared.corpus)
         for clip, sound, fold in zip(prepared.corpus.clips, heard, prepared.folds, strict=True)
     )
     return Evaluation(
@@ -227,12 +251,19 @@ def _fit_folds(
     *,
     jobs: int,
     on_progress: Progress | None,
-) -> list[Fitted]:
+) -> list[Ensemble]:
     """Fit networks and trees without each of the folds, side by side."""
     from joblib import delayed
 
     tasks = (
-        delayed(fit_ensemble)(prepared.rows, prepared.corpus, prepared.folds != fold, spec)
+        delayed(fit_ensemble)(
+            prepared.rows,
+            prepared.corpus,
+            prepared.folds != fold,
+            spec,
+            prepared.school,
+            frozenset({fold}),
+        )
         for fold in range(n_folds)
     )
     fits = []
@@ -243,28 +274,34 @@ def _fit_folds(
     return fits
 
 
+def _hear(ensemble: Ensemble, rows: WindowRows) -> Heard:
+    return Heard.of(rows, ensemble.predict_logits(rows.X))
+
+
 def _model_of_fold(
     prepared: Prepared,
     fold: int,
-    fitted: Fitted,
+    ensemble: Ensemble,
     heard: tuple[Heard, ...],
     spec: TrainingSpec,
 ) -> Model:
     """Put together the model that labels a fold; calibration and thresholds are of the others."""
     others = np.flatnonzero(prepared.folds != fold)
     return finish_model(
-        fitted,
+        ensemble,
         [heard[index] for index in others],
-        prepared.truth[others],
+        prepared.truth.of(others),
         group_balance([prepared.corpus.clips[index].group for index in others]),
-        prepared.corpus.labels,
+        prepared.corpus,
         spec,
     )
 
 
-def _label(path: str, heard: Heard, model: Model) -> FileResult:
-    seconds = float(heard.intervals[-1, 1])
-    return summarise(path, heard, model, duration=seconds, decoded=seconds)
+def _label(path: str, heard: Heard, model: Model, corpus: Corpus) -> FileResult:
+    n_labels, seconds = len(corpus.labels), float(heard.intervals[-1, 1])
+    of_kinds = [n_labels + corpus.kinds.index(kind) for kind in model.kinds]
+    told = heard.only([*range(n_labels), *of_kinds])
+    return summarise(path, told, model, duration=seconds, decoded=seconds)
 
 
 def _measures(corpus: Corpus, results: tuple[FileResult, ...], *, by_group: bool) -> Measures:
@@ -319,19 +356,19 @@ def train(
     Model
     """
     everything = np.ones(len(prepared.folds), dtype=bool)
-    fitted = fit_ensemble(prepared.rows, prepared.corpus, everything, spec)
-    return conclude_model(prepared, evaluation, fitted, spec)
+    ensemble = fit_ensemble(prepared.rows, prepared.corpus, everything, spec, prepared.school)
+    return conclude_model(prepared, evaluation, ensemble, spec)
 
 
 def conclude_model(
-    prepared: Prepared, evaluation: Evaluation, fitted: Fitted, spec: TrainingSpec
+    prepared: Prepared, evaluation: Evaluation, ensemble: Ensemble, spec: TrainingSpec
 ) -> Model:
     """Calibrate what was fitted on all clips by what cross-validation heard."""
     return finish_model(
-        fitted,
+        ensemble,
         evaluation.heard,
         prepared.truth,
         group_balance([clip.group for clip in prepared.corpus.clips]),
-        prepared.corpus.labels,
+        prepared.corpus,
         spec,
     )

@@ -11,119 +11,37 @@ but is less sure of single clips.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.config import DecisionSpec
-from asmr_classify.estimators import Network, Trees, average_trees, standardise
-from asmr_classify.evidence import Heard
-from asmr_classify.model import ensemble_logits
-from asmr_classify.threads import one_thread
+from asmr_classify.estimators import Ensemble, Network, average_trees, standardise
 from asmr_classify.training.boosting import fit_trees
-from asmr_classify.training.takes import OF_FOLDS, TakeKind, TakeSpec
+from asmr_classify.training.kinds import kind_targets
+from asmr_classify.training.networks import fit_network
+from asmr_classify.training.student import scaling
+from asmr_classify.training.takes import OF_CLIPS, OF_FOLDS, TakeKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from asmr_classify.features.windows import WindowRows
     from asmr_classify.training.corpus import Corpus
+    from asmr_classify.training.spec import FitSpec, TrainingSpec
+    from asmr_classify.training.student import School
     from asmr_classify.training.takes import TakeRows
 
     Array = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class FitSpec:
-    """How networks and trees are fitted.
-
-    Parameters
-    ----------
-    background_db : float
-        Windows that are quieter than the loudest of their clip by more than this are left out:
-        what follows a bark is the hiss of the room, and its clip's label is wrong for it.
-    members : int
-        Networks in the ensemble; they take turns with ``scene_shares``.
-    scene_shares : tuple of float
-        Parts of the ensemble: which share of the scenes each is fitted on, in [0, 1].
-    hidden : tuple of int
-        Widths of the hidden layers.
-    epochs, batch_size : int
-    learning_rate, l2 : float
-        Of Adam, and of the penalty on weights.
-    group_power : float
-        A clip weighs its group's number of clips to the power of minus this: at 0 all clips weigh
-        the same, at 1 all groups. One half keeps the largest sources from ruling without
-        letting a source of one doubtful clip weigh as much as a hundred.
-    tree_rounds : int
-        Boosting rounds of each part; 0 for no trees.
-    tree_leaves : int
-    tree_rate : float
-        Shrinkage of each round.
-    tree_l2 : float
-    tree_features : float
-        Share of the features that each split may choose from.
-    seed : int
-    """
-
-    background_db: float = 15.0
-    members: int = 2
-    scene_shares: tuple[float, ...] = (0.25, 1.0)
-    hidden: tuple[int, ...] = (768,)
-    epochs: int = 25
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    l2: float = 0.1
-    group_power: float = 0.5
-    tree_rounds: int = 120
-    tree_leaves: int = 15
-    tree_rate: float = 0.08
-    tree_l2: float = 5.0
-    tree_features: float = 0.1
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSpec:
-    """All that decides which model comes out of a corpus.
-
-    Parameters
-    ----------
-    name, version : str
-        Of the model.
-    takes : TakeSpec
-    fit : FitSpec
-    decision : DecisionSpec
-    """
-
-    name: str = "model"
-    version: str = "1.0.0"
-    takes: TakeSpec = field(default_factory=TakeSpec)
-    fit: FitSpec = field(default_factory=FitSpec)
-    decision: DecisionSpec = field(default_factory=DecisionSpec)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
-    """Standardisation, networks and trees, not yet calibrated."""
-
-    mean: Array
-    scale: Array
-    networks: tuple[Network, ...]
-    trees: Trees | None
-
-    def hear(self, rows: WindowRows) -> Heard:
-        """Run the ensemble over the rows of one clip."""
-        logits = ensemble_logits(rows.X, self.mean, self.scale, self.networks, self.trees)
-        return Heard.of(rows, logits)
-
-
 def fit_ensemble(
-    rows: TakeRows, corpus: Corpus, inside: NDArray[np.bool_], spec: TrainingSpec
-) -> Fitted:
+    rows: TakeRows,
+    corpus: Corpus,
+    inside: NDArray[np.bool_],
+    spec: TrainingSpec,
+    school: School | None = None,
+    left_out: frozenset[int] = frozenset(),
+) -> Ensemble:
     """Fit networks and trees on the takes of some clips.
 
     Parameters
@@ -134,28 +52,49 @@ def fit_ensemble(
         Clips to fit on.
     spec : TrainingSpec
         Windows below its silence level are left out.
+    school : School, optional
+        Gives hints.
+    left_out : frozenset of int
+        Folds of which the students behind those hints may have heard nothing, beside the fold that
+        a hint is of.
 
     Returns
     -------
-    Fitted
+    Ensemble
     """
     kept = training_rows(rows, corpus, inside, spec)
-    X = rows.rows.X[kept]
-    mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
-    scale = np.maximum(X.std(axis=0, dtype=np.float64), 1e-6).astype(np.float32)
+    student, hints = None, np.zeros((len(kept), 0), dtype=np.float32)
+    if school is None:
+        mean, scale = scaling(rows.rows.X[kept])
+    else:
+        taught = school.student(left_out)
+        mean, scale, student = taught.mean, taught.scale, taught.network
+        hints = np.zeros((len(kept), student.n_outputs), dtype=np.float32)
+        hints[kept] = school.hints(rows, kept, left_out)
+
+    def standard(part: NDArray[np.bool_]) -> Array:
+        columns = standardise(rows.rows.X[part], mean, scale)
+        return np.concatenate([columns, hints[part]], axis=1)
+
     networks, trees = [], []
     parts = _parts(rows, kept, spec.fit)
     for k, part in enumerate(parts):
-        X, targets = rows.rows.X[part], rows.targets[part]
-        weights = row_weights(rows, corpus, inside, part, spec)
-        standard = standardise(X, mean, scale)
-        with one_thread():
-            for member in range(k, spec.fit.members, len(parts)):
-                seed = spec.fit.seed + member
-                networks.append(_fit_network(standard, targets, weights, spec.fit, seed=seed))
+        targets, weights = rows.targets[part], row_weights(rows, corpus, inside, part, spec)
+        for member in range(k, spec.fit.members, len(parts)):
+            seed = spec.fit.seed + member
+            networks.append(_fit_member(standard(part), targets, weights, spec.fit, seed=seed))
         if spec.fit.tree_rounds:
-            trees.append(fit_trees(X, targets, weights, spec.fit))
-    return Fitted(mean, scale, tuple(networks), average_trees(trees) if trees else None)
+            columns = np.concatenate([rows.rows.X[part], hints[part]], axis=1)
+            trees.append(fit_trees(columns, targets, weights, spec.fit))
+    kinds = None
+    if corpus.kinds:
+        part = kept & np.isin([take.kind for take in rows.takes], OF_CLIPS)[rows.take_of_row()]
+        clip_of_row = np.array([take.clips[0] for take in rows.takes])[rows.take_of_row()[part]]
+        targets = kind_targets(corpus)[clip_of_row]
+        weights = row_weights(rows, corpus, inside, part, spec)
+        kinds = _fit_kinds(standard(part), targets, weights, spec)
+    together = average_trees(trees) if trees else None
+    return Ensemble(mean, scale, tuple(networks), together, student, kinds)
 
 
 def _parts(rows: TakeRows, kept: NDArray[np.bool_], spec: FitSpec) -> list[NDArray[np.bool_]]:
@@ -258,28 +197,15 @@ LOGITS_PER_OUTPUT = 2.0
 """What outputs are multiplied by, to vary as much as the logits of the trees."""
 
 
-def _fit_network(
+def _fit_member(
     X: Array, targets: Array, weights: NDArray[np.float64], spec: FitSpec, *, seed: int
 ) -> Network:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPRegressor
+    outputs = (2 * targets - 1) * TARGET
+    return fit_network(X, outputs, weights, spec, seed=seed, gain=LOGITS_PER_OUTPUT)
 
-    regressor = MLPRegressor(
-        hidden_layer_sizes=spec.hidden,
-        alpha=spec.l2,
-        batch_size=min(spec.batch_size, len(X)),
-        learning_rate_init=spec.learning_rate,
-        max_iter=spec.epochs,
-        random_state=seed,
-    )
-    with warnings.catch_warnings():
-        # A fixed number of epochs is meant: stopping early is part of the regularisation.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        outputs = (2 * targets - 1) * TARGET
-        regressor.fit(X, outputs.squeeze(axis=1) if len(outputs[0]) == 1 else outputs, weights)
-    *hidden, (weight, bias) = zip(regressor.coefs_, regressor.intercepts_, strict=True)
-    layers = [*hidden, (weight * LOGITS_PER_OUTPUT, bias * LOGITS_PER_OUTPUT)]
-    return Network(
-        weights=tuple(weight.astype(np.float32) for weight, _ in layers),
-        biases=tuple(bias.astype(np.float32) for _, bias in layers),
-    )
+
+def _fit_kinds(
+    X: Array, targets: Array, weights: NDArray[np.float64], spec: TrainingSpec
+) -> Network:
+    outputs = (2 * targets - 1) * TARGET
+    return fit_network(X, outputs, weights, spec.kinds, seed=spec.fit.seed, gain=LOGITS_PER_OUTPUT)

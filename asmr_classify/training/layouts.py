@@ -23,11 +23,13 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asmr_classify.errors import CorpusError
+from asmr_classify.errors import CorpusError, MediaError
 from asmr_classify.media.discover import Found, discover
+from asmr_classify.media.probe import probe
 from asmr_classify.training.corpus import (
     UNSURE,
     Clip,
@@ -78,6 +80,48 @@ def read_sources(sources: Sequence[Path], renamed: Mapping[str, Names] | None = 
     return make_corpus(_renamed(clips, renamed or {}), ", ".join(map(str, sources)))
 
 
+SOUND_SECONDS = 12.0
+"""Of each sound without a label, so much is heard, from its middle: more of a track of music tells
+little that is new."""
+
+
+def with_sounds(corpus: Corpus, folders: Sequence[Path]) -> Corpus:
+    """Add sound without labels to a corpus.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    folders : sequence of path
+        All recordings below them are added, and what is in one folder below is one group. What
+        cannot be decoded, and what is silent, is left out.
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    CorpusError
+        If a folder holds no recording.
+    """
+    sounds = list(corpus.sounds)
+    for folder in folders:
+        found = [Path(each.path) for each in discover([str(folder)]) if isinstance(each, Found)]
+        if not found:
+            raise CorpusError(f"{folder}: no recording in it, of which a student could learn")
+        for path in found:
+            try:
+                duration = probe(str(path)).duration or 0.0
+            except MediaError:
+                continue
+            first = max(0.0, (duration - SOUND_SECONDS) / 2)
+            span = (first, first + SOUND_SECONDS) if first else None
+            group = "/".join((folder.name, *path.relative_to(folder).parts[:-1]))
+            clip = _clip(path, (), group=group, source=folder.name)
+            sounds.append(replace(clip, labels=(), label="", span=span))
+    return replace(corpus, sounds=tuple(sounds))
+
+
 def _read_source(source: Path) -> list[Clip]:
     if source.is_dir():
         if (source / "meta" / "esc50.csv").is_file():
@@ -96,7 +140,9 @@ def _renamed(clips: Iterable[Clip], renamed: Mapping[str, Names]) -> list[Clip]:
         # The finer label of a clip without triggers may be renamed as well: it says more.
         old = (clip.label,) if not clip.triggers and clip.label in renamed else clip.labels
         names = [name for label in old for name in renamed.get(label, (label,))]
-        if UNSURE not in names:
+        if UNSURE in names:
+            kept.append(replace(clip, labels=(), triggers=()))
+        else:
             kept.append(clip if tuple(names) == clip.labels else clip.labelled(names))
     return kept
 

@@ -47,6 +47,23 @@ def assign_folds(corpus: Corpus, *, seed: int = 0) -> NDArray[np.int64]:
     return np.asarray(folds, dtype=np.int64)
 
 
+def folds_of_sounds(corpus: Corpus, folds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Tell which fold each sound without a label is in: that of its group.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    folds : ndarray of int64, shape (n_clips,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n_sounds,)
+        -1 where no clip is of the group.
+    """
+    of_group = {clip.group: fold for clip, fold in zip(corpus.clips, folds, strict=True)}
+    return np.array([of_group.get(sound.group, -1) for sound in corpus.sounds], dtype=np.int64)
+
+
 LEAST_CLIPS = 20
 """Fewer clips than this say little: of 20 with a recall of 0.8, its 95 % interval is 0.58 to 0.92
 (Wilson 1927)."""

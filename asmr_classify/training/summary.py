@@ -34,15 +34,18 @@ def model_summary(model: Model, record: EvaluationRecord | None) -> dict[str, An
         Plain values. ``evaluation`` is None without a record; a figure is None where nothing was
         there to compute it of.
     """
+    ensemble = model.ensemble
+    trees, student = ensemble.trees, ensemble.student
     return {
         "name": model.name,
         "version": model.version,
         "file": model.source,
         "bytes": Path(model.source).stat().st_size if model.source else None,
         "digest": model.digest(),
-        "features": {"fingerprint": model.fingerprint, "columns": int(model.mean.size)},
-        "networks": [[len(bias) for bias in network.biases[:-1]] for network in model.networks],
-        "trees": 0 if model.trees is None else int(model.trees.roots.size),
+        "features": {"fingerprint": model.fingerprint, "columns": int(ensemble.mean.size)},
+        "networks": [[len(bias) for bias in network.biases[:-1]] for network in ensemble.networks],
+        "trees": 0 if trees is None else int(trees.roots.size),
+        "student": None if student is None else [len(bias) for bias in student.biases],
         "labels": [
             {
                 "label": label,

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -28,6 +26,7 @@ from asmr_classify.labels import WHITE_NOISE
 from asmr_classify.media.decode import read_audio
 from asmr_classify.threads import one_thread
 from asmr_classify.training.augment import AugmentSpec, augment, coloured_noise, make_steady
+from asmr_classify.training.cache import save_arrays
 from asmr_classify.training.corpus import file_sha256
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.scenes import (
@@ -109,6 +108,9 @@ class TakeKind(StrEnum):
     SCENE = "scene"
     NOISE = "noise"
 
+
+OF_CLIPS = (TakeKind.ORIGINAL, TakeKind.COPY)
+"""Kinds whose windows hold what their clip holds, in all that can be heard of it."""
 
 OF_FOLDS = (TakeKind.SCENE, TakeKind.NOISE)
 """Kinds that belong to a fold rather than to a clip."""
@@ -303,7 +305,7 @@ def _take_rows(
         held = np.zeros(0, dtype=np.float32)
     if path is not None and not path.is_file():
         try:
-            _save_rows(rows, held, path)
+            save_arrays(path, held=held, **{name: getattr(rows, name) for name in SAVED})
         except OutputError:
             if place_needed:
                 raise
@@ -336,7 +338,7 @@ def take_sound(corpus: Corpus, take: Take, spec: TakeSpec) -> NDArray[np.float32
         y = coloured_noise(round(NOISE_SECONDS * sr), rng)
         y *= np.float32(NOISE_RMS / y.std())
     else:
-        y = _sound(corpus.clips[index], spec)
+        y = clip_sound(corpus.clips[index], sr)
     if take.kind is TakeKind.STEADY:
         y = make_steady(y, rng)
     if take.kind is TakeKind.ORIGINAL or (take.kind is TakeKind.NOISE and take.version % 2):
@@ -351,7 +353,7 @@ def palette_of(corpus: Corpus, spec: TakeSpec) -> Palette:
         [clip.to_fit for clip in corpus.clips],
         [clip.group for clip in corpus.clips],
         tuple(label for label in corpus.labels if label in triggers),
-        lambda index: _sound(corpus.clips[index], spec),
+        lambda index: clip_sound(corpus.clips[index], spec.features.frames.sr),
     )
 
 
@@ -368,25 +370,31 @@ def _scene_rows(
     return rows.where(clear), held[clear]
 
 
-def _sound(clip: Clip, spec: TakeSpec) -> NDArray[np.float32]:
-    sr = spec.features.frames.sr
+def clip_sound(clip: Clip, sr: int) -> NDArray[np.float32]:
+    """Load what a clip's labels are of.
+
+    Parameters
+    ----------
+    clip : Clip
+    sr : int
+        Rate in Hz.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples,), mono
+        A second of silence for a clip that cannot be decoded, if it has no label.
+
+    Raises
+    ------
+    CorpusError
+        If it cannot be decoded, but has a label.
+    """
     try:
         y = read_audio(clip.path, sr=sr)
     except MediaError as exc:
+        if not clip.labels:
+            return np.zeros(sr, dtype=np.float32)
         raise CorpusError(f"{exc}; take the clip out of the manifest") from exc
     first, last = (round(seconds * sr) for seconds in clip.span or (0, 0))
     # A file that ends before its span does was cut to the span already.
     return y[first:last] if first < last <= len(y) else y
-
-
-def _save_rows(rows: WindowRows, held: NDArray[np.float32], path: Path) -> None:
-    scratch = path.with_name(f"{path.stem}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
-            np.savez(file, held=held, **{name: getattr(rows, name) for name in SAVED})
-        scratch.replace(path)
-    except OSError as exc:
-        with suppress(OSError):
-            scratch.unlink()
-        raise OutputError(f"{path.parent}: cannot write the cache: {exc.strerror}") from exc

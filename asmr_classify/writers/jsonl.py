@@ -110,6 +110,7 @@ def result_to_record(result: FileResult, *, rounded: bool = True) -> dict[str, A
         "longest_talk": seconds(result.longest_talk),
         "model": result.model,
         "corrected": list(result.corrected),
+        "kinds": {kind: score(value) for kind, value in result.kinds.items()},
     }
 
 
@@ -131,6 +132,7 @@ def record_to_result(record: dict[str, Any]) -> FileResult:
         no_talking=record.get("no_talking"),
         longest_talk=record.get("longest_talk"),
         corrected=tuple(record.get("corrected", ())),
+        kinds=record.get("kinds", {}),
     )
 
 

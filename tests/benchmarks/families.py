@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPRegressor
 
 from asmr_classify.estimators import LOGIT_LIMIT, standardise
 from asmr_classify.training.boosting import fit_trees
-from asmr_classify.training.fit import FitSpec
+from asmr_classify.training.spec import FitSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

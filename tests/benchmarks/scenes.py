@@ -23,8 +23,8 @@ from asmr_classify.labels import TRIGGERS, WHISPER, WHITE_NOISE
 from asmr_classify.threads import one_thread
 from asmr_classify.timeline import join_spans
 from asmr_classify.training.evaluate import evaluate, prepare
-from asmr_classify.training.fit import TrainingSpec
 from asmr_classify.training.scenes import make_scene
+from asmr_classify.training.spec import TrainingSpec
 from asmr_classify.training.takes import palette_of
 from tests.benchmarks.report import Table
 from tests.conftest import ROOT, shared_folder
@@ -117,7 +117,7 @@ def find_gaps(scene: Scene) -> list[tuple[float, float]]:
 
 def label_scene(scene: Heldout, model: Model) -> FileResult:
     """Label a scene as a file."""
-    heard = Heard.of(scene.rows, model.predict_logits(scene.rows.X))
+    heard = Heard.of(scene.rows, model.ensemble.predict_logits(scene.rows.X))
     seconds = scene.duration
     return summarise("scene", heard, model, duration=seconds, decoded=seconds)
 

@@ -24,8 +24,9 @@ from asmr_classify.features.schema import column_names
 from asmr_classify.labels import TRIGGERS
 from asmr_classify.threads import one_thread
 from asmr_classify.training.evaluate import prepare
-from asmr_classify.training.fit import TrainingSpec, row_weights, training_rows
+from asmr_classify.training.fit import row_weights, training_rows
 from asmr_classify.training.parallel import iter_results
+from asmr_classify.training.spec import TrainingSpec
 from asmr_classify.training.takes import TakeSpec, take_sound
 from tests.benchmarks.candidates import CANDIDATES, Sound
 from tests.benchmarks.families import SETTINGS, make_model

@@ -62,7 +62,7 @@ def run() -> Table:
             "decode and resample": lambda: read_audio(str(path)),
             "short-time spectra": lambda: spectra(y, model.features.frames),
             "all features": lambda: window_rows(y, model.features),
-            "model": lambda: model.predict_logits(X),
+            "model": lambda: model.ensemble.predict_logits(X),
             "writing": lambda: JsonlWriter(io.StringIO()).write(result),
             "label the file": lambda: label_file(path, model=model),
         }

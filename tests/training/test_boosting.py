@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from asmr_classify.training.boosting import BINS, bin_edges, find_bins, fit_trees, make_booster
-from asmr_classify.training.fit import FitSpec
+from asmr_classify.training.spec import FitSpec
 
 SPEC = FitSpec(tree_rounds=30, tree_rate=0.2, tree_features=1.0, tree_l2=0.0)
 

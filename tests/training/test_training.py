@@ -19,13 +19,8 @@ from asmr_classify.training.calibration import choose_thresholds, fit_calibratio
 from asmr_classify.training.card import model_card
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.evaluate import Prepared, evaluate, prepare, train
-from asmr_classify.training.fit import (
-    FitSpec,
-    TrainingSpec,
-    _parts,
-    fit_ensemble,
-    group_weights,
-)
+from asmr_classify.training.fit import _parts, fit_ensemble, group_weights
+from asmr_classify.training.spec import FitSpec, TrainingSpec
 from asmr_classify.training.takes import (
     MOST_SCENES,
     Take,
@@ -85,17 +80,17 @@ def test_the_model_labels_files_with_its_own_labels(model, corpus_folder, tmp_pa
 
 def test_the_same_seed_gives_the_same_model(prepared, evaluation, model):
     again = train(prepared, evaluation, SPEC)
-    for ours, theirs in zip(model.networks, again.networks, strict=True):
+    for ours, theirs in zip(model.ensemble.networks, again.ensemble.networks, strict=True):
         assert all(map(np.array_equal, ours.weights, theirs.weights))
-    assert np.array_equal(model.trees.value, again.trees.value)
+    assert np.array_equal(model.ensemble.trees.value, again.ensemble.trees.value)
 
 
 def test_the_clips_of_a_fold_are_never_fitted_on(prepared, monkeypatch):
     seen = []
 
-    def spy(rows, corpus, inside, spec):
+    def spy(rows, corpus, inside, *rest):
         seen.append(frozenset(np.unique(prepared.folds[inside]).tolist()))
-        return fit_ensemble(rows, corpus, inside, spec)
+        return fit_ensemble(rows, corpus, inside, *rest)
 
     monkeypatch.setattr("asmr_classify.training.evaluate.fit_ensemble", spy)
     quick = FitSpec(members=1, hidden=(2,), epochs=1, tree_rounds=0)
@@ -106,8 +101,8 @@ def test_the_clips_of_a_fold_are_never_fitted_on(prepared, monkeypatch):
 
 def test_a_clip_has_no_say_in_its_own_calibration(prepared, evaluation, monkeypatch):
     """Turning the truth of one fold round leaves the scores of that fold as they are."""
-    wrong = prepared.truth.copy()
-    wrong[prepared.folds == 2] = 1 - wrong[prepared.folds == 2]
+    wrong = prepared.truth
+    wrong.labels[prepared.folds == 2] = 1 - wrong.labels[prepared.folds == 2]
     monkeypatch.setattr(Prepared, "truth", property(lambda _: wrong))
     again = evaluate(prepared, SPEC, jobs=1)
     same = [ours == theirs for ours, theirs in zip(evaluation.results, again.results, strict=True)]
