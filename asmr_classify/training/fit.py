@@ -207,5 +207,4 @@ def _fit_member(
 def _fit_kinds(
     X: Array, targets: Array, weights: NDArray[np.float64], spec: TrainingSpec
 ) -> Network:
-    outputs = (2 * targets - 1) * TARGET
-    return fit_network(X, outputs, weights, spec.kinds, seed=spec.fit.seed, gain=LOGITS_PER_OUTPUT)
+    return fit_network(X, targets, weights, spec.kinds, seed=spec.fit.seed, likely=True)

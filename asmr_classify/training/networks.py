@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
 
 
+COOLING = (0.3, 0.1)
+"""After its epochs, a network is shown all rows once more at each of these shares of its learning
+rate. Where large steps end is chance: students of different seeds explained 0.34 and 0.42 of what a
+teacher says of sound never heard, and 0.46 once their steps had grown small."""
+
+
 class NetworkSpec(Protocol):
     """What is said of a network by those that have one fitted."""
 
@@ -39,7 +45,7 @@ class NetworkSpec(Protocol):
         """Penalty on weights."""
 
 
-def fit_network(
+def fit_network(  # noqa: PLR0913 (options by name)
     X: Array,
     outputs: Array,
     weights: NDArray[np.float64] | None,
@@ -47,8 +53,9 @@ def fit_network(
     *,
     seed: int,
     gain: float = 1.0,
+    likely: bool = False,
 ) -> Network:
-    """Fit a network by squared error.
+    """Fit a network.
 
     Parameters
     ----------
@@ -59,6 +66,9 @@ def fit_network(
     weights : ndarray of float64, shape (n_rows,), or None
     spec : NetworkSpec
     seed : int
+    likely : bool
+        Whether outputs are 1 or 0 and it is to say their logits, by likelihood; else it says them
+        themselves, by squared error.
     gain : float
         What it says is multiplied by this.
 
@@ -68,19 +78,25 @@ def fit_network(
         Its weights are such as 16 bits hold, which halves the model file.
     """
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPRegressor
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-    regressor = MLPRegressor(
+    estimator = (MLPClassifier if likely else MLPRegressor)(
         hidden_layer_sizes=spec.hidden,
         alpha=spec.l2,
         batch_size=min(spec.batch_size, len(X)),
         learning_rate_init=spec.learning_rate,
         max_iter=spec.epochs,
         random_state=seed,
+        warm_start=True,
     )
+    targets = outputs.squeeze(axis=1) if len(outputs[0]) == 1 else outputs
+    targets = targets.astype(int) if likely else targets
     with warnings.catch_warnings(), one_thread():
         # A fixed number of epochs is meant: stopping early is part of the regularisation.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        regressor.fit(X, outputs.squeeze(axis=1) if len(outputs[0]) == 1 else outputs, weights)
-    network = Network(tuple(regressor.coefs_), tuple(regressor.intercepts_))
+        estimator.fit(X, targets, weights)
+        for rate in COOLING:
+            estimator.set_params(learning_rate_init=spec.learning_rate * rate, max_iter=1)
+            estimator.fit(X, targets, weights)
+    network = Network(tuple(estimator.coefs_), tuple(estimator.intercepts_))
     return network.scaled(gain)

@@ -42,15 +42,15 @@ class FitSpec:
     """
 
     background_db: float = 15.0
-    members: int = 2
+    members: int = 4
     scene_shares: tuple[float, ...] = (0.25, 1.0)
-    hidden: tuple[int, ...] = (768,)
-    epochs: int = 25
+    hidden: tuple[int, ...] = (512,)
+    epochs: int = 5
     batch_size: int = 256
     learning_rate: float = 1e-3
-    l2: float = 0.1
+    l2: float = 1.0
     group_power: float = 0.5
-    tree_rounds: int = 120
+    tree_rounds: int = 100
     tree_leaves: int = 15
     tree_rate: float = 0.08
     tree_l2: float = 5.0
@@ -66,9 +66,6 @@ class StudentSpec:
     ----------
     hints : int
         Principal components of what the teacher says, which a student learns to say.
-    copies : int
-        Changed copies of each clip to learn from: of a copy, a student is to say what the teacher
-        says of the clip itself.
     hidden : tuple of int
         Widths of the hidden layers.
     epochs, batch_size : int
@@ -77,9 +74,8 @@ class StudentSpec:
     """
 
     hints: int = 64
-    copies: int = 3
-    hidden: tuple[int, ...] = (1024,)
-    epochs: int = 12
+    hidden: tuple[int, ...] = (1024, 512)
+    epochs: int = 4
     batch_size: int = 256
     learning_rate: float = 1e-3
     l2: float = 1.0
@@ -101,7 +97,7 @@ class KindSpec:
     """
 
     hidden: tuple[int, ...] = (512,)
-    epochs: int = 12
+    epochs: int = 6
     batch_size: int = 256
     learning_rate: float = 1e-3
     l2: float = 0.1

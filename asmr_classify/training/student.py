@@ -174,7 +174,7 @@ def make_lessons(parts: Sequence[Lecture], spec: TrainingSpec) -> Lessons:
     for part in parts:
         said_of = [(opinion - mean) @ axes for opinion in part.opinions]
         for index, take in enumerate(part.rows.takes):
-            if take.kind not in OF_CLIPS or take.version > spec.student.copies:
+            if take.kind not in OF_CLIPS:
                 continue
             rows, (clip,) = part.rows.of(index), take.clips
             place = rows.intervals.mean(axis=1) / rows.intervals[-1, 1] * len(said_of[clip])

@@ -89,7 +89,7 @@ class TakeSpec:
     features : FeatureSpec
     """
 
-    copies: int = 3
+    copies: int = 2
     steady_copies: int = 2
     scenes: int = 400
     noises: int = 48
