@@ -93,6 +93,9 @@ def print_model(model: Model, record: EvaluationRecord | None) -> None:
         console.print(Text(f"{name:<10}", style="dim") + Text(printable(value)), soft_wrap=True)
     console.print()
     console.print(_label_table(model, record))
+    if record is not None and model.kinds:
+        console.print()
+        console.print(_kind_table(record))
 
 
 def _facts(model: Model, record: EvaluationRecord | None) -> list[tuple[str, str]]:
@@ -116,6 +119,23 @@ def _facts(model: Model, record: EvaluationRecord | None) -> list[tuple[str, str
             pairs = main_figures(record.measures(by_group=by_group))
             facts.append((name, ", ".join(f"{key} {value}" for key, value in pairs)))
     return facts
+
+
+def _kind_table(record: EvaluationRecord) -> Table:
+    """List the kinds that are told, the best first."""
+    from rich.table import Table
+
+    from asmr_classify.training.page import KIND_HEAD, kind_rows
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    shown = [k for k, name in enumerate(KIND_HEAD) if name != "told"]
+    for k in shown:
+        words = KIND_HEAD[k] in {"kind", "taken for it"}
+        table.add_column(KIND_HEAD[k], justify="left" if words else "right", overflow="fold")
+    for each, row in zip(record.kinds, kind_rows(record), strict=True):
+        if each.told:
+            table.add_row(*(printable(row[k]) for k in shown))
+    return table
 
 
 def _label_table(model: Model, record: EvaluationRecord | None) -> Table:

@@ -14,7 +14,7 @@ from asmr_classify.estimators import calibrate
 from asmr_classify.evidence import weigh
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.model import Model
-from asmr_classify.training.metrics import average_precision
+from asmr_classify.training.kinds import kind_precisions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,7 +179,7 @@ def finish_model(
     holds, is_of = truth.labels[audible], truth.kinds[audible]
     calibration = fit_calibration(for_labels, holds, weights)
     thresholds = choose_thresholds(calibrate(for_labels, calibration), holds, corpus.labels)
-    precisions = kind_precisions(for_kinds, is_of)
+    precisions = kind_precisions(for_kinds, is_of > 0)
     told = [int(k) for k in np.flatnonzero(precisions >= spec.kinds.least_precision)]
     kinds = [corpus.kinds[k] for k in told]
     of_kinds = fit_calibration(for_kinds[:, told], is_of[:, told], weights)
@@ -195,12 +195,4 @@ def finish_model(
         ensemble=replace(ensemble, kinds=of_network),
         calibration=np.concatenate([calibration, of_kinds], axis=1),
         kinds=choose_thresholds(calibrate(for_kinds[:, told], of_kinds), is_of[:, told], kinds),
-    )
-
-
-def kind_precisions(evidence: Array, is_of: Array) -> NDArray[np.float64]:
-    """Compute the average precision of each kind, shape (n_kinds,); nan where no clip is of it."""
-    alike, scores = np.ones(len(is_of)), evidence.astype(np.float64)
-    return np.array(
-        [average_precision(is_of[:, k] > 0, scores[:, k], alike) for k in range(is_of.shape[1])]
     )

@@ -7,20 +7,32 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html import escape
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import numpy as np
+
 from asmr_classify.aggregate import PLAIN_SECONDS, PLAIN_SHARE, contradictions
 from asmr_classify.labels import DEFINITIONS, kind_of
-from asmr_classify.training.metrics import NONE, average_precision
+from asmr_classify.training.metrics import (
+    N_RESAMPLED,
+    NONE,
+    average_precision,
+    group_interval,
+    main_classes,
+    share,
+)
+from asmr_classify.training.page import KIND_HEAD, kind_rows
 from asmr_classify.training.record import EvaluationRecord
 from asmr_classify.training.sources import false_tags, legible, source_tables, worst_mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
 
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Clip, Corpus
@@ -38,6 +50,10 @@ of the score; F1 and recall are of the main tag; *false tags* is the share of cl
 trigger that get one; *ECE* is the expected calibration error."""
 
 N_WORST = 10
+
+FEW_CLIPS = 2
+FEW_ALIKE = 3
+"""What counts as unlike the rest of a corpus, see the card."""
 
 ABOUT_LIMITS = """\
 The labels that it was fitted on may be wrong here and there. Recordings of other makers, languages
@@ -84,6 +100,8 @@ def model_card(
         "## Figures on sources never heard",
         ABOUT_FIGURES,
         _figure_table(evaluation),
+        _intervals(record),
+        _unlike(record),
         _trigger_table(evaluation),
         _context_table(record),
         "Clips without a trigger that got a tag, by what they are:",
@@ -93,6 +111,7 @@ def model_card(
         _further_tags(record),
         _agreement(evaluation, record),
         *_source_tables(record),
+        *_kinds(record),
         *_picture_links(pictures, folder),
         "## Data",
         _clip_table(corpus),
@@ -100,6 +119,7 @@ def model_card(
         _count_table("licence", corpus.clips, lambda clip: clip.licence),
         "By source:",
         _count_table("source", corpus.clips, lambda clip: clip.source),
+        *_sounds(corpus, model),
         "## Settings",
         _setting_table(spec, model),
         "## Limits",
@@ -153,6 +173,76 @@ def _figure_table(evaluation: Evaluation) -> str:
             ),
         ),
     )
+
+
+def _intervals(record: EvaluationRecord) -> str:
+    """State how far figures, every clip alike, may be off by the choice of groups."""
+    groups = [clip.group for clip in record.clips]
+    truth, main, triggers = record.truth(), record.main(), record.triggers
+    scores = np.stack([record.scores_of(trigger) for trigger in triggers], axis=1)
+    held = np.array([[trigger in clip for trigger in triggers] for clip in truth])
+    expected, found = main_classes(truth, main)
+
+    def mean_precision(weights: NDArray[np.float64]) -> float:
+        kept = weights > 0
+        return float(
+            np.mean(
+                [
+                    average_precision(held[kept, k], scores[kept, k], weights[kept])
+                    for k in range(len(triggers))
+                ]
+            )
+        )
+
+    def false(weights: NDArray[np.float64]) -> float:
+        return share(found != NONE, weights, expected == NONE)
+
+    pairs = (
+        (name, group_interval(groups, figure))
+        for name, figure in (("mean AP", mean_precision), ("false tags", false))
+    )
+    told = ", ".join(f"{name} {low:.3f} to {high:.3f}" for name, (low, high) in pairs)
+    return (
+        "Had the corpus other groups of the same kind in it, figures would differ: 95 % intervals, "
+        f"by drawing its groups anew {N_RESAMPLED} times, every clip alike: {told}."
+    )
+
+
+def _unlike(record: EvaluationRecord) -> str:
+    """Say how it does on what is unlike the rest of the corpus."""
+    counts = Counter(clip.group for clip in record.clips)
+    kinds = Counter(clip.finer for clip in record.clips)
+    own = Counter((clip.finer, clip.group) for clip in record.clips)
+    clips = tuple(
+        clip
+        for clip in record.clips
+        if counts[clip.group] <= FEW_CLIPS
+        or kinds[clip.finer] - own[clip.finer, clip.group] < FEW_ALIKE
+    )
+    if not clips:
+        return "No clip of the corpus is unlike the rest of it."
+    figures = replace(record, clips=clips).measures()
+    return (
+        "Recordings that are unlike this corpus do worse. Nearest to them are its clips of makers "
+        f"of whom it has {FEW_CLIPS} clips or fewer, or of a sound of which others gave fewer than "
+        f"{FEW_ALIKE}: for these {len(clips)} clips, mean AP is "
+        f"{figures.mean_average_precision:.3f}, macro-F1 {figures.macro_f1:.3f}, and "
+        f"{figures.false_tags:.0%} of those without a trigger get a tag. Expect no better of a "
+        "library of your own."
+    )
+
+
+def _kinds(record: EvaluationRecord) -> list[str]:
+    if not record.kinds:
+        return []
+    about = (
+        "**Kinds.** What is told beside the labels, and what is not told yet; average precision by "
+        "clip. *Taken for it* are the finer labels that rank highest among clips of others."
+    )
+    return [
+        about,
+        _table(KIND_HEAD, kind_rows(record)),
+    ]
 
 
 def _trigger_table(evaluation: Evaluation) -> str:
@@ -258,9 +348,31 @@ def _count_table(name: str, clips: Sequence[Clip], key: Callable[[Clip], str]) -
     return _table((name, "clips"), ordered)
 
 
+def _sounds(corpus: Corpus, model: Model) -> list[str]:
+    """Tell which sound without labels students learned from."""
+    if model.ensemble.student is None:
+        return []
+    known = {clip.group for clip in corpus.clips}
+    others = sorted({sound.group for sound in corpus.sounds} - known)
+    text = (
+        "A student learned, from these clips, what a pretrained network thinks of them; that is "
+        "not in the model, nor needed to label."
+    )
+    if corpus.sounds:
+        text += (
+            f" It learned from {len(corpus.sounds)} further recordings as well, which have no "
+            "label: of groups of the corpus, and of others:"
+        )
+    return [text, _cell(", ".join(others))] if others else [text]
+
+
 def _setting_table(spec: TrainingSpec, model: Model) -> str:
     settings = {f"fit: {k}": v for k, v in asdict(spec.fit).items()}
     of_takes = ("copies", "steady_copies", "scenes", "noises", "seed")
+    if model.ensemble.student is not None:
+        settings |= {f"student: {k}": v for k, v in asdict(spec.student).items()}
+    if model.ensemble.kinds is not None:
+        settings |= {f"kinds: {k}": v for k, v in asdict(spec.kinds).items()}
     settings |= {f"takes: {k}": getattr(spec.takes, k) for k in of_takes}
     settings |= {f"augmentation: {k}": v for k, v in asdict(spec.takes.augmentation).items()}
     settings |= {f"decision: {k}": v for k, v in asdict(spec.decision).items()}

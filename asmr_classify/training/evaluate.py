@@ -17,11 +17,11 @@ import numpy as np
 from asmr_classify.aggregate import summarise
 from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.errors import CorpusError
-from asmr_classify.evidence import Heard
+from asmr_classify.evidence import Heard, weigh
 from asmr_classify.training.calibration import Truth, finish_model
 from asmr_classify.training.corrections import relabelled
 from asmr_classify.training.fit import fit_ensemble
-from asmr_classify.training.kinds import kind_targets
+from asmr_classify.training.kinds import judge_kinds, kind_targets
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.splits import assign_folds, folds_of_sounds
@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from asmr_classify.features.windows import WindowRows
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
+    from asmr_classify.training.kinds import KindFigures
     from asmr_classify.training.spec import TrainingSpec
     from asmr_classify.training.student import School
     from asmr_classify.training.takes import TakeRows
 
+    Array = NDArray[np.float32]
     Progress = Callable[[str, int, int], None]
 
 
@@ -90,6 +92,7 @@ class Evaluation:
         Which labelled that fold, and never heard it.
     thresholds : mapping of str to float
         Mean over the models of the folds.
+    kinds : tuple of KindFigures
     """
 
     results: tuple[FileResult, ...]
@@ -99,6 +102,7 @@ class Evaluation:
     heard: tuple[Heard, ...]
     models: tuple[Model, ...]
     thresholds: Mapping[str, float]
+    kinds: tuple[KindFigures, ...] = ()
 
 
 def prepare(  # noqa: PLR0913 (options by name)
@@ -241,7 +245,14 @@ def conclude(prepared: Prepared, fits: Sequence[Ensemble], spec: TrainingSpec) -
             label: float(np.mean([model.thresholds[label] for model in models]))
             for label in prepared.corpus.labels
         },
+        judge_kinds(prepared.corpus, _for_kinds(prepared, heard, spec), spec.kinds.least_precision),
     )
+
+
+def _for_kinds(prepared: Prepared, heard: tuple[Heard, ...], spec: TrainingSpec) -> Array:
+    """Weigh what speaks for each kind in each clip, shape (n_clips, n_kinds)."""
+    n_labels = len(prepared.corpus.labels)
+    return np.stack([weigh(each, spec.decision).of_whole[n_labels:] for each in heard])
 
 
 def _fit_folds(

@@ -8,12 +8,14 @@ that the kind holds, between spaces. A clip is of one kind or of none.
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asmr_classify.errors import CorpusError
+from asmr_classify.training.metrics import average_precision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +30,92 @@ COLUMNS = ("kind", "labels")
 LEAST_GROUPS = 8
 """Kinds of fewer groups are not learnt: whether they are told on sources never heard is anybody's
 guess."""
+
+
+N_CONFUSED = 3
+"""Finer labels that are named as taken for a kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindFigures:
+    """How well a kind is told on sources never heard.
+
+    Parameters
+    ----------
+    kind : str
+    clips, groups : int
+        That are of it.
+    average_precision : float
+        By clip.
+    told : bool
+        Whether that is enough for the model to tell it.
+    taken_for : tuple of str
+        Finer labels of the other clips that most often rank among the first ``clips``.
+    """
+
+    kind: str
+    clips: int
+    groups: int
+    average_precision: float
+    told: bool
+    taken_for: tuple[str, ...]
+
+
+def judge_kinds(
+    corpus: Corpus, evidence: NDArray[np.float32], least_precision: float
+) -> tuple[KindFigures, ...]:
+    """Judge how well kinds are told.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    evidence : ndarray of float32, shape (n_clips, n_kinds)
+        By networks that never heard a clip's group.
+    least_precision : float
+        Of kinds that are told.
+
+    Returns
+    -------
+    tuple of KindFigures
+        The best first.
+    """
+    is_of = kind_targets(corpus) > 0
+    figures = []
+    for k, (kind, precision) in enumerate(
+        zip(corpus.kinds, kind_precisions(evidence, is_of), strict=True)
+    ):
+        first = np.argsort(-evidence[:, k], kind="stable")[: int(is_of[:, k].sum())]
+        others = Counter(corpus.clips[index].label for index in first if not is_of[index, k])
+        figures.append(
+            KindFigures(
+                kind,
+                int(is_of[:, k].sum()),
+                len({clip.group for clip in corpus.clips if clip.kind == kind}),
+                float(precision),
+                bool(precision >= least_precision),
+                tuple(label for label, _ in others.most_common(N_CONFUSED)),
+            )
+        )
+    return tuple(sorted(figures, key=lambda each: -each.average_precision))
+
+
+def kind_precisions(evidence: NDArray[np.float32], is_of: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Compute the average precision of each kind by clip, shape (n_kinds,).
+
+    Parameters
+    ----------
+    evidence : ndarray of float32, shape (n_clips, n_kinds)
+    is_of : ndarray of bool, shape (n_clips, n_kinds)
+
+    Returns
+    -------
+    ndarray of float64
+        nan for a kind that no clip is of.
+    """
+    alike, scores = np.ones(len(is_of)), evidence.astype(np.float64)
+    return np.array(
+        [average_precision(is_of[:, k], scores[:, k], alike) for k in range(is_of.shape[1])]
+    )
 
 
 def read_kinds(path: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -96,15 +96,50 @@ def measure(
         },
         f1=dict(zip(classes, map(float, f1), strict=True)),
         recall={
-            trigger: _share(found == trigger, weights, expected == trigger) for trigger in triggers
+            trigger: share(found == trigger, weights, expected == trigger) for trigger in triggers
         },
-        false_tags=_share(found != NONE, weights, clear),
+        false_tags=share(found != NONE, weights, clear),
         calibration_error=float(
             np.mean(
                 [calibration_error(held[:, k], scores[:, k], weights) for k in range(len(triggers))]
             )
         ),
     )
+
+
+N_RESAMPLED = 400
+"""Times that groups are drawn anew: the ends of an interval move by less than a hundredth."""
+
+
+def group_interval(
+    groups: Sequence[str], figure: Callable[[Floats], float], *, seed: int = 0
+) -> tuple[float, float]:
+    """Find between which values a figure lies for other groups of the same world.
+
+    Parameters
+    ----------
+    groups : sequence of str, length n_clips
+    figure : callable
+        Computes it, given the weights of clips, shape (n_clips,).
+    seed : int
+
+    Returns
+    -------
+    low, high : float
+        The 95 % interval, of draws that have the figure: groups, not clips, are drawn with
+        replacement, as clips of one maker are alike (the cluster bootstrap, Davison and Hinkley
+        1997, section 3.8).
+    """
+    rng = np.random.default_rng(seed)
+    _, which = np.unique(np.array(groups), return_inverse=True)
+    n_groups = int(which.max()) + 1
+    found = []
+    for _ in range(N_RESAMPLED):
+        drawn = np.bincount(rng.integers(0, n_groups, n_groups), minlength=n_groups)
+        found.append(figure(drawn[which].astype(np.float64)))
+    known = [value for value in found if not np.isnan(value)] or [np.nan]
+    low, high = np.percentile(known, (2.5, 97.5))
+    return float(low), float(high)
 
 
 def main_classes(
@@ -157,7 +192,8 @@ def confusion_matrix(
     return counts
 
 
-def _share(hits: NDArray[np.bool_], weights: Floats, inside: NDArray[np.bool_]) -> float:
+def share(hits: NDArray[np.bool_], weights: Floats, inside: NDArray[np.bool_]) -> float:
+    """Compute the weighted share of hits among the clips inside; nan where these weigh nothing."""
     total = weights[inside].sum()
     return float(weights[inside & hits].sum() / total) if total > 0 else float("nan")
 
@@ -207,7 +243,7 @@ def precision_recall(
         precision,
         recall,
         average_precision(held, scores, weights),
-        (_share(tagged, weights, held), _share(held, weights, tagged)),
+        (share(tagged, weights, held), share(held, weights, tagged)),
     )
 
 

@@ -96,6 +96,7 @@ def evaluation_page(record: EvaluationRecord, pictures: Iterable[Picture]) -> st
         main_figures=main_figures(record.measures()),
         parts=[
             _label_part(record),
+            *_kind_parts(record),
             *shown.values(),
             _source_part(record),
             *(Part(x.title, x.about, x.head, x.rows) for x in source_tables(record)),
@@ -151,6 +152,28 @@ def label_rows(record: EvaluationRecord) -> list[tuple[str, ...]]:
             )
         )
     return rows
+
+
+KIND_HEAD = ("kind", "told", "AP", "clips", "groups", "taken for it")
+
+
+def kind_rows(record: EvaluationRecord) -> list[tuple[str, ...]]:
+    """Write out the figures of each kind, as :data:`KIND_HEAD` names them; the best first."""
+    return [
+        (
+            *(each.kind, "yes" if each.told else "no", f"{each.average_precision:.3f}"),
+            *(str(each.clips), str(each.groups), ", ".join(each.taken_for)),
+        )
+        for each in record.kinds
+    ]
+
+
+def _kind_parts(record: EvaluationRecord) -> list[Part]:
+    if not record.kinds:
+        return []
+    told = sum(each.told for each in record.kinds)
+    about = f"{told} of {len(record.kinds)} kinds are told; the others not well enough yet."
+    return [Part("Kinds", about, KIND_HEAD, kind_rows(record))]
 
 
 def _label_part(record: EvaluationRecord) -> Part:

@@ -6,8 +6,9 @@ a line a clip, named as the model with ``.evaluation.json``::
 
     {"format": 1, "model": "name@version", "digest": SHA-256 of the model or null,
      "labels": […], "triggers": […], "thresholds": {…},
-     "columns": ["name", "group", "finer", "labels", "tags", "scores"],
-     "clips": [["tap/a.opus", "maker", "typing", ["tap"], ["tap"], [0.01, 0.98, …]], …]}
+     "kinds": [["rain", clips, groups, average precision, whether it is told, [taken for]], …],
+     "columns": ["name", "group", "finer", "seconds", "labels", "tags", "scores"],
+     "clips": [["tap/a.opus", "maker", "typing", 2.5, ["tap"], ["tap"], [0.01, 0.98, …]], …]}
 
 Clips are named from the folder that holds them all: no more of the user's disk is told.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,6 +26,7 @@ import numpy as np
 
 from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.errors import EvaluationError
+from asmr_classify.training.kinds import KindFigures
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.writers.output import write_whole
 
@@ -38,9 +40,9 @@ if TYPE_CHECKING:
     from asmr_classify.training.corpus import Clip, Corpus
     from asmr_classify.training.evaluate import Evaluation
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ENDING = ".evaluation.json"
-COLUMNS = ["name", "group", "finer", "labels", "tags", "scores"]
+COLUMNS = ["name", "group", "finer", "seconds", "labels", "tags", "scores"]
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """Larger files are refused unread: the record of 1400 clips has 0.2 MB."""
@@ -55,6 +57,8 @@ class JudgedClip:
     name, group : str
     finer : str
         Finer label.
+    seconds : float
+        That were heard.
     labels : tuple of str
         That it holds, triggers and contexts.
     tags : tuple of str
@@ -66,6 +70,7 @@ class JudgedClip:
     name: str
     group: str
     finer: str
+    seconds: float
     labels: tuple[str, ...]
     tags: tuple[str, ...]
     scores: tuple[float, ...]
@@ -88,6 +93,7 @@ class EvaluationRecord:
     thresholds : mapping of str to float
         Of the model, by label; where there is none, the mean of the models of the folds.
     clips : tuple of JudgedClip
+    kinds : tuple of KindFigures
     """
 
     model: str
@@ -96,6 +102,7 @@ class EvaluationRecord:
     triggers: tuple[str, ...]
     thresholds: Mapping[str, float]
     clips: tuple[JudgedClip, ...]
+    kinds: tuple[KindFigures, ...] = ()
 
     @classmethod
     def of_evaluation(
@@ -123,6 +130,7 @@ class EvaluationRecord:
                     clip_names(corpus), corpus.clips, evaluation.results, strict=True
                 )
             ),
+            kinds=evaluation.kinds,
         )
 
     def held(self, clip: JudgedClip) -> tuple[str, ...]:
@@ -203,6 +211,7 @@ def _judged(name: str, clip: Clip, result: FileResult, labels: Sequence[str]) ->
         name=name,
         group=clip.group,
         finer=clip.label,
+        seconds=round(float(result.decoded), 2),
         labels=clip.labels,
         tags=result.tags,
         scores=tuple(round(float(result.scores.get(x, 0.0)), SCORE_DIGITS) for x in labels),
@@ -223,6 +232,10 @@ def record_to_text(record: EvaluationRecord) -> str:
         "labels": record.labels,
         "triggers": record.triggers,
         "thresholds": {label: round(value, 4) for label, value in record.thresholds.items()},
+        "kinds": [
+            [*astuple(each)[:3], round(each.average_precision, 4), each.told, each.taken_for]
+            for each in record.kinds
+        ],
         "columns": COLUMNS,
     }
     lines = [
@@ -294,6 +307,7 @@ def _record_from(content: Any) -> EvaluationRecord:
         triggers=_words(content["triggers"]),
         thresholds={label: _share(content["thresholds"][label]) for label in labels},
         clips=tuple(_clip_from(row, len(labels)) for row in content["clips"]),
+        kinds=tuple(_kind_from(row) for row in content["kinds"]),
     )
     if not record.clips or not record.triggers or not set(record.triggers) <= set(labels):
         raise ValueError("without clips or triggers, or with unknown ones")
@@ -301,17 +315,38 @@ def _record_from(content: Any) -> EvaluationRecord:
 
 
 def _clip_from(row: list[Any], n_labels: int) -> JudgedClip:
-    name, group, finer, labels, tags, scores = row
+    name, group, finer, seconds, labels, tags, scores = row
     if len(scores) != n_labels:
         raise ValueError(f"{name!r} has {len(scores)} scores, not {n_labels}")
     return JudgedClip(
         _word(name),
         _word(group),
         _word(finer),
+        _number(seconds),
         _words(labels),
         _words(tags),
         tuple(map(_share, scores)),
     )
+
+
+def _kind_from(row: list[Any]) -> KindFigures:
+    kind, clips, groups, precision, told, taken_for = row
+    if not isinstance(told, bool):
+        raise TypeError(f"{told!r} is neither true nor false")
+    return KindFigures(
+        _word(kind),
+        int(_number(clips)),
+        int(_number(groups)),
+        _share(precision),
+        told,
+        _words(taken_for),
+    )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
+        raise ValueError(f"{value!r} is no number of clips or seconds")
+    return float(value)
 
 
 def _word(value: Any) -> str:

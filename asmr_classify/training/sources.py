@@ -11,7 +11,7 @@ import numpy as np
 from asmr_classify.training.metrics import NONE, average_precision, main_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,6 +35,23 @@ LEAST_ALIKE = (0, 3, 10, 20)
 ABOUT_FAMILIAR = (
     "Figures, every clip alike, of the clips whose kind, the finer label, so many clips of other "
     "groups hold: what no other source held could not be learnt."
+)
+
+
+LENGTHS = ((0.0, 1.5), (1.5, 5.0), (5.0, np.inf))
+"""Seconds from which to which clips are taken together, for :func:`length_rows`."""
+
+ABOUT_LENGTHS = (
+    "Figures, every clip alike, by how long a clip is: a sound of under a second is often "
+    "undecidable, for people too."
+)
+
+SIZES = ((1, 2), (3, 10), (11, np.inf))
+"""Clips of a group from which to which groups are taken together, for :func:`size_rows`."""
+
+ABOUT_SIZES = (
+    "Figures, every clip alike, by how many clips there are of the same group: one large group may "
+    "be easy or hard as a whole, and many small ones are nearest to what people will bring."
 )
 
 
@@ -191,18 +208,51 @@ def familiar_rows(
     """
     kinds = Counter(clip.finer for clip in record.clips)
     own = Counter((clip.finer, clip.group) for clip in record.clips)
+    alike = [kinds[clip.finer] - own[clip.finer, clip.group] for clip in record.clips]
+    parts = [(f"{least} or more", np.array(alike) >= least) for least in LEAST_ALIKE]
+    return _rows_of(record, "others hold", parts)
+
+
+def length_rows(record: EvaluationRecord) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Write out figures by how long clips are: a table's head and rows.
+
+    Rows without a clip of some trigger, or without one that holds none, are left out.
+    """
+    seconds = np.array([clip.seconds for clip in record.clips])
+    parts = [
+        (_range(least, most, "s"), (seconds >= least) & (seconds < most)) for least, most in LENGTHS
+    ]
+    return _rows_of(record, "length", parts)
+
+
+def size_rows(record: EvaluationRecord) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Write out figures by how many clips there are of a group: a table's head and rows.
+
+    Rows without a clip of some trigger, or without one that holds none, are left out.
+    """
+    counts = Counter(clip.group for clip in record.clips)
+    sizes = np.array([counts[clip.group] for clip in record.clips])
+    parts = [
+        (_range(least, most, "clips"), (sizes >= least) & (sizes <= most)) for least, most in SIZES
+    ]
+    return _rows_of(record, "group of", parts)
+
+
+def _range(low: float, high: float, unit: str) -> str:
+    return f"{low:g} {unit} or more" if np.isinf(high) else f"{low:g} to {high:g} {unit}"
+
+
+def _rows_of(
+    record: EvaluationRecord, first: str, parts: Sequence[tuple[str, NDArray[np.bool_]]]
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Write out figures of parts of the clips: a table's head and rows."""
     rows: list[tuple[str, ...]] = []
-    for least in LEAST_ALIKE:
-        clips = tuple(
-            clip
-            for clip in record.clips
-            if kinds[clip.finer] - own[clip.finer, clip.group] >= least
-        )
+    for name, inside in parts:
+        clips = tuple(clip for clip, kept in zip(record.clips, inside, strict=True) if kept)
         figures = _figures(replace(record, clips=clips).measures()) if clips else (np.nan,)
         if not np.isnan(figures).any():
-            texts = (f"{value:.3f}" for value in figures)
-            rows.append((f"{least} or more", str(len(clips)), *texts))
-    head = ("others hold", "clips", "mean AP", "macro-F1", "false tags")
+            rows.append((name, str(len(clips)), *(f"{value:.3f}" for value in figures)))
+    head = (first, "clips", "mean AP", "macro-F1", "false tags")
     return (*head, *(f"recall of {trigger}" for trigger in record.triggers)), rows
 
 
@@ -247,6 +297,8 @@ class SourceTable:
 def source_tables(record: EvaluationRecord) -> list[SourceTable]:
     """Tell on which kinds of sounds, and on which sources, the figures hang."""
     return [
+        SourceTable("By length", ABOUT_LENGTHS, *length_rows(record)),
+        SourceTable("By size of the source", ABOUT_SIZES, *size_rows(record)),
         SourceTable("What it has heard of", ABOUT_FAMILIAR, *familiar_rows(record)),
         SourceTable("What the figures hang on", ABOUT_COSTLIEST, *costliest_rows(record)),
     ]

@@ -54,6 +54,7 @@ def model_summary(model: Model, record: EvaluationRecord | None) -> dict[str, An
             }
             for label in model.labels
         ],
+        "kinds": {kind: round(value, DIGITS) for kind, value in model.kinds.items()},
         "evaluation": None if record is None else evaluation_summary(record),
     }
 
@@ -82,6 +83,17 @@ def evaluation_summary(record: EvaluationRecord) -> dict[str, Any]:
             )
             for label in record.labels
         },
+        "kinds": [
+            {
+                "kind": each.kind,
+                "told": each.told,
+                "average_precision": _figure(each.average_precision),
+                "clips": each.clips,
+                "groups": each.groups,
+                "taken_for": list(each.taken_for),
+            }
+            for each in record.kinds
+        ],
         "by_clip": _measures(record.measures()),
         "by_group": _measures(record.measures(by_group=True)),
     }

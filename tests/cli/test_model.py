@@ -27,7 +27,7 @@ def model_file(tiny_model, tmp_path):
 def judged(tiny_model, model_file):
     """A model with a record beside it."""
     clips = [
-        JudgedClip(f"{label}-{k}", f"maker {k}", label, (label,), tags, scores)
+        JudgedClip(f"{label}-{k}", f"maker {k}", label, 2.0, (label,), tags, scores)
         for k in range(4)
         for label, tags, scores in (
             ("tap", ("tap",), (0.9, 0.1, 0.1)),

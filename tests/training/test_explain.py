@@ -69,7 +69,9 @@ def record():
             key=lambda name: -scores[LABELS.index(name)],
         )
         group = HOSTILE if k % 5 == 0 else f"maker {k % 3}"
-        clips.append(JudgedClip(f"{k} {group}", group, held[0], held, tuple(tags), scores))
+        clips.append(
+            JudgedClip(f"{k} {group}", group, held[0], 1.0 + k % 7, held, tuple(tags), scores)
+        )
     return EvaluationRecord(
         model="mine@1.0",
         digest=None,
@@ -156,7 +158,7 @@ def damaged(record, tmp_path, change):
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda c: c.update(format=2), id="another version"),
+        pytest.param(lambda c: c.update(format=1), id="another version"),
         pytest.param(lambda c: c.pop("labels"), id="a key is missing"),
         pytest.param(lambda c: c.update(labels="tap"), id="labels are no list"),
         pytest.param(lambda c: c.update(clips=[]), id="no clips"),
@@ -235,7 +237,9 @@ def test_without_matplotlib_the_extra_is_named(record, monkeypatch):
 def test_of_two_hundred_labels_those_with_most_clips_are_drawn():
     names = tuple(f"label {k}" for k in range(200))
     clips = tuple(
-        JudgedClip(f"{k}", f"{k % 9}", "", (name,), (name,), tuple(float(n == name) for n in names))
+        JudgedClip(
+            f"{k}", f"{k % 9}", "", 2.0, (name,), (name,), tuple(float(n == name) for n in names)
+        )
         for k, name in enumerate(names)
     )
     many = EvaluationRecord("many@1", None, names, names, dict.fromkeys(names, 0.5), clips)
@@ -310,7 +314,7 @@ def test_the_page_holds_the_figures(page, record):
 
 def test_labels_without_clips_and_clips_without_triggers_are_no_fault():
     """All clips hold a trigger, and one label is held by none."""
-    clip = JudgedClip("a", "g", "", ("tap",), (), (0.0, 0.0))
+    clip = JudgedClip("a", "g", "", 2.0, ("tap",), (), (0.0, 0.0))
     lonely = EvaluationRecord(
         "m@1", None, ("tap", "hum"), ("tap",), {"tap": 0.5, "hum": 0.5}, (clip, clip)
     )
