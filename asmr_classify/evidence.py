@@ -115,7 +115,7 @@ class Evidence:
     logits : ndarray of float32, shape (n_cells, n_labels)
         Not yet calibrated; ``NOTHING`` where nothing is heard.
     silent : ndarray of bool, shape (n_cells,)
-        Where all windows are silent.
+        Where a window is silent.
     empty : ndarray of bool, shape (n_cells,)
         Where a window is silent or background, so that no label holds there.
     """
@@ -283,8 +283,10 @@ def _on_cells(
     means = _sums(places, len(edges), blended) / np.maximum(n_over, 1)[:, None]
     nothing = (n_empty > 0) | (n_over == 0)
     logits = np.where(nothing[:, None], NOTHING, means)
+    # A window that is silent is silent throughout, whatever the ones that overlap it hold elsewhere.
+    silent_cells = (n_silent > 0) | (n_over == 0)
     return Evidence(
-        of_whole.astype(np.float32), edges, logits.astype(np.float32), n_silent == n_over, nothing
+        of_whole.astype(np.float32), edges, logits.astype(np.float32), silent_cells, nothing
     )
 
 

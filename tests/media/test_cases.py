@@ -30,6 +30,7 @@ def test_a_timeline_is_in_the_time_of_the_player(shared):
     assert taps[-1].end == pytest.approx(12.1, abs=0.1)
     before = {segment.label for segment in result.segments if segment.start < 4}
     assert before == {"silence"}
+    assert result.segments[0].end == pytest.approx(4.1, abs=0.15)
     assert result.decoded == pytest.approx(12.1, abs=0.05)
     first = label_file(shared / "cases" / "recording.ts").segments[0]
     assert (first.start, first.label) == (0.0, "tap")
