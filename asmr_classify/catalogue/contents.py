@@ -67,9 +67,17 @@ class Contents:
 
     @property
     def vocabulary(self) -> Mapping[str, int]:
-        """The labels and their numbers."""
+        """The labels and kinds, and their numbers."""
         rows: list[Any] = self._database.rows("SELECT label, id FROM vocabulary ORDER BY id")
         return dict(rows)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of their first coming."""
+        rows: list[Any] = self._database.rows(
+            "SELECT label FROM vocabulary WHERE NOT is_kind ORDER BY id"
+        )
+        return tuple(label for (label,) in rows)
 
     def place(self, path: str) -> Place | None:
         """Find what is known of a path."""
@@ -162,15 +170,25 @@ class Contents:
                     label in result.tags,
                 ],
             )
+        for kind, score in result.kinds.items():
+            if kind not in numbers:  # a label of that name says more
+                self._database.run(
+                    "INSERT INTO heard VALUES (?, ?, ?, NULL, 1)",
+                    [content_id, self._number(kind, is_kind=True), score],
+                )
         trigger = None if result.trigger is None else numbers[result.trigger]
         self._database.run(
             "UPDATE contents SET trigger_id = ?, no_talking = ?, longest_talk = ? WHERE id = ?",
             [trigger, result.no_talking, result.longest_talk, content_id],
         )
 
-    def _number(self, label: str) -> int:
+    def _number(self, label: str, *, is_kind: bool = False) -> int:
         text = _storable(label)
-        self._database.run("INSERT OR IGNORE INTO vocabulary (label) VALUES (?)", [text])
+        self._database.run(
+            "INSERT INTO vocabulary (label, is_kind) VALUES (?, ?) "
+            "ON CONFLICT (label) DO UPDATE SET is_kind = is_kind AND excluded.is_kind",
+            [text, is_kind],
+        )
         row: Any = self._database.row("SELECT id FROM vocabulary WHERE label = ?", [text])
         return int(row[0])
 

@@ -4,8 +4,8 @@
 
     files       where contents lie: a row a path
     contents    what is known by content hash: a row a content; result in brief, and corrections
-    heard       per content and label: score, share, and whether it is tagged
-    vocabulary  the labels, numbered in the order in which they first came
+    heard       per content and label, or kind: score, share, and whether it is tagged
+    vocabulary  the labels and kinds, numbered in the order in which they first came
     records     per content what the model said, in full, as JSON
 
 A file that was moved is a new row of ``files`` that leads to the old row of ``contents``. Paths
@@ -85,7 +85,10 @@ FIRST_SCHEMA = (
     )""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST_SCHEMA,)
+TELL_KINDS = ("ALTER TABLE vocabulary ADD COLUMN is_kind INTEGER NOT NULL DEFAULT 0",)
+"""Kinds, such as typing, stand beside labels, and have a score but no share."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST_SCHEMA, TELL_KINDS)
 """Statements that lead from each version to the next, beginning with an empty file. Released ones
 are never changed, only added to."""
 

@@ -102,7 +102,7 @@ class Catalogue:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that any model gave or anyone set, in the order of their first coming."""
-        return tuple(label for label in self._contents.vocabulary if label != SILENCE)
+        return tuple(label for label in self._contents.labels if label != SILENCE)
 
     def __len__(self) -> int:
         row = self._database.row("SELECT count(*) FROM files")

@@ -1,12 +1,13 @@
 """Playlists: which recordings, or which stretches of them, fit what someone wants to hear.
 
 Whole recordings: one is taken if it is tagged with a wanted label (a context, such as ``music``,
-counts where the timeline has it), and left out if an avoided label is a tag, has a segment anywhere
+counts where the timeline has it, a kind where it is told), and left out if an avoided label is a tag, has a segment anywhere
 or scores :data:`AVOIDED_FROM` or more.
 
 Stretches: segments of wanted labels that overlap or lie within :data:`MAX_GAP` of each other are
 one stretch, under the label that covers most of it; segments of avoided labels are then cut out,
-and what is left of it is taken if it is long enough.
+and what is left of it is taken if it is long enough. Kinds, such as typing, are told of whole
+recordings: one that holds an avoided kind is left out, and no stretch is wanted for a kind.
 
 What was set by hand counts more than what the model says: where the trigger was, a trigger that is
 no tag is neither wanted nor avoided there. Recordings that are no longer there are left out.
@@ -197,7 +198,7 @@ def widen_avoided(wish: Wish, results: Iterable[FileResult]) -> tuple[Wish, dict
 def _known_labels(results: Iterable[FileResult]) -> tuple[str, ...]:
     known: dict[str, None] = {}
     for result in results:
-        known.update(dict.fromkeys((*result.scores, *result.tags)))
+        known.update(dict.fromkeys((*result.scores, *result.tags, *result.kinds)))
     return (*known, SILENCE) if known else ()
 
 
@@ -274,14 +275,16 @@ def _is_playable(result: FileResult) -> bool:
 
 
 def _is_ruled_out(result: FileResult, label: str) -> bool:
-    """Whether someone set by hand that a trigger is not there."""
+    """Whether someone set by hand that a trigger is not there; of kinds nobody can."""
+    if label in result.kinds and label not in result.scores:
+        return False
     is_set = "trigger" in result.corrected and kind_of(label) is Kind.TRIGGER
     return is_set and label not in result.tags
 
 
 def _score(result: FileResult, label: str) -> float:
     is_set = "trigger" in result.corrected and label in result.tags
-    return 1.0 if is_set else result.scores.get(label, 0.0)
+    return 1.0 if is_set else result.scores.get(label, result.kinds.get(label, 0.0))
 
 
 def _has_segment(result: FileResult, label: str) -> bool:
@@ -289,6 +292,8 @@ def _has_segment(result: FileResult, label: str) -> bool:
 
 
 def _holds(result: FileResult, label: str) -> bool:
+    if label in result.kinds and label not in result.scores:
+        return True
     is_context = kind_of(label) is Kind.CONTEXT
     return label in result.tags or (is_context and _has_segment(result, label))
 
@@ -297,7 +302,8 @@ def _may_hold(result: FileResult, label: str) -> bool:
     if _is_ruled_out(result, label):
         return False
     is_likely = _score(result, label) >= AVOIDED_FROM
-    return is_likely or label in result.tags or _has_segment(result, label)
+    is_told = label in result.tags or label in result.kinds
+    return is_likely or is_told or _has_segment(result, label)
 
 
 def _whole(result: FileResult, wish: Wish) -> Iterator[Item]:
@@ -320,6 +326,8 @@ def _whole(result: FileResult, wish: Wish) -> Iterator[Item]:
 def _stretches(result: FileResult, wish: Wish) -> Iterator[Item]:
     from asmr_classify.timeline import join_spans
 
+    if any(label in result.kinds and label not in result.scores for label in wish.avoid):
+        return
     kept_out = wish.kept_out
     if wish.no_talking and (result.no_talking is None or "no_talking" in result.corrected):
         if not result.no_talking:

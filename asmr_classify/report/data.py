@@ -250,6 +250,7 @@ class _Encoder:
             "decoded": _hundredths(result.decoded),
             "tags": [self.labels[tag] for tag in result.tags] or None,
             "scores": self._scores(result),
+            "kinds": list(result.kinds) or None,
             "segments": self._timeline(result) or None,
             "quiet": result.no_talking,
             "talk": _hundredths(result.longest_talk),

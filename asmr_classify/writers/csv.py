@@ -38,6 +38,7 @@ FIXED_COLUMNS = (
     "message",
     "model",
     "corrected",
+    "kinds",
 )
 SCORE_PREFIX = "score_"
 
@@ -81,7 +82,7 @@ def _fixed_cells(result: FileResult) -> list[str]:
         _escape(result.path),
         result.status.value,
         _escape(result.trigger or ""),
-        " ".join(_escape(tag).replace(" ", r"\x20") for tag in result.tags),
+        " ".join(map(_word, result.tags)),
         {True: "yes", False: "no", None: ""}[result.no_talking],
         _seconds(result.longest_talk),
         _seconds(result.duration),
@@ -90,7 +91,13 @@ def _fixed_cells(result: FileResult) -> list[str]:
         _escape(result.error.message) if result.error else "",
         _escape(result.model),
         " ".join(result.corrected),
+        " ".join(f"{_word(kind)}={score:.4f}" for kind, score in result.kinds.items()),
     ]
+
+
+def _word(text: str) -> str:
+    """Write a name so that no space is in it."""
+    return _escape(text).replace(" ", r"\x20")
 
 
 def _seconds(value: float | None) -> str:
@@ -146,6 +153,12 @@ def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
             no_talking={"yes": True, "no": False}.get(row["no_talking"]),
             longest_talk=float(row["longest_talk"]) if row["longest_talk"] else None,
             corrected=tuple((row.get("corrected") or "").split()),
+            kinds={
+                _unescape(name): float(score)
+                for name, _, score in (
+                    word.rpartition("=") for word in (row.get("kinds") or "").split(" ") if word
+                )
+            },
         )
 
 

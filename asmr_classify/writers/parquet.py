@@ -102,6 +102,7 @@ def make_schema(labels: Sequence[str]) -> Any:
             ("message", pa.string()),
             ("model", pa.string()),
             ("corrected", pa.list_(pa.string())),
+            ("kinds", pa.list_(pa.struct([("kind", pa.string()), ("score", pa.float64())]))),
             *((name, pa.float64()) for name in _columns(SCORE_PREFIX, labels).values()),
             *((name, pa.float64()) for name in _columns(SHARE_PREFIX, labels).values()),
             ("segments", pa.list_(segment)),
@@ -135,6 +136,7 @@ def _row(result: FileResult, labels: Sequence[str]) -> dict[str, Any]:
         "message": None if error is None else _text(error.message),
         "model": _text(result.model),
         "corrected": list(result.corrected),
+        "kinds": [{"kind": _text(kind), "score": score} for kind, score in result.kinds.items()],
         **_values(SCORE_PREFIX, labels, result.scores),
         **_values(SHARE_PREFIX, labels, result.shares),
         "segments": [
@@ -185,6 +187,7 @@ def _result(row: dict[str, Any]) -> FileResult:
         no_talking=row["no_talking"],
         longest_talk=row["longest_talk"],
         corrected=tuple(row["corrected"]),
+        kinds={unescape(each["kind"]): each["score"] for each in row.get("kinds") or ()},
     )
 
 

@@ -86,7 +86,7 @@ def test_a_later_version_is_refused_and_left_as_it_is(library):
     connection.close()
     before = Path(library).read_bytes()
     with pytest.raises(
-        CatalogueError, match=r"of version 99, and this program knows those up to 1"
+        CatalogueError, match=r"of version 99, and this program knows those up to 2"
     ):
         Catalogue.open(library)
     assert Path(library).read_bytes() == before
@@ -98,22 +98,22 @@ def test_an_earlier_version_is_copied_then_brought_up_to_date(library, monkeypat
     for _ in range(2):  # the second time there is nothing to do
         with Catalogue.open(library) as catalogue:
             assert catalogue._database.rows("SELECT DISTINCT note FROM files") == [("grown",)]
-    assert version_of(library) == 2
-    assert version_of(f"{library}.v1.bak") == 1
+    assert version_of(library) == 3
+    assert version_of(f"{library}.v2.bak") == 2
     monkeypatch.undo()
     assert [Path(copy).name for copy in Path(library).parent.glob("*.bak*")] == [
-        "library.sqlite.v1.bak"
+        "library.sqlite.v2.bak"
     ]
-    with Catalogue.open(f"{library}.v1.bak") as copy:
+    with Catalogue.open(f"{library}.v2.bak") as copy:
         assert [Path(result.path).name for result in copy.find()] == names
 
 
 def test_copies_are_not_written_over(library, monkeypatch):
-    Path(f"{library}.v1.bak").write_text("an earlier copy")
+    Path(f"{library}.v2.bak").write_text("an earlier copy")
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, GROW))
     Catalogue.open(library).close()
-    assert Path(f"{library}.v1.bak").read_text() == "an earlier copy"
-    assert version_of(f"{library}.v1.1.bak") == 1
+    assert Path(f"{library}.v2.bak").read_text() == "an earlier copy"
+    assert version_of(f"{library}.v2.1.bak") == 2
 
 
 def test_a_migration_that_fails_changes_nothing(library, monkeypatch):
@@ -127,11 +127,11 @@ def test_a_migration_that_fails_changes_nothing(library, monkeypatch):
 
 
 def test_nothing_is_changed_where_no_copy_can_be_made(library, monkeypatch):
-    Path(f"{library}.v1.bak.part").mkdir()
+    Path(f"{library}.v2.bak.part").mkdir()
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, GROW))
     with pytest.raises(CatalogueError, match="no copy can be put beside it before it is changed"):
         Catalogue.open(library)
-    assert version_of(library) == 1
+    assert version_of(library) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from asmr_classify.errors import TemplateError
 from asmr_classify.library.template import FIELDS, Subject, Template
 from tests.library.worlds import heard
 
-RESULT = heard("in/rain.mp3", "tap", tags=("tap", "whisper"))
+RESULT = heard("in/rain.mp3", "tap", tags=("tap", "whisper"), kinds={"typing": 0.8, "rain": 0.5})
 
 
 def fill(template, result=RESULT, name="rain.mp3", folder="in"):
@@ -21,6 +21,7 @@ def fill(template, result=RESULT, name="rain.mp3", folder="in"):
     [
         ("{trigger}/{stem} [{tags}].{ext}", "tap/rain [tap, whisper]"),
         ("{name}", "rain"),
+        ("{kind}/{kinds} {name}", "typing/typing, rain rain"),
         ("x {name}", "x rain"),
         ("{score:.2f} {scores.whisper} {shares.tap:.0%}.{ext}", "0.90 0.25 50%"),
         ("{length} {duration:05d}/{talk}, {status}.{ext}", "1m03s 00063/no talking, ok"),

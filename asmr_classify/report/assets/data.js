@@ -120,6 +120,7 @@ files.forEach((file, place) => {
   file.place = place; // files come sorted by path
   file.tags ??= [];
   file.shown = printable(file.path);
-  file.search = `${file.path}\n${file.shown}`.normalize("NFKC").toLowerCase();
+  file.kinds = (file.kinds ?? []).map((kind) => printable(kind).replaceAll("_", " "));
+  file.search = `${file.path}\n${file.shown}\n${file.kinds.join("\n")}`.normalize("NFKC").toLowerCase();
   file.labelled = triggerShare(file);
 });
