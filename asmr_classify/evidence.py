@@ -283,7 +283,7 @@ def _on_cells(
     means = _sums(places, len(edges), blended) / np.maximum(n_over, 1)[:, None]
     nothing = (n_empty > 0) | (n_over == 0)
     logits = np.where(nothing[:, None], NOTHING, means)
-    # A window that is silent is silent throughout, whatever the ones that overlap it hold elsewhere.
+    # A silent window is silent throughout, whatever those that overlap it hold elsewhere.
     silent_cells = (n_silent > 0) | (n_over == 0)
     return Evidence(
         of_whole.astype(np.float32), edges, logits.astype(np.float32), silent_cells, nothing

@@ -1,8 +1,8 @@
 """Playlists: which recordings, or which stretches of them, fit what someone wants to hear.
 
 Whole recordings: one is taken if it is tagged with a wanted label (a context, such as ``music``,
-counts where the timeline has it, a kind where it is told), and left out if an avoided label is a tag, has a segment anywhere
-or scores :data:`AVOIDED_FROM` or more.
+counts where the timeline has it, a kind where it is told), and left out if an avoided label is a
+tag, has a segment anywhere or scores :data:`AVOIDED_FROM` or more.
 
 Stretches: segments of wanted labels that overlap or lie within :data:`MAX_GAP` of each other are
 one stretch, under the label that covers most of it; segments of avoided labels are then cut out,
