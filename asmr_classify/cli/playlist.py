@@ -45,7 +45,7 @@ def playlist(
         list[str] | None,
         typer.Option(
             metavar="LABELS",
-            help="Play what holds any of these labels or kinds: whisper,rain. Default: any trigger.",
+            help="Play what holds any of these labels and kinds: tap,rain. Default: any trigger.",
             show_default=False,
             rich_help_panel=WHAT,
         ),

@@ -14,7 +14,7 @@ from asmr_classify.estimators import calibrate
 from asmr_classify.evidence import weigh
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.model import Model
-from asmr_classify.training.kinds import kind_precisions
+from asmr_classify.training.kinds import kind_precisions, told_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,7 +180,7 @@ def finish_model(
     calibration = fit_calibration(for_labels, holds, weights)
     thresholds = choose_thresholds(calibrate(for_labels, calibration), holds, corpus.labels)
     precisions = kind_precisions(for_kinds, is_of > 0)
-    told = [int(k) for k in np.flatnonzero(precisions >= spec.kinds.least_precision)]
+    told = told_kinds(corpus, precisions, spec.kinds.least_precision)
     kinds = [corpus.kinds[k] for k in told]
     of_kinds = fit_calibration(for_kinds[:, told], is_of[:, told], weights)
     of_network = ensemble.kinds.only(told) if ensemble.kinds and told else None

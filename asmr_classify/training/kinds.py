@@ -80,10 +80,9 @@ def judge_kinds(
         The best first.
     """
     is_of = kind_targets(corpus) > 0
-    figures = []
-    for k, (kind, precision) in enumerate(
-        zip(corpus.kinds, kind_precisions(evidence, is_of), strict=True)
-    ):
+    precisions, figures = kind_precisions(evidence, is_of), []
+    told = told_kinds(corpus, precisions, least_precision)
+    for k, (kind, precision) in enumerate(zip(corpus.kinds, precisions, strict=True)):
         first = np.argsort(-evidence[:, k], kind="stable")[: int(is_of[:, k].sum())]
         others = Counter(corpus.clips[index].label for index in first if not is_of[index, k])
         figures.append(
@@ -92,11 +91,28 @@ def judge_kinds(
                 int(is_of[:, k].sum()),
                 len({clip.group for clip in corpus.clips if clip.kind == kind}),
                 float(precision),
-                bool(precision >= least_precision),
+                k in told,
                 tuple(label for label, _ in others.most_common(N_CONFUSED)),
             )
         )
     return tuple(sorted(figures, key=lambda each: -each.average_precision))
+
+
+def told_kinds(
+    corpus: Corpus, precisions: NDArray[np.float64], least_precision: float
+) -> list[int]:
+    """Choose the kinds that a model tells: those of a label's name would say nothing new.
+
+    Returns
+    -------
+    list of int
+        Indices of kinds.
+    """
+    return [
+        k
+        for k, kind in enumerate(corpus.kinds)
+        if precisions[k] >= least_precision and kind not in corpus.labels
+    ]
 
 
 def kind_precisions(evidence: NDArray[np.float32], is_of: NDArray[np.bool_]) -> NDArray[np.float64]:
