@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from asmr_classify.training.corpus import Corpus
     from asmr_classify.training.kinds import KindFigures
     from asmr_classify.training.spec import TrainingSpec
-    from asmr_classify.training.student import School
+    from asmr_classify.training.student import Lessons, School
     from asmr_classify.training.takes import TakeRows
 
     Array = NDArray[np.float32]
@@ -147,14 +147,58 @@ def prepare(  # noqa: PLR0913 (options by name)
     folds = assign_folds(corpus, seed=spec.takes.seed)
     takes = plan_takes(corpus, folds, spec.takes)
 
-    def report(phase: str) -> Callable[[int, int], None]:
-        return lambda done, total: on_progress and on_progress(phase, done, total)
+    report = _phases(on_progress)
 
     kept: dict[str, Any] = {"cache": cache, "cache_needed": cache_needed, "jobs": jobs}
     rows = compute_rows(corpus, takes, spec.takes, **kept, on_progress=report("features"))
     originals = np.array([k for k, take in enumerate(takes) if take.kind is TakeKind.ORIGINAL])
+    prepared = Prepared(corpus, folds, rows, originals)
     if teacher is None:
-        return Prepared(corpus, folds, rows, originals)
+        return prepared
+    lessons = read_lessons(prepared, spec, teacher, **kept, on_progress=on_progress)
+    school = found_school(rows, folds, lessons, spec, jobs=jobs, on_progress=report("students"))
+    return replace(prepared, school=school)
+
+
+def _phases(on_progress: Progress | None) -> Callable[[str], Callable[[int, int], None]]:
+    """Make, for each phase, what it tells of its progress."""
+
+    def of_phase(phase: str) -> Callable[[int, int], None]:
+        return lambda done, total: on_progress and on_progress(phase, done, total)
+
+    return of_phase
+
+
+def read_lessons(  # noqa: PLR0913 (options by name)
+    prepared: Prepared,
+    spec: TrainingSpec,
+    teacher: Path,
+    *,
+    cache: Path | None = None,
+    cache_needed: bool = True,
+    jobs: int = -1,
+    on_progress: Progress | None = None,
+) -> Lessons:
+    """Ask a teacher about all sound of a corpus, and turn what it says to lessons.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    spec : TrainingSpec
+    teacher : path
+    cache, cache_needed, jobs, on_progress
+        As :func:`prepare` takes them, and raising what it raises.
+
+    Returns
+    -------
+    Lessons
+        Of the takes of clips in their order, then of sound without labels.
+    """
+    corpus, folds = prepared.corpus, prepared.folds
+    kept: dict[str, Any] = {"cache": cache, "cache_needed": cache_needed, "jobs": jobs}
+
+    report = _phases(on_progress)
+
     opinions = ask_teacher(
         (*corpus.clips, *corpus.sounds),
         teacher,
@@ -163,15 +207,13 @@ def prepare(  # noqa: PLR0913 (options by name)
         on_progress=report("teacher"),
     )
     of_clips, of_others = opinions[: len(folds)], opinions[len(folds) :]
-    lectures = [Lecture(rows, folds, of_clips)]
+    lectures = [Lecture(prepared.rows, folds, of_clips)]
     if corpus.sounds:
         plan = [Take(TakeKind.ORIGINAL, (index,)) for index in range(len(corpus.sounds))]
         unlabelled = replace(corpus, clips=corpus.sounds)
         sounds = compute_rows(unlabelled, plan, spec.takes, **kept, on_progress=report("sounds"))
         lectures.append(Lecture(sounds, folds_of_sounds(corpus, folds), of_others))
-    lessons = make_lessons(lectures, spec)
-    school = found_school(rows, folds, lessons, spec, jobs=jobs, on_progress=report("students"))
-    return Prepared(corpus, folds, rows, originals, school)
+    return make_lessons(lectures, spec)
 
 
 def evaluate(

@@ -17,6 +17,7 @@ from tests.benchmarks import (
     search,
     speed,
     stages,
+    student,
 )
 from tests.benchmarks.report import (
     RESULTS,
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "robustness": robustness.run,
     "scenes": scenes.run,
     "search": search.run,
+    "student": student.run,
     "check": check.run,
     "library": library.run,
 }
