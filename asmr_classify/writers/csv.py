@@ -1,5 +1,7 @@
 r"""CSV: one row a file, for spreadsheets. Holds all but the timeline and the shares.
 
+Kinds stand in one cell, each with its score: ``typing=0.9300 rain=0.7100``.
+
 Spreadsheets run cells that begin with ``=``, ``+``, ``-`` or ``@`` as formulas, and a file can be
 named so. Such texts, and those that begin with an apostrophe, get an apostrophe in front [1]_.
 Control characters (tab and carriage return, which start formulas too, among them), line
@@ -38,6 +40,7 @@ FIXED_COLUMNS = (
     "message",
     "model",
     "corrected",
+    "kinds",
 )
 SCORE_PREFIX = "score_"
 
@@ -81,7 +84,7 @@ def _fixed_cells(result: FileResult) -> list[str]:
         _escape(result.path),
         result.status.value,
         _escape(result.trigger or ""),
-        " ".join(_escape(tag).replace(" ", r"\x20") for tag in result.tags),
+        " ".join(map(_word, result.tags)),
         {True: "yes", False: "no", None: ""}[result.no_talking],
         _seconds(result.longest_talk),
         _seconds(result.duration),
@@ -90,6 +93,7 @@ def _fixed_cells(result: FileResult) -> list[str]:
         _escape(result.error.message) if result.error else "",
         _escape(result.model),
         " ".join(result.corrected),
+        " ".join(f"{_word(kind)}={score:.4f}" for kind, score in result.kinds.items()),
     ]
 
 
@@ -110,6 +114,11 @@ def _escape(text: str) -> str:
 
     text = UNPRINTABLE.sub(code, text)
     return "'" + text if text.startswith(FORMULA_STARTS) else text
+
+
+def _word(text: str) -> str:
+    """Escape a text that spaces part from others."""
+    return _escape(text).replace(" ", r"\x20")
 
 
 def _unescape(text: str) -> str:
@@ -146,7 +155,13 @@ def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
             no_talking={"yes": True, "no": False}.get(row["no_talking"]),
             longest_talk=float(row["longest_talk"]) if row["longest_talk"] else None,
             corrected=tuple((row.get("corrected") or "").split()),
+            kinds=_kinds(row.get("kinds") or ""),
         )
+
+
+def _kinds(cell: str) -> dict[str, float]:
+    pairs = (word.rpartition("=") for word in cell.split(" ") if word)
+    return {_unescape(kind): float(score) for kind, _, score in pairs}
 
 
 def _problem(row: dict[str, str]) -> Problem | None:
