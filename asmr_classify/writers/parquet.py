@@ -3,8 +3,9 @@
 The columns of :mod:`~asmr_classify.writers.csv`, a ``share_`` column for each label and silence,
 ``segments``, a list of ``{start, end, label, score}``, and ``kinds``, a list of ``{kind, score}``:
 scores and shares are plain columns, so that ``df[df.score_tap > 0.8]`` needs no unpacking, and
-``df.explode("segments")`` gives a row a segment. Numbers are not rounded. What was not heard or is not known is null. Text is as it is,
-but for bytes of names that are not UTF-8, see :mod:`asmr_classify.writers.escapes`.
+``df.explode("segments")`` gives a row a segment. Numbers are not rounded. What was not heard or is
+not known is null. Text is as it is, but for bytes of names that are not UTF-8, see
+:mod:`asmr_classify.writers.escapes`.
 
 A Parquet file ends with its index and cannot be read before; so the file is written beside its
 place and moved there when it is whole, see :class:`~asmr_classify.writers.output.Replacement`.
