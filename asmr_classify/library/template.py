@@ -66,6 +66,8 @@ def _length(subject: Subject) -> str | None:
 FIELDS: Mapping[str, tuple[str, Callable[[Subject], Value]]] = {
     "trigger": ("the trigger of which most is heard", lambda s: s.result.trigger),
     "tags": ("all triggers, the most heard first", lambda s: ", ".join(s.result.tags) or None),
+    "kind": ("the surest kind of sound", lambda s: next(iter(s.result.kinds), None)),
+    "kinds": ("all kinds, the surest first", lambda s: ", ".join(s.result.kinds) or None),
     "score": ("of the trigger", _score),
     "talk": ("'talking' or 'no talking'", _talk),
     "length": ("as 1h02m, 12m05s or 42s", _length),
