@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asmr_classify.catalogue.corrections import Correction
-from asmr_classify.catalogue.fields import searchable
+from asmr_classify.catalogue.fields import Vocabulary, searchable
 from asmr_classify.catalogue.hashing import hash_file
 from asmr_classify.catalogue.schema import damaged
 from asmr_classify.writers.jsonl import record_to_result, result_to_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue.schema import Database
     from asmr_classify.media.discover import Found
@@ -66,10 +64,11 @@ class Contents:
         self._hashes: dict[tuple[str, int, int], bytes | None] = {}
 
     @property
-    def vocabulary(self) -> Mapping[str, int]:
+    def vocabulary(self) -> Vocabulary:
         """The labels and kinds, and their numbers."""
-        rows: list[Any] = self._database.rows("SELECT label, id FROM vocabulary ORDER BY id")
-        return dict(rows)
+        labels: list[Any] = self._database.rows("SELECT label, id FROM vocabulary ORDER BY id")
+        kinds: list[Any] = self._database.rows("SELECT kind, id FROM kinds ORDER BY id")
+        return Vocabulary(dict(labels), dict(kinds))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -170,26 +169,23 @@ class Contents:
                     label in result.tags,
                 ],
             )
+        self._database.run("DELETE FROM told WHERE content_id = ?", [content_id])
         for kind, score in result.kinds.items():
-            if kind not in numbers:  # a label of that name says more
-                self._database.run(
-                    "INSERT INTO heard VALUES (?, ?, ?, NULL, 1)",
-                    [content_id, self._number(kind, is_kind=True), score],
-                )
+            self._database.run(
+                "REPLACE INTO told VALUES (?, ?, ?)",
+                [content_id, self._number(kind, "kinds", "kind"), score],
+            )
         trigger = None if result.trigger is None else numbers[result.trigger]
         self._database.run(
             "UPDATE contents SET trigger_id = ?, no_talking = ?, longest_talk = ? WHERE id = ?",
             [trigger, result.no_talking, result.longest_talk, content_id],
         )
 
-    def _number(self, label: str, *, is_kind: bool = False) -> int:
-        text = _storable(label)
-        self._database.run(
-            "INSERT INTO vocabulary (label, is_kind) VALUES (?, ?) "
-            "ON CONFLICT (label) DO UPDATE SET is_kind = is_kind AND excluded.is_kind",
-            [text, is_kind],
-        )
-        row: Any = self._database.row("SELECT id FROM vocabulary WHERE label = ?", [text])
+    def _number(self, name: str, table: str = "vocabulary", column: str = "label") -> int:
+        """Tell the number of a label or kind, which gets one if it is new."""
+        text = _storable(name)
+        self._database.run(f"INSERT OR IGNORE INTO {table} ({column}) VALUES (?)", [text])  # noqa: S608 (constants)
+        row: Any = self._database.row(f"SELECT id FROM {table} WHERE {column} = ?", [text])  # noqa: S608
         return int(row[0])
 
     def correction(self, content_id: int) -> Correction:

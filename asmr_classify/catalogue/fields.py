@@ -9,8 +9,9 @@ SQL. Expressions speak of ``f`` (the place of a file) and ``c`` (its content), s
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import Status
@@ -40,9 +41,29 @@ NONE = "none"
 LOGIC = {"AND", "OR", "NOT"}
 """Words by which other languages join terms."""
 
+KIND, KIND_SCORE = "kind", "kind."
+"""Before a colon and a kind: it was told. Before a kind alone: its score."""
+
 HEARD = "FROM heard WHERE content_id = c.id AND label_id = ?"
+TOLD = "FROM told WHERE content_id = c.id"
 MISSING = "is_missing"
 """SQL function that tells whether there is no file of a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The names that a catalogue has come across.
+
+    Parameters
+    ----------
+    labels : mapping of str to int
+        And what they are numbered there.
+    kinds : mapping of str to int
+        Likewise the kinds of sound that were told.
+    """
+
+    labels: Mapping[str, int] = field(default_factory=dict)
+    kinds: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +122,8 @@ def _has_status(value: str) -> Sql:
     return Sql("c.status = ?", (value,))
 
 
+KIND_BY_SCORE = f"SELECT kind_id {TOLD} ORDER BY score DESC, kind_id LIMIT 1"
+SUREST_KIND = f"(SELECT kind FROM kinds WHERE id = ({KIND_BY_SCORE}))"  # noqa: S608 (constants)
 LABEL_OF_TRIGGER = "(SELECT label FROM vocabulary WHERE id = c.trigger_id)"
 
 FIELDS: Mapping[str, Field] = {
@@ -111,21 +134,22 @@ FIELDS: Mapping[str, Field] = {
     "status": Field("status:failed", Sql("c.status"), condition=_has_status),
     "model": Field("model:asmr-4", Sql("c.model"), condition=_contains("c.model_folded")),
     "trigger": Field("trigger:whisper", Sql(LABEL_OF_TRIGGER)),
+    KIND: Field("kind:typing", Sql(SUREST_KIND)),
     "no_talking": Field("no_talking", Sql("c.no_talking")),
     "corrected": Field("corrected", Sql("c.correction IS NOT NULL")),
     "missing": Field("missing", Sql(f"{MISSING}(f.path)")),
 }
-"""All but those of labels."""
+"""All but those of labels and kinds."""
 
 
-def compile_query(query: Query, labels: Mapping[str, int]) -> Sql:
+def compile_query(query: Query, vocabulary: Vocabulary) -> Sql:
     """Turn a query into one condition.
 
     Parameters
     ----------
     query : Query
-    labels : mapping of str to int
-        The labels in the catalogue and what they are numbered there.
+    vocabulary : Vocabulary
+        Of the catalogue.
 
     Returns
     -------
@@ -134,19 +158,19 @@ def compile_query(query: Query, labels: Mapping[str, int]) -> Sql:
     Raises
     ------
     QueryError
-        If a name is neither a field nor a label, or a value does not suit it.
+        If a name is neither a field nor a label nor a kind, or a value does not suit it.
     """
     alternatives: list[str] = []
     parameters: list[Value] = []
     for terms in query.alternatives:
-        conditions = [_compile_term(term, query, labels) for term in terms]
+        conditions = [_compile_term(term, query, vocabulary) for term in terms]
         alternatives.append(" AND ".join(condition.text for condition in conditions))
         for condition in conditions:
             parameters += condition.parameters
     return Sql(" OR ".join(f"({text})" for text in alternatives) or "1", tuple(parameters))
 
 
-def compile_order(name: str, labels: Mapping[str, int]) -> Sql:
+def compile_order(name: str, vocabulary: Vocabulary) -> Sql:
     """Turn ``FIELD`` or ``FIELD-`` into a term of an order; what has no value comes last.
 
     Raises
@@ -154,59 +178,67 @@ def compile_order(name: str, labels: Mapping[str, int]) -> Sql:
     UsageError
         If there is no such field.
     """
-    field = find_field(name.removesuffix("-"), labels)
+    field = find_field(name.removesuffix("-"), vocabulary)
     if field is None:
-        names = ", ".join((*FIELDS, *_all_labels(labels), f"{SHARE}LABEL"))
+        names = ", ".join((*FIELDS, *_all_labels(vocabulary), f"{SHARE}LABEL", f"{KIND_SCORE}KIND"))
         raise UsageError(f"--sort {name}: no such field; there are {names}")
     direction = "DESC" if name.endswith("-") else "ASC"
     return Sql(f"{field.sql.text} {direction} NULLS LAST", field.sql.parameters)
 
 
-def known_names(labels: Mapping[str, int]) -> str:
+def known_names(vocabulary: Vocabulary) -> str:
     """List what can be asked for."""
     examples = ", ".join(field.example for field in FIELDS.values())
-    return f"fields: {examples}, share.LABEL:0.5..\nlabels: {', '.join(_all_labels(labels))}"
+    kinds = f"\nkinds: {', '.join(vocabulary.kinds)}" if vocabulary.kinds else ""
+    return (
+        f"fields: {examples}, share.LABEL:0.5.., kind.KIND:0.8..\n"
+        f"labels: {', '.join(_all_labels(vocabulary))}{kinds}"
+    )
 
 
-def find_field(name: str, labels: Mapping[str, int]) -> Field | None:
-    """Find a field by name; that of a label is its score."""
+def find_field(name: str, vocabulary: Vocabulary) -> Field | None:
+    """Find a field by name; that of a label is its score, also that of a kind."""
     if name in FIELDS:
         return FIELDS[name]
+    if name.startswith(KIND_SCORE):
+        number = vocabulary.kinds.get(name.removeprefix(KIND_SCORE))
+        sql = Sql(f"(SELECT score {TOLD} AND kind_id = ?)", (number,))
+        return None if number is None else Field(f"{name}:0.8..", sql, parse_share)
     label = name.removeprefix(SHARE)
-    if label not in _all_labels(labels):
+    if label not in _all_labels(vocabulary):
         return None
     column = "share" if name.startswith(SHARE) else "score"
-    sql = Sql(f"(SELECT {column} {HEARD})", (labels.get(label),))
+    sql = Sql(f"(SELECT {column} {HEARD})", (vocabulary.labels.get(label),))
     return Field(f"{name}:0.5..", sql, parse_share)
 
 
-def is_query(word: str, labels: Mapping[str, int]) -> bool:
+def is_query(word: str, vocabulary: Vocabulary) -> bool:
     """Tell whether a word alone makes a query, as labels do, and fields that are true or false."""
     if word in FIELDS:
         return FIELDS[word].example == word
-    return word in _all_labels(labels)
+    return word in _all_labels(vocabulary)
 
 
-def _all_labels(labels: Mapping[str, int]) -> list[str]:
+def _all_labels(vocabulary: Vocabulary) -> list[str]:
     """Those of the catalogue, and the shipped model's, which may not be in it yet."""
-    return list(dict.fromkeys([*TRIGGERS, *CONTEXTS, SILENCE, *labels]))
+    return list(dict.fromkeys([*TRIGGERS, *CONTEXTS, SILENCE, *vocabulary.labels]))
 
 
-def _compile_term(term: Term, query: Query, labels: Mapping[str, int]) -> Sql:
-    field = find_field(term.name, labels)
+def _compile_term(term: Term, query: Query, vocabulary: Vocabulary) -> Sql:
+    field = find_field(term.name, vocabulary)
     if field is None:
-        raise _unknown(term, query, labels)
+        raise _unknown(term, query, vocabulary)
     try:
-        condition = _condition(term, field, labels)
+        condition = _condition(term, field, vocabulary)
     except UsageError as exc:
         raise QueryError(query.text, term.span, str(exc)) from exc
     return condition.holds(negated=term.negated)
 
 
-def _condition(term: Term, field: Field, labels: Mapping[str, int]) -> Sql:
+def _condition(term: Term, field: Field, vocabulary: Vocabulary) -> Sql:
     """Say what a term says, without its sign."""
     if term.operator == BARE:
-        return _bare(term.name, field, labels)
+        return _bare(term.name, field, vocabulary)
     if field.example == term.name:
         raise UsageError(f"{term.name} is true or false: write {term.name} or -{term.name} alone")
     if not term.value:
@@ -215,7 +247,9 @@ def _condition(term: Term, field: Field, labels: Mapping[str, int]) -> Sql:
             f"in {field.example}"
         )
     if term.name == "trigger" and term.operator == ":":
-        return _has_trigger(term.value, labels)
+        return _has_trigger(term.value, vocabulary)
+    if term.name == KIND and term.operator == ":":
+        return _is_told(term.value, vocabulary)
     if field.parse is not None:
         return _in_range(field.sql, read_range(term.operator, term.value, field.parse))
     if field.condition is not None and term.operator == ":":
@@ -223,21 +257,40 @@ def _condition(term: Term, field: Field, labels: Mapping[str, int]) -> Sql:
     raise UsageError(f"{term.name} is asked for as in {field.example}")
 
 
-def _bare(name: str, field: Field, labels: Mapping[str, int]) -> Sql:
+def _bare(name: str, field: Field, vocabulary: Vocabulary) -> Sql:
     if field.example == name:
         return field.sql
-    if name in FIELDS or name.startswith(SHARE):
+    if name in FIELDS or name.startswith((SHARE, KIND_SCORE)):
         raise UsageError(f"{name} is asked for as in {field.example}")
     column = "tagged" if kind_of(name) is Kind.TRIGGER else "share > 0"
-    return Sql(f"(SELECT {column} {HEARD})", (labels.get(name),))
+    return Sql(f"(SELECT {column} {HEARD})", (vocabulary.labels.get(name),))
 
 
-def _has_trigger(value: str, labels: Mapping[str, int]) -> Sql:
+def _has_trigger(value: str, vocabulary: Vocabulary) -> Sql:
     if value == NONE:
         return Sql("c.trigger_id IS NULL")
-    if value not in _all_labels(labels):
-        raise UsageError(f"no trigger {value!r}; there are {', '.join(_all_labels(labels))}, none")
-    return Sql("c.trigger_id = ?", (labels.get(value),))
+    known = _all_labels(vocabulary)
+    if value not in known:
+        raise UsageError(f"no trigger {value!r}; there are {', '.join(known)}, {NONE}")
+    return Sql("c.trigger_id = ?", (vocabulary.labels.get(value),))
+
+
+def _is_told(value: str, vocabulary: Vocabulary) -> Sql:
+    if value == NONE:
+        return Sql(f"NOT EXISTS (SELECT 1 {TOLD})")
+    if value not in vocabulary.kinds:
+        raise UsageError(f"no kind {value!r} was told{_told(value, vocabulary)}")
+    return Sql(f"EXISTS (SELECT 1 {TOLD} AND kind_id = ?)", (vocabulary.kinds[value],))
+
+
+def _told(value: str, vocabulary: Vocabulary) -> str:
+    """Say which kinds were told, or how a score is asked for."""
+    kind = re.split(r"[<>=]", value, maxsplit=1)[0]
+    if kind in vocabulary.kinds:
+        return f"; a score is asked for as in {KIND_SCORE}{kind}{value.removeprefix(kind)}"
+    if not vocabulary.kinds:
+        return " of any recording; models that know kinds tell them when recordings are labelled"
+    return f"; there are {', '.join(vocabulary.kinds)}, {NONE}"
 
 
 def _in_range(sql: Sql, asked: Range) -> Sql:
@@ -247,23 +300,27 @@ def _in_range(sql: Sql, asked: Range) -> Sql:
     return Sql(text, tuple(x for _, bound in given for x in (*sql.parameters, bound)))
 
 
-def _unknown(term: Term, query: Query, labels: Mapping[str, int]) -> QueryError:
+def _unknown(term: Term, query: Query, vocabulary: Vocabulary) -> QueryError:
     return QueryError(
         query.text,
         term.span,
-        f"no field or label is called {term.name!r}{_meant(term.name, labels)}",
-        known_names(labels) + '\ntext with spaces is quoted, as in path:"my talks"',
+        f"no field or label is called {term.name!r}{_meant(term.name, vocabulary)}",
+        known_names(vocabulary) + '\ntext with spaces is quoted, as in path:"my talks"',
     )
 
 
-def _meant(name: str, labels: Mapping[str, int]) -> str:
+def _meant(name: str, vocabulary: Vocabulary) -> str:
     """Guess what an unknown name was meant to be; empty if it is like none."""
     if name.upper() in LOGIC:
         return "; terms side by side must all hold, a comma stands for or, a dash for not"
     folded = name.casefold()
-    names = [*FIELDS, *_all_labels(labels)]
+    names = [*FIELDS, *_all_labels(vocabulary)]
+    if folded in vocabulary.kinds:
+        return f"; it is a kind: did you mean {KIND}:{folded}?"
     if folded.startswith(SHARE.rstrip(".")):
-        names = [f"{SHARE}{label}" for label in _all_labels(labels)]
+        names = [f"{SHARE}{label}" for label in _all_labels(vocabulary)]
+    elif folded.startswith(KIND_SCORE):
+        names = [f"{KIND_SCORE}{kind}" for kind in vocabulary.kinds]
     begun = [known for known in names if known.startswith((f"{folded}_", f"{folded}."))]
     close = begun or difflib.get_close_matches(folded, names, n=1)
     return f"; did you mean {close[0]}?" if close else ""

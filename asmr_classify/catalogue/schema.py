@@ -4,13 +4,15 @@
 
     files       where contents lie: a row a path
     contents    what is known by content hash: a row a content; result in brief, and corrections
-    heard       per content and label, or kind: score, share, and whether it is tagged
-    vocabulary  the labels and kinds, numbered in the order in which they first came
+    heard       per content and label: score, share, and whether it is tagged
+    vocabulary  the labels, numbered in the order in which they first came
+    told        per content and kind of sound that was told: its score
+    kinds       the kinds, numbered likewise
     records     per content what the model said, in full, as JSON
 
 A file that was moved is a new row of ``files`` that leads to the old row of ``contents``. Paths
-are absolute and stored as bytes, for not all are text. ``contents`` and ``heard`` hold what is
-searched, corrected by hand; ``records`` what the model said, which no correction changes.
+are absolute and stored as bytes, for not all are text. ``contents``, ``heard`` and ``told`` hold
+what is searched, corrected by hand; ``records`` what the model said, which no correction changes.
 
 Crash argument: SQLite in WAL mode. Each result is one transaction, so that a kill at any moment
 leaves either all of it or nothing, and what was committed before. (A power cut may also take back
@@ -85,10 +87,18 @@ FIRST_SCHEMA = (
     )""",
 )
 
-TELL_KINDS = ("ALTER TABLE vocabulary ADD COLUMN is_kind INTEGER NOT NULL DEFAULT 0",)
-"""Kinds, such as typing, stand beside labels, and have a score but no share."""
+KINDS_SCHEMA = (
+    "CREATE TABLE kinds (id INTEGER PRIMARY KEY, kind TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE told (
+        content_id INTEGER NOT NULL REFERENCES contents ON DELETE CASCADE,
+        kind_id INTEGER NOT NULL REFERENCES kinds,
+        score REAL NOT NULL,
+        PRIMARY KEY (content_id, kind_id)
+    ) WITHOUT ROWID""",
+)
+"""What earlier versions labelled has no kinds until it is labelled anew."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST_SCHEMA, TELL_KINDS)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST_SCHEMA, KINDS_SCHEMA)
 """Statements that lead from each version to the next, beginning with an empty file. Released ones
 are never changed, only added to."""
 

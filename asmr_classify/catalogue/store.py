@@ -102,7 +102,12 @@ class Catalogue:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that any model gave or anyone set, in the order of their first coming."""
-        return tuple(label for label in self._contents.labels if label != SILENCE)
+        return tuple(label for label in self._contents.vocabulary.labels if label != SILENCE)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of sound that were told of any file, in the order of their first coming."""
+        return tuple(self._contents.vocabulary.kinds)
 
     def __len__(self) -> int:
         row = self._database.row("SELECT count(*) FROM files")
@@ -134,9 +139,9 @@ class Catalogue:
         UsageError
             If there is no such field to sort by.
         """
-        labels = self._contents.vocabulary
-        where = compile_query(query, labels)
-        orders = [compile_order(name, labels) for name in sort]
+        vocabulary = self._contents.vocabulary
+        where = compile_query(query, vocabulary)
+        orders = [compile_order(name, vocabulary) for name in sort]
         found = self._database.rows(
             f"SELECT f.id FROM files f JOIN contents c ON c.id = f.content_id WHERE {where.text} "  # noqa: S608 (made of constants; values are parameters)
             f"ORDER BY {', '.join([*(order.text for order in orders), 'f.path'])} LIMIT ?",

@@ -40,8 +40,8 @@ QueryArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="QUERY",
-        help="Such as 'whisper>0.8 no_talking length:20m.. -crinkle path:sleep'; a comma stands "
-        "for or. Default: everything.",
+        help="Such as 'whisper>0.8 no_talking length:20m.. -crinkle kind:rain path:sleep'; a comma "
+        "stands for or. Default: everything.",
         show_default=False,
     ),
 ]
@@ -57,8 +57,8 @@ SortOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FIELD[-]",
-        help="Sort by a field, or by a label's score; with a dash behind it, greatest first. "
-        "Repeatable. Default: path.",
+        help="Sort by a field, or by the score of a label or kind; with a dash behind it, greatest "
+        "first. Repeatable. Default: path.",
         show_default=False,
     ),
 ]

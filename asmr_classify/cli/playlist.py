@@ -45,7 +45,8 @@ def playlist(
         list[str] | None,
         typer.Option(
             metavar="LABELS",
-            help="Play what holds any of these labels and kinds: tap,rain. Default: any trigger.",
+            help="Play what holds any of these labels or kinds: whisper,tap,typing. Default: any "
+            "trigger.",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -54,7 +55,8 @@ def playlist(
         list[str] | None,
         typer.Option(
             metavar="LABELS",
-            help="Leave out recordings that may hold any of these; with --segments, cut them out.",
+            help="Leave out recordings that may hold any of these labels or kinds; with "
+            "--segments, cut labels out.",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -158,7 +160,7 @@ def playlist(
     """
     from rich.console import Console
 
-    from asmr_classify.cli.select import select_results
+    from asmr_classify.cli.select import known_kinds, select_results
     from asmr_classify.library.m3u8 import entry_of, write_m3u8
     from asmr_classify.library.playlist import fill, find_items, widen_avoided
     from asmr_classify.library.variety import iter_ordered
@@ -170,14 +172,16 @@ def playlist(
     results = select_results(
         sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue, model=model
     )
-    wish, widened = widen_avoided(wish, results)
+    is_named = bool(wish.want or wish.avoid)
+    kinds = known_kinds(results, catalogue=catalogue, model=model) if is_named else ()
+    wish, widened = widen_avoided(wish, results, kinds)
     for label, broader in widened.items():
         tell(
             f"--avoid {label}: is told only as part of {broader}, so all of that is left out",
             lead="warning: ",
             style="yellow",
         )
-    found = find_items(results, wish)
+    found = find_items(results, wish, kinds)
     if not found:
         total = _count(len(results), "recording")
         return nothing_to_do(f"nothing fits, of {total}{_limit(wish)}; no playlist is written")

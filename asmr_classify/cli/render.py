@@ -95,7 +95,9 @@ def _column_widths(results: Sequence[FileResult], width: int) -> tuple[int, int,
     length = max(6, *(len(_length_text(result)) for result in results))
     rest = width - main - length - 4 * GAP
     longest_name = max(cell_len(printable(result.path)) for result in results)
-    longest_also = max(cell_len(", ".join(_also_texts(result))) for result in results)
+    longest_also = max(
+        cell_len(", ".join([*_also_texts(result), *_kind_texts(result)])) for result in results
+    )
     also = min(max(4, longest_also), int(rest * ALSO_SHARE))
     name = min(max(4, longest_name), max(int(rest * NAME_SHARE), rest - also - BAR_LIMIT))
     return name, main, also, length, min(BAR_LIMIT, rest - name - also)
@@ -239,14 +241,35 @@ def _also_texts(result: FileResult) -> list[str]:
 
 
 def _also(result: FileResult, look: Look, width: int) -> Text:
-    """Further labels; lines break between labels only."""
+    """Further labels, then kinds; lines break between labels only."""
     parts = []
     for label, text in zip_longest(_also_labels(result), _also_texts(result)):
         part = Text(text, style="dim")
         if label is not None and kind_of(label) is Kind.TRIGGER:
             part.stylize(f"not dim {look.styles[label]}", 0, len(printable(label)))
         parts.append(part)
-    return in_lines(parts, ", ", width)
+    return _with_kinds(in_lines(parts, ", ", width), result, width)
+
+
+def _kind_texts(result: FileResult) -> list[str]:
+    """Kinds of sound with their scores, the surest first, but for those that are labels too."""
+    return [
+        f"{printable(kind)} {score:.2f}"
+        for kind, score in result.kinds.items()
+        if kind not in result.scores
+    ]
+
+
+def _with_kinds(text: Text, result: FileResult, width: int) -> Text:
+    """Add as many kinds as the last line has room for: they take no line of their own."""
+    used = cell_len(text.plain.rpartition("\n")[2])
+    for kind in _kind_texts(result):
+        piece = f", {kind}" if used else kind
+        used += cell_len(piece)
+        if used > width:
+            break
+        text.append(piece, style="dim")
+    return text
 
 
 def _length_text(result: FileResult) -> str:

@@ -20,7 +20,7 @@ from asmr_classify.errors import QueryError, UsageError
 from asmr_classify.labels import Kind, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -153,6 +153,34 @@ def select_paths(
     return [*paths, *(result.path for result in found)]
 
 
+def known_kinds(
+    results: Iterable[FileResult], *, catalogue: Path | None, model: Path | None
+) -> tuple[str, ...]:
+    """Tell which kinds of sound could have been told of results.
+
+    Parameters
+    ----------
+    results : iterable of FileResult
+    catalogue : Path, optional
+        By default the one in the user's data folder, if there is one.
+    model : Path, optional
+        By default the shipped one.
+
+    Returns
+    -------
+    tuple of str
+        Those of the model, if it labelled all of these, and those that the catalogue holds.
+    """
+    from asmr_classify.model import load_model
+
+    named = load_model(None if model is None else str(model))
+    kinds = [*named.kinds] if all(result.model == named.id for result in results) else []
+    if catalogue is not None or has_default():
+        with open_catalogue(catalogue, as_copy=is_read_only(catalogue)) as known:
+            kinds += known.kinds
+    return tuple(dict.fromkeys(kinds))
+
+
 def _split(arguments: Sequence[str], *, may_ask: bool) -> tuple[list[str], list[str]]:
     """Tell paths from the words of a query, which needs a catalogue that may be asked."""
     if not arguments:
@@ -176,15 +204,15 @@ def is_path(word: str, known: Catalogue | None = None) -> bool:
     UsageError
         If it may as well be meant as a query, of this catalogue or of any.
     """
-    from asmr_classify.catalogue.fields import FIELDS, is_query
+    from asmr_classify.catalogue.fields import FIELDS, Vocabulary, is_query
 
     if not (os.path.lexists(word) or (known is not None and known.knows(word))):
         return False
-    labels = dict.fromkeys(() if known is None else known.labels, 0)
+    vocabulary = Vocabulary(dict.fromkeys(() if known is None else known.labels, 0))
     # Whoever has a folder "music" means that, not what holds music somewhere.
     is_context = word not in FIELDS and kind_of(word) is Kind.CONTEXT
     is_bare = os.path.basename(word) == word  # noqa: PTH119 (any name)
-    if is_bare and not is_context and is_query(word, labels):
+    if is_bare and not is_context and is_query(word, vocabulary):
         query = f'" {word}", with a space,' if word in FIELDS else f"trigger:{word}"
         raise UsageError(
             f"{word}: is a name here, and a word of queries; write {os.curdir}{os.sep}{word} "

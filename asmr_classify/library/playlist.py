@@ -1,13 +1,14 @@
 """Playlists: which recordings, or which stretches of them, fit what someone wants to hear.
 
 Whole recordings: one is taken if it is tagged with a wanted label (a context, such as ``music``,
-counts where the timeline has it, a kind where it is told), and left out if an avoided label is a
-tag, has a segment anywhere or scores :data:`AVOIDED_FROM` or more.
+counts where the timeline has it) or a wanted kind of sound was told of it, and left out if an
+avoided label is a tag, has a segment anywhere or scores :data:`AVOIDED_FROM` or more, or an avoided
+kind was told. A name that is both a label and a kind is the label.
 
 Stretches: segments of wanted labels that overlap or lie within :data:`MAX_GAP` of each other are
 one stretch, under the label that covers most of it; segments of avoided labels are then cut out,
-and what is left of it is taken if it is long enough. Kinds, such as typing, are told of whole
-recordings: one that holds an avoided kind is left out, and no stretch is wanted for a kind.
+and what is left of it is taken if it is long enough. Kinds are told of whole recordings: an avoided
+one leaves out all stretches, and none can be wanted.
 
 What was set by hand counts more than what the model says: where the trigger was, a trigger that is
 no tag is neither wanted nor avoided there. Recordings that are no longer there are left out.
@@ -62,7 +63,7 @@ class Wish:
     Parameters
     ----------
     want : tuple of str
-        Any of these labels; by default, any trigger.
+        Any of these labels and kinds; by default, any trigger.
     avoid : tuple of str
         None of these.
     min_score : float
@@ -116,7 +117,7 @@ class Item:
     path : str
         The recording.
     label : str
-        The wanted label that it is played for.
+        The wanted label or kind that it is played for.
     start, end : float
         Seconds from the beginning of the recording, to the millisecond.
     score : float
@@ -159,37 +160,58 @@ def creator_of(path: str) -> str:
     return folder if match is None else match["creator"].strip().casefold()
 
 
-def check_labels(wish: Wish, results: Iterable[FileResult]) -> None:
+def check_labels(wish: Wish, results: Iterable[FileResult], kinds: Iterable[str] = ()) -> None:
     """Check that results tell of what is wanted and avoided.
+
+    Parameters
+    ----------
+    wish : Wish
+    results : iterable of FileResult
+    kinds : iterable of str
+        That are known beside those which the results hold.
 
     Raises
     ------
     UsageError
-        If a label is none that they know. No results know nothing, and refuse nothing.
+        If a name is no label and no kind that they know, or stretches of a kind are wanted. No
+        results know nothing, and refuse nothing.
     """
-    known = _known_labels(results)
-    for label in (*wish.want, *wish.avoid):
-        if known and label not in known:
-            broader = _broader(label, known)
+    results = list(results)
+    known, kinds = _known_labels(results), _known_kinds(results, kinds)
+    for name in (*wish.want, *wish.avoid):
+        if known and name not in known and name not in kinds:
+            broader = _broader(name, known)
             hint = f"; what you seek is part of {broader}" if broader else ""
-            raise UsageError(f"{label!r}: the labels are {', '.join(known)}{hint}")
+            listed = f", the kinds {', '.join(kinds)}" if kinds else ""
+            raise UsageError(f"{name!r}: the labels are {', '.join(known)}{listed}{hint}")
+    for name in wish.want if wish.segments else ():
+        if name not in known and name in kinds:
+            raise UsageError(
+                f"{name!r} is a kind, and kinds are told of whole recordings: leave out --segments"
+            )
 
 
-def widen_avoided(wish: Wish, results: Iterable[FileResult]) -> tuple[Wish, dict[str, str]]:
+def widen_avoided(
+    wish: Wish, results: Iterable[FileResult], kinds: Iterable[str] = ()
+) -> tuple[Wish, dict[str, str]]:
     """Avoid what holds a finer label, where results tell no finer: too much rather than too little.
 
     Parameters
     ----------
     wish : Wish
     results : iterable of FileResult
+    kinds : iterable of str
+        That are known beside those which the results hold; a kind is avoided as such.
 
     Returns
     -------
     tuple of Wish and dict
         The wish with broader labels to avoid, and which stands for which finer one.
     """
-    known = _known_labels(results)
-    broader = {label: _broader(label, known) for label in wish.avoid if label not in known}
+    results = list(results)
+    known, kinds = _known_labels(results), _known_kinds(results, kinds)
+    finer = [name for name in wish.avoid if name not in known and name not in kinds]
+    broader = {label: _broader(label, known) for label in finer}
     widened = {label: name for label, name in broader.items() if name}
     avoid = tuple(dict.fromkeys(widened.get(label, label) for label in wish.avoid))
     return replace(wish, avoid=avoid), widened
@@ -202,6 +224,10 @@ def _known_labels(results: Iterable[FileResult]) -> tuple[str, ...]:
     return (*known, SILENCE) if known else ()
 
 
+def _known_kinds(results: Iterable[FileResult], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*more, *(kind for result in results for kind in result.kinds)]))
+
+
 def _broader(label: str, known: Iterable[str]) -> str:
     """Find which label holds a finer one; empty if none is known to."""
     for name in known:
@@ -211,13 +237,15 @@ def _broader(label: str, known: Iterable[str]) -> str:
     return ""
 
 
-def find_items(results: Iterable[FileResult], wish: Wish) -> list[Item]:
+def find_items(results: Iterable[FileResult], wish: Wish, kinds: Iterable[str] = ()) -> list[Item]:
     """Find what fits a wish.
 
     Parameters
     ----------
     results : iterable of FileResult
     wish : Wish
+    kinds : iterable of str
+        That are known beside those which the results hold.
 
     Returns
     -------
@@ -227,10 +255,10 @@ def find_items(results: Iterable[FileResult], wish: Wish) -> list[Item]:
     Raises
     ------
     UsageError
-        If labels are wanted or avoided that no result knows.
+        If labels or kinds are wanted or avoided that no result knows.
     """
     results = list(results)
-    check_labels(wish, results)
+    check_labels(wish, results, kinds)
     find = _stretches if wish.segments else _whole
     items = [item for result in results if _is_playable(result) for item in find(result, wish)]
     return sorted(items, key=lambda item: (item.path, item.start))
@@ -291,14 +319,22 @@ def _has_segment(result: FileResult, label: str) -> bool:
     return any(segment.label == label for segment in result.segments)
 
 
+def _is_told(result: FileResult, name: str) -> bool:
+    """Whether a name is that of a kind, not of a label, and was told."""
+    return name in result.kinds and name not in result.scores
+
+
 def _holds(result: FileResult, label: str) -> bool:
     if label in result.kinds and label not in result.scores:
         return True
     is_context = kind_of(label) is Kind.CONTEXT
-    return label in result.tags or (is_context and _has_segment(result, label))
+    has_segment = is_context and _has_segment(result, label)
+    return label in result.tags or has_segment or _is_told(result, label)
 
 
 def _may_hold(result: FileResult, label: str) -> bool:
+    if _is_told(result, label):
+        return True
     if _is_ruled_out(result, label):
         return False
     is_likely = _score(result, label) >= AVOIDED_FROM
@@ -326,7 +362,7 @@ def _whole(result: FileResult, wish: Wish) -> Iterator[Item]:
 def _stretches(result: FileResult, wish: Wish) -> Iterator[Item]:
     from asmr_classify.timeline import join_spans
 
-    if any(label in result.kinds and label not in result.scores for label in wish.avoid):
+    if any(_is_told(result, name) for name in wish.avoid):
         return
     kept_out = wish.kept_out
     if wish.no_talking and (result.no_talking is None or "no_talking" in result.corrected):

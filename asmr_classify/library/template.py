@@ -66,6 +66,8 @@ def _length(subject: Subject) -> str | None:
 FIELDS: Mapping[str, tuple[str, Callable[[Subject], Value]]] = {
     "trigger": ("the trigger of which most is heard", lambda s: s.result.trigger),
     "tags": ("all triggers, the most heard first", lambda s: ", ".join(s.result.tags) or None),
+    "kind": ("the surest kind of sound", lambda s: next(iter(s.result.kinds), None)),
+    "kinds": ("all kinds, the surest first", lambda s: ", ".join(s.result.kinds) or None),
     "score": ("of the trigger", _score),
     "kind": ("the surest kind of sound, as typing", lambda s: next(iter(s.result.kinds), None)),
     "kinds": ("all kinds, the surest first", lambda s: ", ".join(s.result.kinds) or None),

@@ -1,7 +1,8 @@
 """Results to the data of a page: plain values, compact, in an order that needs no sorting.
 
-Seconds are whole hundredths, scores whole per cents, labels and models places in their lists, a
-timeline one flat list of ``label, start, length, score``, and a waveform its bytes in base64.
+Seconds are whole hundredths, scores whole per cents, labels, kinds and models places in their
+lists, a timeline one flat list of ``label, start, length, score``, the kinds of a file one of
+``kind, score``, and a waveform its bytes in base64.
 What a file lacks has no key.
 """
 
@@ -97,6 +98,8 @@ class ReportData:
     labels : tuple of LabelLook
         Triggers first, silence last.
     totals : tuple of TriggerTotal
+    kinds : tuple of str
+        Kinds of sound that were told of any file, by name.
     models : tuple of (str, int)
         And the number of files that each labelled, most first.
     n_files : int
@@ -111,6 +114,7 @@ class ReportData:
     made: datetime
     labels: tuple[LabelLook, ...]
     totals: tuple[TriggerTotal, ...]
+    kinds: tuple[str, ...]
     models: tuple[tuple[str, int], ...]
     n_files: int
     n_tagged: int
@@ -121,12 +125,13 @@ class ReportData:
     files: list[dict[str, Any]]
 
     def to_record(self) -> dict[str, Any]:
-        """Give what the page's script reads: labels, models and files."""
+        """Give what the page's script reads: labels, kinds, models and files."""
         return {
             "labels": [
                 {"name": x.name, "letter": x.letter, "colour": x.colour, "trigger": x.is_trigger}
                 for x in self.labels
             ],
+            "kinds": list(self.kinds),
             "models": [name for name, _ in self.models],
             "files": self.files,
         }
@@ -157,9 +162,11 @@ def report_data(
     """
     results = sorted(results, key=lambda result: natural_key(result.path))
     looks = looks_of(results)
+    kinds = tuple(sorted({kind for result in results for kind in result.kinds}))
     models = Counter(result.model for result in results).most_common()
     encoder = _Encoder(
         labels={look.name: k for k, look in enumerate(looks)},
+        kinds={kind: k for k, kind in enumerate(kinds)},
         models={name: k for k, (name, _) in enumerate(models)},
         folder=folder,
         waveforms=waveforms or {},
@@ -168,6 +175,7 @@ def report_data(
         made=made,
         labels=looks,
         totals=_totals(results, looks),
+        kinds=kinds,
         models=tuple(models),
         n_files=len(results),
         n_tagged=sum(bool(result.tags) for result in results),
@@ -235,6 +243,7 @@ class _Encoder:
     """Turns results into the plain values of :data:`ReportData.files`."""
 
     labels: Mapping[str, int]
+    kinds: Mapping[str, int]
     models: Mapping[str, int]
     folder: str
     waveforms: Mapping[str, bytes]
@@ -249,6 +258,7 @@ class _Encoder:
             "duration": _hundredths(result.duration),
             "decoded": _hundredths(result.decoded),
             "tags": [self.labels[tag] for tag in result.tags] or None,
+            "kinds": self._kinds(result) or None,
             "scores": self._scores(result),
             "kinds": list(result.kinds) or None,
             "segments": self._timeline(result) or None,
@@ -260,6 +270,10 @@ class _Encoder:
             "error": _reason(result),
         }
         return {key: value for key, value in values.items() if value is not None}
+
+    def _kinds(self, result: FileResult) -> list[int]:
+        pairs = ((self.kinds[kind], round(100 * score)) for kind, score in result.kinds.items())
+        return [value for pair in pairs for value in pair]
 
     def _scores(self, result: FileResult) -> list[int] | None:
         """Scores of all labels in per cent, -1 where there is none."""

@@ -1,5 +1,7 @@
 r"""CSV: one row a file, for spreadsheets. Holds all but the timeline and the shares.
 
+Kinds stand in one cell, each with its score: ``typing=0.9300 rain=0.7100``.
+
 Spreadsheets run cells that begin with ``=``, ``+``, ``-`` or ``@`` as formulas, and a file can be
 named so. Such texts, and those that begin with an apostrophe, get an apostrophe in front [1]_.
 Control characters (tab and carriage return, which start formulas too, among them), line
@@ -119,6 +121,11 @@ def _escape(text: str) -> str:
     return "'" + text if text.startswith(FORMULA_STARTS) else text
 
 
+def _word(text: str) -> str:
+    """Escape a text that spaces part from others."""
+    return _escape(text).replace(" ", r"\x20")
+
+
 def _unescape(text: str) -> str:
     text = text.removeprefix("'")
     return ESCAPED.sub(lambda m: "\\" if m[1] == "\\" else chr(int(m[1][1:], 16)), text)
@@ -153,13 +160,13 @@ def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
             no_talking={"yes": True, "no": False}.get(row["no_talking"]),
             longest_talk=float(row["longest_talk"]) if row["longest_talk"] else None,
             corrected=tuple((row.get("corrected") or "").split()),
-            kinds={
-                _unescape(name): float(score)
-                for name, _, score in (
-                    word.rpartition("=") for word in (row.get("kinds") or "").split(" ") if word
-                )
-            },
+            kinds=_kinds(row.get("kinds") or ""),
         )
+
+
+def _kinds(cell: str) -> dict[str, float]:
+    pairs = (word.rpartition("=") for word in cell.split(" ") if word)
+    return {_unescape(kind): float(score) for kind, _, score in pairs}
 
 
 def _problem(row: dict[str, str]) -> Problem | None:

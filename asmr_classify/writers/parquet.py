@@ -1,10 +1,11 @@
 """Parquet: one row a recording, for pandas, Polars, DuckDB and R. Holds all that JSON Lines does.
 
 The columns of :mod:`~asmr_classify.writers.csv`, a ``share_`` column for each label and silence,
-and ``segments``, a list of ``{start, end, label, score}``: scores and shares are plain columns, so
-that ``df[df.score_tap > 0.8]`` needs no unpacking, and ``df.explode("segments")`` gives a row a
-segment. Numbers are not rounded. What was not heard or is not known is null. Text is as it is,
-but for bytes of names that are not UTF-8, see :mod:`asmr_classify.writers.escapes`.
+``segments``, a list of ``{start, end, label, score}``, and ``kinds``, a list of ``{kind, score}``:
+scores and shares are plain columns, so that ``df[df.score_tap > 0.8]`` needs no unpacking, and
+``df.explode("segments")`` gives a row a segment. Numbers are not rounded. What was not heard or is
+not known is null. Text is as it is, but for bytes of names that are not UTF-8, see
+:mod:`asmr_classify.writers.escapes`.
 
 A Parquet file ends with its index and cannot be read before; so the file is written beside its
 place and moved there when it is whole, see :class:`~asmr_classify.writers.output.Replacement`.
@@ -106,6 +107,7 @@ def make_schema(labels: Sequence[str]) -> Any:
             *((name, pa.float64()) for name in _columns(SCORE_PREFIX, labels).values()),
             *((name, pa.float64()) for name in _columns(SHARE_PREFIX, labels).values()),
             ("segments", pa.list_(segment)),
+            ("kinds", pa.list_(pa.struct([("kind", pa.string()), ("score", pa.float64())]))),
         ],
         metadata={SCHEMA_KEY: SCHEMA_VERSION},
     )
@@ -143,6 +145,7 @@ def _row(result: FileResult, labels: Sequence[str]) -> dict[str, Any]:
             {"start": s.start, "end": s.end, "label": _text(s.label), "score": s.score}
             for s in result.segments
         ],
+        "kinds": [{"kind": _text(kind), "score": score} for kind, score in result.kinds.items()],
     }
 
 
@@ -187,7 +190,7 @@ def _result(row: dict[str, Any]) -> FileResult:
         no_talking=row["no_talking"],
         longest_talk=row["longest_talk"],
         corrected=tuple(row["corrected"]),
-        kinds={unescape(each["kind"]): each["score"] for each in row.get("kinds") or ()},
+        kinds={unescape(kind["kind"]): kind["score"] for kind in row.get("kinds") or ()},
     )
 
 

@@ -22,6 +22,7 @@ from tests.catalogue.results import SETTINGS, failed, found, heard
 
 LABELS = ("tap", "whisper", "speech")
 CONTEXT_LABELS = ("speech", "music", "silence")
+KINDS = ("typing", "running_water", "rain")
 N_FILES = 120
 NAMES = ("Sleep", "schläft", "rain/über", "a b", "x'y")
 
@@ -45,6 +46,7 @@ def random_result(path, rng):
         shares={label: round(float(rng.random()), 1) * (rng.random() > 0.5) for label in labels},
         no_talking=[True, False, None][rng.integers(3)],
         longest_talk=[None, 0.0, 12.0][rng.integers(3)],
+        kinds={kind: round(float(rng.random()), 1) for kind in KINDS if rng.random() > 0.6},
     )
 
 
@@ -80,6 +82,7 @@ PLAIN = {
     "status": lambda value, result: result.status.value == value,
     "model": lambda value, result: value in result.model,
     "trigger": lambda value, result: (result.trigger or "none") == value,
+    "kind": lambda value, result: not result.kinds if value == "none" else value in result.kinds,
 }
 
 
@@ -90,6 +93,8 @@ def _holds(term, result):
         return _compares(result.duration, term)
     if term.name == "longest_talk":
         return _compares(result.longest_talk, term)
+    if term.name.startswith("kind."):
+        return _compares(result.kinds.get(term.name.removeprefix("kind.")), term)
     label = term.name.removeprefix("share.")
     if term.operator:
         values = result.shares if term.name.startswith("share.") else result.scores
@@ -135,11 +140,13 @@ terms = (
     st.builds(Term, labels | st.sampled_from(["no_talking", "corrected", "missing"]),
               negated=st.booleans())
     | numbers(labels | labels.map(lambda label: f"share.{label}"), tenths)
+    | numbers(st.sampled_from(KINDS).map(lambda kind: f"kind.{kind}"), tenths)
     | numbers(st.sampled_from(["length", "longest_talk"]), st.integers(0, 7200))
     | texts("path", ["SLEEP", "Ü", "rain/", "x'y", "%", "_", "1"])
     | texts("status", [status.value for status in Status])
     | texts("model", ["m0", "@", "tiny"])
     | texts("trigger", ["tap", "whisper", "none"])
+    | texts("kind", [*KINDS, "none"])
 )  # fmt: skip
 queries = st.lists(st.lists(terms, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3).map(
     lambda alternatives: Query(tuple(alternatives))
@@ -172,6 +179,7 @@ def values_of(results, value_of):
         pytest.param("share.speech", lambda result: result.shares.get("speech"), id="share"),
         pytest.param("trigger", lambda result: result.trigger, id="trigger"),
         pytest.param("path", lambda result: os.fsencode(result.path), id="path"),
+        pytest.param("kind.rain", lambda result: result.kinds.get("rain"), id="kind"),
     ],
 )
 def test_results_are_sorted_and_what_has_no_value_comes_last(library, name, value_of):
@@ -180,6 +188,19 @@ def test_results_are_sorted_and_what_has_no_value_comes_last(library, name, valu
     for sort, expected in ((name, sorted(present)), (f"{name}-", sorted(present)[::-1])):
         values = [value_of(result) for result in catalogue.find(sort=[sort])]
         assert values == expected + [None] * n_missing
+
+
+def test_results_are_sorted_by_their_surest_kind(library):
+    catalogue, _ = library
+    surest = [
+        {kind for kind, score in result.kinds.items() if score == max(result.kinds.values())}
+        for result in catalogue.find(sort=["kind"])
+    ]
+    n_without = surest.count(set())
+    assert 0 < n_without < len(surest)
+    assert not any(surest[-n_without:])
+    names = [min(kinds) for kinds in surest[:-n_without] if len(kinds) == 1]
+    assert names == sorted(names)
 
 
 def test_what_is_equal_is_sorted_by_the_next_field_then_by_path(library):
@@ -224,7 +245,7 @@ def test_files_are_found_by_the_kinds_that_they_hold(tmp_path):
 
 
 def test_an_unknown_field_to_sort_by_is_refused(library):
-    known = r"there are path, length, .*, whisper, .*share\.LABEL$"
+    known = r"there are path, length, .*, whisper, .*share\.LABEL, kind\.KIND$"
     with pytest.raises(UsageError, match=rf"--sort size-: no such field; {known}"):
         next(library[0].find(sort=["size-"]))
 

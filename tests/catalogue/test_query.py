@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asmr_classify.catalogue.fields import compile_query
+from asmr_classify.catalogue.fields import Vocabulary, compile_query
 from asmr_classify.catalogue.query import EVERYTHING, MOST_TERMS, Query, Term, parse_query
 from asmr_classify.errors import QueryError, UsageError
 
-LABELS = {"tap": 1, "whisper": 2, "nail tapping": 3}
+KNOWN = Vocabulary({"tap": 1, "whisper": 2, "nail tapping": 3}, {"typing": 1, "rain": 2})
 
 words = st.text(min_size=1, max_size=8) | st.sampled_from(
     [
@@ -69,7 +69,7 @@ def test_terms_stand_in_alternatives():
 @pytest.mark.parametrize("text", ["", "  ", "\t\n"])
 def test_nothing_means_everything(text):
     assert parse_query(text) == EVERYTHING
-    assert compile_query(EVERYTHING, LABELS).text == "1"
+    assert compile_query(EVERYTHING, KNOWN).text == "1"
 
 
 @pytest.mark.parametrize(
@@ -110,11 +110,20 @@ def test_nothing_means_everything(text):
         pytest.param("added:soon..", "'soon' is no date", "^" * 12, id="date"),
         pytest.param("status:bad", "no status 'bad'; there are ok, silent", "^" * 10, id="status"),
         pytest.param("trigger:whimper", "no trigger 'whimper'; there are", "^" * 15, id="trigger"),
+        pytest.param("kind:fire", "no kind 'fire' was told; there are typing, rain, none", "^" * 9,
+                     id="kind"),
+        pytest.param("kind:rain>0.8", "a score is asked for as in kind.rain>0.8", "^" * 13,
+                     id="kind with score"),
+        pytest.param("kind", "kind is asked for as in kind:typing", "^" * 4, id="bare field kind"),
+        pytest.param("kind.rain", "asked for as in kind.rain:0.8..", "^" * 9, id="bare kind"),
+        pytest.param("kind.rain>2", "'2' is no number between 0 and 1", "^" * 11, id="its score"),
+        pytest.param("kind.typo>0", "did you mean kind.typing?", "^" * 11, id="like a kind"),
+        pytest.param("rain", "it is a kind: did you mean kind:rain?", "^" * 4, id="kind alone"),
     ],
 )  # fmt: skip
 def test_a_wrong_query_shows_where_it_is_wrong(text, problem, carets):
     with pytest.raises(QueryError) as caught:
-        compile_query(parse_query(text), LABELS)
+        compile_query(parse_query(text), KNOWN)
     first, shown, below, *_ = str(caught.value).split("\n")
     assert problem in first
     assert shown == "  " + "".join(char if char.isprintable() else "?" for char in text)
@@ -122,15 +131,23 @@ def test_a_wrong_query_shows_where_it_is_wrong(text, problem, carets):
 
 
 def test_an_unknown_name_lists_what_there_is():
-    with pytest.raises(QueryError, match=r"(?s)fields: path:sleep, length:20m\.\.1h.*labels: "):
-        compile_query(parse_query("sleep"), LABELS)
+    with pytest.raises(
+        QueryError, match=r"(?s)fields: path:sleep, length:20m\.\.1h.*labels: .*kinds: typing, rain"
+    ):
+        compile_query(parse_query("sleep"), KNOWN)
     with pytest.raises(UsageError, match='as in path:"my talks"'):
-        compile_query(parse_query("path:my talks"), LABELS)
+        compile_query(parse_query("path:my talks"), KNOWN)
+
+
+def test_where_no_kinds_were_told_that_is_said():
+    with pytest.raises(QueryError, match="no kind 'rain' was told of any recording; models that"):
+        compile_query(parse_query("kind:rain"), Vocabulary())
+    assert compile_query(parse_query("kind:none"), Vocabulary()).parameters == ()
 
 
 def test_values_are_parameters_and_never_part_of_the_sql():
     evil = "'; DROP TABLE files; --"
-    sql = compile_query(Query(((Term("path", ":", evil),),)), LABELS)
+    sql = compile_query(Query(((Term("path", ":", evil),),)), KNOWN)
     assert "DROP" not in sql.text
     assert sql.parameters == (evil.casefold(),)
 

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from asmr_classify.catalogue import Catalogue, parse_query, schema
+from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.errors import CatalogueError
 from tests.catalogue.results import SETTINGS, found, heard
 
+CURRENT = len(schema.MIGRATIONS)
 GROW = ("ALTER TABLE files ADD COLUMN note TEXT", "UPDATE files SET note = 'grown'")
 
 
@@ -86,7 +88,7 @@ def test_a_later_version_is_refused_and_left_as_it_is(library):
     connection.close()
     before = Path(library).read_bytes()
     with pytest.raises(
-        CatalogueError, match=r"of version 99, and this program knows those up to 2"
+        CatalogueError, match=f"of version 99, and this program knows those up to {CURRENT}"
     ):
         Catalogue.open(library)
     assert Path(library).read_bytes() == before
@@ -98,22 +100,45 @@ def test_an_earlier_version_is_copied_then_brought_up_to_date(library, monkeypat
     for _ in range(2):  # the second time there is nothing to do
         with Catalogue.open(library) as catalogue:
             assert catalogue._database.rows("SELECT DISTINCT note FROM files") == [("grown",)]
-    assert version_of(library) == 3
-    assert version_of(f"{library}.v2.bak") == 2
+    assert version_of(library) == CURRENT + 1
+    assert version_of(f"{library}.v{CURRENT}.bak") == CURRENT
     monkeypatch.undo()
     assert [Path(copy).name for copy in Path(library).parent.glob("*.bak*")] == [
-        "library.sqlite.v2.bak"
+        f"library.sqlite.v{CURRENT}.bak"
     ]
-    with Catalogue.open(f"{library}.v2.bak") as copy:
+    with Catalogue.open(f"{library}.v{CURRENT}.bak") as copy:
         assert [Path(result.path).name for result in copy.find()] == names
 
 
+def make_first(path):
+    """Make a catalogue what the first version left."""
+    connection = sqlite3.connect(path)
+    connection.executescript("DROP TABLE told; DROP TABLE kinds; PRAGMA user_version = 1")
+    connection.close()
+
+
+def test_a_catalogue_without_kinds_keeps_all_and_gets_them_by_labelling_anew(library, place):
+    file = place / "03.mp3"
+    with Catalogue.open(library) as catalogue:
+        catalogue.correct([str(file)], Correction(tags=("whisper",)))
+        before = list(catalogue.find())
+    make_first(library)
+    with Catalogue.open(library) as catalogue:
+        assert list(catalogue.find()) == before
+        assert list(catalogue.find(parse_query("trigger:whisper kind:none"))) == before[3:4]
+        catalogue.add(found(file), heard(file, kinds={"typing": 0.9}), "another model")
+        (result,) = catalogue.find(parse_query("kind:typing"))
+    assert (result.path, result.tags, result.kinds) == (str(file), ("whisper",), {"typing": 0.9})
+    with Catalogue.open(f"{library}.v1.bak") as copy:
+        assert list(copy.find()) == before
+
+
 def test_copies_are_not_written_over(library, monkeypatch):
-    Path(f"{library}.v2.bak").write_text("an earlier copy")
+    Path(f"{library}.v{CURRENT}.bak").write_text("an earlier copy")
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, GROW))
     Catalogue.open(library).close()
-    assert Path(f"{library}.v2.bak").read_text() == "an earlier copy"
-    assert version_of(f"{library}.v2.1.bak") == 2
+    assert Path(f"{library}.v{CURRENT}.bak").read_text() == "an earlier copy"
+    assert version_of(f"{library}.v{CURRENT}.1.bak") == CURRENT
 
 
 def test_a_migration_that_fails_changes_nothing(library, monkeypatch):
@@ -127,11 +152,11 @@ def test_a_migration_that_fails_changes_nothing(library, monkeypatch):
 
 
 def test_nothing_is_changed_where_no_copy_can_be_made(library, monkeypatch):
-    Path(f"{library}.v2.bak.part").mkdir()
+    Path(f"{library}.v{CURRENT}.bak.part").mkdir()
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, GROW))
     with pytest.raises(CatalogueError, match="no copy can be put beside it before it is changed"):
         Catalogue.open(library)
-    assert version_of(library) == 2
+    assert version_of(library) == CURRENT
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ def test_any_result_is_kept(tmp_path_factory):
             catalogue.add(found(path), result, SETTINGS)
             (kept,) = catalogue.find()
             assert kept.scores == result.scores
+            assert list(kept.kinds.items()) == list(result.kinds.items())
             assert (kept.tags, kept.status, kept.segments) == (
                 result.tags,
                 result.status,
@@ -49,6 +50,23 @@ def test_any_result_is_kept(tmp_path_factory):
             )
 
         add_and_find()
+
+
+def test_kinds_are_those_that_were_told_last(catalogue, labelled, paths_found):
+    path = labelled("a.mp3", kinds={"typing": 0.9, "rain": 0.7})
+    labelled("b.mp3")
+    assert catalogue.kinds == ("typing", "rain")
+    assert paths_found("kind:typing kind.rain>=0.7") == ["a.mp3"]
+    catalogue.correct([str(path)], WHISPER)
+    assert paths_found("kind:rain") == ["a.mp3"]
+    catalogue.add(found(path), heard(path, kinds={"fire": 0.8}), "another model")
+    assert paths_found("kind:rain, kind:typing") == []
+    assert paths_found("kind:fire") == ["a.mp3"]
+    catalogue.forget([str(path)])
+    labelled("c.mp3")
+    assert catalogue._database.rows("SELECT * FROM told") != []  # what was set by hand is kept
+    catalogue._contents.sweep(corrected=True)
+    assert catalogue._database.rows("SELECT * FROM told") == []
 
 
 def test_a_moved_file_is_known_by_its_content(catalogue, labelled, paths_found):

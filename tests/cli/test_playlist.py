@@ -8,8 +8,10 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
+from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli.app import app
 from asmr_classify.library.m3u8 import BEGIN, read_m3u8
+from tests.catalogue.results import found, heard
 from tests.conftest import DEMO, ROOT
 
 
@@ -54,6 +56,21 @@ def test_the_whole_catalogue_plays_by_default_and_stderr_sums_up(library):
 def test_a_query_and_a_path_choose(library):
     assert names_in(library("path:Mia", "-path:b.mp3")) == ["Mia - a.mp3"]
     assert names_in(library("in")) == ["d.mp3"]
+
+
+def test_kinds_that_the_catalogue_knows_are_wanted_and_avoided(library, place):
+    with Catalogue.open(str(place / "library.sqlite")) as catalogue:
+        path = place / "in" / "d.mp3"
+        catalogue.add(found(path), heard(path, kinds={"typing": 0.9, "chewing": 0.8}), "another")
+    assert names_in(library("--want", "typing")) == ["d.mp3"]
+    calm = library("--avoid", "chewing")
+    assert sorted(names_in(calm)) == ["Mia - a.mp3", "Mia - b.mp3", "Zoe - c.mp3"]
+    assert "warning" not in calm.stderr
+    assert len(names_in(library("--avoid", "chewing", "path:Mia"))) == 2
+    done = library("--want", "typing", "--segments")
+    assert done.exit_code == 2
+    assert "told of whole recordings: leave out --segments" in done.stderr
+    assert names_in(library("kind:typing", "kind.chewing>0.7")) == ["d.mp3"]
 
 
 def test_the_same_creator_is_spaced_and_the_seed_decides(library):

@@ -174,6 +174,23 @@ def test_what_covers_much_of_a_file_is_named_with_its_share():
     ]
 
 
+def test_kinds_stand_behind_the_tags_as_far_as_there_is_room():
+    kinds = {"typing": 0.934, "music": 0.8, "page_turn": 0.71}
+    result = heard("a.mp3", shares={}, tags=("tap", "whisper"), kinds=kinds)
+    text = draw([replace(result, scores={**result.scores, "music": 0.7})], 160)
+    assert re.search(r"  whisper 0\.\d\d, typing 0\.93, page_turn 0\.71 ", text)
+    assert "  whisper 0.10, typing 0.93    " in draw([result], 120)
+    assert "  typing 0.93, music 0.80    " in draw([replace(result, tags=("tap",))], 120)
+    narrow = draw([result], 80)
+    assert "page_turn" not in narrow
+    assert len(narrow.splitlines()) == len(draw([replace(result, kinds={})], 80).splitlines())
+    assert "\x1b[2mtyping 0.93" in draw([replace(result, tags=("tap",))], 120, plain=False)
+
+
+def test_kinds_do_not_act_on_the_terminal():
+    assert "\x1b[31m" not in draw([heard("a.mp3", shares={}, kinds={"\x1b[31mred": 0.9})], 120)
+
+
 @pytest.mark.parametrize(("no_talking", "text"), [(True, "no talking"), (False, "talking")])
 def test_what_was_set_of_talking_is_shown(no_talking, text):
     result = heard("a.mp3", shares={}, no_talking=no_talking, corrected=("no_talking",))

@@ -154,6 +154,54 @@ def test_a_finer_label_is_refused_with_what_holds_it():
     assert find_items([], Wish(avoid=("chew",))) == []
 
 
+TYPING = replace(TAP, path="typing.mp3", kinds={"typing": 0.8, "chewing": 0.6, "music": 0.9})
+RAIN = replace(result("rain.mp3"), kinds={"rain": 0.7})
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        pytest.param({"want": ("typing",)}, ["typing.mp3"], id="wanted"),
+        pytest.param({"want": ("rain", "typing")}, ["rain.mp3", "typing.mp3"], id="any"),
+        pytest.param({"want": ("rain", "tap")}, ["rain.mp3", "tap.mp3", "typing.mp3"], id="both"),
+        pytest.param({"avoid": ("chewing",)}, ["tap.mp3"], id="avoided"),
+        pytest.param({"want": ("tap",), "avoid": ("chewing",)}, ["tap.mp3"], id="tag, no kind"),
+        pytest.param({"want": ("rain", "typing"), "min_score": 0.75}, ["typing.mp3"], id="score"),
+        pytest.param({"avoid": ("music",)}, ["tap.mp3", "typing.mp3"], id="a label as well"),
+        pytest.param({"avoid": ("snoring",)}, ["tap.mp3", "typing.mp3"], id="known, never told"),
+    ],
+)
+def test_whole_recordings_are_chosen_by_kind(wish, expected):
+    assert names(find_items([TAP, TYPING, RAIN], Wish(**wish), ["snoring"])) == expected
+
+
+def test_a_kind_counts_whatever_trigger_was_set_by_hand():
+    corrected = replace(TYPING, corrected=("trigger",), tags=("crinkle",), trigger="crinkle")
+    assert not find_items([corrected], Wish(avoid=("chewing",)))
+    (only,) = find_items([corrected], Wish(want=("typing",)))
+    assert (only.label, only.score, only.is_whole) == ("typing", 0.8, True)
+
+
+def test_kinds_leave_out_all_stretches_and_have_none():
+    assert stretches([TAP, TYPING], avoid=("chewing",)) == [("tap", 0, 60)]
+    with pytest.raises(UsageError, match="'typing' is a kind, and kinds are told of whole record"):
+        stretches([TAP, TYPING], want=("typing",))
+
+
+def test_a_kind_is_avoided_itself_and_not_what_holds_it():
+    scores = dict.fromkeys([*LABELS, "other"], 0.1)
+    calm = replace(TAP, scores={**scores, "tap": 0.9, "other": 0.9})
+    wish = Wish(avoid=("chewing",))
+    assert widen_avoided(wish, [calm, TYPING]) == (wish, {})
+    assert widen_avoided(wish, [calm], ["chewing"]) == (wish, {})
+    assert widen_avoided(wish, [calm])[1] == {"chewing": "other"}
+
+
+def test_an_unknown_name_is_refused_with_labels_and_kinds():
+    with pytest.raises(UsageError, match=r"the labels are whisper, .*, the kinds fan, typing, ch"):
+        find_items([TYPING], Wish(want=("typo",)), ["fan"])
+
+
 @pytest.mark.parametrize(
     ("wish", "message"),
     [

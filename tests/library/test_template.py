@@ -8,7 +8,7 @@ from asmr_classify.errors import TemplateError
 from asmr_classify.library.template import FIELDS, Subject, Template
 from tests.library.worlds import heard
 
-RESULT = heard("in/rain.mp3", "tap", tags=("tap", "whisper"), kinds={"typing": 0.8, "rain": 0.5})
+RESULT = heard("in/rain.mp3", "tap", tags=("tap", "whisper"), kinds={"rain": 0.9, "page_turn": 0.8})
 
 
 def fill(template, result=RESULT, name="rain.mp3", folder="in"):
@@ -20,6 +20,7 @@ def fill(template, result=RESULT, name="rain.mp3", folder="in"):
     ("template", "path"),
     [
         ("{trigger}/{stem} [{tags}].{ext}", "tap/rain [tap, whisper]"),
+        ("{kind}/{stem} ({kinds}).{ext}", "rain/rain (rain, page_turn)"),
         ("{name}", "rain"),
         ("{kind}/{kinds} {name}", "typing/typing, rain rain"),
         ("x {name}", "x rain"),
@@ -45,6 +46,9 @@ def test_a_missing_value_takes_its_default_or_is_told():
     assert fill("{trigger|none}/{talk|?}.{ext}".replace("?", "-"), silent) == "none/-"
     with pytest.raises(ValueError, match=r"has no trigger: give a default .* \{trigger\|none\}"):
         fill("{trigger}/{name}", silent)
+    assert fill("{kind|none}/{kinds|-}.{ext}", silent) == "none/-"
+    with pytest.raises(ValueError, match=r"has no kinds: give a default .* \{kinds\|none\}"):
+        fill("{kinds}/{name}", silent)
     with pytest.raises(ValueError, match=r"has no scores.music"):
         fill("{scores.music}.{ext}", silent)
 

@@ -80,6 +80,13 @@ def test_what_was_set_by_hand_is_told():
     assert "corrected" not in data_of(heard("x.mp3")).files[0]
 
 
+def test_kinds_are_places_in_a_list_with_their_scores():
+    one = heard("a.mp3", kinds={"typing": 0.934, "rain": 0.7})
+    data = data_of(one, heard("b.mp3", kinds={"fire": 0.8}), heard("c.mp3"))
+    assert data.to_record()["kinds"] == ["fire", "rain", "typing"]
+    assert [file.get("kinds") for file in data.files] == [[2, 93, 1, 70], [0, 80], None]
+
+
 def test_videos_are_told_from_sound():
     files = data_of(heard("a.MKV"), heard("b.mp3")).files
     assert [file.get("video") for file in files] == [True, None]

@@ -454,6 +454,40 @@ def test_what_was_set_by_hand_says_so_and_has_no_score(show, make_page, tmp_path
         assert " ".join(shown.split()) == lane
 
 
+OF_KINDS = (
+    heard("a.wav", kinds={"typing": 0.934, "running_water": 0.7}),
+    heard("b.wav", kinds={"running_water": 0.8, "<b>\u202ex": 0.6}),
+    heard("c.wav"),
+)
+
+
+def test_kinds_stand_below_the_triggers_and_narrow_the_list(show, make_page, tmp_path):
+    for result in OF_KINDS:
+        write_wav(tmp_path / result.path)
+    page = show(make_page(OF_KINDS))
+    lines = page.locator("#rows .kinds")
+    assert lines.all_text_contents() == [
+        "typing 0.93, running water 0.70",
+        "running water 0.80, <b>\\u202ex 0.60",
+    ]
+    options = page.locator("#kind option").all_text_contents()
+    assert options == ["any", "<b>\\u202ex (1)", "running water (2)", "typing (1)"]
+    page.get_by_label("Kind of sound").select_option("running water (2)")
+    assert names(page) == ["a.wav", "b.wav"]
+    page.get_by_label("Kind of sound").select_option("typing (1)")
+    assert names(page) == ["a.wav"]
+    page.get_by_role("button", name="Clear").click()
+    wait_until(page, "document.querySelectorAll('#rows tr').length === 3")
+    assert page.get_by_text("Kinds of sound, in small letters").count() == 1
+
+
+def test_without_kinds_nothing_speaks_of_them(show, library):
+    page = show(library)
+    assert not page.get_by_label("Kind of sound").is_visible()
+    assert page.locator("#rows .kinds").count() == 0
+    assert page.get_by_text("Kinds of sound").count() == 0
+
+
 def test_readers_hear_a_table(show, library):
     page = show(library)
     assert page.get_by_role("table", name="Recordings").get_attribute("aria-rowcount") == "6"

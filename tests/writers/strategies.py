@@ -8,6 +8,7 @@ from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.timeline import Segment
 
 LABELS = ("tap", "whisper", "speech")
+KINDS = ("typing", "running_water", "two words", "=1+1", "a=b", "猫", "music")
 
 times = st.integers(0, 10**8).map(lambda ms: ms / 1000)
 scores = st.integers(0, 10**4).map(lambda parts: parts / 10**4)
@@ -39,6 +40,7 @@ def results(draw) -> FileResult:
         longest_talk=draw(st.none() | times),
         kinds=draw(st.dictionaries(st.sampled_from(["typing", "a b=c", "=x"]), scores)),
         corrected=draw(st.sampled_from([(), ("trigger",), ("trigger", "no_talking")])),
+        kinds=draw(st.dictionaries(st.sampled_from(KINDS), scores, max_size=4)),
     )
 
 

@@ -41,3 +41,11 @@ def test_a_spreadsheet_finds_the_columns():
     assert row["path"] == "a.wav"
     assert row["score_tap"] == "0.5000"
     assert row["score_speech"] == ""
+
+
+def test_kinds_stand_in_one_cell_and_older_files_have_none():
+    text = written([FileResult("a.wav", Status.OK, "m@1", kinds={"typing": 0.93, "a b": 0.5})])
+    row = next(csv.DictReader(io.StringIO(text)))
+    assert row["kinds"] == r"typing=0.9300 a\x20b=0.5000"
+    older = text.replace(",kinds,", ",").replace(row["kinds"] + ",", "")
+    assert next(read_csv(io.StringIO(older))).kinds == {}

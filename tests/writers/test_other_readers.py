@@ -60,6 +60,13 @@ def test_pandas_filters_by_score_and_share():
     assert frame.score_tap.dtype == np.float64
 
 
+def test_pandas_reads_kinds_surest_first():
+    some = [replace(timeline(), kinds={"typing": 0.9, "rain": 0.7}), timeline()]
+    frame = pd.read_parquet(io.BytesIO(write("parquet", some, LABELS)))
+    rows = frame.explode("kinds").kinds.dropna()
+    assert list(rows) == [{"kind": "typing", "score": 0.9}, {"kind": "rain", "score": 0.7}]
+
+
 def test_pyarrow_finds_groups_and_types():
     content = write("parquet", (timeline(f"{i}.mp3") for i in range(2500)), LABELS)
     file = parquet.ParquetFile(io.BytesIO(content))

@@ -1,6 +1,6 @@
 // The data of the page: what the JSON holds, and how its values are written for people.
 
-const { labels, models, files } = JSON.parse(document.getElementById("data").textContent);
+const { labels, kinds, models, files } = JSON.parse(document.getElementById("data").textContent);
 
 const STATUSES = { ok: "ok", silent: "silent", no_audio: "no audio", partial: "partial", failed: "failed" };
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Co}\p{Zl}\p{Zp}]/gu;
@@ -37,6 +37,14 @@ function splitPath(path) {
 }
 
 const labelName = (label) => printable(label.name).replaceAll("_", " ");
+
+const kindName = (kind) => printable(kinds[kind]).replaceAll("_", " ");
+
+// The kinds of sound of a file with their scores, the surest first.
+function kindsOf(file) {
+  const flat = file.kinds ?? [];
+  return Array.from({ length: flat.length / 2 }, (_, k) => ({ kind: flat[2 * k], score: flat[2 * k + 1] / 100 }));
+}
 
 // Seconds as 1:02:03 or 0:05; with tenths where asked for.
 function clock(seconds, digits = 0) {

@@ -41,6 +41,9 @@ function setUpFilters() {
     const number = files.filter((file) => file.status === value).length;
     if (number) find("status").append(make("option", { value, text: `${text} (${number.toLocaleString("en")})` }));
   }
+  const told = kinds.map((_, kind) => files.filter((file) => kindsOf(file).some((one) => one.kind === kind)).length);
+  told.forEach((number, kind) => find("kind").append(make("option", { value: kind, text: `${kindName(kind)} (${number.toLocaleString("en")})` })));
+  find("of-kind").hidden = !kinds.length;
   find("filters").addEventListener("submit", (event) => event.preventDefault());
   find("filters").addEventListener("input", refresh);
   find("filters").addEventListener("reset", () => {

@@ -67,7 +67,7 @@ function drawRows() {
 function buildRow(file, place) {
   const row = make("tr", { role: "row", "aria-rowindex": place + 2 },
     cell("file", nameButton(file)),
-    cell("tags", ...tagChips(file)),
+    cell("tags", ...tagChips(file), ...kindsLine(file)),
     cell("timeline", timelineOf(file)),
     cell("length", make("span", { text: file.duration === undefined ? "–" : clock(file.duration / 100) })),
     cell("talk", make("span", { text: describeTalk(file), class: file.quiet ? "good" : "" }), ...setMark(file, "no_talking")),
@@ -115,6 +115,12 @@ function kindsOf(file) {
 // The words that stand below what a person decided.
 function setMark(file, what) {
   return isSet(file, what) ? [make("span", { class: "set", title: "corrected in the catalogue", text: SET })] : [];
+}
+
+// The kinds of sound below the triggers; what has no room is in the title.
+function kindsLine(file) {
+  const text = kindsOf(file).map(({ kind, score }) => `${kindName(kind)} ${score.toFixed(2)}`).join(", ");
+  return text ? [make("span", { class: "kinds", title: text, text })] : [];
 }
 
 function describeTalk(file) {

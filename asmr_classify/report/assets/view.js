@@ -37,6 +37,7 @@ function readFilters() {
   return {
     words,
     tagged: find("tagged").value,
+    kind: find("kind").value,
     talking: find("talking").value,
     shortest: minutes("shortest"),
     longest: minutes("longest"),
@@ -46,9 +47,10 @@ function readFilters() {
 }
 
 function wanted(file, filters) {
-  const { words, tagged, talking, shortest, longest, status, triggers } = filters;
+  const { words, tagged, kind, talking, shortest, longest, status, triggers } = filters;
   if (status && file.status !== status) return false;
   if (tagged && (tagged === "some") !== file.tags.length > 0) return false;
+  if (kind && !kindsOf(file).some((told) => told.kind === Number(kind))) return false;
   if (talking && (file.quiet === undefined || (talking === "no") !== file.quiet)) return false;
   if (shortest !== null && !(file.duration >= shortest)) return false;
   if (longest !== null && !(file.duration <= longest)) return false;
