@@ -70,14 +70,6 @@ class Contents:
         kinds: list[Any] = self._database.rows("SELECT kind, id FROM kinds ORDER BY id")
         return Vocabulary(dict(labels), dict(kinds))
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of their first coming."""
-        rows: list[Any] = self._database.rows(
-            "SELECT label FROM vocabulary WHERE NOT is_kind ORDER BY id"
-        )
-        return tuple(label for (label,) in rows)
-
     def place(self, path: str) -> Place | None:
         """Find what is known of a path."""
         row: Any = self._database.row(

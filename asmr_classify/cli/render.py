@@ -228,14 +228,13 @@ def _also_labels(result: FileResult) -> list[str]:
 
 
 def _also_texts(result: FileResult) -> list[str]:
-    """Tags with their scores, the rest with what they cover, kinds, and what was set of talking."""
+    """Tags with their scores, the rest with what they cover, and what was set of talking."""
     texts = [
         _with_score(result, label)
         if label in result.tags
         else f"{printable(label)} {result.shares[label]:.0%}"
         for label in _also_labels(result)
     ]
-    texts += [printable(kind) for kind in result.kinds if kind not in result.scores]
     talk = _set_talk_text(result)
     return texts if talk is None else [*texts, talk]
 

@@ -220,7 +220,7 @@ def widen_avoided(
 def _known_labels(results: Iterable[FileResult]) -> tuple[str, ...]:
     known: dict[str, None] = {}
     for result in results:
-        known.update(dict.fromkeys((*result.scores, *result.tags, *result.kinds)))
+        known.update(dict.fromkeys((*result.scores, *result.tags)))
     return (*known, SILENCE) if known else ()
 
 
@@ -303,9 +303,7 @@ def _is_playable(result: FileResult) -> bool:
 
 
 def _is_ruled_out(result: FileResult, label: str) -> bool:
-    """Whether someone set by hand that a trigger is not there; of kinds nobody can."""
-    if label in result.kinds and label not in result.scores:
-        return False
+    """Whether someone set by hand that a trigger is not there."""
     is_set = "trigger" in result.corrected and kind_of(label) is Kind.TRIGGER
     return is_set and label not in result.tags
 
@@ -325,8 +323,6 @@ def _is_told(result: FileResult, name: str) -> bool:
 
 
 def _holds(result: FileResult, label: str) -> bool:
-    if label in result.kinds and label not in result.scores:
-        return True
     is_context = kind_of(label) is Kind.CONTEXT
     has_segment = is_context and _has_segment(result, label)
     return label in result.tags or has_segment or _is_told(result, label)
@@ -338,8 +334,7 @@ def _may_hold(result: FileResult, label: str) -> bool:
     if _is_ruled_out(result, label):
         return False
     is_likely = _score(result, label) >= AVOIDED_FROM
-    is_told = label in result.tags or label in result.kinds
-    return is_likely or is_told or _has_segment(result, label)
+    return is_likely or label in result.tags or _has_segment(result, label)
 
 
 def _whole(result: FileResult, wish: Wish) -> Iterator[Item]:

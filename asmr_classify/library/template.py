@@ -69,8 +69,6 @@ FIELDS: Mapping[str, tuple[str, Callable[[Subject], Value]]] = {
     "kind": ("the surest kind of sound", lambda s: next(iter(s.result.kinds), None)),
     "kinds": ("all kinds, the surest first", lambda s: ", ".join(s.result.kinds) or None),
     "score": ("of the trigger", _score),
-    "kind": ("the surest kind of sound, as typing", lambda s: next(iter(s.result.kinds), None)),
-    "kinds": ("all kinds, the surest first", lambda s: ", ".join(s.result.kinds) or None),
     "talk": ("'talking' or 'no talking'", _talk),
     "length": ("as 1h02m, 12m05s or 42s", _length),
     "duration": ("in seconds", lambda s: s.result.duration),

@@ -260,7 +260,6 @@ class _Encoder:
             "tags": [self.labels[tag] for tag in result.tags] or None,
             "kinds": self._kinds(result) or None,
             "scores": self._scores(result),
-            "kinds": list(result.kinds) or None,
             "segments": self._timeline(result) or None,
             "quiet": result.no_talking,
             "talk": _hundredths(result.longest_talk),

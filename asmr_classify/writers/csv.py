@@ -97,11 +97,6 @@ def _fixed_cells(result: FileResult) -> list[str]:
     ]
 
 
-def _word(text: str) -> str:
-    """Write a name so that no space is in it."""
-    return _escape(text).replace(" ", r"\x20")
-
-
 def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 

@@ -103,7 +103,6 @@ def make_schema(labels: Sequence[str]) -> Any:
             ("message", pa.string()),
             ("model", pa.string()),
             ("corrected", pa.list_(pa.string())),
-            ("kinds", pa.list_(pa.struct([("kind", pa.string()), ("score", pa.float64())]))),
             *((name, pa.float64()) for name in _columns(SCORE_PREFIX, labels).values()),
             *((name, pa.float64()) for name in _columns(SHARE_PREFIX, labels).values()),
             ("segments", pa.list_(segment)),
@@ -138,7 +137,6 @@ def _row(result: FileResult, labels: Sequence[str]) -> dict[str, Any]:
         "message": None if error is None else _text(error.message),
         "model": _text(result.model),
         "corrected": list(result.corrected),
-        "kinds": [{"kind": _text(kind), "score": score} for kind, score in result.kinds.items()],
         **_values(SCORE_PREFIX, labels, result.scores),
         **_values(SHARE_PREFIX, labels, result.shares),
         "segments": [

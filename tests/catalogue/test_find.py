@@ -218,32 +218,6 @@ def test_a_limit_takes_the_first(library):
     )
 
 
-def test_files_are_found_by_the_kinds_that_they_hold(tmp_path):
-    with Catalogue.open(str(tmp_path / "library.sqlite"), create=True) as catalogue:
-        kinds = {"desk.mp3": {"typing": 0.8, "rain": 0.6}, "pad.mp3": {"rain": 0.4}, "a.mp3": {}}
-        for name, told in kinds.items():
-            path = tmp_path / name
-            path.write_text(name)
-            catalogue.add(found(path), heard(str(path), kinds=told), SETTINGS)
-
-        def names(query):
-            return [
-                os.path.basename(x.path)  # noqa: PTH119 (a text)
-                for x in catalogue.find(parse_query(query))
-            ]
-
-        assert names("typing") == ["desk.mp3"]
-        assert names("rain:0.5..") == ["desk.mp3"]
-        assert names("rain") == ["desk.mp3", "pad.mp3"]
-        assert names("-rain") == ["a.mp3"]
-        assert "typing" not in catalogue.labels
-        (desk,) = catalogue.find(parse_query("typing"))
-        assert dict(desk.kinds) == kinds["desk.mp3"]
-        path = tmp_path / "desk.mp3"
-        catalogue.add(found(path), heard(str(path), kinds={"rain": 0.7}), "other settings")
-        assert names("typing") == []
-
-
 def test_an_unknown_field_to_sort_by_is_refused(library):
     known = r"there are path, length, .*, whisper, .*share\.LABEL, kind\.KIND$"
     with pytest.raises(UsageError, match=rf"--sort size-: no such field; {known}"):

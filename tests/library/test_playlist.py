@@ -124,17 +124,6 @@ def test_what_was_set_by_hand_counts():
     assert stretches([loud], no_talking=True) == []
 
 
-def test_kinds_are_wanted_and_avoided():
-    typing = replace(TAP, path="typing.mp3", kinds={"typing": 0.8, "rain": 0.4})
-    assert names(find_items([TAP, typing, WHISPER], Wish(want=("typing",)))) == ["typing.mp3"]
-    assert names(find_items([TAP, typing], Wish(avoid=("rain",)))) == ["tap.mp3"]
-    assert not find_items([typing], Wish(want=("rain",), min_score=0.5))
-    assert widen_avoided(Wish(avoid=("typing",)), [TAP, typing])[1] == {}
-    assert stretches([TAP, typing], want=("tap",), avoid=("typing",)) == [("tap", 0, 60)]
-    kept = replace(typing, corrected=("trigger",))
-    assert find_items([kept], Wish(want=("typing",)))
-
-
 def test_what_holds_a_finer_label_is_avoided_with_it():
     scores = dict.fromkeys([*LABELS, "other"], 0.1)
     calm = replace(TAP, path="calm.mp3", scores={**scores, "tap": 0.9})

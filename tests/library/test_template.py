@@ -22,7 +22,6 @@ def fill(template, result=RESULT, name="rain.mp3", folder="in"):
         ("{trigger}/{stem} [{tags}].{ext}", "tap/rain [tap, whisper]"),
         ("{kind}/{stem} ({kinds}).{ext}", "rain/rain (rain, page_turn)"),
         ("{name}", "rain"),
-        ("{kind}/{kinds} {name}", "typing/typing, rain rain"),
         ("x {name}", "x rain"),
         ("{score:.2f} {scores.whisper} {shares.tap:.0%}.{ext}", "0.90 0.25 50%"),
         ("{length} {duration:05d}/{talk}, {status}.{ext}", "1m03s 00063/no talking, ok"),

@@ -38,7 +38,6 @@ def results(draw) -> FileResult:
         segments=tuple(draw(st.lists(segments, max_size=4))),
         no_talking=draw(st.sampled_from([True, False, None])),
         longest_talk=draw(st.none() | times),
-        kinds=draw(st.dictionaries(st.sampled_from(["typing", "a b=c", "=x"]), scores)),
         corrected=draw(st.sampled_from([(), ("trigger",), ("trigger", "no_talking")])),
         kinds=draw(st.dictionaries(st.sampled_from(KINDS), scores, max_size=4)),
     )

@@ -128,7 +128,6 @@ files.forEach((file, place) => {
   file.place = place; // files come sorted by path
   file.tags ??= [];
   file.shown = printable(file.path);
-  file.kinds = (file.kinds ?? []).map((kind) => printable(kind).replaceAll("_", " "));
-  file.search = `${file.path}\n${file.shown}\n${file.kinds.join("\n")}`.normalize("NFKC").toLowerCase();
+  file.search = `${file.path}\n${file.shown}`.normalize("NFKC").toLowerCase();
   file.labelled = triggerShare(file);
 });

@@ -94,7 +94,7 @@ function nameButton(file) {
 function tagChips(file) {
   if (!file.tags.length) {
     const known = file.scores || isSet(file, "trigger");
-    return [make("span", { class: "faint", text: known ? "none" : "–" }), ...kindsOf(file), ...setMark(file, "trigger")];
+    return [make("span", { class: "faint", text: known ? "none" : "–" }), ...setMark(file, "trigger")];
   }
   const set = isSet(file, "trigger");
   return file.tags.map((tag, k) => {
@@ -104,12 +104,7 @@ function tagChips(file) {
       make("span", { class: "letter", "aria-hidden": "true", text: labels[tag].letter }),
       make("span", { text: labelName(labels[tag]) }),
       make("span", { class: "faint", text }));
-  }).concat(kindsOf(file), setMark(file, "trigger"));
-}
-
-// Kinds of sound, finer than labels, below the triggers.
-function kindsOf(file) {
-  return file.kinds.length ? [make("span", { class: "kinds", text: file.kinds.join(", ") })] : [];
+  }).concat(setMark(file, "trigger"));
 }
 
 // The words that stand below what a person decided.
