@@ -4,12 +4,14 @@ import os
 import re
 import shlex
 import shutil
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli.app import app
+from asmr_classify.cli.select import known_kinds
 from asmr_classify.library.m3u8 import BEGIN, read_m3u8
 from tests.catalogue.results import found, heard
 from tests.conftest import DEMO, ROOT
@@ -71,6 +73,15 @@ def test_kinds_that_the_catalogue_knows_are_wanted_and_avoided(library, place):
     assert done.exit_code == 2
     assert "told of whole recordings: leave out --segments" in done.stderr
     assert names_in(library("kind:typing", "kind.chewing>0.7")) == ["d.mp3"]
+
+
+def test_kinds_of_the_model_are_known_where_it_labelled_all(monkeypatch, tiny_model):
+    model = replace(tiny_model, kinds={"chewing": 0.5})
+    monkeypatch.setattr("asmr_classify.model.load_model", lambda _path: model)
+    monkeypatch.setattr("asmr_classify.cli.select.has_default", lambda: False)
+    ours, other = heard("a.mp3", model=model.id), heard("b.mp3", model="older@1")
+    assert known_kinds([ours], catalogue=None, model=None) == ("chewing",)
+    assert known_kinds([ours, other], catalogue=None, model=None) == ()
 
 
 def test_the_same_creator_is_spaced_and_the_seed_decides(library):
