@@ -176,8 +176,10 @@ def mutate_arrays(rng, model) -> bytes:
     kind = rng.integers(5)
     if kind == 0:
         values = (np.nan, np.inf, -np.inf, 3e38, -3e38, 0, 1e-45)
-        values = values if array.dtype == np.float32 else (-1, 2**31 - 1, -(2**31), 10**6)
-        array.reshape(-1)[rng.integers(array.size)] = values[rng.integers(len(values))]
+        is_index = np.issubdtype(array.dtype, np.integer)
+        values = (-1, 2**31 - 1, -(2**31), 10**6) if is_index else values
+        with np.errstate(over="ignore"):
+            array.reshape(-1)[rng.integers(array.size)] = values[rng.integers(len(values))]
     elif kind == 1:
         tensors[name] = array.reshape(-1)[: array.size // 2]
     elif kind == 2:
