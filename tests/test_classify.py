@@ -88,8 +88,8 @@ def test_real_files_hold_what_their_names_say(name, shared, model):
 
 
 @pytest.mark.xfail(
-    reason="its taps are soft, of a phone held in the hand: the networks take them for other sounds "
-    "(0.66) and give tap 0.02; see the recall of tap in the card"
+    reason="its taps are soft, of a phone held in the hand: the networks take them for another "
+    "sound (0.66) and give tap 0.02; see the recall of tap in the card"
 )
 def test_soft_tapping_is_heard(shared, model):
     assert label_file(shared / "media" / "phone-tapping.mp3", model=model).trigger == "tap"
