@@ -319,7 +319,7 @@ def tabulate(
 ) -> tuple[tuple[object, ...], ...]:
     """Put the figures of all configurations, and of what was chosen, into rows."""
     prepared = material.prepared
-    truth = prepared.truth[:, [prepared.corpus.labels.index(label) for label in TRIGGERS]]
+    truth = prepared.truth.labels[:, [prepared.corpus.labels.index(label) for label in TRIGGERS]]
     folds = prepared.folds
     rows: list[tuple[object, ...]] = []
     for config, one in zip(configs, searched, strict=True):
