@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.errors import CorpusError, MediaError
-from asmr_classify.media.decode import read_audio
 from asmr_classify.training.parallel import iter_results
+from asmr_classify.training.takes import clip_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,12 +119,7 @@ def find_duplicates(
 
 
 def _clip_fingerprint(clip: Clip) -> Bits:
-    try:
-        y = read_audio(clip.path, sr=SR)
-    except MediaError as exc:
-        raise CorpusError(f"{exc}; take the clip out of the manifest") from exc
-    first, last = (round(seconds * SR) for seconds in clip.span or (0, 0))
-    return fingerprint(y[first:last] if first < last <= len(y) else y)
+    return fingerprint(clip_sound(clip, SR))
 
 
 def fingerprint(y: NDArray[np.float32]) -> Bits:
