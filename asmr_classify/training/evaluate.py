@@ -138,7 +138,8 @@ def prepare(  # noqa: PLR0913 (options by name)
     Raises
     ------
     CorpusError
-        If folds share a group, or a clip cannot be decoded.
+        If folds share a group, a clip cannot be decoded, or there are fewer than three folds for
+        students to leave out.
     OutputError
         If the cache is needed and cannot be written.
     UsageError, MissingExtraError
@@ -155,6 +156,7 @@ def prepare(  # noqa: PLR0913 (options by name)
     prepared = Prepared(corpus, folds, rows, originals)
     if teacher is None:
         return prepared
+    check_folds(folds)
     lessons = read_lessons(prepared, spec, teacher, **kept, on_progress=on_progress)
     school = found_school(rows, folds, lessons, spec, jobs=jobs, on_progress=report("students"))
     return replace(prepared, school=school)
@@ -242,14 +244,25 @@ def evaluate(
     CorpusError
         If there are fewer than three folds.
     """
-    n_folds = int(prepared.folds.max()) + 1
+    check_folds(prepared.folds)
+    fits = _fit_folds(prepared, spec, jobs=jobs, on_progress=on_progress)
+    return conclude(prepared, fits, spec)
+
+
+def check_folds(folds: NDArray[np.int64]) -> None:
+    """Check that there are enough folds for figures.
+
+    Raises
+    ------
+    CorpusError
+        If there are fewer than three.
+    """
+    n_folds = int(folds.max()) + 1
     if n_folds < 3:
         raise CorpusError(
             f"{n_folds} folds: figures need at least three, so that calibration and thresholds "
             "come from clips that neither fit nor figure uses; add recordings of more groups"
         )
-    fits = _fit_folds(prepared, n_folds, spec, jobs=jobs, on_progress=on_progress)
-    return conclude(prepared, fits, spec)
 
 
 def conclude(prepared: Prepared, fits: Sequence[Ensemble], spec: TrainingSpec) -> Evaluation:
@@ -299,7 +312,6 @@ def _for_kinds(prepared: Prepared, heard: tuple[Heard, ...], spec: TrainingSpec)
 
 def _fit_folds(
     prepared: Prepared,
-    n_folds: int,
     spec: TrainingSpec,
     *,
     jobs: int,
@@ -308,6 +320,7 @@ def _fit_folds(
     """Fit networks and trees without each of the folds, side by side."""
     from joblib import delayed
 
+    n_folds = int(prepared.folds.max()) + 1
     tasks = (
         delayed(fit_ensemble)(
             prepared.rows,

@@ -174,6 +174,12 @@ def test_sounds_without_labels_teach_and_are_neither_fitted_on_nor_judged(
     assert len(evaluate(prepared, SPEC, jobs=1).results) == len(corpus.clips)
 
 
+def test_two_folds_are_too_few_for_students(manifest_rows, write_rows, teacher):
+    rows = [{**row, "fold": str(int(row["fold"]) % 2)} for row in manifest_rows]
+    with pytest.raises(CorpusError, match="2 folds: figures need at least three"):
+        prepare(read_corpus(write_rows(rows)), SPEC, teacher=teacher, jobs=1)
+
+
 def test_a_folder_without_sound_is_told(corpus, tmp_path):
     with pytest.raises(CorpusError, match="no recording in it, of which a student could learn"):
         with_sounds(corpus, [tmp_path])
