@@ -83,6 +83,8 @@ class Network:
     def fits(self, n_features: int, n_labels: int) -> bool:
         """Whether the arrays fit together and to the number of features and labels."""
         width = n_features
+        if not self.weights:
+            return False
         for weight, bias in zip(self.weights, self.biases, strict=True):
             if weight.ndim != 2 or weight.shape[0] != width or bias.shape != (weight.shape[1],):
                 return False

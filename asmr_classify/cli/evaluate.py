@@ -26,6 +26,7 @@ from asmr_classify.cli.train import (
     SoundsOption,
     SourcesArgument,
     TeacherOption,
+    check_teaching,
     default_cache,
     phase_reporter,
     read_corrected,
@@ -72,9 +73,11 @@ def evaluate(
     from asmr_classify.writers.jsonl import result_to_line
     from asmr_classify.writers.output import check_output
 
-    check_output(str(output), [*map(str, sources), *map(str, filter(None, (corrections,)))])
+    inputs = [*sources, *filter(None, (corrections, kinds, teacher))]
+    check_output(str(output), list(map(str, inputs)))
     check_earlier(str(output), FormatName.JSONL)
     check_folder(output)
+    check_teaching(teacher, sounds)
     check_explanations(html, plots)
     corpus = read_corrected(sources, rename or (), corrections, kinds, sounds or ())
     spec = training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds)

@@ -93,9 +93,9 @@ def print_model(model: Model, record: EvaluationRecord | None) -> None:
         console.print(Text(f"{name:<10}", style="dim") + Text(printable(value)), soft_wrap=True)
     console.print()
     console.print(_label_table(model, record))
-    if record is not None and model.kinds:
+    if model.kinds:
         console.print()
-        console.print(_kind_table(record))
+        console.print(_kind_table(model, record))
 
 
 def _facts(model: Model, record: EvaluationRecord | None) -> list[tuple[str, str]]:
@@ -121,20 +121,23 @@ def _facts(model: Model, record: EvaluationRecord | None) -> list[tuple[str, str
     return facts
 
 
-def _kind_table(record: EvaluationRecord) -> Table:
-    """List the kinds that are told, the best first."""
+def _kind_table(model: Model, record: EvaluationRecord | None) -> Table:
+    """List the kinds that are told, the best first where that is known."""
     from rich.table import Table
 
     from asmr_classify.training.page import KIND_HEAD, kind_rows
 
+    head = KIND_HEAD if record is not None else ("kind",)
+    rows = kind_rows(record) if record is not None else [(kind,) for kind in model.kinds]
+    shown = [k for k, name in enumerate(head) if name not in {"kind", "told"}]
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    shown = [k for k, name in enumerate(KIND_HEAD) if name != "told"]
-    for k in shown:
-        words = KIND_HEAD[k] in {"kind", "taken for it"}
-        table.add_column(KIND_HEAD[k], justify="left" if words else "right", overflow="fold")
-    for each, row in zip(record.kinds, kind_rows(record), strict=True):
-        if each.told:
-            table.add_row(*(printable(row[k]) for k in shown))
+    for name in ("kind", "threshold", *(head[k] for k in shown)):
+        words = name in {"kind", "taken for it"}
+        table.add_column(name, justify="left" if words else "right", overflow="fold")
+    for row in rows:
+        if row[0] in model.kinds:
+            cells = (row[0], f"{model.kinds[row[0]]:.2f}", *(row[k] for k in shown))
+            table.add_row(*map(printable, cells))
     return table
 
 

@@ -172,8 +172,9 @@ def playlist(
     results = select_results(
         sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue, model=model
     )
-    is_named = bool(wish.want or wish.avoid)
-    kinds = known_kinds(results, catalogue=catalogue, model=model) if is_named else ()
+    labels = {label for result in results for label in (*result.scores, *result.tags)}
+    names_more = not labels.issuperset((*wish.want, *wish.avoid))  # kinds, perhaps
+    kinds = known_kinds(results, catalogue=catalogue, model=model) if names_more else ()
     wish, widened = widen_avoided(wish, results, kinds)
     for label, broader in widened.items():
         tell(

@@ -156,6 +156,7 @@ def train(
     if output.suffix != ".safetensors":
         raise UsageError(f"--output {output}: a model file ends in .safetensors")
     check_trained(output, PICTURES)
+    check_teaching(teacher, sounds)
     corpus = read_corrected(sources, rename or (), corrections, kinds, sounds or ())
     spec = replace(
         training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds),
@@ -188,6 +189,20 @@ def train(
     return ExitStatus.OK
 
 
+def check_teaching(teacher: Path | None, sounds: Sequence[Path] | None) -> None:
+    """Check that somebody teaches where there is sound to learn from.
+
+    Raises
+    ------
+    UsageError
+    """
+    if sounds and teacher is None:
+        raise UsageError(
+            f"--sounds {sounds[0]}: nobody labelled it, so only a teacher can tell what it is; "
+            "name one by --teacher"
+        )
+
+
 def read_corrected(
     sources: Sequence[Path],
     renames: Iterable[str],
@@ -197,7 +212,7 @@ def read_corrected(
 ) -> Corpus:
     """Read clips of one or several sources, with all that is to be known of them."""
     from asmr_classify.training.corrections import read_corrections, with_corrections
-    from asmr_classify.training.kinds import read_kinds, with_kinds
+    from asmr_classify.training.kinds import LEAST_GROUPS, read_kinds, with_kinds
     from asmr_classify.training.layouts import read_sources, with_sounds
 
     corpus = read_sources(sources, parse_renames(renames))
@@ -205,6 +220,8 @@ def read_corrected(
         corpus = with_corrections(corpus, read_corrections(corrections))
     if kinds is not None:
         corpus = with_kinds(corpus, read_kinds(kinds))
+        if not corpus.kinds:
+            warn(f"{kinds}: no kind of it has clips of {LEAST_GROUPS} groups, so none is learnt")
     return with_sounds(corpus, sounds)
 
 
@@ -284,9 +301,17 @@ def warn_of_corpus(
     CorpusError
         If the splits leak, or a clip cannot be decoded.
     """
+    import numpy as np
+
     from asmr_classify.training.duplicates import find_duplicates
     from asmr_classify.training.record import clip_names
-    from asmr_classify.training.splits import LEAST_CLIPS, N_FOLDS, assign_folds, small_labels
+    from asmr_classify.training.splits import (
+        LEAST_CLIPS,
+        N_FOLDS,
+        assign_folds,
+        folds_of_sounds,
+        small_labels,
+    )
 
     folds = assign_folds(corpus, seed=spec.takes.seed)
     small = [
@@ -297,7 +322,18 @@ def warn_of_corpus(
             f"small labels: {', '.join(small)}; below {LEAST_CLIPS} clips or {N_FOLDS} "
             "groups, figures of a label are little more than chance"
         )
-    found = find_duplicates(corpus, folds, jobs=jobs, on_progress=on_progress)
+    n_clips = len(corpus.clips)
+    everything = replace(corpus, clips=(*corpus.clips, *corpus.sounds))
+    all_folds = np.concatenate([folds, folds_of_sounds(corpus, folds)])
+    found = find_duplicates(everything, all_folds, jobs=jobs, on_progress=on_progress)
+    in_sounds = [pair for pair in found if max(pair.first, pair.second) >= n_clips]
+    if in_sounds:
+        warn(
+            f"{len(in_sounds)} recordings among the sounds without labels hold what a clip of a "
+            "fold holds, which makes figures too good: take out, say, "
+            f"{everything.clips[max(in_sounds[0].first, in_sounds[0].second)].path}"
+        )
+    found = [pair for pair in found if max(pair.first, pair.second) < n_clips]
     names = clip_names(corpus) if found else []
     for pair in found[:MOST_NAMED]:
         warn(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from asmr_classify.config import DecisionSpec
     from asmr_classify.estimators import Ensemble
     from asmr_classify.evidence import Heard
     from asmr_classify.training.corpus import Corpus
@@ -141,6 +142,11 @@ class Truth:
         return Truth(self.labels[clips], self.kinds[clips])
 
 
+def is_audible(heard: Heard, decision: DecisionSpec) -> bool:
+    """Tell whether anything of a clip is louder than silence."""
+    return bool((heard.levels_db >= decision.silence_dbfs).any())
+
+
 def finish_model(
     ensemble: Ensemble,
     heard: Sequence[Heard],
@@ -171,7 +177,7 @@ def finish_model(
         With those kinds that are told well enough.
     """
     decision = spec.decision
-    audible = np.array([bool((h.levels_db >= decision.silence_dbfs).any()) for h in heard])
+    audible = np.array([is_audible(each, decision) for each in heard])
     evidence = [weigh(h, decision) for h, keep in zip(heard, audible, strict=True) if keep]
     weights = weights[audible] / weights[audible].mean()
     whole = np.stack([each.of_whole for each in evidence])

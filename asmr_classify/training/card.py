@@ -201,7 +201,9 @@ def _intervals(record: EvaluationRecord) -> str:
         (name, group_interval(groups, figure))
         for name, figure in (("mean AP", mean_precision), ("false tags", false))
     )
-    told = ", ".join(f"{name} {low:.3f} to {high:.3f}" for name, (low, high) in pairs)
+    told = ", ".join(
+        f"{name} {low:.3f} to {high:.3f}" for name, (low, high) in pairs if not np.isnan(low)
+    )
     return (
         "Had the corpus other groups of the same kind in it, figures would differ: 95 % intervals, "
         f"by drawing its groups anew {N_RESAMPLED} times, every clip alike: {told}."
@@ -219,9 +221,11 @@ def _unlike(record: EvaluationRecord) -> str:
         if counts[clip.group] <= FEW_CLIPS
         or kinds[clip.finer] - own[clip.finer, clip.group] < FEW_ALIKE
     )
-    if not clips:
-        return "No clip of the corpus is unlike the rest of it."
-    figures = replace(record, clips=clips).measures()
+    unlike = replace(record, clips=clips)
+    held = set().union(*unlike.truth()) if clips else set()
+    if held != set(record.triggers) or all(unlike.truth()):
+        return "Of what is unlike the rest of the corpus, it has too little to tell how that does."
+    figures = unlike.measures()
     return (
         "Recordings that are unlike this corpus do worse. Nearest to them are its clips of makers "
         f"of whom it has {FEW_CLIPS} clips or fewer, or of a sound of which others gave fewer than "
@@ -355,15 +359,15 @@ def _sounds(corpus: Corpus, model: Model) -> list[str]:
     known = {clip.group for clip in corpus.clips}
     others = sorted({sound.group for sound in corpus.sounds} - known)
     text = (
-        "A student learned, from these clips, what a pretrained network thinks of them; that is "
-        "not in the model, nor needed to label."
+        "A student learned, from these clips, what a pretrained network thinks of them; that "
+        "network is not in the model, nor needed to label."
     )
-    if corpus.sounds:
-        text += (
-            f" It learned from {len(corpus.sounds)} further recordings as well, which have no "
-            "label: of groups of the corpus, and of others:"
-        )
-    return [text, _cell(", ".join(others))] if others else [text]
+    if not corpus.sounds:
+        return [text]
+    text += f" It learned from {len(corpus.sounds)} further recordings as well, which have no label"
+    if not others:
+        return [f"{text}."]
+    return [f"{text}: of groups of the corpus, and of others:", _cell(", ".join(others))]
 
 
 def _setting_table(spec: TrainingSpec, model: Model) -> str:

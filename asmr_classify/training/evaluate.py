@@ -18,7 +18,7 @@ from asmr_classify.aggregate import summarise
 from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.errors import CorpusError
 from asmr_classify.evidence import Heard, weigh
-from asmr_classify.training.calibration import Truth, finish_model
+from asmr_classify.training.calibration import Truth, finish_model, is_audible
 from asmr_classify.training.corrections import relabelled
 from asmr_classify.training.fit import fit_ensemble
 from asmr_classify.training.kinds import judge_kinds, kind_targets
@@ -300,7 +300,12 @@ def conclude(prepared: Prepared, fits: Sequence[Ensemble], spec: TrainingSpec) -
             label: float(np.mean([model.thresholds[label] for model in models]))
             for label in prepared.corpus.labels
         },
-        judge_kinds(prepared.corpus, _for_kinds(prepared, heard, spec), spec.kinds.least_precision),
+        judge_kinds(
+            prepared.corpus,
+            _for_kinds(prepared, heard, spec),
+            np.array([is_audible(each, spec.decision) for each in heard]),
+            spec.kinds.least_precision,
+        ),
     )
 
 

@@ -6,7 +6,7 @@ by squared error: cross-entropy goes on to be ever surer of makers that it knows
 makers never heard. Beside them stand histogram gradient-boosted trees, one ensemble a label: they
 err elsewhere, and the average of both is better than either. One half of both is fitted on clips
 and a few scenes, the other on many scenes: who learns from many finds what sounds when in mixtures,
-but is less sure of single clips.
+but is less sure of single clips. One more network, which learns by likelihood, tells kinds.
 """
 
 from __future__ import annotations

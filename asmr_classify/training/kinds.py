@@ -62,7 +62,10 @@ class KindFigures:
 
 
 def judge_kinds(
-    corpus: Corpus, evidence: NDArray[np.float32], least_precision: float
+    corpus: Corpus,
+    evidence: NDArray[np.float32],
+    audible: NDArray[np.bool_],
+    least_precision: float,
 ) -> tuple[KindFigures, ...]:
     """Judge how well kinds are told.
 
@@ -71,6 +74,8 @@ def judge_kinds(
     corpus : Corpus
     evidence : ndarray of float32, shape (n_clips, n_kinds)
         By networks that never heard a clip's group.
+    audible : ndarray of bool, shape (n_clips,)
+        Clips that are not silent; only these are judged.
     least_precision : float
         Of kinds that are told.
 
@@ -80,11 +85,15 @@ def judge_kinds(
         The best first.
     """
     is_of = kind_targets(corpus) > 0
-    precisions, figures = kind_precisions(evidence, is_of), []
+    precisions, figures = kind_precisions(evidence[audible], is_of[audible]), []
     told = told_kinds(corpus, precisions, least_precision)
     for k, (kind, precision) in enumerate(zip(corpus.kinds, precisions, strict=True)):
         first = np.argsort(-evidence[:, k], kind="stable")[: int(is_of[:, k].sum())]
-        others = Counter(corpus.clips[index].label for index in first if not is_of[index, k])
+        others = Counter(
+            corpus.clips[index].label
+            for index in first
+            if not is_of[index, k] and corpus.clips[index].label
+        )
         figures.append(
             KindFigures(
                 kind,

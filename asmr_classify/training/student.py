@@ -6,7 +6,8 @@ it says too nearly what the teacher says, more than it can of any new sound; who
 hints trusts them too much. So hints of the clips to fit on come from students that heard nothing
 of their fold (cross-fitting), and there are several students: one without each two folds, one
 without each, and one that heard all. To tell the teacher's opinions in few numbers, the principal
-components of them are taken over all clips, which looks neither at labels nor at columns.
+components of them are taken over all clips, which looks neither at labels nor at columns; and all
+hints are scaled by how far those of the student that heard all are spread.
 
 References
 ----------
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asmr_classify.errors import CorpusError
 from asmr_classify.estimators import Network, standardise
 from asmr_classify.training.networks import fit_network
 from asmr_classify.training.parallel import iter_results
@@ -37,6 +39,13 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
     Folds = frozenset[int]
+
+
+LEAST_VARIANCE = 1e-6
+"""Of the largest component; what is smaller is rounding."""
+
+LEAST_SPREAD = 1e-3
+"""Hints that hardly differ are not blown up to look as if they did."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +161,7 @@ def make_lessons(parts: Sequence[Lecture], spec: TrainingSpec) -> Lessons:
     """Turn the teacher's opinions of clips to what students are to say of rows.
 
     Of a copy, they are to say what the teacher says of the same place in the clip: copies may be a
-    little longer or shorter. Silence teaches nothing.
+    little longer or shorter. Silence teaches nothing but what axes opinions have.
 
     Parameters
     ----------
@@ -168,7 +177,8 @@ def make_lessons(parts: Sequence[Lecture], spec: TrainingSpec) -> Lessons:
     mean = said.mean(axis=0)
     covariance = np.cov((said - mean).T, dtype=np.float64)
     variances, axes = np.linalg.eigh(np.atleast_2d(covariance))
-    axes = axes[:, ::-1][:, : spec.student.hints].astype(np.float32)
+    known = variances[::-1] > LEAST_VARIANCE * max(variances[-1], 1e-9)
+    axes = axes[:, ::-1][:, known][:, : spec.student.hints].astype(np.float32)
     axes /= np.float32(np.sqrt(variances.sum() / axes.shape[1]))
     X, targets, folds = [], [], []
     for part in parts:
@@ -224,7 +234,7 @@ def found_school(
         students[few] = student
         if on_progress is not None:
             on_progress(len(students), len(left_out))
-    spread = students[frozenset()].hints(lessons.X).std(axis=0)
+    spread = np.maximum(students[frozenset()].hints(lessons.X).std(axis=0), LEAST_SPREAD)
     of_takes = np.array([folds[take.clips[0]] for take in rows.takes])
     return School(of_takes, {few: each.scaled(1 / spread) for few, each in students.items()})
 
@@ -241,8 +251,18 @@ def fit_student(lessons: Lessons, left_out: Folds, spec: TrainingSpec) -> Studen
     Returns
     -------
     Student
+
+    Raises
+    ------
+    CorpusError
+        If nothing is left to learn from.
     """
     inside = ~np.isin(lessons.folds, list(left_out))
+    if not inside.any():
+        raise CorpusError(
+            f"no sound is left for a student without folds {', '.join(map(str, sorted(left_out)))}"
+            ": all the rest is silent; add recordings"
+        )
     X = lessons.X[inside]
     mean, scale = scaling(X)
     standard = standardise(X, mean, scale)

@@ -72,7 +72,8 @@ class Teacher:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as exc:
             raise MissingExtraError(
-                "a teacher needs LiteRT: pip install 'asmr-classify[teacher]'"
+                "a teacher needs LiteRT, which there is for Linux and macOS: "
+                "pip install 'asmr-classify[teacher]'"
             ) from exc
         try:
             self._network = Interpreter(path, num_threads=1)

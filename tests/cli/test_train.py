@@ -51,6 +51,23 @@ def test_train_writes_a_model_with_its_card(run, tmp_path):
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_sounds_need_a_teacher(run, tmp_path):
+    for command, name in (("train", "x.safetensors"), ("evaluate", "p.jsonl")):
+        options = ("--sounds", DEMO, "--output", tmp_path / name)
+        done = run(command, DEMO / "manifest.csv", *options)
+        assert done.exit_code == 2
+        assert "name one by --teacher" in " ".join(done.stderr.split())
+
+
+def test_kinds_of_too_few_makers_are_warned_of(run, tmp_path):
+    table = tmp_path / "kinds.csv"
+    table.write_text("kind,labels\nwhispering,whisper\n")
+    options = ("--kinds", table, "--output", tmp_path / "p.jsonl")
+    done = run("evaluate", DEMO / "manifest.csv", *options)
+    assert done.exit_code == 0, done.output
+    assert "no kind of it has clips of 8 groups, so none is learnt" in " ".join(done.stderr.split())
+
+
 def test_evaluate_writes_predictions_of_every_clip_and_a_page(run, tmp_path):
     output, page = tmp_path / "p.jsonl", tmp_path / "page.html"
     done = run("evaluate", DEMO / "manifest.csv", "--output", output, "--html", page, "--quiet")

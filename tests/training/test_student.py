@@ -319,7 +319,7 @@ def test_kinds_are_judged_by_how_they_rank(corpus):
     evidence[is_noise, corpus.kinds.index("hissing")] = 5
     evidence[is_noise, corpus.kinds.index("knocking")] = 5
     evidence[is_tap, corpus.kinds.index("knocking")] = 1
-    best, other = judge_kinds(corpus, evidence, 0.6)
+    best, other = judge_kinds(corpus, evidence, np.ones(len(evidence), dtype=bool), 0.6)
     assert (best.kind, best.average_precision, best.told, best.taken_for) == (
         *("hissing", 1.0, True),
         (),
