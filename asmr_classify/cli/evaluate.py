@@ -29,10 +29,10 @@ from asmr_classify.cli.train import (
     check_teaching,
     default_cache,
     phase_reporter,
+    prepared_corpus,
     read_corrected,
     tell_figures,
     training_spec,
-    warn_of_corpus,
     what_is_kept,
     write_text,
 )
@@ -68,7 +68,6 @@ def evaluate(
     confused, how curves and sources look, and the worst errors go to a page or to pictures.
     """
     from asmr_classify.training.evaluate import evaluate as cross_validate
-    from asmr_classify.training.evaluate import prepare
     from asmr_classify.training.record import EvaluationRecord
     from asmr_classify.writers.jsonl import result_to_line
     from asmr_classify.writers.output import check_output
@@ -85,16 +84,14 @@ def evaluate(
     report = phase_reporter(quiet=quiet)
     kept = cache or default_cache(quiet=quiet)
     with interrupts_tell(f"no predictions were written; {what_is_kept(kept)}"):
-        if not quiet:
-            warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
-        prepared = prepare(
+        prepared = prepared_corpus(
             corpus,
             spec,
             teacher=teacher,
             cache=kept,
             cache_needed=cache is not None,
             jobs=n_jobs,
-            on_progress=report,
+            quiet=quiet,
         )
         evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
     write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))

@@ -162,7 +162,7 @@ def playlist(
 
     from asmr_classify.cli.select import known_kinds, select_results
     from asmr_classify.library.m3u8 import entry_of, write_m3u8
-    from asmr_classify.library.playlist import fill, find_items, widen_avoided
+    from asmr_classify.library.playlist import fill, find_items, known_labels, widen_avoided
     from asmr_classify.library.variety import iter_ordered
 
     wish = Wish(_labels(want), _labels(avoid), min_score, min_segment, no_talking, segments)
@@ -172,8 +172,8 @@ def playlist(
     results = select_results(
         sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue, model=model
     )
-    labels = {label for result in results for label in (*result.scores, *result.tags)}
-    names_more = not labels.issuperset((*wish.want, *wish.avoid))  # kinds, perhaps
+    # Other names than those of labels may be kinds.
+    names_more = not {*wish.want, *wish.avoid}.issubset(known_labels(results))
     kinds = known_kinds(results, catalogue=catalogue, model=model) if names_more else ()
     wish, widened = widen_avoided(wish, results, kinds)
     for label, broader in widened.items():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
-    from asmr_classify.training.evaluate import Evaluation
+    from asmr_classify.training.evaluate import Evaluation, Prepared
     from asmr_classify.training.plots import Picture
     from asmr_classify.training.spec import TrainingSpec
 
@@ -149,7 +149,7 @@ def train(
     figures and pictures from cross-validation on groups that the networks never heard; a record
     of it, clip by clip, lies there too, from which `model show` makes more.
     """
-    from asmr_classify.training.evaluate import evaluate, prepare
+    from asmr_classify.training.evaluate import evaluate
     from asmr_classify.training.evaluate import train as fit_model
     from asmr_classify.training.plots import PICTURES
 
@@ -167,16 +167,14 @@ def train(
     report = phase_reporter(quiet=quiet)
     kept = cache or default_cache(quiet=quiet)
     with interrupts_tell(f"no model was written; {what_is_kept(kept)}"):
-        if not quiet:
-            warn_of_corpus(corpus, spec, jobs=n_jobs, on_progress=report)
-        prepared = prepare(
+        prepared = prepared_corpus(
             corpus,
             spec,
             teacher=teacher,
             cache=kept,
             cache_needed=cache is not None,
             jobs=n_jobs,
-            on_progress=report,
+            quiet=quiet,
         )
         evaluation = evaluate(prepared, spec, jobs=n_jobs, on_progress=report)
         model = fit_model(prepared, evaluation, spec)
@@ -187,6 +185,33 @@ def train(
         tell(f"{output}: {model.id}, labels {', '.join(model.labels)}")
         tell_figures(evaluation)
     return ExitStatus.OK
+
+
+def prepared_corpus(
+    corpus: Corpus,
+    spec: TrainingSpec,
+    *,
+    teacher: Path | None,
+    cache: Path | None,
+    cache_needed: bool,
+    jobs: int,
+    quiet: bool,
+) -> Prepared:
+    """Warn of what is amiss with a corpus, and prepare it; see there for what is raised."""
+    from asmr_classify.training.evaluate import prepare
+
+    report = phase_reporter(quiet=quiet)
+    if not quiet:
+        warn_of_corpus(corpus, spec, jobs=jobs, on_progress=report)
+    return prepare(
+        corpus,
+        spec,
+        teacher=teacher,
+        cache=cache,
+        cache_needed=cache_needed,
+        jobs=jobs,
+        on_progress=report,
+    )
 
 
 def check_teaching(teacher: Path | None, sounds: Sequence[Path] | None) -> None:

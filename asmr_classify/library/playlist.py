@@ -177,7 +177,7 @@ def check_labels(wish: Wish, results: Iterable[FileResult], kinds: Iterable[str]
         results know nothing, and refuse nothing.
     """
     results = list(results)
-    known, kinds = _known_labels(results), _known_kinds(results, kinds)
+    known, kinds = known_labels(results), _known_kinds(results, kinds)
     for name in (*wish.want, *wish.avoid):
         if known and name not in known and name not in kinds:
             broader = _broader(name, known)
@@ -209,7 +209,7 @@ def widen_avoided(
         The wish with broader labels to avoid, and which stands for which finer one.
     """
     results = list(results)
-    known, kinds = _known_labels(results), _known_kinds(results, kinds)
+    known, kinds = known_labels(results), _known_kinds(results, kinds)
     finer = [name for name in wish.avoid if name not in known and name not in kinds]
     broader = {label: _broader(label, known) for label in finer}
     widened = {label: name for label, name in broader.items() if name}
@@ -217,7 +217,8 @@ def widen_avoided(
     return replace(wish, avoid=avoid), widened
 
 
-def _known_labels(results: Iterable[FileResult]) -> tuple[str, ...]:
+def known_labels(results: Iterable[FileResult]) -> tuple[str, ...]:
+    """List the labels that results tell of."""
     known: dict[str, None] = {}
     for result in results:
         known.update(dict.fromkeys((*result.scores, *result.tags)))

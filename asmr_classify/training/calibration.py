@@ -142,14 +142,37 @@ class Truth:
         return Truth(self.labels[clips], self.kinds[clips])
 
 
-def is_audible(heard: Heard, decision: DecisionSpec) -> bool:
-    """Tell whether anything of a clip is louder than silence."""
-    return bool((heard.levels_db >= decision.silence_dbfs).any())
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighed:
+    """What speaks for each label and kind in clips, each taken as a whole.
+
+    Parameters
+    ----------
+    evidence : ndarray of float32, shape (n_clips, n_labels + n_kinds)
+        As logits, not yet calibrated; labels first, then kinds.
+    audible : ndarray of bool, shape (n_clips,)
+        Whether anything of a clip is louder than silence.
+    """
+
+    evidence: Array
+    audible: NDArray[np.bool_]
+
+    @classmethod
+    def of_heard(cls, heard: Sequence[Heard], decision: DecisionSpec) -> Weighed:
+        """Weigh what was heard in clips."""
+        return cls(
+            np.stack([weigh(each, decision).of_whole for each in heard]),
+            np.array([(each.levels_db >= decision.silence_dbfs).any() for each in heard]),
+        )
+
+    def of(self, clips: NDArray[np.int64]) -> Weighed:
+        """Take some of the clips."""
+        return Weighed(self.evidence[clips], self.audible[clips])
 
 
 def finish_model(
     ensemble: Ensemble,
-    heard: Sequence[Heard],
+    weighed: Weighed,
     truth: Truth,
     weights: NDArray[np.float64],
     corpus: Corpus,
@@ -160,7 +183,7 @@ def finish_model(
     Parameters
     ----------
     ensemble : Ensemble
-    heard : sequence of Heard, length n_clips
+    weighed : Weighed
         Of clips whose groups were not fitted on.
     truth : Truth
         Of those clips.
@@ -176,11 +199,9 @@ def finish_model(
     Model
         With those kinds that are told well enough.
     """
-    decision = spec.decision
-    audible = np.array([is_audible(each, decision) for each in heard])
-    evidence = [weigh(h, decision) for h, keep in zip(heard, audible, strict=True) if keep]
+    audible = weighed.audible
     weights = weights[audible] / weights[audible].mean()
-    whole = np.stack([each.of_whole for each in evidence])
+    whole = weighed.evidence[audible]
     n_labels = len(corpus.labels)
     for_labels, for_kinds = whole[:, :n_labels], whole[:, n_labels:]
     holds, is_of = truth.labels[audible], truth.kinds[audible]
@@ -198,7 +219,7 @@ def finish_model(
         thresholds=thresholds,
         features=spec.takes.features,
         fingerprint=fingerprint(spec.takes.features),
-        decision=decision,
+        decision=spec.decision,
         ensemble=replace(ensemble, kinds=of_network),
         calibration=np.concatenate([calibration, of_kinds], axis=1),
         kinds=choose_thresholds(calibrate(for_kinds[:, told], of_kinds), is_of[:, told], kinds),

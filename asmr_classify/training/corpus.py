@@ -218,6 +218,34 @@ def _read_rows(manifest: Path) -> list[dict[str, str]]:
     return rows
 
 
+def read_table(path: Path, columns: Sequence[str], what: str, needs: str) -> list[dict[str, str]]:
+    """Read a CSV file of one's own beside a corpus.
+
+    Parameters
+    ----------
+    path : path
+    columns : sequence of str
+        That it must have.
+    what, needs : str
+        What it holds, and what that needs, for messages.
+
+    Raises
+    ------
+    CorpusError
+        If it cannot be read, or lacks a column.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise CorpusError(f"{path}: cannot read the {what}: {exc}") from exc
+    if missing:
+        raise CorpusError(f"{path}: no column {', '.join(missing)}; {needs}")
+    return rows
+
+
 def _clip(row: dict[str, str], folder: Path) -> Clip:
     named = tuple(part.strip() for part in row["trigger"].split(",") if part.strip())
     triggers = tuple(part for part in named if part not in {NONE, UNSURE})

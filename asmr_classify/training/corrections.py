@@ -12,13 +12,12 @@ and so the timeline's thresholds, which are chosen on them, follow the corrected
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import CorpusError
 from asmr_classify.labels import OTHER
-from asmr_classify.training.corpus import NONE, UNSURE, Clip, Corpus, file_sha256
+from asmr_classify.training.corpus import NONE, UNSURE, Clip, Corpus, file_sha256, read_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,17 +54,7 @@ def read_corrections(path: Path) -> tuple[Correction, ...]:
     CorpusError
         If it cannot be read, lacks a column, gives no reason, or names a clip twice.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise CorpusError(f"{path}: cannot read the corrections: {exc}") from exc
-    if missing:
-        raise CorpusError(
-            f"{path}: no column {', '.join(missing)}; corrections need {', '.join(COLUMNS)}"
-        )
+    rows = read_table(path, COLUMNS, "corrections", f"corrections need {', '.join(COLUMNS)}")
     seen: set[str] = set()
     for number, row in enumerate(rows, start=2):
         empty = [name for name in COLUMNS if not (row[name] or "").strip()]

@@ -17,8 +17,8 @@ import numpy as np
 from asmr_classify.aggregate import summarise
 from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.errors import CorpusError
-from asmr_classify.evidence import Heard, weigh
-from asmr_classify.training.calibration import Truth, finish_model, is_audible
+from asmr_classify.evidence import Heard
+from asmr_classify.training.calibration import Truth, Weighed, finish_model
 from asmr_classify.training.corrections import relabelled
 from asmr_classify.training.fit import fit_ensemble
 from asmr_classify.training.kinds import judge_kinds, kind_targets
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.estimators import Ensemble
-    from asmr_classify.features.windows import WindowRows
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
     from asmr_classify.training.kinds import KindFigures
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from asmr_classify.training.student import Lessons, School
     from asmr_classify.training.takes import TakeRows
 
-    Array = NDArray[np.float32]
     Progress = Callable[[str, int, int], None]
 
 
@@ -245,7 +243,7 @@ def evaluate(
         If there are fewer than three folds.
     """
     check_folds(prepared.folds)
-    fits = _fit_folds(prepared, spec, jobs=jobs, on_progress=on_progress)
+    fits = fit_folds(prepared, spec, jobs=jobs, on_progress=on_progress)
     return conclude(prepared, fits, spec)
 
 
@@ -278,12 +276,10 @@ def conclude(prepared: Prepared, fits: Sequence[Ensemble], spec: TrainingSpec) -
     -------
     Evaluation
     """
-    heard = tuple(
-        _hear(fits[fold], prepared.rows.of(original))
-        for fold, original in zip(prepared.folds, prepared.originals, strict=True)
-    )
+    heard = hear_clips(prepared, fits)
+    weighed = Weighed.of_heard(heard, spec.decision)
     models = tuple(
-        _model_of_fold(prepared, fold, fits[fold], heard, spec) for fold in range(len(fits))
+        _model_of_fold(prepared, fold, fits[fold], weighed, spec) for fold in range(len(fits))
     )
     results = tuple(
         _label(clip.path, sound, models[fold], prepared.corpus)
@@ -302,27 +298,34 @@ def conclude(prepared: Prepared, fits: Sequence[Ensemble], spec: TrainingSpec) -
         },
         judge_kinds(
             prepared.corpus,
-            _for_kinds(prepared, heard, spec),
-            np.array([is_audible(each, spec.decision) for each in heard]),
+            weighed.evidence[:, len(prepared.corpus.labels) :],
+            weighed.audible,
             spec.kinds.least_precision,
         ),
     )
 
 
-def _for_kinds(prepared: Prepared, heard: tuple[Heard, ...], spec: TrainingSpec) -> Array:
-    """Weigh what speaks for each kind in each clip, shape (n_clips, n_kinds)."""
-    n_labels = len(prepared.corpus.labels)
-    return np.stack([weigh(each, spec.decision).of_whole[n_labels:] for each in heard])
-
-
-def _fit_folds(
+def fit_folds(
     prepared: Prepared,
     spec: TrainingSpec,
     *,
-    jobs: int,
-    on_progress: Progress | None,
+    jobs: int = -1,
+    on_progress: Progress | None = None,
 ) -> list[Ensemble]:
-    """Fit networks and trees without each of the folds, side by side."""
+    """Fit networks and trees without each of the folds, side by side.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    spec : TrainingSpec
+    jobs : int
+        Processes; -1 for one per core.
+    on_progress : callable, optional
+
+    Returns
+    -------
+    list of Ensemble, one per fold
+    """
     from joblib import delayed
 
     n_folds = int(prepared.folds.max()) + 1
@@ -345,22 +348,37 @@ def _fit_folds(
     return fits
 
 
-def _hear(ensemble: Ensemble, rows: WindowRows) -> Heard:
-    return Heard.of(rows, ensemble.predict_logits(rows.X))
+def hear_clips(prepared: Prepared, fits: Sequence[Ensemble]) -> tuple[Heard, ...]:
+    """Let each clip be heard by the networks that were fitted without its fold.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    fits : sequence of Ensemble, one per fold
+
+    Returns
+    -------
+    tuple of Heard, one per clip
+    """
+    heard = []
+    for fold, original in zip(prepared.folds, prepared.originals, strict=True):
+        rows = prepared.rows.of(original)
+        heard.append(Heard.of(rows, fits[fold].predict_logits(rows.X)))
+    return tuple(heard)
 
 
 def _model_of_fold(
     prepared: Prepared,
     fold: int,
     ensemble: Ensemble,
-    heard: tuple[Heard, ...],
+    weighed: Weighed,
     spec: TrainingSpec,
 ) -> Model:
     """Put together the model that labels a fold; calibration and thresholds are of the others."""
     others = np.flatnonzero(prepared.folds != fold)
     return finish_model(
         ensemble,
-        [heard[index] for index in others],
+        weighed.of(others),
         prepared.truth.of(others),
         group_balance([prepared.corpus.clips[index].group for index in others]),
         prepared.corpus,
@@ -437,7 +455,7 @@ def conclude_model(
     """Calibrate what was fitted on all clips by what cross-validation heard."""
     return finish_model(
         ensemble,
-        evaluation.heard,
+        Weighed.of_heard(evaluation.heard, spec.decision),
         prepared.truth,
         group_balance([clip.group for clip in prepared.corpus.clips]),
         prepared.corpus,

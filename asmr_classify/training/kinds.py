@@ -7,7 +7,6 @@ that the kind holds, between spaces. A clip is of one kind or of none.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.errors import CorpusError
+from asmr_classify.training.corpus import read_table
 from asmr_classify.training.metrics import average_precision
 
 if TYPE_CHECKING:
@@ -160,17 +160,7 @@ def read_kinds(path: Path) -> dict[str, str]:
     CorpusError
         If it cannot be read, lacks a column or a value, or gives a label two kinds.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise CorpusError(f"{path}: cannot read the kinds: {exc}") from exc
-    if missing:
-        raise CorpusError(
-            f"{path}: no column {', '.join(missing)}; kinds need {' and '.join(COLUMNS)}"
-        )
+    rows = read_table(path, COLUMNS, "kinds", f"kinds need {' and '.join(COLUMNS)}")
     table: dict[str, str] = {}
     for number, row in enumerate(rows, start=2):
         kind, labels = (row["kind"] or "").strip(), (row["labels"] or "").split()

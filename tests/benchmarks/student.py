@@ -12,15 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from joblib import delayed
 
-from asmr_classify.evidence import Heard, weigh
+from asmr_classify.training.calibration import Weighed
 from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.evaluate import Prepared, prepare, read_lessons
-from asmr_classify.training.fit import fit_ensemble
+from asmr_classify.training.evaluate import Prepared, fit_folds, hear_clips, prepare, read_lessons
 from asmr_classify.training.layouts import with_sounds
 from asmr_classify.training.metrics import average_precision
-from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.spec import FitSpec, StudentSpec, TrainingSpec
 from asmr_classify.training.student import Lessons, found_school
 from asmr_classify.training.takes import OF_CLIPS, TakeSpec
@@ -176,28 +173,11 @@ def explained_variance(lessons: Lessons, school: School) -> float:
 
 def precisions(prepared: Prepared, spec: TrainingSpec, jobs: int) -> tuple[float, float]:
     """Compute mean average precision of all clips, and of those that are no one-shots."""
-    folds = range(int(prepared.folds.max()) + 1)
-    tasks = (
-        delayed(fit_ensemble)(
-            prepared.rows,
-            prepared.corpus,
-            prepared.folds != fold,
-            spec,
-            prepared.school,
-            frozenset({fold}),
-        )
-        for fold in folds
-    )
-    fits = list(iter_results(tasks, jobs=jobs))
-    pooled, seconds = [], []
-    for fold, original in zip(prepared.folds, prepared.originals, strict=True):
-        rows = prepared.rows.of(original)
-        heard = Heard.of(rows, fits[fold].predict_logits(rows.X))
-        pooled.append(weigh(heard, spec.decision).of_whole)
-        seconds.append(rows.intervals[-1, 1])
+    heard = hear_clips(prepared, fit_folds(prepared, spec, jobs=jobs))
+    scores = Weighed.of_heard(heard, spec.decision).evidence
+    long = np.array([each.intervals[-1, 1] for each in heard]) >= LONG
     truth = prepared.truth
-    scores, everything = np.stack(pooled), np.ones(len(pooled), dtype=bool)
-    long = np.array(seconds) >= LONG
+    everything = np.ones(len(heard), dtype=bool)
 
     def mean(kept: NDArray[np.bool_]) -> float:
         triggers = [prepared.corpus.labels.index(name) for name in prepared.corpus.triggers]
