@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asmr_classify.catalogue.answers import Answers
 from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.catalogue.fields import Vocabulary, searchable
 from asmr_classify.catalogue.hashing import hash_file
@@ -57,10 +58,16 @@ class Contents:
     Parameters
     ----------
     database : Database
+
+    Attributes
+    ----------
+    answers : Answers
+        What people said of stretches of them.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.answers = Answers(database)
         self._hashes: dict[tuple[str, int, int], bytes | None] = {}
 
     @property
@@ -197,12 +204,13 @@ class Contents:
             self._derive(content_id, correction.apply(self._parse(row[0])))
 
     def inherit(self, before_id: int, content_id: int) -> None:
-        """Take over when a content was added and what was set of it."""
+        """Take over when a content was added and what people said of it."""
         self._database.run(
             "UPDATE contents SET (added, correction) = "
             "(SELECT added, correction FROM contents WHERE id = ?) WHERE id = ?",
             [before_id, content_id],
         )
+        self.answers.share(before_id, content_id)
 
     def copy(self, content_id: int, digest: bytes, size: int) -> int:
         """Add another content of which the same is known."""
@@ -235,10 +243,11 @@ class Contents:
                 self._database.run("DELETE FROM files WHERE path = ?", [other])
 
     def sweep(self, content_id: int | None = None, *, corrected: bool = False) -> None:
-        """Drop contents, or one, that lie nowhere; those that were corrected only on request."""
+        """Drop contents, or one, that lie nowhere; what people spoke of only on request."""
+        said = "AND correction IS NULL AND id NOT IN (SELECT content_id FROM answers) "
         self._database.run(
             f"DELETE FROM contents WHERE {'1' if content_id is None else 'id = ?'} "  # noqa: S608 (constants)
-            f"{'' if corrected else 'AND correction IS NULL '}"
+            f"{'' if corrected else said}"
             "AND NOT EXISTS (SELECT 1 FROM files WHERE content_id = contents.id)",
             [] if content_id is None else [content_id],
         )

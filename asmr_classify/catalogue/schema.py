@@ -9,10 +9,12 @@
     told        per content and kind of sound that was told: its score
     kinds       the kinds, numbered likewise
     records     per content what the model said, in full, as JSON
+    answers     per content and stretch: what people said is heard there
 
 A file that was moved is a new row of ``files`` that leads to the old row of ``contents``. Paths
 are absolute and stored as bytes, for not all are text. ``contents``, ``heard`` and ``told`` hold
 what is searched, corrected by hand; ``records`` what the model said, which no correction changes.
+An answer keeps the path that its content had last, for contents that lie nowhere now.
 
 Crash argument: SQLite in WAL mode. Each result is one transaction, so that a kill at any moment
 leaves either all of it or nothing, and what was committed before. (A power cut may also take back
@@ -98,7 +100,28 @@ KINDS_SCHEMA = (
 )
 """What earlier versions labelled has no kinds until it is labelled anew."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST_SCHEMA, KINDS_SCHEMA)
+ANSWERS_SCHEMA = (
+    """CREATE TABLE answers (
+        content_id INTEGER NOT NULL REFERENCES contents ON DELETE CASCADE,
+        start REAL NOT NULL,           -- seconds, in whole milliseconds
+        stop REAL NOT NULL,
+        labels TEXT NOT NULL,          -- JSON
+        asked TEXT NOT NULL,           -- JSON
+        at REAL NOT NULL,              -- seconds since 1970
+        path BLOB NOT NULL,            -- where the content lay last
+        PRIMARY KEY (content_id, start, stop)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX answers_by_path ON answers (path)",
+    """CREATE TRIGGER answers_keep_the_path_of_a_file AFTER DELETE ON files BEGIN
+        UPDATE answers SET path = OLD.path WHERE content_id = OLD.content_id;
+    END""",
+    """CREATE TRIGGER answers_keep_the_path_of_a_content AFTER UPDATE OF content_id ON files
+    WHEN OLD.content_id != NEW.content_id BEGIN
+        UPDATE answers SET path = OLD.path WHERE content_id = OLD.content_id;
+    END""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST_SCHEMA, KINDS_SCHEMA, ANSWERS_SCHEMA)
 """Statements that lead from each version to the next, beginning with an empty file. Released ones
 are never changed, only added to."""
 

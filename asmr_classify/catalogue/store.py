@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Self
 
 from asmr_classify.aggregate import Status
+from asmr_classify.catalogue.answers import Answer, check_answer
 from asmr_classify.catalogue.contents import Contents, Place, renamed
 from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.catalogue.fields import compile_order, compile_query
@@ -269,6 +271,69 @@ class Catalogue:
         results = [self._contents.result_at("f.path = ?", os.fsencode(path)) for path, *_ in known]
         return [result for result in results if result is not None]
 
+    def answer(
+        self, path: str, start: float, end: float, labels: Sequence[str], asked: Sequence[str]
+    ) -> None:
+        """Keep what somebody said of a stretch; it is on the disk when this returns.
+
+        An earlier answer of the very same stretch gives way.
+
+        Parameters
+        ----------
+        path : str
+            A known file; also one that was moved since.
+        start, end : float
+            Seconds, as a player shows them; kept to the millisecond.
+        labels : sequence of str
+            What is heard there; none of those asked if empty.
+        asked : sequence of str
+            Labels that were offered; those in ``labels`` are taken for offered too.
+
+        Raises
+        ------
+        UsageError
+            If the file is not known or has changed since, the stretch is none, or a label is.
+        """
+        answer = check_answer(Answer(path, start, end, tuple(labels), tuple(asked), time.time()))
+        name, _, content_id = self._known(os.path.abspath(path))  # noqa: PTH100
+        with self._database.transaction():
+            self._contents.answers.put(content_id, replace(answer, path=name))
+
+    def take_back(self, path: str, start: float, end: float) -> None:
+        """Forget the answer of a stretch, if there is one.
+
+        Raises
+        ------
+        UsageError
+            If the file is not known, or has changed since.
+        """
+        _, _, content_id = self._known(os.path.abspath(path))  # noqa: PTH100
+        with self._database.transaction():
+            self._contents.answers.drop(content_id, start, end)
+
+    def answers(self, paths: Sequence[str] | None = None) -> list[Answer]:
+        """List what people said of stretches.
+
+        Parameters
+        ----------
+        paths : sequence of str, optional
+            Only of these files; by default of all contents that were ever answered.
+
+        Returns
+        -------
+        list of Answer
+            By path and time in it. Each has a path at which its content lies today, of several the
+            one where it was asked if that is among them; else the last that it had.
+        """
+        answers = self._contents.answers
+        if paths is None:
+            return answers.all()
+        named = dict.fromkeys(os.path.abspath(path) for path in paths)  # noqa: PTH100
+        return sorted(
+            (answer for path in named for answer in answers.of(path)),
+            key=lambda answer: (answer.path, answer.start, answer.end),
+        )
+
     def copies_of(self, paths: Iterable[str]) -> list[str]:
         """Find the known files, other than these, that hold the same bytes as one of them.
 
@@ -381,6 +446,7 @@ class Catalogue:
             content_id = self._contents.copy(before.content_id, digest, now.size)
         elif self._contents.correction(content_id) == Correction():
             self._contents.correct(content_id, before.correction)
+        self._contents.answers.share(before.content_id, content_id)
         self._contents.put(now.path, now.mtime_ns, content_id)
         is_kept = self._contents.correction(content_id) == before.correction
         self._contents.sweep(before.content_id, corrected=is_kept)

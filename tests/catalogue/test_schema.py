@@ -110,10 +110,22 @@ def test_an_earlier_version_is_copied_then_brought_up_to_date(library, monkeypat
         assert [Path(result.path).name for result in copy.find()] == names
 
 
+WITHOUT_ANSWERS = """DROP TABLE answers; DROP TRIGGER answers_keep_the_path_of_a_file;
+DROP TRIGGER answers_keep_the_path_of_a_content"""
+
+
 def make_first(path):
     """Make a catalogue what the first version left."""
     connection = sqlite3.connect(path)
     connection.executescript("DROP TABLE told; DROP TABLE kinds; PRAGMA user_version = 1")
+    connection.executescript(WITHOUT_ANSWERS)
+    connection.close()
+
+
+def make_second(path):
+    """Make a catalogue what the second version left."""
+    connection = sqlite3.connect(path)
+    connection.executescript(f"{WITHOUT_ANSWERS}; PRAGMA user_version = 2")
     connection.close()
 
 
@@ -131,6 +143,22 @@ def test_a_catalogue_without_kinds_keeps_all_and_gets_them_by_labelling_anew(lib
     assert (result.path, result.tags, result.kinds) == (str(file), ("whisper",), {"typing": 0.9})
     with Catalogue.open(f"{library}.v1.bak") as copy:
         assert list(copy.find()) == before
+
+
+def test_a_catalogue_without_answers_keeps_all_and_takes_them(library, place):
+    file = str(place / "03.mp3")
+    with Catalogue.open(library) as catalogue:
+        catalogue.correct([file], Correction(tags=("whisper",)))
+        before = list(catalogue.find())
+    make_second(library)
+    with Catalogue.open(library) as catalogue:
+        assert list(catalogue.find()) == before
+        assert catalogue.answers() == []
+        catalogue.answer(file, 1, 4, ["tap"], ["tap", "whisper"])
+        assert [(x.path, x.labels) for x in catalogue.answers()] == [(file, ("tap",))]
+    with Catalogue.open(f"{library}.v2.bak") as copy:
+        assert list(copy.find()) == before
+        assert copy.answers() == []
 
 
 def test_copies_are_not_written_over(library, monkeypatch):

@@ -1,0 +1,176 @@
+"""What people said of stretches of recordings, kept apart from what the model said.
+
+An answer holds for one stretch of one content, wherever that lies. It tells what is heard there,
+and which labels were offered: one that was and was not chosen is not there, of any other nothing
+is said. Labels may be ones that no model knows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from asmr_classify.catalogue.schema import damaged
+from asmr_classify.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from asmr_classify.catalogue.schema import Database
+
+MOST_CHARACTERS = 60
+"""Of a label: it must fit on a key of a page."""
+
+DIGITS = 3
+"""Of seconds, so that the same stretch is the same number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody said of a stretch.
+
+    Parameters
+    ----------
+    path : str
+        Absolute; a place of the content.
+    start, end : float
+        Seconds, as a player shows them.
+    labels : tuple of str
+        What is heard there; empty for none of those asked.
+    asked : tuple of str
+        Labels that were offered: one that was and is not in ``labels`` is not there.
+    at : float
+        When, in seconds since 1970.
+    """
+
+    path: str
+    start: float
+    end: float
+    labels: tuple[str, ...]
+    asked: tuple[str, ...]
+    at: float
+
+
+def check_answer(answer: Answer) -> Answer:
+    """Check what is to be kept, and make equal stretches equal numbers.
+
+    Raises
+    ------
+    UsageError
+        If the stretch is none, or a label is none.
+
+    Examples
+    --------
+    >>> check_answer(Answer("/a.mp3", 1.00001, 3, ("tap",), ("whisper",), 0.0))
+    Answer(path='/a.mp3', start=1.0, end=3.0, labels=('tap',), asked=('whisper', 'tap'), at=0.0)
+    """
+    if not (math.isfinite(answer.end) and 0 <= answer.start < answer.end):
+        raise UsageError(
+            f"{answer.path}: {answer.start} to {answer.end} is no stretch: give seconds from 0 on, "
+            "the end after the start"
+        )
+    labels = tuple(dict.fromkeys(map(check_label, answer.labels)))
+    asked = tuple(dict.fromkeys([*map(check_label, answer.asked), *labels]))
+    start, end = round(float(answer.start), DIGITS), round(float(answer.end), DIGITS)
+    return replace(answer, start=start, end=end, labels=labels, asked=asked)
+
+
+def check_label(label: str) -> str:
+    """Check the name of a label, which may be a new one.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be one.
+    """
+    if (
+        not isinstance(label, str)
+        or not 0 < len(label) <= MOST_CHARACTERS
+        or not label.isprintable()
+        or label != label.strip()
+    ):
+        raise UsageError(
+            f"{label!r} cannot be a label: give up to {MOST_CHARACTERS} characters that can be "
+            "seen, without space around them"
+        )
+    return label
+
+
+class Answers:
+    """The answers of one catalogue; whoever writes opens the transaction.
+
+    Parameters
+    ----------
+    database : Database
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, content_id: int, answer: Answer) -> None:
+        """Keep an answer, in place of an earlier one of the same stretch."""
+        self._database.run(
+            "REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                content_id,
+                answer.start,
+                answer.end,
+                json.dumps(answer.labels),
+                json.dumps(answer.asked),
+                answer.at,
+                os.fsencode(answer.path),
+            ],
+        )
+
+    def drop(self, content_id: int, start: float, end: float) -> None:
+        """Forget the answer of a stretch."""
+        self._database.run(
+            "DELETE FROM answers WHERE content_id = ? AND start = ? AND stop = ?",
+            [content_id, round(start, DIGITS), round(end, DIGITS)],
+        )
+
+    def share(self, before_id: int, content_id: int) -> None:
+        """Give the answers of a content to another that sounds the same; later ones stand."""
+        self._database.run(
+            "INSERT INTO answers SELECT ?, start, stop, labels, asked, at, path FROM answers "
+            "WHERE content_id = ? ON CONFLICT DO UPDATE SET labels = excluded.labels, "
+            "asked = excluded.asked, at = excluded.at WHERE excluded.at > answers.at",
+            [content_id, before_id],
+        )
+
+    def all(self) -> list[Answer]:
+        """List all, by path and time in it."""
+        rows: list[Any] = self._database.rows(
+            "SELECT coalesce("
+            "(SELECT f.path FROM files f WHERE f.path = a.path AND f.content_id = a.content_id), "
+            "(SELECT min(f.path) FROM files f WHERE f.content_id = a.content_id), a.path) AS place,"
+            " start, stop, labels, asked, at FROM answers a ORDER BY place, start, stop"
+        )
+        return list(self._read(rows))
+
+    def of(self, path: str) -> list[Answer]:
+        """List those of the content of a path, or that lay there last, by time in it."""
+        place = os.fsencode(path)
+        lying: Any = self._database.row("SELECT content_id FROM files WHERE path = ?", [place])
+        condition = (
+            "path = ?1 AND content_id NOT IN (SELECT content_id FROM files)"
+            if lying is None
+            else "content_id = ?2"
+        )
+        rows: list[Any] = self._database.rows(
+            "SELECT ?1, start, stop, labels, asked, at FROM answers "  # noqa: S608 (constants)
+            f"WHERE {condition} ORDER BY start, stop",
+            [place, *(lying or ())],
+        )
+        return list(self._read(rows))
+
+    def _read(self, rows: Iterable[Any]) -> Iterable[Answer]:
+        for path, start, end, labels, asked, at in rows:
+            try:
+                texts = tuple(json.loads(labels)), tuple(json.loads(asked))
+            except (ValueError, TypeError) as exc:
+                raise damaged(self._database.path) from exc
+            yield Answer(os.fsdecode(path), start, end, *texts, at)
