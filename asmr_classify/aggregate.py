@@ -237,7 +237,8 @@ def draw_curves(evidence: Evidence, model: Model) -> Curves:
     Of sounds that lie over one another, the whole has each less surely than it would have it alone.
     So beside another trigger, a trigger is at its threshold wherever the windows by themselves have
     it there, or lack no more than ``layered``: it is there, but is no surer than that. They must
-    have it for ``LAYERED_SHARE`` of what is heard: in a long night, some window always errs.
+    have it for ``LAYERED_SHARE`` of what is heard: in a long night, some window always errs. Labels
+    that were taught are left out: a few examples tell nothing of layers.
 
     Parameters
     ----------
@@ -258,6 +259,7 @@ def draw_curves(evidence: Evidence, model: Model) -> Curves:
     own = model.own_thresholds or model.thresholds
     thresholds = np.array([logit(own[label]) for label in model.labels])
     is_trigger = np.isin(model.labels, model.triggers)
+    is_trigger[model.ensemble.n_told :] = False
     held = is_trigger & (whole >= thresholds - SLACK)
     beside_another = is_trigger & (held.sum() > held)
     is_there = beside_another & ~empty & (local + model.decision.layered >= thresholds)

@@ -56,9 +56,17 @@ class Network:
 
     def predict_logits(self, X: Array) -> Array:
         """Compute logits, shape (n_windows, n_labels), of standardised rows."""
+        return self.conclude(self.units(X))
+
+    def units(self, X: Array) -> Array:
+        """Compute what the last hidden layer makes of standardised rows."""
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             X = np.maximum(X @ weight + bias, 0)
-        return np.asarray(X @ self.weights[-1] + self.biases[-1])
+        return np.asarray(X)
+
+    def conclude(self, units: Array) -> Array:
+        """Compute logits from what the last hidden layer made of rows."""
+        return np.asarray(units @ self.weights[-1] + self.biases[-1])
 
     def scaled(self, gain: Array | float) -> Network:
         """Copy the network with its outputs multiplied, each by its gain or all by one.
@@ -222,6 +230,12 @@ class Ensemble:
         :mod:`asmr_classify.training.student`.
     kinds : Network or None
         Of standardised rows; says which kind a sound is of, below and beside the labels.
+    embedding : Network or None
+        Of all units, see :meth:`embed`; one layer. Where it puts sounds, those that are alike lie
+        near each other.
+    taught : Network or None
+        Of the embedding; one layer. What it says is added to the logits, of labels that others say
+        nothing of as well: these are the last ones.
     """
 
     mean: Array
@@ -230,6 +244,8 @@ class Ensemble:
     trees: Trees | None = None
     student: Network | None = None
     kinds: Network | None = None
+    embedding: Network | None = None
+    taught: Network | None = None
 
     def predict_logits(self, X: Array) -> Array:
         """Compute logits.
@@ -243,28 +259,110 @@ class Ensemble:
         ndarray of float32, shape (n_windows, n_labels + n_kinds)
             In [-LOGIT_LIMIT, LOGIT_LIMIT]; labels first, then kinds.
         """
-        standard = standardise(X, self.mean, self.scale)
-        if self.student is not None:
-            hints = self.student.predict_logits(standard)
-            standard = np.concatenate([standard, hints], axis=1)
-            X = np.concatenate([X, hints], axis=1)
-        logits = mean_logits([network.predict_logits(standard) for network in self.networks])
+        return self.listen(X)[0]
+
+    def embed(self, X: Array) -> Array:
+        """Tell where windows lie among all sounds, shape (n_windows, n_dimensions).
+
+        Sounds that lie near each other are alike to the ensemble: what its student and its networks
+        have in their last hidden layers, and the student's hints, turned to axes that part sounds.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_windows, n_features)
+
+        Raises
+        ------
+        ValueError
+            If it has no embedding.
+        """
+        embedded = self.listen(X)[1]
+        if embedded is None:
+            raise ValueError("this ensemble has no embedding")
+        return embedded
+
+    def listen(self, X: Array) -> tuple[Array, Array | None]:
+        """Compute logits, and the embedding where there is one.
+
+        Parameters
+        ----------
+        X : ndarray of float32, shape (n_windows, n_features)
+
+        Returns
+        -------
+        logits : ndarray of float32, shape (n_windows, n_labels + n_kinds)
+        embedded : ndarray of float32, shape (n_windows, n_dimensions), or None
+        """
+        standard, X, units = self._columns(X)
+        units += [network.units(standard) for network in self.networks]
+        concluded = zip(self.networks, units[-len(self.networks) :], strict=True)
+        logits = mean_logits([network.conclude(each) for network, each in concluded])
         if self.trees is not None:
             logits = mean_logits([logits, self.trees.predict_logits(X)])
-        if self.kinds is None:
-            return logits
-        return np.concatenate([logits, mean_logits([self.kinds.predict_logits(standard)])], axis=1)
+        embedded = None
+        if self.embedding is not None:
+            embedded = self.embedding.predict_logits(np.concatenate(units, axis=1))
+        if self.taught is not None and embedded is not None:
+            logits = np.pad(logits, ((0, 0), (0, self.taught.n_outputs - logits.shape[1])))
+            logits = mean_logits([logits + self.taught.predict_logits(embedded)])
+        if self.kinds is not None:
+            of_kinds = mean_logits([self.kinds.predict_logits(standard)])
+            logits = np.concatenate([logits, of_kinds], axis=1)
+        return logits, embedded
+
+    def units(self, X: Array) -> Array:
+        """Compute all that :attr:`embedding` is made from, shape (n_windows, n_units)."""
+        standard, _, units = self._columns(X)
+        units += [network.units(standard) for network in self.networks]
+        return np.concatenate(units, axis=1)
+
+    def _columns(self, X: Array) -> tuple[Array, Array, list[Array]]:
+        """Give standardised rows and rows as they are, both with hints, and what these rest on."""
+        standard = standardise(X, self.mean, self.scale)
+        if self.student is None:
+            return standard, X, []
+        units = self.student.units(standard)
+        hints = self.student.conclude(units)
+        return (
+            np.concatenate([standard, hints], axis=1),
+            np.concatenate([X, hints], axis=1),
+            [hints, units],
+        )
+
+    @property
+    def n_told(self) -> int:
+        """How many labels it knows without what it was taught."""
+        return self.networks[0].n_outputs
+
+    @property
+    def n_units(self) -> int:
+        """How many numbers :attr:`embedding` is made from."""
+        members = self.networks if self.student is None else (self.student, *self.networks)
+        hints = 0 if self.student is None else self.student.n_outputs
+        return hints + sum(len(network.weights[-1]) for network in members)
 
     def fits(self, n_features: int, n_labels: int, n_kinds: int = 0) -> bool:
         """Whether the parts fit together and to the number of features, labels and kinds."""
         n_hints = 0 if self.student is None else self.student.n_outputs
         n_columns = n_features + n_hints
+        n_told = n_labels if self.taught is None or not self.networks else self.n_told
         return (
             self.mean.shape == self.scale.shape == (n_features,)
             and (self.student is None or self.student.fits(n_features, n_hints))
-            and all(network.fits(n_columns, n_labels) for network in self.networks)
-            and (self.trees is None or self.trees.fits(n_columns, n_labels))
+            and all(network.fits(n_columns, n_told) for network in self.networks)
+            and (self.trees is None or self.trees.fits(n_columns, n_told))
             and (self.kinds.fits(n_columns, n_kinds) if self.kinds else not n_kinds)
+            and n_told <= n_labels
+            and self._teaching_fits(n_labels)
+        )
+
+    def _teaching_fits(self, n_labels: int) -> bool:
+        """Whether embedding and what was taught fit to the rest, which fits."""
+        if self.embedding is None:
+            return self.taught is None
+        n_dimensions = self.embedding.n_outputs
+        return self.embedding.fits(self.n_units, n_dimensions) and (
+            self.taught is None or self.taught.fits(n_dimensions, n_labels)
         )
 
 

@@ -10,6 +10,8 @@ runs no code from the file, whoever made it::
     network.<i>.bias.<j>         (n_out,)
     student.weight.<j>, student.bias.<j>  likewise; may be missing
     kinds.weight.<j>, kinds.bias.<j>      likewise; may be missing
+    embedding.weight.0, embedding.bias.0  likewise; may be missing
+    taught.weight.0, taught.bias.0        likewise; may be missing
     trees.<array>                see :class:`~asmr_classify.estimators.Trees`; may be missing
     calibration                  (2, n_labels + n_kinds): slope and intercept on logits
 
@@ -42,7 +44,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
+PLAIN_FORMAT = 4
+"""Of a model without the parts that came since: earlier versions of this program read it, too."""
+
+PARTS = {"student": "student", "kinds": "kinds_network"}
+LATER_PARTS = {"embedding": "embedding", "taught": "taught"}
+"""Networks that an ensemble may have beside those that are averaged, and what the description calls
+their number of layers."""
 SHIPPED_NAME = "asmr-4.safetensors"
 METADATA_KEY = "asmr-classify"
 
@@ -293,7 +302,7 @@ def _arrays(model: Model) -> dict[str, NDArray[Any]]:
     }
     for i, network in enumerate(ensemble.networks):
         tensors |= _network_tensors(network, f"network.{i}")
-    for name in ("student", "kinds"):
+    for name in PARTS | LATER_PARTS:
         network = getattr(ensemble, name)
         if network is not None:
             tensors |= _network_tensors(network, name)
@@ -321,8 +330,10 @@ def _network_tensors(network: Network, name: str) -> dict[str, NDArray[Any]]:
 
 
 def _description(model: Model) -> dict[str, Any]:
+    later = _depths(model, LATER_PARTS)
+    plain = not any(later.values())
     return {
-        "format": FORMAT_VERSION,
+        "format": PLAIN_FORMAT if plain else FORMAT_VERSION,
         "name": model.name,
         "version": model.version,
         "labels": list(model.labels),
@@ -332,11 +343,17 @@ def _description(model: Model) -> dict[str, Any]:
         "fingerprint": model.fingerprint,
         "decision": asdict(model.decision),
         "networks": [len(network.weights) for network in model.ensemble.networks],
-        "student": len(model.ensemble.student.weights) if model.ensemble.student else 0,
-        "kinds_network": len(model.ensemble.kinds.weights) if model.ensemble.kinds else 0,
+        **_depths(model, PARTS),
+        **({} if plain else later),
         "kinds": list(model.kinds.items()),
         "trees": model.ensemble.trees is not None,
     }
+
+
+def _depths(model: Model, parts: Mapping[str, str]) -> dict[str, int]:
+    """Tell how many layers each network has; 0 for one that is missing."""
+    found = {key: getattr(model.ensemble, name) for name, key in parts.items()}
+    return {key: len(network.weights) if network else 0 for key, network in found.items()}
 
 
 def _digest(description: dict[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
@@ -376,7 +393,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 def _model_from(
     description: dict[str, Any], tensors: dict[str, NDArray[Any]], *, source: str
 ) -> Model:
-    if description["format"] != FORMAT_VERSION:
+    if description["format"] not in (PLAIN_FORMAT, FORMAT_VERSION):
         raise ModelFormatError(
             f"{source}: model format {description['format']}, this version reads {FORMAT_VERSION}; "
             "train it again with this version"
@@ -385,7 +402,7 @@ def _model_from(
         frames=FrameSpec(**description["features"]["frames"]),
         windows=WindowSpec(**description["features"]["windows"]),
     )
-    of_student, of_kinds = description["student"], description["kinds_network"]
+    parts = {name: description.get(key, 0) for name, key in (PARTS | LATER_PARTS).items()}
     ensemble = Ensemble(
         mean=tensors["scaling.mean"],
         scale=tensors["scaling.scale"],
@@ -394,8 +411,7 @@ def _model_from(
             for i, depth in enumerate(description["networks"])
         ),
         trees=_trees_from(tensors) if description["trees"] else None,
-        student=_network_from(tensors, "student", of_student) if of_student else None,
-        kinds=_network_from(tensors, "kinds", of_kinds) if of_kinds else None,
+        **{name: _network_from(tensors, name, depth) for name, depth in parts.items() if depth},
     )
     model = Model(
         name=str(description["name"]),

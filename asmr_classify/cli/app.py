@@ -19,6 +19,7 @@ from asmr_classify.cli.playlist import playlist
 from asmr_classify.cli.report import report
 from asmr_classify.cli.set import set_
 from asmr_classify.cli.tag import tag
+from asmr_classify.cli.teach import teach
 from asmr_classify.cli.train import train
 from asmr_classify.cli.undo import undo
 
@@ -70,6 +71,7 @@ app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(forget)
 app.command(cls=QueryCommand, rich_help_panel=FILES)(tag)
 app.command(cls=QueryCommand, rich_help_panel=FILES)(organise)
 app.command(cls=CatalogueCommand, rich_help_panel=FILES)(undo)
+app.command(cls=CatalogueCommand, rich_help_panel=MODELS)(teach)
 app.command(rich_help_panel=MODELS)(train)
 app.command(rich_help_panel=MODELS)(evaluate)
 app.add_typer(model_app, rich_help_panel=MODELS)

@@ -1,4 +1,4 @@
-"""What ``train`` would write over, looked at before hours are spent."""
+"""What ``train`` and ``teach`` would write over, looked at before hours are spent."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LOOK_AT_BYTES = 2**16
 BEGINNINGS = {
     "model": re.compile(rb'.{8}\{"__metadata__":\{"asmr-classify"', re.DOTALL),
     "record": re.compile(rb'\{"format": \d+, "model": "'),
-    "card": re.compile(rb"# [^\n]+\n\nBy `asmr-classify train`"),
+    "card": re.compile(rb"# [^\n]+\n\nBy `asmr-classify (train|teach)`"),
 }
-"""How the files begin that ``train`` writes."""
+"""How the files begin that ``train`` and ``teach`` write."""
 
 
 def check_trained(model: Path, pictures: Iterable[str]) -> None:
@@ -55,6 +55,38 @@ def check_trained(model: Path, pictures: Iterable[str]) -> None:
             f"{taken}: exists, and no model of this name to which it belongs, so it is left alone; "
             "remove it, or name another file"
         )
+    check_folder(model)
+
+
+def check_taught(model: Path, base: Path) -> None:
+    """Refuse to teach if the model or its card would replace what is not such.
+
+    Parameters
+    ----------
+    model : path
+        The model file to be written; it need not exist.
+    base : path
+        That of the model that is taught.
+
+    Raises
+    ------
+    OutputError
+        If nothing can be written there.
+    UsageError
+        If a file exists that an earlier lesson did not write.
+    """
+    from asmr_classify.training.record import record_path
+    from asmr_classify.writers.output import check_replaceable
+
+    if model.resolve() == base.resolve():
+        raise UsageError(f"--output {model}: is the model that is taught; name another file")
+    if record_path(model).exists():
+        raise UsageError(
+            f"--output {model}: {record_path(model)} tells of a model there that train made; name "
+            "another file, so that it keeps its figures"
+        )
+    for kind, path in {"model": model, "card": model.with_suffix(".md")}.items():
+        check_replaceable(str(path), lambda found, kind=kind: _begins_as(kind, found))  # type: ignore[misc]
     check_folder(model)
 
 

@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asmr_classify.model import Model
+    from asmr_classify.training.answers import Examples
     from asmr_classify.training.corpus import Clip, Corpus
     from asmr_classify.training.evaluate import Evaluation
     from asmr_classify.training.metrics import Measures
     from asmr_classify.training.plots import Picture
     from asmr_classify.training.spec import TrainingSpec
+    from asmr_classify.training.teach import Taught
 
 LIBRARIES = ("asmr-classify", "numpy", "scipy", "scikit-learn", "librosa", "av")
 
@@ -126,6 +128,76 @@ def model_card(
         ABOUT_LIMITS,
     ]
     return "\n\n".join(sections) + "\n"
+
+
+ABOUT_TAUGHT = """\
+AP is the average precision on examples of makers that were held out, a fold of them at a time, with
+its 95 % interval over makers; *before* is that of what the model said of a label that it knew. The
+examples are those that somebody answered, often the hard ones, and not a fair sample of a library:
+figures compare lessons rather than tell what share of tags will be right. Calibration and
+thresholds of new labels come from the same examples. All other labels are as they were."""
+
+
+def taught_card(
+    model: Model, base: Model, taught: Sequence[Taught], examples: Examples, *, by: str
+) -> str:
+    """Write the card of a model that was taught.
+
+    Parameters
+    ----------
+    model : Model
+    base : Model
+        That it was before.
+    taught : sequence of Taught
+    examples : Examples
+        By which it was taught.
+    by : str
+        What makes examples those of one maker.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    n_files = len({each.path for each in examples.said})
+    n_groups = len({each.group for each in examples.said})
+    made = (
+        f"By `asmr-classify teach`, on top of {base.id}, from {len(examples.said)} stretches of "
+        f"{n_files} recordings of {n_groups} makers; a maker is a {by}."
+    )
+    sections = [
+        f"# {model.id}",
+        made,
+        "## Labels",
+        _label_table(model),
+        "## What was taught",
+        ABOUT_TAUGHT,
+        _table(TAUGHT_HEAD, taught_rows(taught)),
+        "## Limits",
+        ABOUT_LIMITS,
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+TAUGHT_HEAD = ("label", "hold it", "do not", "makers", "AP", "before", "")
+
+
+def taught_rows(taught: Sequence[Taught]) -> list[tuple[str, ...]]:
+    """Tell of each label by how much it was taught, and how well it is told."""
+    return [
+        (
+            each.label,
+            str(each.n_held),
+            str(each.n_not_held),
+            str(each.n_groups),
+            f"{each.average_precision:.2f} ({each.interval[0]:.2f} to {each.interval[1]:.2f})"
+            if each.can_tell
+            else "too few answers to tell",
+            f"{each.before:.2f}" if not np.isnan(each.before) else "",
+            "new" if each.is_new else "better" if each.is_used else "left as it was",
+        )
+        for each in taught
+    ]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -20,6 +20,7 @@ from asmr_classify.errors import CorpusError
 from asmr_classify.evidence import Heard
 from asmr_classify.training.calibration import Truth, Weighed, finish_model
 from asmr_classify.training.corrections import relabelled
+from asmr_classify.training.embedding import fit_embedding
 from asmr_classify.training.fit import fit_ensemble
 from asmr_classify.training.kinds import judge_kinds, kind_targets
 from asmr_classify.training.metrics import Measures, group_balance, measure
@@ -453,8 +454,12 @@ def conclude_model(
     prepared: Prepared, evaluation: Evaluation, ensemble: Ensemble, spec: TrainingSpec
 ) -> Model:
     """Calibrate what was fitted on all clips by what cross-validation heard."""
+    rows = prepared.rows
+    is_original = np.isin(np.arange(len(rows.takes)), prepared.originals)[rows.take_of_row()]
+    audible = rows.rows.levels_db >= spec.decision.silence_dbfs
+    embedding = fit_embedding(ensemble, rows.rows.X[is_original & audible])
     return finish_model(
-        ensemble,
+        replace(ensemble, embedding=embedding),
         Weighed.of_heard(evaluation.heard, spec.decision),
         prepared.truth,
         group_balance([clip.group for clip in prepared.corpus.clips]),

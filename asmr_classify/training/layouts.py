@@ -67,9 +67,7 @@ def read_sources(sources: Sequence[Path], renamed: Mapping[str, Names] | None = 
         If a source is of no known layout, lacks audio or labels, or all of them together hold too
         little to learn from; or a label that is renamed does not occur.
     """
-    clips: list[Clip] = []
-    for source in sources:
-        clips += _read_source(source)
+    clips = read_clips(sources)
     known = {label for clip in clips for label in (*clip.labels, clip.label)}
     strange = sorted(set(renamed or ()) - known)
     if strange:
@@ -78,6 +76,11 @@ def read_sources(sources: Sequence[Path], renamed: Mapping[str, Names] | None = 
             f"{', '.join(sorted(known - {''})[:20])}"
         )
     return make_corpus(_renamed(clips, renamed or {}), ", ".join(map(str, sources)))
+
+
+def read_clips(sources: Iterable[Path]) -> list[Clip]:
+    """Read labelled recordings, whatever their layout; see :func:`read_sources`."""
+    return [clip for source in sources for clip in _read_source(source)]
 
 
 SOUND_SECONDS = 12.0

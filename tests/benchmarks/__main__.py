@@ -18,6 +18,7 @@ from tests.benchmarks import (
     speed,
     stages,
     student,
+    teach,
 )
 from tests.benchmarks.report import (
     RESULTS,
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "scenes": scenes.run,
     "search": search.run,
     "student": student.run,
+    "teach": teach.run,
     "check": check.run,
     "library": library.run,
 }

@@ -1,0 +1,187 @@
+"""``asmr-classify teach``."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
+from asmr_classify.cli.catalogue import CatalogueOption, has_default, open_catalogue
+from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
+from asmr_classify.cli.interrupts import interrupts_tell
+from asmr_classify.cli.train import CacheOption, JobsOption, default_cache, phase_reporter, warn
+from asmr_classify.cli.train_output import check_taught
+from asmr_classify.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asmr_classify.training.answers import Examples, Said
+    from asmr_classify.training.teach import Taught
+
+
+class Maker(StrEnum):
+    """What makes recordings those of one maker."""
+
+    CREATOR = "creator"
+    FOLDER = "folder"
+    RECORDING = "recording"
+
+
+MOST_NAMED = 5
+"""Recordings that cannot be heard are named up to here; the rest are counted."""
+
+
+@reporting_errors
+def teach(
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FOLDER]…",
+            help="Folders with a folder per label, 'none' for what holds none of them; or whatever "
+            "else `train` reads. Default: what was answered and set in the catalogue.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")
+    ] = Path("mine.safetensors"),
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL", help="Teach this label and no other. Repeatable.", show_default=False
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Teach this model, not the shipped one."),
+    ] = None,
+    group_by: Annotated[
+        Maker,
+        typer.Option(
+            help="What makes recordings of the catalogue those of one maker, of whom some are "
+            "held out for figures: what stands before ' - ' in a name, else the folder; the "
+            "folder; or each recording is a maker of its own. Below a FOLDER of a label, folders "
+            "are makers."
+        ),
+    ] = Maker.CREATOR,
+    cache: CacheOption = None,
+    jobs: JobsOption = 1,
+    quiet: QuietOption = False,
+    catalogue: CatalogueOption = None,
+) -> ExitStatus:
+    """Teach a model what you answered: new labels from a few examples, and better ones.
+
+    Nothing that was not spoken of changes. The model file works as any other, by `label --model`;
+    a card beside it tells how well each label is told on makers that were held out, where there
+    are enough answers to tell.
+    """
+    from asmr_classify.model import load_model, save_model, shipped_model_path
+    from asmr_classify.training.answers import hear
+    from asmr_classify.training.card import taught_card
+    from asmr_classify.training.teach import check_teachable
+    from asmr_classify.training.teach import teach as teach_model
+    from asmr_classify.writers.output import write_whole
+
+    if output.suffix != ".safetensors":
+        raise UsageError(f"--output {output}: a model file ends in .safetensors")
+    check_taught(output, model or shipped_model_path())
+    base = load_model(model)
+    check_teachable(base)
+    said = _gather(sources or (), catalogue, group_by)
+    with interrupts_tell("no model was written; answers are kept"):
+        report = phase_reporter(quiet=quiet)
+        examples, errors = hear(
+            said,
+            base,
+            cache=cache or default_cache(quiet=True),
+            jobs=jobs if jobs is not None else -1,
+            on_progress=lambda done, total: report("stretches", done, total),
+        )
+        for error in errors[:MOST_NAMED]:
+            warn(f"{error}; what was said of it is left out")
+        if len(errors) > MOST_NAMED:
+            warn(f"{len(errors) - MOST_NAMED} more recordings cannot be heard")
+        taught_model, taught = teach_model(base, examples, name=output.stem, only=only or ())
+    save_model(taught_model, output)
+    card = taught_card(taught_model, base, taught, examples, by=group_by.value)
+    write_whole(output.with_suffix(".md"), card.encode("utf-8", "backslashreplace"))
+    _tell_untaught(examples, taught, only or ())
+    if not quiet:
+        _show(taught)
+        tell(f"{output}: {taught_model.id}; label by it with --model {output}")
+    return ExitStatus.SOME_FAILED if errors else ExitStatus.OK
+
+
+def _gather(sources: Sequence[Path], catalogue: Path | None, group_by: Maker) -> list[Said]:
+    """Gather what was said: in folders, and in the catalogue if it is named or there is no folder.
+
+    Raises
+    ------
+    CorpusError, CatalogueError
+        If a source cannot be read.
+    """
+    from asmr_classify.training.answers import said_of_clips
+    from asmr_classify.training.layouts import read_clips
+
+    said = said_of_clips(read_clips(sources)) if sources else []
+    if catalogue is None and (sources or not has_default()):
+        return said
+    return said + _gather_from_catalogue(catalogue, group_by)
+
+
+def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said]:
+    from asmr_classify.catalogue import parse_query
+    from asmr_classify.labels import TRIGGERS, Kind, kind_of
+    from asmr_classify.training.answers import Said, said_of_correction
+
+    with open_catalogue(catalogue) as known:
+        answered = [
+            Said(x.path, x.start, x.end, x.labels, x.asked, _maker(x.path, group_by))
+            for x in known.answers()
+        ]
+        triggers = dict.fromkeys(
+            [*TRIGGERS, *(label for label in known.labels if kind_of(label) is Kind.TRIGGER)]
+        )
+        for result in known.find(parse_query("corrected")):
+            answered += said_of_correction(result, triggers, _maker(result.path, group_by))
+    return answered
+
+
+def _maker(path: str, group_by: Maker) -> str:
+    from asmr_classify.library.playlist import creator_of
+
+    if group_by is Maker.RECORDING:
+        return path
+    return creator_of(path) if group_by is Maker.CREATOR else os.path.dirname(path)  # noqa: PTH120
+
+
+def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[str]) -> None:
+    """Tell which labels nothing could be learnt of."""
+    learnt = {each.label for each in taught}
+    left = [label for label in examples.labels if label not in learnt] if not only else []
+    if left:
+        shown = ", ".join(map(printable, left))
+        tell(
+            f"nothing is learnt of {shown}: all examples hold it, or none",
+            lead="note: ",
+            style="bold",
+        )
+
+
+def _show(taught: Sequence[Taught]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from asmr_classify.training.card import TAUGHT_HEAD, taught_rows
+
+    table = Table(box=None, pad_edge=False)
+    for name in TAUGHT_HEAD:
+        table.add_column(name, justify="right" if name in {"hold it", "do not"} else "left")
+    for row in taught_rows(taught):
+        table.add_row(*map(printable, row))
+    Console().print(table)

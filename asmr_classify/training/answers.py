@@ -1,0 +1,271 @@
+"""What people said of recordings, to examples: where each lies among sounds, and what it holds.
+
+Three ways lead here: answers of stretches, corrections of whole files, and folders whose names are
+labels. Each says of some labels whether they are there, and nothing of any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.errors import MediaError, OutputError
+from asmr_classify.labels import SPEECH, WHISPER
+from asmr_classify.media.probe import probe
+from asmr_classify.media.stretch import read_stretch
+from asmr_classify.threads import one_thread
+from asmr_classify.training.cache import save_arrays
+from asmr_classify.training.corpus import NONE
+from asmr_classify.training.parallel import iter_results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.config import FeatureSpec
+    from asmr_classify.model import Model
+    from asmr_classify.training.corpus import Clip
+
+    Array = NDArray[np.float32]
+
+STRETCH_SECONDS = 10.0
+"""Of a recording of which something is said as a whole, stretches of so long are looked at: over
+as much a label is judged, see :class:`~asmr_classify.config.DecisionSpec`."""
+
+MOST_STRETCHES = 3
+"""Of one recording that lies in a folder of a label: ten minutes of one tell little more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody said of a stretch.
+
+    Parameters
+    ----------
+    path : str
+    start, end : float
+        Seconds, as a player shows them.
+    labels, asked : tuple of str
+        What is there, and of what it is known whether it is.
+    group : str
+        Recordings that share a maker.
+    """
+
+    path: str
+    start: float
+    end: float
+    labels: tuple[str, ...]
+    asked: tuple[str, ...]
+    group: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """What was said, and where it lies among sounds.
+
+    Parameters
+    ----------
+    said : tuple of Said
+    embedded : ndarray of float32, shape (n_examples, n_dimensions)
+        Mean over windows.
+    logits : ndarray of float32, shape (n_examples, n_labels)
+        Mean over windows of what the model says that was not taught.
+    """
+
+    said: tuple[Said, ...]
+    embedded: Array
+    logits: Array
+
+    def of(self, places: NDArray[np.int64]) -> Examples:
+        """Take some of them."""
+        said = tuple(self.said[place] for place in places)
+        return Examples(said, self.embedded[places], self.logits[places])
+
+    def of_label(self, label: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Find the examples of which it is known whether they hold a label, and whether."""
+        places = np.array([k for k, x in enumerate(self.said) if label in x.asked], dtype=np.int64)
+        return places, np.array([label in self.said[k].labels for k in places], dtype=bool)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All that was asked, in the order of its first coming."""
+        return tuple(dict.fromkeys(label for x in self.said for label in x.asked))
+
+
+def said_of_clips(clips: Sequence[Clip]) -> list[Said]:
+    """Turn labelled recordings to what is said of stretches of them.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+        Each is known to hold none of the labels that others have and it has not.
+
+    Returns
+    -------
+    list of Said
+        Up to ``MOST_STRETCHES`` of a recording, evenly over it. Recordings that cannot be opened
+        are whole stretches of no length, of which nothing will be heard.
+    """
+    named = {label for clip in clips for label in clip.labels}
+    # Who has a folder of clear negatives does not ask for other sounds by it.
+    stated = {clip.label for clip in clips if clip.labels == ("other",)}
+    asked = tuple(sorted(named - ({"other"} if stated <= {NONE} else set())))
+    said = []
+    for clip in clips:
+        if not clip.labels:
+            continue
+        first, last = clip.span or (0.0, duration_of(clip.path))
+        for start in _places(first, last):
+            end = min(start + STRETCH_SECONDS, last)
+            held = tuple(label for label in clip.labels if label in asked)
+            said.append(Said(clip.path, start, max(end, start + 0.1), held, asked, clip.group))
+    return said
+
+
+def duration_of(path: str) -> float:
+    """Tell how long a recording is, in seconds; 0 where that is not known."""
+    try:
+        return probe(path).duration or 0.0
+    except MediaError:
+        return 0.0
+
+
+def _places(first: float, last: float) -> list[float]:
+    """Spread stretches evenly over a span."""
+    count = int(np.clip((last - first) // STRETCH_SECONDS, 1, MOST_STRETCHES))
+    room = max(last - first - STRETCH_SECONDS, 0.0)
+    return [first + room * (k + 0.5) / count for k in range(count)] if room else [first]
+
+
+def said_of_correction(result: FileResult, known: Iterable[str], group: str) -> list[Said]:
+    """Turn what was set by hand of a file to what is said of stretches of it.
+
+    Parameters
+    ----------
+    result : FileResult
+        As corrected.
+    known : iterable of str
+        Triggers that could have been set.
+    group : str
+
+    Returns
+    -------
+    list of Said
+        For a trigger, the longest stretch where the model heard it, whether rightly or not; where
+        it heard none that is there, that is not known unless the file is short.
+    """
+    truths: dict[str, bool] = {}
+    if "trigger" in result.corrected:
+        truths |= {trigger: trigger in result.tags for trigger in known}
+    if "no_talking" in result.corrected and result.no_talking:
+        truths |= dict.fromkeys((WHISPER, SPEECH), False)
+    said = []
+    for label, is_there in truths.items():
+        heard = [s for s in result.segments if s.label == label]
+        if heard:
+            longest = max(heard, key=lambda s: s.end - s.start)
+            start, end = longest.start, min(longest.end, longest.start + STRETCH_SECONDS)
+        elif not is_there or result.decoded <= STRETCH_SECONDS:
+            start = max(0.0, (result.decoded - STRETCH_SECONDS) / 2)
+            end = min(start + STRETCH_SECONDS, result.decoded)
+        else:
+            continue
+        said.append(Said(result.path, start, end, (label,) if is_there else (), (label,), group))
+    return said
+
+
+def hear(
+    said: Sequence[Said],
+    model: Model,
+    *,
+    cache: Path | None = None,
+    jobs: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[Examples, list[MediaError]]:
+    """Listen to all of which something was said.
+
+    Parameters
+    ----------
+    said : sequence of Said
+    model : Model
+        With an embedding.
+    cache : path, optional
+        Folder that keeps features from run to run; what cannot be written is not kept.
+    jobs : int
+        Processes; -1 for one per core.
+    on_progress : callable, optional
+        Called with the stretches heard and their total.
+
+    Returns
+    -------
+    heard : Examples
+        Of those that could be heard and are not silent.
+    errors : list of MediaError
+        Of the others, each file once.
+    """
+    from joblib import delayed
+
+    untaught = replace(model.ensemble, taught=None, kinds=None)
+    kept: list[Said] = []
+    embedded, logits = [], []
+    errors: dict[str, MediaError] = {}
+    tasks = (delayed(_rows)(each, model.features, cache) for each in said)
+    for each, rows in zip(said, iter_results(tasks, jobs=jobs, batch_size=8), strict=True):
+        if isinstance(rows, MediaError):
+            errors.setdefault(each.path, rows)
+        else:
+            X, levels_db = rows
+            audible = levels_db >= model.decision.silence_dbfs
+            if audible.any():
+                of_labels, of_sound = untaught.listen(X[audible])
+                kept.append(each)
+                embedded.append(np.mean(of_sound, axis=0) if of_sound is not None else [])
+                logits.append(of_labels.mean(axis=0))
+        if on_progress is not None:
+            on_progress(len(kept) + len(errors), len(said))
+    width = untaught.embedding.n_outputs if untaught.embedding else 0
+    return (
+        Examples(
+            tuple(kept),
+            np.array(embedded, dtype=np.float32).reshape(-1, width),
+            np.array(logits, dtype=np.float32).reshape(-1, untaught.n_told),
+        ),
+        list(errors.values()),
+    )
+
+
+def _rows(
+    said: Said, features: FeatureSpec, cache: Path | None
+) -> tuple[Array, Array] | MediaError:
+    """Compute the rows of a stretch and their levels, or read them from the cache."""
+    from asmr_classify.features.schema import fingerprint
+    from asmr_classify.features.windows import window_rows
+
+    place = None
+    try:
+        status = Path(said.path).stat()
+        state = (said.path, status.st_size, status.st_mtime_ns, said.start, said.end)
+        name = hashlib.sha256(f"{state}{fingerprint(features)}".encode(errors="surrogateescape"))
+        place = None if cache is None else cache / f"{name.hexdigest()[:32]}.stretch.npz"
+        if place is not None and place.is_file():
+            with np.load(place, allow_pickle=False) as saved:
+                return saved["X"], saved["levels_db"]
+    except (OSError, ValueError, KeyError):
+        pass  # reading the recording will tell
+    try:
+        y = read_stretch(said.path, said.start, said.end, sr=features.frames.sr)
+    except MediaError as exc:
+        return exc
+    with one_thread():
+        rows = window_rows(y, features)
+    if place is not None:
+        with suppress(OutputError):
+            save_arrays(place, X=rows.X, levels_db=rows.levels_db)
+    return rows.X, rows.levels_db

@@ -1,0 +1,81 @@
+"""Which stretch to ask of next, so that few answers teach much.
+
+Sounds that may hold the label take turns with those of which its head is least sure: the first
+find examples of a label that is rare, the second mark where it ends (uncertainty sampling [1]_). In
+both, what lies near a stretch that was answered, or is of a maker that was, counts for less: it
+teaches little that is new.
+
+References
+----------
+.. [1] Lewis and Gale (1994). A sequential algorithm for training text classifiers. SIGIR.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.training.teach import fit_head
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+NEARNESS = 0.5
+"""Deviations of worth that are lost by lying one deviation nearer to what was answered."""
+
+SAME_MAKER = 1.0
+"""Deviations of worth that are lost where something of the maker was answered."""
+
+
+def next_to_ask(
+    embedded: Array,
+    groups: Sequence[str],
+    answered: Sequence[int],
+    holds: Sequence[bool],
+) -> int:
+    """Choose the next stretch to ask of, for one label.
+
+    Parameters
+    ----------
+    embedded : ndarray of float32, shape (n_stretches, n_dimensions)
+    groups : sequence of str, length n_stretches
+        Makers.
+    answered : sequence of int
+        Those that were answered; not all.
+    holds : sequence of bool, as long as that
+        Whether each holds the label.
+
+    Returns
+    -------
+    int
+    """
+    left = np.ones(len(embedded), dtype=bool)
+    left[list(answered)] = False
+    worth = _worth(embedded, list(answered), np.array(holds, dtype=bool))
+    unit = embedded / np.maximum(np.linalg.norm(embedded, axis=1, keepdims=True), 1e-9)
+    makers = np.array(groups)
+    worth = _scaled(worth, left)
+    if len(answered):
+        worth -= NEARNESS * _scaled((unit @ unit[list(answered)].T).max(axis=1), left)
+        worth -= SAME_MAKER * np.isin(makers, makers[list(answered)])
+    return int(np.where(left, worth, -np.inf).argmax())
+
+
+def _worth(embedded: Array, answered: list[int], holds: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Tell what an answer may teach, without regard to the others."""
+    if not holds.any():  # nothing is known of what is looked for
+        return np.zeros(len(embedded))
+    if holds.all():
+        return np.asarray(embedded @ embedded[answered].mean(axis=0), dtype=np.float64)
+    weights, bias = fit_head(embedded[answered], holds)
+    logits = np.asarray(embedded @ weights + bias, dtype=np.float64)
+    return logits if len(answered) % 2 else -np.abs(logits)
+
+
+def _scaled(values: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.asarray((values - values[among].mean()) / (values[among].std() + 1e-9))

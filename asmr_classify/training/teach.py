@@ -1,0 +1,409 @@
+"""A model, taught what people said: new labels, and better ones, on top of what it knows.
+
+Nothing of the model changes but one layer that is added, from its embedding to logits. A label that
+is new has a linear head on the embedding, fitted on examples by penalised likelihood. A label that
+the model knows keeps its own logit, to which such a head adds; and only where that tells held-out
+examples better. Whatever nobody spoke of stays as it is, to the bit.
+
+How well a label is told is found on makers that were held out. Few examples tell little of that,
+and then the figures say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.errors import CorpusError, ModelError, UsageError
+from asmr_classify.estimators import Network, calibrate
+from asmr_classify.labels import SILENCE
+from asmr_classify.training.calibration import F1_TOLERANCE, THRESHOLD_GRID, fit_calibration
+from asmr_classify.training.metrics import average_precision, group_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from asmr_classify.model import Model
+    from asmr_classify.training.answers import Examples
+
+    Array = NDArray[np.float32]
+
+PENALTY = 1.0
+"""Inverse strength of the penalty on heads: of 0.3, 1 and 3, that by which labels of 20 examples
+were told best."""
+
+KNOWN_PENALTY = 0.1
+"""The same where a head only adds to what a model says of a label that it knows."""
+
+N_FOLDS = 5
+
+LEAST_EXAMPLES, LEAST_GROUPS = 5, 3
+"""With fewer examples that hold a label, or that do not, or of fewer makers, no figure is told: it
+would say more of the maker than of the label."""
+
+LEAST_SLOPE = 0.5
+"""Of the calibration of a new label: heads of few examples are not sure of much as it is."""
+
+LEAST_PRECISION = 0.5
+"""Of what is found at the threshold of a new label, among examples held out."""
+
+LARGEST_GAIN = 4.0
+"""By which a head may be multiplied when it is brought to the scale of the model's own logit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """How well one label is told after it was taught.
+
+    Parameters
+    ----------
+    label : str
+    is_new : bool
+        Whether the model did not know it.
+    n_held, n_not_held : int
+        Examples that hold it and that do not.
+    n_groups : int
+        Makers of those that hold it.
+    average_precision : float
+        Of examples of makers held out; nan if they are too few to tell.
+    interval : tuple of float
+        95 % interval of that, over makers.
+    before : float
+        Average precision by what the model said before; nan for a new label.
+    is_used : bool
+        Whether the head is in the model: not where the model told its own label better without.
+    """
+
+    label: str
+    is_new: bool
+    n_held: int
+    n_not_held: int
+    n_groups: int
+    average_precision: float
+    interval: tuple[float, float]
+    before: float
+    is_used: bool
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether there are enough examples for a figure."""
+        return not np.isnan(self.average_precision)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Head:
+    """A column of what is added, and what goes with it."""
+
+    weights: NDArray[np.float64]
+    bias: float
+    calibration: tuple[float, float] | None
+    threshold: float | None
+
+
+def check_teachable(model: Model) -> None:
+    """Check that a model can be taught.
+
+    Raises
+    ------
+    ModelError
+    """
+    if model.ensemble.embedding is None:
+        raise ModelError(
+            f"{model.source or model.id}: has no embedding, so it cannot be taught; leave --model "
+            "out for the shipped one, or train it again with this version"
+        )
+
+
+def teach(
+    model: Model, examples: Examples, *, name: str, only: Sequence[str] = (), seed: int = 0
+) -> tuple[Model, list[Taught]]:
+    """Teach a model.
+
+    Parameters
+    ----------
+    model : Model
+        With an embedding. What it was taught before stays, but for labels that are taught now.
+    examples : Examples
+    name : str
+        Of the taught model.
+    only : sequence of str
+        Labels to teach; all that were asked by default.
+    seed : int
+        For the folds of makers.
+
+    Returns
+    -------
+    Model
+    taught : list of Taught
+        By label, in the order in which they were first asked.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be taught.
+    CorpusError
+        If there is no example, or all of a label hold it, or none.
+    UsageError
+        If a label of ``only`` was never asked.
+    """
+    check_teachable(model)
+    labels = _labels_to_teach(examples, only)
+    heads, taught = {}, []
+    for label in labels:
+        head, figures = _teach_label(model, examples, label, seed)
+        taught.append(figures)
+        if figures.is_used:
+            heads[label] = head
+    return _with_heads(model, heads, name), taught
+
+
+def _labels_to_teach(examples: Examples, only: Sequence[str]) -> list[str]:
+    if not examples.said:
+        raise CorpusError(
+            "nothing was said of any recording: answer some stretches by 'asmr-classify review', "
+            "set files by 'asmr-classify set', or name a folder with a folder per label"
+        )
+    for label in only:
+        if label not in examples.labels:
+            raise UsageError(
+                f"--only {label}: nothing was said of it; there is {', '.join(examples.labels)}"
+            )
+    told, reasons = [], []
+    for label in only or examples.labels:
+        _, holds = examples.of_label(label)
+        if label == SILENCE:
+            reasons.append(f"{label}: is decided by level, and cannot be taught")
+        elif holds.all() or not holds.any():
+            there = "hold it: add some that do not" if holds.all() else "hold none: add some"
+            reasons.append(f"{label}: all {len(holds)} examples {there}")
+        else:
+            told.append(label)
+    if not told or (only and reasons):
+        raise CorpusError(f"nothing can be learnt of {'; '.join(reasons)}")
+    return told
+
+
+def fit_head(embedded: Array, holds: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+    """Fit a linear head of a label that is new.
+
+    Parameters
+    ----------
+    embedded : ndarray of float32, shape (n_examples, n_dimensions)
+    holds : ndarray of bool, shape (n_examples,)
+        Some, and not all.
+
+    Returns
+    -------
+    weights : ndarray of float64, shape (n_dimensions,)
+    bias : float
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=PENALTY, max_iter=1000).fit(embedded, holds)
+    return fitted.coef_[0], float(fitted.intercept_[0])
+
+
+def _fit_known(
+    embedded: Array, logits: NDArray[np.float64], holds: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], float]:
+    """Fit a head that adds to calibrated logits of a label that is known."""
+    from sklearn.linear_model import LogisticRegression
+
+    # The logit goes in large, so that the penalty is on the rest.
+    large = 10.0
+    columns = np.column_stack([large * logits, np.sqrt(KNOWN_PENALTY) * embedded])
+    fitted = LogisticRegression(C=PENALTY, max_iter=1000).fit(columns, holds)
+    own = max(large * fitted.coef_[0, 0], 1 / LARGEST_GAIN)
+    return np.sqrt(KNOWN_PENALTY) * fitted.coef_[0, 1:] / own, float(fitted.intercept_[0] / own)
+
+
+def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tuple[_Head, Taught]:
+    places, holds = examples.of_label(label)
+    these = examples.of(places)
+    groups = np.array([each.group for each in these.said])
+    known = list(model.labels[: model.ensemble.n_told])
+    is_new = label not in known
+    if is_new:
+        own = np.zeros(len(places))
+        slope = 1.0
+
+        def fit(inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+            return fit_head(these.embedded[inside], holds[inside])
+    else:
+        column = known.index(label)
+        slope, intercept = map(float, model.calibration[:, column])
+        own = these.logits[:, column].astype(np.float64) * slope + intercept
+
+        def fit(inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+            return _fit_known(these.embedded[inside], own[inside], holds[inside])
+
+    held_out = np.full(len(places), np.nan)
+    for inside in _iter_folds(groups, holds, seed):
+        if holds[inside].any() and not holds[inside].all():
+            weights, bias = fit(inside)
+            held_out[~inside] = own[~inside] + these.embedded[~inside] @ weights + bias
+    heard = ~np.isnan(held_out)
+    weights, bias = fit(np.ones(len(places), dtype=bool))
+    figures = _figures(label, is_new, held_out, own, holds, groups)
+    if is_new:
+        head = _Head(weights, bias, *_calibrated(held_out[heard], holds[heard]))
+        return head, figures
+    better = bool(heard.any()) and _loss(held_out[heard], holds[heard]) < _loss(
+        own[heard], holds[heard]
+    )
+    # What is added counts before calibration, and so is divided by its slope.
+    return _Head(weights / slope, bias / slope, None, None), replace(figures, is_used=better)
+
+
+def _iter_folds(
+    groups: NDArray[np.str_], holds: NDArray[np.bool_], seed: int
+) -> list[NDArray[np.bool_]]:
+    """Split examples by maker; by example where there is one maker only. Each as those inside."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    makers = groups if len(np.unique(groups)) > 1 else np.arange(len(groups)).astype(np.str_)
+    fewest = min(int(holds.sum()), int((~holds).sum()))
+    n_folds = min(N_FOLDS, len(np.unique(makers)), fewest)
+    if n_folds < 2:
+        return []
+    splitter = StratifiedGroupKFold(n_splits=n_folds, shuffle=True, random_state=seed)
+    inside = []
+    for _, held_out in splitter.split(holds, holds.astype(np.int64), makers):
+        fold = np.ones(len(groups), dtype=bool)
+        fold[held_out] = False
+        inside.append(fold)
+    return inside
+
+
+def _loss(logits: NDArray[np.float64], holds: NDArray[np.bool_]) -> float:
+    """Mean negative log-likelihood."""
+    return float(np.mean(np.logaddexp(0, np.where(holds, -logits, logits))))
+
+
+def _calibrated(
+    logits: NDArray[np.float64], holds: NDArray[np.bool_]
+) -> tuple[tuple[float, float], float]:
+    """Fit calibration and threshold of a new label on what was held out."""
+    if min(int(holds.sum()), int((~holds).sum())) < 2:
+        return (1.0, 0.0), 0.5
+    told = logits[:, None].astype(np.float32)
+    calibration = fit_calibration(told, holds[:, None].astype(np.float32))
+    if calibration[0, 0] < LEAST_SLOPE:
+        calibration[0, 0] = LEAST_SLOPE
+        calibration[1, 0] = _intercept(LEAST_SLOPE * logits, float(holds.mean()))
+    threshold = _choose_threshold(calibrate(told, calibration)[:, 0], holds)
+    return (float(calibration[0, 0]), float(calibration[1, 0])), threshold
+
+
+def _intercept(logits: NDArray[np.float64], share: float) -> float:
+    """Find what to add to logits so that probabilities are a share on average."""
+    from scipy.optimize import brentq
+
+    def excess(added: float) -> float:
+        return float(np.mean(1 / (1 + np.exp(-np.clip(logits + added, -30, 30))))) - share
+
+    return float(brentq(excess, -60, 60))
+
+
+def _choose_threshold(scores: Array, holds: NDArray[np.bool_]) -> float:
+    """Choose the threshold of the best F1 of those at which most of what is found holds the label.
+
+    One half where there is none such: a label that cannot be told is to be found seldom, and not
+    everywhere.
+    """
+    best, threshold = 0.0, 0.5
+    for candidate in sorted(THRESHOLD_GRID, key=lambda t: abs(t - 0.5)):
+        found = scores >= candidate
+        right = int((found & holds).sum())
+        if right and right >= LEAST_PRECISION * found.sum():
+            f1 = 2 * right / (found.sum() + holds.sum())
+            if f1 > best + F1_TOLERANCE:
+                best, threshold = f1, float(candidate)
+    return threshold
+
+
+def _figures(
+    label: str,
+    is_new: bool,  # noqa: FBT001 (private)
+    held_out: NDArray[np.float64],
+    own: NDArray[np.float64],
+    holds: NDArray[np.bool_],
+    groups: NDArray[np.str_],
+) -> Taught:
+    heard = ~np.isnan(held_out)
+    n_groups = len(np.unique(groups[holds]))
+    enough = (
+        n_groups >= LEAST_GROUPS
+        and min(int((holds & heard).sum()), int((~holds & heard).sum())) >= LEAST_EXAMPLES
+    )
+    found, interval, before = float("nan"), (float("nan"), float("nan")), float("nan")
+    if enough:
+        ones = np.ones(int(heard.sum()))
+        found = average_precision(holds[heard], held_out[heard], ones)
+        before = before if is_new else average_precision(holds[heard], own[heard], ones)
+        interval = group_interval(
+            [str(group) for group in groups[heard]],
+            lambda weights: _drawn(holds[heard], held_out[heard], weights),
+        )
+    return Taught(
+        label,
+        is_new,
+        int(holds.sum()),
+        int((~holds).sum()),
+        n_groups,
+        found,
+        interval,
+        before,
+        is_used=True,
+    )
+
+
+def _drawn(
+    holds: NDArray[np.bool_], scores: NDArray[np.float64], weights: NDArray[np.float64]
+) -> float:
+    """Average precision of a draw of makers; nan where none in it holds the label."""
+    drawn = weights > 0
+    return average_precision(holds[drawn], scores[drawn], weights[drawn])
+
+
+def _with_heads(model: Model, heads: dict[str, _Head], name: str) -> Model:
+    ensemble = model.ensemble
+    labels = (*model.labels, *(label for label in heads if label not in model.labels))
+    n_before, n_dimensions = (
+        len(model.labels),
+        (ensemble.embedding or ensemble.networks[0]).n_outputs,
+    )
+    weights = np.zeros((n_dimensions, len(labels)))
+    biases = np.zeros(len(labels))
+    if ensemble.taught is not None:
+        weights[:, :n_before] = ensemble.taught.weights[0]
+        biases[:n_before] = ensemble.taught.biases[0]
+    calibration = np.ones((2, len(labels)))
+    calibration[1] = 0
+    calibration[:, :n_before] = model.calibration[:, :n_before]
+    thresholds = dict(model.thresholds)
+    own = dict(model.own_thresholds or model.thresholds)
+    for label, head in heads.items():
+        k = labels.index(label)
+        weights[:, k], biases[k] = head.weights, head.bias
+        if head.calibration is not None:
+            calibration[:, k] = head.calibration
+        if head.threshold is not None:
+            thresholds[label] = own[label] = head.threshold
+    added = Network((weights.astype(np.float32),), (biases.astype(np.float32),))
+    of_kinds = model.calibration[:, n_before:]
+    return replace(
+        model,
+        name=name,
+        version="1.0.0",
+        labels=labels,
+        thresholds=thresholds,
+        own_thresholds=own if model.own_thresholds else None,
+        ensemble=replace(ensemble, taught=added if heads or ensemble.taught else None),
+        calibration=np.concatenate([calibration, of_kinds], axis=1).astype(np.float32),
+        source=None,
+    )

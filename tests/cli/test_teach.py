@@ -1,0 +1,143 @@
+"""``asmr-classify teach``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from asmr_classify.catalogue import Catalogue, default_path
+from asmr_classify.cli.app import app
+from tests.conftest import DEMO
+
+KEYS = ["tap-keys.flac", "tap-wood.flac"]
+OTHERS = ["crinkle-paper.flac", "noise-fan.flac", "none-talk.flac", "whisper-slow.flac"]
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs the program."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return call
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for label, names in {"keys": KEYS, "none": OTHERS}.items():
+        for name in names:
+            folder = tmp_path / "sorted" / label / name.partition(".")[0]
+            folder.mkdir(parents=True)
+            shutil.copy(DEMO / name, folder)
+    return tmp_path / "sorted"
+
+
+def test_folders_teach_a_label_that_is_then_labelled(run, folders, tmp_path):
+    mine = tmp_path / "mine.safetensors"
+    done = run("teach", folders, "--output", mine, "--cache", tmp_path / "cache")
+    assert done.exit_code == 0, done.stderr
+    assert "keys" in done.stdout
+    assert "too few answers to tell" in done.stdout
+    card = mine.with_suffix(".md").read_text()
+    assert card.startswith("# mine@1.0.0\n\nBy `asmr-classify teach`, on top of asmr-4@")
+    assert "| keys | 2 | 4 | 2 | too few answers to tell |  | new |" in card
+    done = run(
+        "label",
+        DEMO / "tap-keys.flac",
+        DEMO / "none-talk.flac",
+        "--model",
+        mine,
+        "-q",
+        "--format",
+        "jsonl",
+    )
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    scores = {record["path"].rsplit("/", 1)[-1]: record["scores"] for record in records}
+    assert scores["tap-keys.flac"]["keys"] > scores["none-talk.flac"]["keys"]
+    shipped = run("label", DEMO / "none-talk.flac", "-q", "--format", "jsonl")
+    before = json.loads(shipped.stdout)["scores"]
+    assert {k: v for k, v in scores["none-talk.flac"].items() if k != "keys"} == before
+    # taught again, in its own place
+    assert run("teach", folders, "--output", mine, "-q").exit_code == 0
+
+
+def test_answers_and_corrections_of_the_catalogue_teach(run, tmp_path):
+    names = [*KEYS, *OTHERS]
+    assert run("label", *(DEMO / name for name in names), "--catalogue", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        for name in names:
+            labels = ("keys",) if name in KEYS else ()
+            catalogue.answer(str(DEMO / name), 0.0, 5.0, labels, ("keys",))
+    assert run("set", DEMO / "crinkle-paper.flac", "trigger=none", "-q").exit_code == 0
+    assert run("set", DEMO / "tap-keys.flac", "trigger=crinkle,tap", "-q").exit_code == 0
+    mine = tmp_path / "mine.safetensors"
+    done = run("teach", "--output", mine, "--group-by", "recording")
+    assert done.exit_code == 0, done.stderr
+    taught = {line.split()[0] for line in done.stdout.splitlines()[1:]}
+    assert "keys" in taught
+    assert "crinkle" in taught
+    only = run("teach", "--only", "keys", "--output", mine)
+    assert {line.split()[0] for line in only.stdout.splitlines()[1:]} == {"keys"}
+
+
+def test_recordings_that_vanished_are_told_and_the_others_teach(run, folders, tmp_path):
+    assert run("label", folders, "--catalogue", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        for path in sorted(folders.rglob("*.flac")):
+            labels = ("keys",) if path.name in KEYS else ()
+            catalogue.answer(str(path), 0.0, 5.0, labels, ("keys",))
+    gone = folders / "none" / "none-talk" / "none-talk.flac"
+    gone.unlink()
+    done = run("teach", "--output", tmp_path / "mine.safetensors")
+    assert done.exit_code == 3
+    assert "none-talk.flac" in done.stderr
+    assert "left out" in done.stderr
+    assert (tmp_path / "mine.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ([], 1, "nothing was said of any recording"),
+        (["--output", "mine.bin"], 2, "ends in .safetensors"),
+        (["--model", "nowhere.safetensors"], 1, "no such model file"),
+        (["nowhere"], 1, "nowhere"),
+        (["--catalogue", "nowhere.sqlite"], 1, "there is no catalogue"),
+    ],
+)
+def test_what_cannot_teach_is_told(run, tmp_path, monkeypatch, arguments, status, message):
+    monkeypatch.chdir(tmp_path)
+    done = run("teach", *arguments)
+    assert done.exit_code == status
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_label_for_all_teaches_nothing(run, tmp_path):
+    (tmp_path / "sorted" / "keys").mkdir(parents=True)
+    shutil.copy(DEMO / "tap-keys.flac", tmp_path / "sorted" / "keys")
+    done = run("teach", tmp_path / "sorted", "--output", tmp_path / "mine.safetensors")
+    assert done.exit_code == 1
+    assert "keys: all 1 examples hold it: add some that do not" in done.stderr
+
+
+def test_no_file_of_somebody_is_written_over(run, folders, tmp_path):
+    mine = tmp_path / "mine.safetensors"
+    mine.write_text("letters")
+    done = run("teach", folders, "--output", mine)
+    assert done.exit_code != 0
+    assert mine.read_text() == "letters"
+    mine.unlink()
+    mine.with_suffix(".md").write_text("a diary")
+    assert run("teach", folders, "--output", mine).exit_code != 0
+    assert mine.with_suffix(".md").read_text() == "a diary"
+    mine.with_suffix(".md").unlink()
+    (tmp_path / "mine.evaluation.json").write_text("{}")
+    done = run("teach", folders, "--output", mine)
+    assert done.exit_code == 2
+    assert "that train made" in done.stderr

@@ -1,0 +1,124 @@
+"""What people said, and what of it can be learnt from."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from asmr_classify.aggregate import FileResult, Status
+from asmr_classify.model import load_model
+from asmr_classify.timeline import Segment
+from asmr_classify.training.answers import Said, hear, said_of_clips, said_of_correction
+from asmr_classify.training.layouts import read_clips
+from tests.conftest import DEMO
+
+
+def place(folder, *names):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        shutil.copy(DEMO / name, folder)
+
+
+def test_folders_say_which_labels_are_there_and_which_are_not(tmp_path):
+    place(tmp_path / "keys" / "mia", "tap-keys.flac")
+    place(tmp_path / "none", "none-talk.flac")
+    said = {x.path.rsplit("/", 1)[-1]: x for x in said_of_clips(read_clips([tmp_path]))}
+    keys, talk = said["tap-keys.flac"], said["none-talk.flac"]
+    assert (keys.labels, keys.asked, keys.group) == (("keys",), ("keys",), "mia")
+    assert (talk.labels, talk.asked) == ((), ("keys",))
+    assert (keys.start, keys.end) == pytest.approx((0, 6), abs=0.01)
+
+
+def test_a_folder_named_other_is_a_label(tmp_path):
+    place(tmp_path / "keys", "tap-keys.flac")
+    place(tmp_path / "other", "none-talk.flac")
+    said = said_of_clips(read_clips([tmp_path]))
+    assert {x.labels for x in said} == {("keys",), ("other",)}
+    assert {x.asked for x in said} == {("keys", "other")}
+
+
+def result_of(**changes):
+    segments = (
+        Segment(0.0, 4.0, "tap", 0.6),
+        Segment(5.0, 40.0, "tap", 0.9),
+        Segment(40.0, 60.0, "speech", 0.8),
+    )
+    made = FileResult(
+        "a.wav", Status.OK, "m@1", duration=60.0, decoded=60.0, segments=segments, tags=("tap",)
+    )
+    return replace(made, **changes)
+
+
+def test_a_trigger_that_was_taken_away_is_not_where_it_was_heard():
+    result = result_of(tags=("whisper",), corrected=("trigger",))
+    said = said_of_correction(result, ["tap", "whisper", "crinkle"], "maker")
+    assert said == [
+        Said("a.wav", 5.0, 15.0, (), ("tap",), "maker"),
+        # whisper is somewhere in a minute, and nobody knows where
+        Said("a.wav", 25.0, 35.0, (), ("crinkle",), "maker"),
+    ]
+
+
+def test_a_trigger_that_was_confirmed_is_where_it_was_heard():
+    said = said_of_correction(result_of(corrected=("trigger",)), ["tap"], "maker")
+    assert said == [Said("a.wav", 5.0, 15.0, ("tap",), ("tap",), "maker")]
+
+
+def test_no_talking_says_that_there_is_neither_speech_nor_whisper():
+    result = result_of(no_talking=True, corrected=("no_talking",))
+    said = said_of_correction(result, ["tap"], "maker")
+    assert {(x.asked, x.labels, x.start, x.end) for x in said} == {
+        (("whisper",), (), 25.0, 35.0),
+        (("speech",), (), 40.0, 50.0),
+    }
+    assert said_of_correction(result_of(no_talking=False, corrected=("no_talking",)), [], "") == []
+
+
+def test_stretches_are_heard_once_and_what_cannot_be_heard_is_told(tmp_path, monkeypatch):
+    model = load_model()
+    asked = ("keys",)
+    said = [
+        Said(str(DEMO / "tap-keys.flac"), 1.0, 5.0, asked, asked, "a"),
+        Said(str(DEMO / "none-silence.flac"), 0.0, 4.0, (), asked, "b"),
+        Said(str(tmp_path / "gone.flac"), 0.0, 4.0, (), asked, "c"),
+        Said(str(DEMO / "none-talk.flac"), 30.0, 34.0, (), asked, "d"),
+    ]
+    heard, errors = hear(said, model, cache=tmp_path / "cache")
+    assert heard.said == (said[0],)
+    assert heard.embedded.shape == (1, model.ensemble.embedding.n_outputs)
+    assert heard.logits.shape == (1, len(model.labels))
+    assert sorted(error.path for error in errors) == sorted([said[2].path, said[3].path])
+
+    def never(*_args, **_kwargs):
+        raise AssertionError("read though it is kept")
+
+    monkeypatch.setattr("asmr_classify.training.answers.read_stretch", never)
+    again, _ = hear(said[:1], model, cache=tmp_path / "cache")
+    np.testing.assert_array_equal(again.embedded, heard.embedded)
+
+
+def test_a_damaged_cache_is_heard_anew(tmp_path):
+    model = load_model()
+    said = [Said(str(DEMO / "tap-keys.flac"), 1.0, 5.0, ("keys",), ("keys",), "a")]
+    heard, _ = hear(said, model, cache=tmp_path)
+    (kept,) = tmp_path.glob("*.npz")
+    kept.write_bytes(b"PK nothing")
+    again, errors = hear(said, model, cache=tmp_path)
+    assert not errors
+    np.testing.assert_array_equal(again.embedded, heard.embedded)
+
+
+def test_what_the_model_was_taught_is_not_its_own_opinion():
+    model = load_model()
+    n_dimensions, n_labels = model.ensemble.embedding.n_outputs, len(model.labels)
+    layer = replace(
+        model.ensemble.embedding,
+        weights=(np.ones((n_dimensions, n_labels), np.float32),),
+        biases=(np.ones(n_labels, np.float32),),
+    )
+    taught = replace(model, ensemble=replace(model.ensemble, taught=layer))
+    said = [Said(str(DEMO / "tap-keys.flac"), 1.0, 5.0, ("keys",), ("keys",), "a")]
+    np.testing.assert_array_equal(hear(said, taught)[0].logits, hear(said, model)[0].logits)

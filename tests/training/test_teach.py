@@ -1,0 +1,216 @@
+"""What a model learns from what people said, and what it leaves as it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from asmr_classify.errors import CorpusError, ModelError, UsageError
+from asmr_classify.estimators import Network
+from asmr_classify.model import load_model, save_model
+from asmr_classify.training.answers import Examples, Said
+from asmr_classify.training.ask import next_to_ask
+from asmr_classify.training.embedding import fit_embedding
+from asmr_classify.training.teach import teach
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model):
+    """The tiny model, with an embedding of what its network makes of rows."""
+    n_features = tiny_model.ensemble.mean.size
+    X = 20 * np.random.default_rng(2).standard_normal((400, n_features)).astype(np.float32)
+    embedding = fit_embedding(tiny_model.ensemble, X)
+    return replace(tiny_model, ensemble=replace(tiny_model.ensemble, embedding=embedding))
+
+
+def examples_of(model, rng, label, n_held, n_others, n_groups=6, **changes):
+    """Examples that lie to one side where they hold a label."""
+    count = n_held + n_others
+    holds = np.arange(count) < n_held
+    said = tuple(
+        Said(f"{k}.wav", 0.0, 2.0, (label,) if held else (), (label,), f"maker {k % n_groups}")
+        for k, held in enumerate(holds)
+    )
+    n_dimensions = model.ensemble.embedding.n_outputs
+    embedded = 0.3 * rng.standard_normal((count, n_dimensions)).astype(np.float32)
+    embedded[:, 0] += np.where(holds, 3, -3)
+    logits = np.zeros((count, model.ensemble.n_told), dtype=np.float32)
+    return replace(Examples(said, embedded, logits), **changes)
+
+
+def test_the_embedding_is_turned_and_whitened(model, rng):
+    X = 20 * rng.standard_normal((2000, model.ensemble.mean.size)).astype(np.float32)
+    embedded = model.ensemble.embed(X)
+    assert np.square(embedded).sum(axis=1).mean() == pytest.approx(1, rel=0.2)
+    covariance = np.cov(embedded, rowvar=False)
+    spread = np.sqrt(np.diag(covariance))
+    assert np.abs(covariance / spread / spread[:, None] - np.eye(len(spread))).max() < 0.15
+
+
+def test_a_model_without_an_embedding_cannot_be_taught(tiny_model, model, rng):
+    with pytest.raises(ModelError, match="no embedding"):
+        teach(tiny_model, examples_of(model, rng, "brush", 10, 20), name="mine")
+    with pytest.raises(ValueError, match="no embedding"):
+        tiny_model.ensemble.embed(np.zeros((1, tiny_model.ensemble.mean.size), np.float32))
+
+
+def test_a_new_label_is_told_and_all_others_stay(model, rng, tmp_path):
+    examples = examples_of(model, rng, "brush", 12, 24)
+    taught, (figures,) = teach(model, examples, name="mine")
+    assert taught.labels == ("tap", "whisper", "speech", "brush")
+    assert taught.triggers == ("tap", "whisper", "brush")
+    assert taught.id == "mine@1.0.0"
+    X = 20 * rng.standard_normal((50, model.ensemble.mean.size)).astype(np.float32)
+    before, after = model.ensemble.predict_logits(X), taught.ensemble.predict_logits(X)
+    np.testing.assert_array_equal(after[:, :3], before)
+    added = taught.ensemble.taught.predict_logits(model.ensemble.embed(X))[:, 3]
+    np.testing.assert_allclose(after[:, 3], np.clip(added, -8, 8), rtol=1e-5)
+    held = taught.ensemble.taught.predict_logits(examples.embedded)[:, 3]
+    p = 1 / (1 + np.exp(-(held * taught.calibration[0, 3] + taught.calibration[1, 3])))
+    assert (p[:12] >= taught.thresholds["brush"]).all()
+    assert (p[12:] < taught.thresholds["brush"]).all()
+    assert figures.is_new
+    assert (figures.n_held, figures.n_not_held, figures.n_groups) == (12, 24, 6)
+    assert figures.average_precision == pytest.approx(1)
+    save_model(taught, tmp_path / "mine.safetensors")
+    again = load_model(tmp_path / "mine.safetensors")
+    assert again.digest() == taught.digest() != model.digest()
+    np.testing.assert_array_equal(again.ensemble.predict_logits(X), after)
+
+
+def test_what_was_taught_before_stays_beside_what_is_taught_now(model, rng):
+    once, _ = teach(model, examples_of(model, rng, "brush", 12, 24), name="once")
+    twice, _ = teach(once, examples_of(model, rng, "chewing", 12, 24), name="twice")
+    assert twice.labels == ("tap", "whisper", "speech", "brush", "chewing")
+    X = 20 * rng.standard_normal((50, model.ensemble.mean.size)).astype(np.float32)
+    before, after = once.ensemble.predict_logits(X), twice.ensemble.predict_logits(X)
+    np.testing.assert_array_equal(after[:, :4], before)
+    assert twice.thresholds["brush"] == once.thresholds["brush"]
+    np.testing.assert_array_equal(twice.calibration[:, :4], once.calibration)
+
+
+def test_a_known_label_gets_better_and_keeps_its_calibration(model, rng):
+    """The model says nothing of tap that helps, so that what was answered tells more."""
+    examples = examples_of(model, rng, "tap", 20, 40)
+    taught, (figures,) = teach(model, examples, name="mine")
+    assert not figures.is_new
+    assert figures.is_used
+    assert figures.average_precision == pytest.approx(1)
+    assert figures.before < 0.5
+    np.testing.assert_array_equal(taught.calibration, model.calibration)
+    assert taught.thresholds == model.thresholds
+    moved = taught.ensemble.taught.predict_logits(examples.embedded)
+    assert (moved[:20, 0] > 1).all()
+    assert (moved[20:, 0] < -1).all()
+    assert not moved[:, 1:].any()
+
+
+def test_a_known_label_that_is_told_well_is_left_as_it_was(model, rng):
+    examples = examples_of(model, rng, "tap", 20, 40)
+    logits = examples.logits.copy()
+    logits[:, 0] = np.where(np.arange(60) < 20, 7, -7)
+    noise = 0.3 * rng.standard_normal(examples.embedded.shape).astype(np.float32)
+    told_well = replace(examples, embedded=noise, logits=logits)
+    taught, (figures,) = teach(model, told_well, name="mine")
+    if not figures.is_used:
+        assert taught.ensemble.taught is None
+    X = 20 * rng.standard_normal((200, model.ensemble.mean.size)).astype(np.float32)
+    moved = taught.ensemble.predict_logits(X) - model.ensemble.predict_logits(X)
+    assert np.abs(moved).max() < 1
+
+
+def test_few_answers_give_a_label_but_no_figure(model, rng):
+    taught, (figures,) = teach(model, examples_of(model, rng, "brush", 3, 4), name="mine")
+    assert "brush" in taught.labels
+    assert not figures.can_tell
+    _, (figures,) = teach(model, examples_of(model, rng, "brush", 9, 9, n_groups=2), name="mine")
+    assert not figures.can_tell
+
+
+def test_makers_are_held_out_as_a_whole(model, rng):
+    """Every maker has a sound of its own, by which nothing is told of others."""
+    examples = examples_of(model, rng, "brush", 20, 20, n_groups=8)
+    embedded = 0.01 * rng.standard_normal(examples.embedded.shape).astype(np.float32)
+    holds = np.arange(40) % 8 < 4
+    for k in range(40):
+        embedded[k, 0] = np.cos(k % 8 * 2.4)
+        embedded[k, 1] = np.sin(k % 8 * 2.4)
+    said = tuple(
+        replace(x, labels=("brush",) if held else ())
+        for x, held in zip(examples.said, holds, strict=True)
+    )
+    _, (figures,) = teach(model, Examples(said, embedded, examples.logits), name="mine")
+    assert figures.average_precision < 0.9
+
+
+def test_a_label_that_cannot_be_told_is_found_seldom(model, rng):
+    examples = examples_of(model, rng, "brush", 20, 80)
+    noise = rng.standard_normal(examples.embedded.shape).astype(np.float32)
+    taught, _ = teach(model, replace(examples, embedded=noise), name="mine")
+    others = rng.standard_normal((2000, noise.shape[1])).astype(np.float32)
+    logits = taught.ensemble.taught.predict_logits(others)[:, 3]
+    p = 1 / (1 + np.exp(-(logits * taught.calibration[0, 3] + taught.calibration[1, 3])))
+    assert (p >= taught.thresholds["brush"]).mean() < 0.3
+
+
+@pytest.mark.parametrize(
+    ("n_held", "n_others", "message"),
+    [(5, 0, "brush: all 5 examples hold it"), (0, 5, "brush: all 5 examples hold none")],
+)
+def test_one_class_teaches_nothing(model, rng, n_held, n_others, message):
+    with pytest.raises(CorpusError, match=message):
+        teach(model, examples_of(model, rng, "brush", n_held, n_others), name="mine")
+
+
+def test_what_cannot_be_taught_is_told(model, rng):
+    nothing = Examples((), np.zeros((0, 4), np.float32), np.zeros((0, 3), np.float32))
+    with pytest.raises(CorpusError, match="nothing was said"):
+        teach(model, nothing, name="mine")
+    with pytest.raises(CorpusError, match="silence: is decided by level"):
+        teach(model, examples_of(model, rng, "silence", 5, 5), name="mine")
+    with pytest.raises(UsageError, match=r"--only chewing: .* there is brush"):
+        teach(model, examples_of(model, rng, "brush", 5, 5), name="mine", only=["chewing"])
+
+
+def test_only_some_labels_are_taught(model, rng):
+    brush, tap = examples_of(model, rng, "brush", 9, 9), examples_of(model, rng, "tap", 9, 9)
+    both = Examples(
+        (*brush.said, *tap.said),
+        np.concatenate([brush.embedded, tap.embedded]),
+        np.concatenate([brush.logits, tap.logits]),
+    )
+    taught, figures = teach(model, both, name="mine", only=["brush"])
+    assert [each.label for each in figures] == ["brush"]
+    assert not taught.ensemble.taught.weights[0][:, :3].any()
+
+
+def test_a_taught_layer_that_does_not_fit_is_told(model):
+    n_dimensions = model.ensemble.embedding.n_outputs
+    layer = Network((np.zeros((n_dimensions, 4), np.float32),), (np.zeros(4, np.float32),))
+    n_features = model.ensemble.mean.size
+    assert replace(model.ensemble, taught=layer).fits(n_features, 4)
+    assert not replace(model.ensemble, taught=layer).fits(n_features, 5)
+    assert not replace(model.ensemble, taught=layer).fits(n_features, 2)
+    assert not replace(model.ensemble, taught=layer, embedding=None).fits(n_features, 4)
+
+
+def test_what_is_asked_next_takes_turns_between_likely_and_unsure():
+    """One axis holds the label from 0 on; makers all differ, and nothing lies near another."""
+    embedded = np.zeros((41, 50), dtype=np.float32)
+    embedded[:, 0] = np.linspace(-2, 2, 41)
+    embedded[np.arange(41), 1 + np.arange(41)] = 1
+    makers = [str(k) for k in range(41)]
+    likely = next_to_ask(embedded, makers, [0, 10, 30], [False, False, True])
+    unsure = next_to_ask(embedded, makers, [0, 10, 30, 38], [False, False, True, True])
+    assert embedded[likely, 0] > 1.5
+    assert -1 < embedded[unsure, 0] < 1
+    assert likely not in {0, 10, 30}
+
+
+def test_what_is_asked_next_is_of_another_maker(rng):
+    embedded = np.tile(rng.standard_normal(8).astype(np.float32), (6, 1))
+    embedded += 1e-3 * rng.standard_normal(embedded.shape).astype(np.float32)
+    chosen = next_to_ask(embedded, ["a", "a", "a", "a", "b", "a"], [0, 1], [True, False])
+    assert chosen == 4
