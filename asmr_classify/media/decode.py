@@ -78,7 +78,7 @@ class Block:
     ----------
     start : int
         Place of the first sample in the file, in samples at the rate that was asked for.
-    y : ndarray of float32, shape (n_samples,) for mono, (2, n_samples) for stereo
+    y : ndarray of float32, shape (n_samples,) for mono, else (n_channels, n_samples)
     """
 
     start: int
@@ -147,7 +147,7 @@ class AudioStream:
         path: str,
         *,
         sr: int = ANALYSIS_SR,
-        layout: Literal["mono", "stereo"] = "mono",
+        layout: Literal["mono", "stereo", "kept"] = "mono",
         block_duration: float = BLOCK_DURATION,
         listener: Listener | None = None,
     ) -> Self:
@@ -158,9 +158,10 @@ class AudioStream:
         path : str
         sr : int
             Sampling rate of the blocks in Hz.
-        layout : {"mono", "stereo"}
+        layout : {"mono", "stereo", "kept"}
             Channels of the blocks; more than two are mixed to two by FFmpeg's rules (ITU-R
-            BS.775), and these to one by :mod:`asmr_classify.media.downmix`.
+            BS.775), and these to one by :mod:`asmr_classify.media.downmix`. Or those of the
+            recording, as its first frame has them.
         block_duration : float
             Seconds in each block but the last.
         listener : callable, optional
@@ -195,6 +196,12 @@ class AudioStream:
         traceback: TracebackType | None,
     ) -> None:
         self._container.close()
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether something of what was given so far could not be decoded, or was no sound."""
+        track = self._track
+        return bool(track.damaged_packets or track.bad_samples or self._bad_samples)
 
     @property
     def duration(self) -> float | None:
@@ -240,7 +247,7 @@ class AudioStream:
 
     def _iter_clean(self) -> Iterator[list[Samples]]:
         """Yield the channels of decoded samples of any lengths, all finite."""
-        resampler = _Resampler(self._sr, _unmixed if self._layout == "mono" else self._layout)
+        resampler = _Resampler(self._sr, LAYOUTS[self._layout])
         native = _Resampler(None, None)
         for frame in chain(self._track.iter_frames(self._container), [None]):
             if self._listener is not None:
@@ -369,6 +376,14 @@ def _channel_names(layout: av.AudioLayout) -> tuple[str, ...]:
 def _unmixed(layout: av.AudioLayout) -> str:
     """Give the layout to which sound is brought that is mixed to one channel afterwards."""
     return "mono" if layout.nb_channels == 1 else "stereo"
+
+
+LAYOUTS: dict[str, str | Callable[[av.AudioLayout], str] | None] = {
+    "mono": _unmixed,
+    "stereo": "stereo",
+    "kept": None,
+}
+"""What sound is brought to, by the channels that blocks are to have."""
 
 
 class _Resampler:

@@ -66,6 +66,9 @@ UNLISTED = frozenset({"flv", "mpeg", "mpegts"})
 PATIENT_BYTES, PATIENT_MICROSECONDS = 50_000_000, 600_000_000
 """Where FFmpeg's 5 MB tell nothing of the sound: so much of a video in which it begins late."""
 
+LICENCE_TAGS = ("license", "licence", "copyright")
+"""What FFmpeg calls tags that tell of the terms of use, the plainest first."""
+
 MAX_CHANNELS = 64
 MAX_DURATION = 1e7
 """Longest duration that is believed, in seconds: a third of a year."""
@@ -95,6 +98,10 @@ class MediaInfo:
         cannot be known.
     held : float or None
         Share of the file that is there, by the sizes that it states; None where it states none.
+    sample_format : str
+        Of that stream, as FFmpeg decodes it: ``s16``, ``s32``, ``fltp`` …
+    licence : str
+        What its tags say of the terms of use, or of the copyright; empty if nothing.
     """
 
     path: str
@@ -106,6 +113,8 @@ class MediaInfo:
     has_video: bool
     sound_end: float | None = None
     held: float | None = None
+    sample_format: str = ""
+    licence: str = ""
 
     @property
     def is_cut(self) -> bool:
@@ -155,7 +164,18 @@ def describe(container: InputContainer, path: str) -> MediaInfo:
         has_video=any(not is_cover(video) for video in container.streams.video),
         sound_end=_sound_end(container, stream, duration, held),
         held=held,
+        sample_format=context.format.name if context.format is not None else "",
+        licence=_stated_licence(container, stream),
     )
+
+
+def _stated_licence(container: InputContainer, stream: Stream) -> str:
+    tags = {
+        name.casefold(): text.strip()
+        for metadata in (stream.metadata, container.metadata)
+        for name, text in metadata.items()
+    }
+    return next((tags[name] for name in LICENCE_TAGS if tags.get(name)), "")
 
 
 def is_cover(stream: Stream) -> bool:
