@@ -51,6 +51,10 @@ KINDS: dict[str, str] = {
     "write_tags": "asmr_classify.library.tags.steps:WriteTags",
     "restore_file": "asmr_classify.library.tags.steps:RestoreFile",
     "write_sidecar": "asmr_classify.library.tags.sidecar:WriteSidecar",
+    "write_clip": "asmr_classify.library.written:WriteClip",
+    "copy_clip": "asmr_classify.library.written:CopyClip",
+    "write_text": "asmr_classify.library.written:WriteText",
+    "remove_written": "asmr_classify.library.written:RemoveWritten",
 }
 """Kinds of steps, as journals call them, and the classes, which are imported when needed."""
 

@@ -261,7 +261,7 @@ def find_items(results: Iterable[FileResult], wish: Wish, kinds: Iterable[str] =
     results = list(results)
     check_labels(wish, results, kinds)
     find = _stretches if wish.segments else _whole
-    items = [item for result in results if _is_playable(result) for item in find(result, wish)]
+    items = [item for result in results if is_playable(result) for item in find(result, wish)]
     return sorted(items, key=lambda item: (item.path, item.start))
 
 
@@ -297,14 +297,15 @@ def length_of(result: FileResult) -> float:
     return round(result.decoded if claimed is None else claimed, 3)
 
 
-def _is_playable(result: FileResult) -> bool:
+def is_playable(result: FileResult) -> bool:
+    """Tell whether there is a timeline, and something to hear."""
     from asmr_classify.writers.documents import is_heard
 
     return is_heard(result) and length_of(result) > 0
 
 
-def _is_ruled_out(result: FileResult, label: str) -> bool:
-    """Whether someone set by hand that a trigger is not there."""
+def is_ruled_out(result: FileResult, label: str) -> bool:
+    """Tell whether someone set by hand that a trigger is not there."""
     is_set = "trigger" in result.corrected and kind_of(label) is Kind.TRIGGER
     return is_set and label not in result.tags
 
@@ -332,7 +333,7 @@ def _holds(result: FileResult, label: str) -> bool:
 def _may_hold(result: FileResult, label: str) -> bool:
     if _is_told(result, label):
         return True
-    if _is_ruled_out(result, label):
+    if is_ruled_out(result, label):
         return False
     is_likely = _score(result, label) >= AVOIDED_FROM
     return is_likely or label in result.tags or _has_segment(result, label)
@@ -380,7 +381,7 @@ def _spans(
     result: FileResult, labels: Iterable[str], min_score: float = 0.0
 ) -> list[tuple[float, float]]:
     length = length_of(result)
-    found = [label for label in labels if not _is_ruled_out(result, label)]
+    found = [label for label in labels if not is_ruled_out(result, label)]
     return [
         (round(segment.start, 3), min(round(segment.end, 3), length))
         for segment in result.segments
@@ -404,7 +405,7 @@ def _main_label(
     result: FileResult, wanted: Iterable[str], span: tuple[float, float]
 ) -> tuple[str, float] | None:
     """Find the label that covers most of a span, and its mean score there; None if none does."""
-    seconds = {label: 0.0 for label in sorted(wanted) if not _is_ruled_out(result, label)}
+    seconds = {label: 0.0 for label in sorted(wanted) if not is_ruled_out(result, label)}
     weights = dict(seconds)
     for segment in result.segments:
         overlap = min(segment.end, span[1]) - max(segment.start, span[0])

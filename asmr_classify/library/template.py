@@ -152,10 +152,27 @@ class Template:
             If it cannot be read, knows a field that there is not, or leads out of the root. The
             message shows the place.
         """
-        if re.match(r"[/\\~]|[A-Za-z]:", text):
-            raise _error(text, 0, 1, "names must lie below the root: give --root for the rest")
-        *folders, last = _parse_parts(text)
-        return cls(tuple(folders), _without_ending(text, last))
+        try:
+            if re.match(r"[/\\~]|[A-Za-z]:", text):
+                raise _error(text, 0, 1, "names must lie below the root: give --root for the rest")
+            *folders, last = _parse_parts(text)
+            return cls(tuple(folders), _without_ending(text, last))
+        except TemplateError as exc:
+            raise TemplateError(f"--to: {exc}") from None
+
+    @classmethod
+    def parse_folders(cls, text: str, *, option: str) -> Template:
+        """Read a template of folders, as ``{parent}/{year}``; files in them keep their names.
+
+        Raises
+        ------
+        TemplateError
+            As :meth:`parse`.
+        """
+        try:
+            return cls(tuple(_parse_parts(text)), (Field("stem"),))
+        except TemplateError as exc:
+            raise TemplateError(f"{option}: {exc}") from None
 
     def fill(self, subject: Subject) -> Place:
         """Fill a template.
@@ -264,7 +281,7 @@ def _without_ending(text: str, last: Part) -> Part:
 def _error(text: str, start: int, length: int, message: str) -> TemplateError:
     """Show the place: a text that is cut at neither end, and carets below it."""
     shown = "".join(char if char.isprintable() else "?" for char in text)
-    return TemplateError(f"--to: {message}\n  {shown}\n  {' ' * start}{'^' * length}")
+    return TemplateError(f"{message}\n  {shown}\n  {' ' * start}{'^' * length}")
 
 
 def _fill(part: Part, subject: Subject) -> str:

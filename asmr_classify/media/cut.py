@@ -209,7 +209,7 @@ class SpanReader:
         if self._held and start < self._held[0][0]:
             self.close()
             self._open()
-        was_damaged, given = self._stream.is_damaged, start
+        n_damaged, given = self._stream.n_damaged, start
         for first, y in self._iter_from(start):
             piece = y[:, max(0, start - first) : max(0, stop - first)]
             if piece.shape[1]:
@@ -217,7 +217,7 @@ class SpanReader:
                 given += piece.shape[1]
             if given >= stop:
                 break
-        if self._stream.is_damaged and not was_damaged:
+        if self._stream.n_damaged > n_damaged:
             raise DecodeError(self.path, "is damaged there: fetch or copy the file again")
         if stop - given > seconds_to_samples(LACKING_SECONDS, self._sr):
             lacking = (stop - given) / self._sr

@@ -198,10 +198,9 @@ class AudioStream:
         self._container.close()
 
     @property
-    def is_damaged(self) -> bool:
-        """Whether something of what was given so far could not be decoded, or was no sound."""
-        track = self._track
-        return bool(track.damaged_packets or track.bad_samples or self._bad_samples)
+    def n_damaged(self) -> int:
+        """Packets that could not be decoded so far, and samples that were no sound."""
+        return self._track.damaged_packets + self._track.bad_samples + self._bad_samples
 
     @property
     def duration(self) -> float | None:

@@ -1,0 +1,232 @@
+"""Recordings are listened to before clips of them are planned: is all there, and none twice.
+
+Copies are found by their fingerprints, see :mod:`asmr_classify.features.fingerprints`: of two clips
+that hold the same sound, the one that was drawn later is left out, in whatever recording it is. So
+none straddles the parts of a data set. Of a long clip, the first :data:`HEARD_SECONDS` are
+compared; clips of a fraction of a second are too short to tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.errors import MediaError
+from asmr_classify.features.fingerprints import SR, bit_error, candidate_pairs, fingerprint
+from asmr_classify.library.clips import Limits
+from asmr_classify.library.plan import Left
+from asmr_classify.media.decode import AudioStream
+from asmr_classify.units import samples_to_seconds, seconds_to_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from asmr_classify.features.fingerprints import Bits
+    from asmr_classify.library.clips import Stretch, Wish
+    from asmr_classify.media.decode import NativeBlock
+    from asmr_classify.media.probe import MediaInfo
+
+HEARD_SECONDS = 30.0
+"""Of each clip: enough to tell a copy, and a night of rain takes no more memory than that."""
+
+AFTER_SECONDS = 1.0
+"""How far behind its last clip a recording is decoded."""
+
+
+ROUNDING = 0.01
+"""Seconds by which a timeline may be longer than the sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What was found out about a recording.
+
+    Parameters
+    ----------
+    info : MediaInfo
+    sr : int
+        Sampling rate in Hz, as it is decoded.
+    n_channels : int
+    end : float or None
+        Seconds to the end of its sound, as far as that was come to.
+    """
+
+    info: MediaInfo
+    sr: int
+    n_channels: int
+    end: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A stretch that is left out, as another one holds the same sound."""
+
+    stretch: Stretch
+    of: Stretch
+
+
+@dataclass(slots=True)
+class Choice:
+    """What was chosen, and what was not though it fits.
+
+    Parameters
+    ----------
+    stretches : list of Stretch
+    recordings : dict of str to Recording
+        By path.
+    copies : list of Copy
+    left : list of Left
+        What cannot be cut out, and why.
+    """
+
+    stretches: list[Stretch] = field(default_factory=list)
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    copies: list[Copy] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+
+
+def choose(
+    stretches: Sequence[Stretch],
+    wish: Wish,
+    *,
+    on_heard: Callable[[int], None] = lambda _n: None,
+) -> Choice:
+    """Choose the clips: as many as are wanted, none of them a copy of another.
+
+    Parameters
+    ----------
+    stretches : sequence of Stretch
+        In the order of their lots.
+    wish : Wish
+    on_heard : callable
+        Is told how many recordings were listened to.
+
+    Returns
+    -------
+    Choice
+        A copy counts towards no limit.
+    """
+    choice, prints = Choice(), dict[int, "Bits"]()
+    of_path: dict[str, list[int]] = {}
+    for index, stretch in enumerate(stretches):
+        of_path.setdefault(stretch.result.path, []).append(index)
+    out: set[int] = set()
+    while True:
+        limits = Limits(wish)
+        taken = [k for k, s in enumerate(stretches) if k not in out and limits.take(s)]
+        unheard = {stretches[k].result.path for k in taken if k not in prints}
+        for path in sorted(unheard):
+            indices = of_path[path]
+            good = _listen(path, [stretches[k] for k in indices], choice)
+            prints.update({indices[k]: bits for k, bits in good.items()})
+            out.update(k for k in indices if k not in prints)
+            on_heard(len(choice.recordings))
+        copies = _find_copies(stretches, [k for k in taken if k in prints], prints)
+        out.update(copies)
+        choice.copies += [Copy(stretches[k], stretches[of]) for k, of in copies.items()]
+        if not unheard and not copies:
+            choice.stretches = [stretches[k] for k in taken]
+            return choice
+
+
+def _listen(path: str, stretches: Sequence[Stretch], choice: Choice) -> dict[int, Bits]:
+    """Listen to a recording, and give the fingerprints of what can be cut out of it."""
+    try:
+        recording, sounds = _hear(path, [(s.first, s.last) for s in stretches])
+    except MediaError as exc:
+        choice.left.append(Left(path, exc.message))
+        return {}
+    choice.recordings[path] = recording
+    good = {}
+    for index, (stretch, sound) in enumerate(zip(stretches, sounds, strict=True)):
+        is_there = recording.end is None or stretch.end <= recording.end + ROUNDING
+        if sound is None or not is_there:
+            place = f"{stretch.label} {stretch.first:.3f}-{stretch.last:.3f} s"
+            why = f"is damaged at {place}" if sound is None else f"ends before {place} does"
+            choice.left.append(Left(path, f"{why}: fetch or copy the file again"))
+        else:
+            good[index] = fingerprint(sound)
+    return good
+
+
+def _hear(
+    path: str, spans: Sequence[tuple[float, float]]
+) -> tuple[Recording, list[NDArray[np.float32] | None]]:
+    """Decode a recording as far as spans of it are wanted; None for those that are damaged."""
+    natives: list[tuple[int, int]] = []
+
+    def listen(block: NativeBlock) -> None:
+        if not natives:
+            natives.append((block.sr, len(block.y)))
+
+    parts: list[list[NDArray[np.float32]]] = [[] for _ in spans]
+    damaged: set[int] = set()
+    bounds = [(seconds_to_samples(a, SR), seconds_to_samples(b, SR)) for a, b in spans]
+    until = max(stop for _, stop in bounds) + seconds_to_samples(AFTER_SECONDS, SR)
+    end: float | None = None
+    with AudioStream.open(path, sr=SR, block_duration=1.0, listener=listen) as stream:
+        n_damaged = 0
+        for block in stream.iter_blocks():
+            after = block.start + len(block.y)
+            touched = [k for k, (a, b) in enumerate(bounds) if a < after and b > block.start]
+            for k in touched:
+                first = bounds[k][0]
+                last = min(bounds[k][1], first + seconds_to_samples(HEARD_SECONDS, SR))
+                part = block.y[max(0, first - block.start) : max(0, last - block.start)]
+                parts[k].append(part.copy())
+            if stream.n_damaged > n_damaged:
+                damaged.update(touched)
+            n_damaged = stream.n_damaged
+            if block.start >= until:
+                break
+        else:
+            end = samples_to_seconds(after, SR)
+        info = stream.info
+    sr, n_channels = natives[0]
+    sounds = [
+        None if k in damaged else np.concatenate([*part, np.zeros(0, np.float32)])
+        for k, part in enumerate(parts)
+    ]
+    return Recording(info, sr, n_channels, end), sounds
+
+
+def _find_copies(
+    stretches: Sequence[Stretch], taken: Iterable[int], prints: dict[int, Bits]
+) -> dict[int, int]:
+    """Find which of those that were taken hold the same as an earlier one."""
+    taken = list(taken)
+    copies: dict[int, int] = {}
+    for of, copy in _same_time(stretches, taken):
+        if of not in copies:
+            copies.setdefault(copy, of)
+    rest = [k for k in taken if k not in copies]
+    if len(rest) < 2:
+        return copies
+    for a, b in candidate_pairs([prints[k] for k in rest], np.arange(len(rest))):
+        of, copy = rest[a], rest[b]
+        if of not in copies and copy not in copies:
+            error = bit_error(prints[of], prints[copy])
+            if error is not None:
+                copies[copy] = of
+    return copies
+
+
+def _same_time(stretches: Sequence[Stretch], taken: Iterable[int]) -> list[tuple[int, int]]:
+    """List pairs that overlap in one recording, the earlier drawn first."""
+    of_path: dict[str, list[int]] = {}
+    for k in taken:
+        of_path.setdefault(stretches[k].result.path, []).append(k)
+    pairs = []
+    for indices in of_path.values():
+        by_time = sorted(indices, key=lambda k: stretches[k].first)
+        for place, k in enumerate(by_time):
+            for other in by_time[place + 1 :]:
+                if stretches[other].first >= stretches[k].last:
+                    break
+                if stretches[k].overlaps(stretches[other]):
+                    pairs.append((min(k, other), max(k, other)))
+    return sorted(pairs)

@@ -1,0 +1,261 @@
+"""Which stretches of recordings become clips, and in which part of a data set each group is.
+
+A clip is a segment of a wanted label, with some time before and after it where that is asked for.
+A segment longer than a clip may be is cut into clips of that length, end to end; time is then
+added to its first and last only. A clip of which half lies in another one of the same recording is
+left out, as it holds the same sound under another label: each clip names all labels that cover
+half of it.
+
+What is random follows from a seed and from what is drawn, by a hash: another recording, or one
+less, does not move the lots of the others. Draws are fair: they look at no score and no length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from asmr_classify.catalogue.ranges import Range
+from asmr_classify.errors import UsageError
+from asmr_classify.labels import SILENCE, Kind, kind_of
+from asmr_classify.library.playlist import is_playable, is_ruled_out, known_labels, length_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from asmr_classify.aggregate import FileResult
+
+MIN_SECONDS = 1.0
+"""Of a segment by default: shorter clips are often undecidable, for people too."""
+
+HALF = 0.5
+"""Of a clip, from which on it holds a label, or is the same as another one."""
+
+PARTS = ("train", "validation", "test")
+"""Of a data set, as those who learn from it call them."""
+
+HELD_OUT_SHARE = 0.1
+"""Of the groups, for each of validation and test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What clips someone wants.
+
+    Parameters
+    ----------
+    labels : tuple of str
+        Any of these; by default, any trigger.
+    min_seconds : float
+        Least length of a segment.
+    max_seconds : float or None
+        Longer ones are cut into clips of this length.
+    pad : float
+        Seconds that are added before and after a segment.
+    score : Range
+        Of the segment.
+    per_label, per_recording, per_group : int or None
+        Most clips of each.
+    seed : int
+        Of all that is random.
+
+    Raises
+    ------
+    UsageError
+        If it contradicts itself.
+    """
+
+    labels: tuple[str, ...] = ()
+    min_seconds: float = MIN_SECONDS
+    max_seconds: float | None = None
+    pad: float = 0.0
+    score: Range = field(default_factory=Range)
+    per_label: int | None = None
+    per_recording: int | None = None
+    per_group: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_seconds is not None and self.max_seconds < max(self.min_seconds, 0.01):
+            raise UsageError(
+                f"--max {self.max_seconds:g}s is less than --min {self.min_seconds:g}s: no clip "
+                "can be both"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A segment, or a piece of one, that may become a clip.
+
+    Parameters
+    ----------
+    result : FileResult
+        Of the recording.
+    group : str
+        Of the recording.
+    label : str
+    score : float
+        Of the segment, in [0, 1].
+    start, end : float
+        Of the segment or piece, in seconds, to the millisecond.
+    first, last : float
+        Of the clip: with what is added.
+    """
+
+    result: FileResult
+    group: str
+    label: str
+    score: float
+    start: float
+    end: float
+    first: float
+    last: float
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels that cover half of it, its own first."""
+        seconds = dict.fromkeys((self.label, *self.result.scores, SILENCE), 0.0)
+        for segment in self.result.segments:
+            overlap = min(segment.end, self.end) - max(segment.start, self.start)
+            if segment.label in seconds and overlap > 0:
+                seconds[segment.label] += overlap
+        least = HALF * (self.end - self.start)
+        return tuple(
+            label
+            for label, covered in seconds.items()
+            if label == self.label or (covered >= least and not is_ruled_out(self.result, label))
+        )
+
+    def overlaps(self, other: Stretch) -> bool:
+        """Tell whether half of the shorter one lies in the other."""
+        if self.result.path != other.result.path:
+            return False
+        overlap = min(self.last, other.last) - max(self.first, other.first)
+        shorter = min(self.last - self.first, other.last - other.first)
+        return overlap > HALF * shorter
+
+
+def find_stretches(
+    results: Iterable[FileResult], wish: Wish, groups: Mapping[str, str]
+) -> list[Stretch]:
+    """Find what may become a clip.
+
+    Parameters
+    ----------
+    results : iterable of FileResult
+    wish : Wish
+    groups : mapping of str to str
+        Of the recordings, by path; what has none is left out.
+
+    Returns
+    -------
+    list of Stretch
+        In the order of their lots.
+
+    Raises
+    ------
+    UsageError
+        If a label is wanted that no result knows.
+    """
+    results = [result for result in results if result.path in groups]
+    known = known_labels(results)
+    for label in wish.labels if known else ():
+        if label not in known:
+            raise UsageError(f"--label {label!r}: the labels are {', '.join(known)}")
+    found = [
+        stretch
+        for result in results
+        if is_playable(result)
+        for stretch in _of_result(result, wish, groups[result.path])
+    ]
+    return sorted(found, key=lambda s: (_lot(wish.seed, *_identity(s)), _identity(s)))
+
+
+def _of_result(result: FileResult, wish: Wish, group: str) -> Iterator[Stretch]:
+    length = length_of(result)
+    for segment in result.segments:
+        label, score = segment.label, segment.score
+        wanted = label in wish.labels if wish.labels else kind_of(label) is Kind.TRIGGER
+        if not wanted or is_ruled_out(result, label) or not wish.score.holds(score):
+            continue
+        start, end = round(segment.start, 3), min(round(segment.end, 3), length)
+        for begin, finish in _pieces(start, end, wish):
+            first = max(0.0, begin - wish.pad) if begin == start else begin
+            last = min(length, finish + wish.pad) if finish == end else finish
+            yield Stretch(
+                result, group, label, score, begin, finish, round(first, 3), round(last, 3)
+            )
+
+
+def _pieces(start: float, end: float, wish: Wish) -> Iterator[tuple[float, float]]:
+    """Cut a segment into pieces that are neither too long nor too short."""
+    while wish.max_seconds is not None and end - start > wish.max_seconds:
+        yield start, round(start + wish.max_seconds, 3)
+        start = round(start + wish.max_seconds, 3)
+    if end > start and round(end - start, 3) >= wish.min_seconds:
+        yield start, end
+
+
+def _identity(stretch: Stretch) -> tuple[str, str, str]:
+    return stretch.result.path, f"{stretch.start:.3f}", stretch.label
+
+
+def _lot(seed: int, *words: str) -> bytes:
+    """Draw what a thing is sorted by: the same for the same seed, on every machine."""
+    text = "\0".join([str(seed), *words])
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+
+
+class Limits:
+    """Counts clips, and tells whether there is room for another one.
+
+    Parameters
+    ----------
+    wish : Wish
+    """
+
+    def __init__(self, wish: Wish) -> None:
+        self._most = {
+            "label": wish.per_label,
+            "recording": wish.per_recording,
+            "group": wish.per_group,
+        }
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def take(self, stretch: Stretch) -> bool:
+        """Count one in, if there is room for it."""
+        of = {"label": stretch.label, "recording": stretch.result.path, "group": stretch.group}
+        for what, most in self._most.items():
+            if most is not None and self._counts[what, of[what]] >= most:
+                return False
+        self._counts.update(of.items())
+        return True
+
+
+def assign_parts(groups: Iterable[str], seed: int, parts: Sequence[str] = PARTS) -> dict[str, str]:
+    """Put each group as a whole into one part of a data set.
+
+    Parameters
+    ----------
+    groups : iterable of str
+    seed : int
+    parts : sequence of str
+        :data:`PARTS`, of which all but the first get :data:`HELD_OUT_SHARE` of the groups, and one
+        at least where there are as many groups as parts; of two groups one is for the test. Or
+        other names, which get equal shares.
+
+    Returns
+    -------
+    dict of str to str
+        Part by group.
+    """
+    drawn = sorted(set(groups), key=lambda group: (_lot(seed, group), group))
+    if tuple(parts) != PARTS:
+        return {group: parts[k % len(parts)] for k, group in enumerate(drawn)}
+    n_held = max(1, round(HELD_OUT_SHARE * len(drawn)))
+    test = drawn[:n_held] if len(drawn) > 1 else []
+    validation = drawn[n_held : 2 * n_held] if len(drawn) > 2 else []
+    held = {**dict.fromkeys(test, "test"), **dict.fromkeys(validation, "validation")}
+    return {group: held.get(group, "train") for group in drawn}
