@@ -10,6 +10,7 @@ from asmr_classify.cli.catalogue import CatalogueCommand, QueryCommand
 from asmr_classify.cli.check import check
 from asmr_classify.cli.evaluate import evaluate
 from asmr_classify.cli.export import export
+from asmr_classify.cli.extract import extract
 from asmr_classify.cli.find import find
 from asmr_classify.cli.forget import forget
 from asmr_classify.cli.label import label
@@ -70,6 +71,7 @@ app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(export)
 app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(forget)
 app.command(cls=QueryCommand, rich_help_panel=FILES)(tag)
 app.command(cls=QueryCommand, rich_help_panel=FILES)(organise)
+app.command(cls=QueryCommand, rich_help_panel=FILES)(extract)
 app.command(cls=CatalogueCommand, rich_help_panel=FILES)(undo)
 app.command(cls=CatalogueCommand, rich_help_panel=MODELS)(teach)
 app.command(rich_help_panel=MODELS)(train)

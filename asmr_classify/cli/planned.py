@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -30,7 +31,11 @@ N_SHOWN = 30
 FORGOTTEN = "; nor are labels kept: label PATH --catalogue spares labelling twice"
 """What a dry run adds where nothing remembers what was labelled for it."""
 
-PLURALS = {"make folder": "make {} folders", "remove folder": "remove {} folders, if empty"}
+PLURALS = {
+    "make folder": "make {} folders",
+    "remove folder": "remove {} folders, if empty",
+    "extract": "extract {} clips",
+}
 """Of verbs that say already what they are done to; the others are done to files."""
 
 DryRunOption = Annotated[
@@ -267,9 +272,7 @@ def totals(steps: Sequence[Step]) -> str:
     texts = []
     for verb, count in counts.items():
         plural = PLURALS.get(verb, f"{verb} {{}} files").format(count)
-        texts.append(
-            plural if count > 1 else plural.replace("folders", "folder").replace("files", "file")
-        )
+        texts.append(plural if count > 1 else re.sub(r"(folder|file|clip)s", r"\1", plural))
     return ", ".join(texts) or "nothing to do"
 
 

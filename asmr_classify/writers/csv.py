@@ -65,7 +65,9 @@ class CsvWriter:
         self._stream = stream
         self._labels = tuple(labels)
         self._rows = csv.writer(stream, lineterminator="\n")
-        self._rows.writerow([*FIXED_COLUMNS, *(SCORE_PREFIX + _escape(x) for x in self._labels)])
+        self._rows.writerow(
+            [*FIXED_COLUMNS, *(SCORE_PREFIX + escape_cell(x) for x in self._labels)]
+        )
         stream.flush()
 
     def write(self, result: FileResult) -> None:
@@ -81,17 +83,17 @@ class CsvWriter:
 def _fixed_cells(result: FileResult) -> list[str]:
     """Make the cells of :data:`FIXED_COLUMNS`."""
     return [
-        _escape(result.path),
+        escape_cell(result.path),
         result.status.value,
-        _escape(result.trigger or ""),
+        escape_cell(result.trigger or ""),
         " ".join(map(_word, result.tags)),
         {True: "yes", False: "no", None: ""}[result.no_talking],
         _seconds(result.longest_talk),
         _seconds(result.duration),
         _seconds(result.decoded),
-        _escape(result.error.kind) if result.error else "",
-        _escape(result.error.message) if result.error else "",
-        _escape(result.model),
+        escape_cell(result.error.kind) if result.error else "",
+        escape_cell(result.error.message) if result.error else "",
+        escape_cell(result.model),
         " ".join(result.corrected),
         " ".join(f"{_word(kind)}={score:.4f}" for kind, score in result.kinds.items()),
     ]
@@ -105,7 +107,9 @@ def _score(result: FileResult, label: str) -> str:
     return f"{result.scores[label]:.4f}" if label in result.scores else ""
 
 
-def _escape(text: str) -> str:
+def escape_cell(text: str) -> str:
+    """Write a text so that it stays one cell, and no spreadsheet runs it."""
+
     def code(match: re.Match[str]) -> str:
         char = match[0]
         if char == "\\":
@@ -118,7 +122,7 @@ def _escape(text: str) -> str:
 
 def _word(text: str) -> str:
     """Escape a text that spaces part from others."""
-    return _escape(text).replace(" ", r"\x20")
+    return escape_cell(text).replace(" ", r"\x20")
 
 
 def _unescape(text: str) -> str:

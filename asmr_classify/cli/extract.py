@@ -1,0 +1,328 @@
+"""``asmr-classify extract``."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
+from asmr_classify.cli.planned import (
+    DryRunOption,
+    JsonOption,
+    Manner,
+    YesOption,
+    carry_out_asked,
+    check_can_ask,
+    command_line,
+    settle_first,
+    short_path,
+    tell_left,
+)
+from asmr_classify.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from asmr_classify.library.clips import Wish
+    from asmr_classify.library.extract import Extraction
+
+WHAT, HOW, WHERE = "What to extract", "How clips are written", "The data set"
+"""Panels of the help."""
+
+N_PARTS = 3
+"""Of a data set that can be learnt from and judged by."""
+
+
+class FormName(StrEnum):
+    """How a clip is written."""
+
+    FLAC = "flac"
+    WAV = "wav"
+    OPUS = "opus"
+
+
+class LayoutOption(StrEnum):
+    """How clips lie in a data set."""
+
+    FOLDERS = "folders"
+    AUDIOFOLDER = "audiofolder"
+    JAMS = "jams"
+    ESC50 = "esc50"
+    KALDI = "kaldi"
+
+
+@reporting_errors
+def extract(
+    what: WhatArgument = None,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the data set: a new or empty one, or that of the same command before.",
+            rich_help_panel=WHERE,
+        ),
+    ] = "",
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABELS",
+            help="Segments of any of these labels: whisper,tap. Default: of any trigger.",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    min_: Annotated[
+        str,
+        typer.Option("--min", metavar="TIME", help="Least segment.", rich_help_panel=WHAT),
+    ] = "1s",
+    max_: Annotated[
+        str | None,
+        typer.Option(
+            "--max",
+            metavar="TIME",
+            help="Cut longer segments into clips of this length. Default: whole segments.",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    pad: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME", help="Sound before and after a segment.", rich_help_panel=WHAT
+        ),
+    ] = "0s",
+    score: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RANGE",
+            help="Of the segment, as in 0.8.. or 0.3..0.7. Default: any.",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    per_label: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Most clips of a label.", show_default=False, rich_help_panel=WHAT
+        ),
+    ] = None,
+    per_recording: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Most clips of a recording.", show_default=False, rich_help_panel=WHAT
+        ),
+    ] = None,
+    per_group: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Most clips of a maker.", show_default=False, rich_help_panel=WHAT
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Of the lots that choose clips and parts; the same gives the same.",
+            rich_help_panel=WHAT,
+        ),
+    ] = 0,
+    format_: Annotated[
+        FormName | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="Of clips. Default: flac, in the layouts esc50 and kaldi wav.",
+            show_default=False,
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    sr: Annotated[
+        int | None,
+        typer.Option(
+            min=8000,
+            max=192000,
+            metavar="HZ",
+            help="Sampling rate. Default: that of the recording (Opus: the next that it has).",
+            show_default=False,
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    mono: Annotated[
+        bool, typer.Option("--mono", help="Mix down to one channel.", rich_help_panel=HOW)
+    ] = False,
+    copy: Annotated[
+        bool,
+        typer.Option(
+            "--copy",
+            help="Copy packets as they are: nothing is encoded anew, and clips begin and end where "
+            "packets do, some ten milliseconds around what is asked for.",
+            rich_help_panel=HOW,
+        ),
+    ] = False,
+    layout: Annotated[
+        LayoutOption,
+        typer.Option(
+            help="folders: one per label; audiofolder: for Hugging Face; jams, esc50, kaldi: as "
+            "these have them.",
+            rich_help_panel=WHERE,
+        ),
+    ] = LayoutOption.FOLDERS,
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEMPLATE",
+            help="Who made a recording, as a template of organise: {parent}, {stem}. What one "
+            "maker made is in one part of the data set. Default: the folder of the recording.",
+            show_default=False,
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
+    model: SelectionModelOption = None,
+    catalogue: CatalogueOption = None,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    yes: YesOption = False,
+    quiet: QuietOption = False,
+) -> ExitStatus:
+    """Cut what recordings hold out of them, as a data set for others to learn from.
+
+    Clips are sample-exact, at the rate and with the channels of the recording; their first and last
+    5 ms are faded unless the recording begins or ends there. Copies of the same sound are left out.
+    Tables tell where each clip comes from, and README.md counts them. Nothing is ever overwritten,
+    the same command again finishes what was broken off, and `undo` takes a run back.
+    """
+    from rich.console import Console
+
+    from asmr_classify.cli.select import select_results
+    from asmr_classify.library.extract import Order, check_folder_of_data, plan_extract
+    from asmr_classify.library.journal import Store
+    from asmr_classify.library.layouts import LayoutName
+    from asmr_classify.library.template import Template
+    from asmr_classify.library.undo import read_runs
+    from asmr_classify.media.cut import Form
+
+    manner = Manner(dry_run=dry_run, json=as_json, yes=yes, quiet=quiet)
+    check_can_ask(manner)
+    if not to:
+        raise UsageError("--to: name the folder of the data set")
+    wish = read_wish(
+        label,
+        {"--min": min_, "--max": max_, "--pad": pad},
+        score,
+        {"per_label": per_label, "per_recording": per_recording, "per_group": per_group},
+        seed,
+    )
+    template = None
+    if group_by is not None:
+        template = Template.parse_folders(group_by, option="--group-by")
+    order = Order(
+        folder=os.path.abspath(to),  # noqa: PTH100 (links are kept as the user named them)
+        layout=LayoutName(layout.value),
+        form=None if format_ is None else Form(format_.value),
+        sr=sr,
+        mono=mono,
+        copy=copy,
+        group_by=template,
+    )
+    check_folder_of_data(order.folder)
+    store = Store()
+    settle_first(store, manner)
+    results = select_results(
+        what or (),
+        Console(stderr=True),
+        quiet=quiet,
+        catalogue=catalogue,
+        model=model,
+        dry_run=dry_run,
+    )
+    if not results:
+        return nothing_to_do("nothing to extract was found")
+    made = plan_extract(results, wish, order, read_runs(store)[0], command_line())
+    if not made.entries:
+        tell_left(made.plan.left)
+        noun = "recording" if len(results) == 1 else "recordings"
+        return nothing_to_do(
+            f"nothing fits, of {len(results)} {noun} (segments of {wish.min_seconds:g} s or more: "
+            "--min); nothing is written"
+        )
+    if not quiet:
+        tell_of(made)
+    return carry_out_asked(made.plan, store, manner, catalogue=catalogue, labelled=True)
+
+
+def read_wish(
+    labels: Sequence[str] | None,
+    times: Mapping[str, str | None],
+    score: str | None,
+    limits: Mapping[str, int | None],
+    seed: int,
+) -> Wish:
+    """Read what clips are wanted.
+
+    Parameters
+    ----------
+    labels : sequence of str or None
+        Lists, as in ``whisper,tap``.
+    times : mapping of str to str or None
+        Durations, by option.
+    score : str or None
+        A range.
+    limits : mapping of str to int or None
+    seed : int
+
+    Raises
+    ------
+    UsageError
+        If a value cannot be read, or contradicts another.
+    """
+    from asmr_classify.catalogue.ranges import Range, parse_duration, parse_share, read_range
+    from asmr_classify.library.clips import Wish
+
+    seconds: dict[str, float | None] = {}
+    for option, text in times.items():
+        try:
+            seconds[option] = None if text is None else parse_duration(text).low
+        except UsageError as exc:
+            raise UsageError(f"{option} {exc}") from exc
+    try:
+        held = Range() if score is None else read_range(":", score, parse_share)
+    except UsageError as exc:
+        raise UsageError(f"--score {exc}") from exc
+    names = (name.strip() for text in labels or () for name in text.split(","))
+    return Wish(
+        labels=tuple(dict.fromkeys(filter(None, names))),
+        min_seconds=seconds["--min"] or 0.0,
+        max_seconds=seconds["--max"],
+        pad=seconds["--pad"] or 0.0,
+        score=held,
+        seed=seed,
+        **limits,
+    )
+
+
+def tell_of(made: Extraction) -> None:
+    """Tell what is left out as a copy, and how clips fall to the parts."""
+    from asmr_classify.library.extract import describe_copy
+
+    for copy in made.choice.copies:
+        one = copy.stretch
+        place = f"{short_path(one.result.path)} {one.first:.3f}-{one.last:.3f} s ({one.label})"
+        told = describe_copy(copy, short_path(copy.of.result.path))
+        tell(f"{place}: {told}", lead="left out: ")
+    parts = Counter(entry.part for entry in made.entries)
+    groups = {entry.stretch.group for entry in made.entries}
+    counts = ", ".join(f"{part} {count}" for part, count in sorted(parts.items()))
+    hours = sum(entry.duration for entry in made.entries) / 3600
+    tell(f"{len(made.entries)} clips, {hours:.2f} h, of {len(groups)} makers: {counts}")
+    if len(groups) < N_PARTS:
+        tell(
+            f"{len(groups)} makers are too few for train, validation and test: --group-by tells "
+            "makers apart by other than folders",
+            lead="note: ",
+        )

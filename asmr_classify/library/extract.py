@@ -1,0 +1,435 @@
+"""A plan of extraction: clips of what is wanted, and the tables and the card that tell of them.
+
+The folder of a data set holds nothing else: one that holds other files is refused. What an earlier
+run of the same command has written there, and nobody has changed since, is not written again; so a
+run that was killed, or that filled the disk, is finished by giving its command again. Tables and
+card come last, and only when all their clips are there.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shlex
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from asmr_classify.errors import MediaError, StepError, UsageError
+from asmr_classify.library.alike import choose
+from asmr_classify.library.clips import assign_parts, find_stretches
+from asmr_classify.library.datacard import fade_note, write_card
+from asmr_classify.library.folders import steps_to_folders
+from asmr_classify.library.layouts import LAYOUTS, Entry, LayoutName, Table, name_files
+from asmr_classify.library.plan import PART_PREFIX, PART_SUFFIX, FileState, Left, Plan
+from asmr_classify.library.template import Subject
+from asmr_classify.library.written import CopyClip, WriteClip, WriteText
+from asmr_classify.media.cut import (
+    LACKING_SECONDS,
+    MOST_CHANNELS,
+    Form,
+    Span,
+    copied_as,
+    is_exact,
+    packet_borders,
+    rate_of,
+    sample_kind,
+)
+from asmr_classify.units import samples_to_seconds, seconds_to_samples
+from asmr_classify.writers.csv import escape_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.library.alike import Choice, Copy, Recording
+    from asmr_classify.library.clips import Stretch, Wish
+    from asmr_classify.library.journal import Run
+    from asmr_classify.library.plan import Step
+    from asmr_classify.library.template import Template
+
+    Clip = WriteClip | CopyClip
+
+LEFT_OUT = "left-out.csv"
+"""Lists what fits and is not in the data set."""
+
+MANNER = {"--yes", "-y", "--quiet", "-q", "--json", "--dry-run", "-n"}
+"""Options that change how a plan is shown and done, and not what it does."""
+
+N_NAMED = 3
+"""Files of others that are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How clips are to be written, and where.
+
+    Parameters
+    ----------
+    folder : str
+        Of the data set, absolute.
+    layout : LayoutName
+    form : Form or None
+        By default, what goes with the layout.
+    sr : int or None
+        Sampling rate in Hz; by default that of each recording.
+    mono : bool
+        Mix down to one channel.
+    copy : bool
+        Copy packets as they are.
+    group_by : Template or None
+        Gives the group of a recording, as folders; by default the folder that it is in.
+    """
+
+    folder: str
+    layout: LayoutName = LayoutName.FOLDERS
+    form: Form | None = None
+    sr: int | None = None
+    mono: bool = False
+    copy: bool = False
+    group_by: Template | None = None
+
+    def __post_init__(self) -> None:
+        if self.copy and (self.form or self.sr or self.mono):
+            raise UsageError("--copy leaves sound as it is: leave out --format, --sr and --mono")
+        if (
+            self.form is Form.OPUS
+            and self.sr is not None
+            and rate_of(Form.OPUS, self.sr) != self.sr
+        ):
+            raise UsageError(f"--sr {self.sr}: Opus knows 8000, 12000, 16000, 24000 and 48000 Hz")
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """A plan of extraction, and what it leaves out.
+
+    Parameters
+    ----------
+    plan : Plan
+    entries : tuple of Entry
+        The clips of the data set, those that are there already included.
+    choice : Choice
+    """
+
+    plan: Plan
+    entries: tuple[Entry, ...]
+    choice: Choice
+
+
+def plan_extract(
+    results: Iterable[FileResult],
+    wish: Wish,
+    order: Order,
+    runs: Iterable[Run],
+    command: tuple[str, ...],
+    *,
+    on_heard: Callable[[int], None] = lambda _n: None,
+) -> Extraction:
+    """Plan the clips of recordings, and what tells of them.
+
+    Parameters
+    ----------
+    results : iterable of FileResult
+        Those in the folder of the data set are left out.
+    wish : Wish
+    order : Order
+    runs : iterable of Run
+        All earlier ones, the oldest first.
+    command : tuple of str
+    on_heard : callable
+        Is told how many recordings were listened to.
+
+    Returns
+    -------
+    Extraction
+        Its plan has no steps if nothing fits, or all is there.
+
+    Raises
+    ------
+    UsageError
+        If a label is wanted that is not known, or the folder holds anything else.
+    """
+    check_folder_of_data(order.folder)
+    inside = order.folder.rstrip(os.sep) + os.sep
+    results = [
+        replace(result, path=path)
+        for result in results
+        if not (path := os.path.abspath(result.path)).startswith(inside)
+    ]
+    left: list[Left] = []
+    groups = _groups(results, order.group_by, left)
+    choice = choose(find_stretches(results, wish, groups), wish, on_heard=on_heard)
+    left += choice.left
+    planner = _Planner(order, choice, _top(results))
+    made = planner.make(wish.seed, left)
+    if not made:
+        return Extraction(Plan(command, (), tuple(left)), (), choice)
+    entries = [entry for entry, _ in made]
+    steps: list[Clip | WriteText] = [step for _, step in made]
+    tables = [
+        *LAYOUTS[order.layout].tables(entries),
+        *_left_out(choice, left, planner.top),
+        write_card(entries, order.layout, _told(command), _notes(order, wish, choice)),
+    ]
+    steps += [_write_text(table, order.folder) for table in tables]
+    wanting = _wanting(steps, order.folder, runs)
+    folders = {os.path.dirname(step.target) for step in steps} if wanting else set()
+    plan = Plan(command, (*steps_to_folders(folders), *wanting), tuple(left))
+    return Extraction(plan, tuple(entries), choice)
+
+
+def check_folder_of_data(folder: str) -> None:
+    """Check that a data set may be in a place.
+
+    Raises
+    ------
+    UsageError
+        If something that is no folder is there.
+    """
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise UsageError(f"--to {folder}: is there already, and is no folder; name another one")
+
+
+def _told(command: Iterable[str]) -> str:
+    """Give the command without what does not change the data set."""
+    return shlex.join(word for word in command if word not in MANNER)
+
+
+def _groups(
+    results: Sequence[FileResult], template: Template | None, left: list[Left]
+) -> dict[str, str]:
+    """Give the group of each recording, by its path; one that has none is left."""
+    top, groups = _top(results), {}
+    for result in results:
+        folder, name = os.path.split(result.path)
+        if template is None:
+            below = os.path.relpath(folder, top)
+            groups[result.path] = (
+                os.path.basename(top) if below == os.curdir else below.replace(os.sep, "/")
+            )
+            continue
+        try:
+            mtime = os.lstat(result.path).st_mtime
+            subject = Subject(result, os.path.basename(folder), name, mtime)
+            groups[result.path] = "/".join(template.fill(subject).folders)
+        except OSError:
+            left.append(Left(result.path, "is not there any more"))
+        except ValueError as exc:
+            left.append(Left(result.path, str(exc)))
+    return groups
+
+
+def _top(results: Sequence[FileResult]) -> str:
+    """Find the folder that holds all recordings."""
+    folders = [os.path.dirname(result.path) for result in results]
+    try:
+        return os.path.commonpath(folders) if folders else os.curdir
+    except ValueError:  # on several drives of Windows
+        return os.path.dirname(folders[0])
+
+
+class _Planner:
+    """Makes entries of a data set, and the steps that write their clips."""
+
+    def __init__(self, order: Order, choice: Choice, top: str) -> None:
+        self._order, self._choice, self.top = order, choice, top
+        self._layout = LAYOUTS[order.layout]
+        self._form = order.form or self._layout.form
+
+    def make(self, seed: int, left: list[Left]) -> list[tuple[Entry, Clip]]:
+        """Make all, by recording and time; what cannot be cut is left."""
+        parts = assign_parts(
+            (stretch.group for stretch in self._choice.stretches), seed, self._layout.parts
+        )
+        by_path: dict[str, list[Stretch]] = {}
+        for stretch in sorted(self._choice.stretches, key=lambda s: (s.first, s.label)):
+            by_path.setdefault(stretch.result.path, []).append(stretch)
+        made: list[tuple[Entry, Clip]] = []
+        for path, stretches in sorted(by_path.items()):
+            try:
+                made += self._of_recording(path, stretches, parts)
+            except (StepError, MediaError) as exc:
+                left.append(Left(exc.path, exc.message))
+        files = name_files([entry for entry, _ in made], self._layout)
+        return [
+            (
+                replace(entry, file=file),
+                replace(step, target=os.path.join(self._order.folder, *file.split("/"))),
+            )
+            for (entry, step), file in zip(made, files, strict=True)
+        ]
+
+    def _of_recording(
+        self, path: str, stretches: Sequence[Stretch], parts: Mapping[str, str]
+    ) -> list[tuple[Entry, Clip]]:
+        recording = self._choice.recordings[path]
+        before = FileState.of(path)
+        steps: list[Clip]
+        if self._order.copy and not is_exact(recording.info):
+            borders = packet_borders(path, [(s.first, s.last) for s in stretches])
+            steps = [
+                CopyClip(path, "", before, start, end, stretch.label)
+                for stretch, (start, end) in zip(stretches, borders, strict=True)
+            ]
+        else:
+            _check_channels(path, recording, mono=self._order.mono)
+            steps = [self._write(path, before, stretch, recording) for stretch in stretches]
+        return [
+            (self._entry(stretch, step, parts[stretch.group], recording), step)
+            for stretch, step in zip(stretches, steps, strict=True)
+        ]
+
+    def _write(
+        self, path: str, before: FileState, stretch: Stretch, recording: Recording
+    ) -> WriteClip:
+        """Plan to cut out samples; packets that cannot be moved are cut so too, without fades."""
+        sr = self._order.sr or rate_of(self._form, recording.sr)
+        form = Form.FLAC if self._order.copy else self._form
+        end, last = recording.end, stretch.last
+        ends_there = end is not None and last >= end - LACKING_SECONDS
+        span = Span(
+            start=seconds_to_samples(stretch.first, sr),
+            stop=seconds_to_samples(end if end is not None and ends_there else last, sr),
+            sr=sr,
+            form=form,
+            sample=sample_kind(form, recording.info),
+            mono=self._order.mono,
+            rises=not self._order.copy and stretch.first > 0,
+            falls=not self._order.copy and not ends_there,
+        )
+        return WriteClip(path, "", before, span, stretch.label)
+
+    def _entry(self, stretch: Stretch, step: Clip, part: str, recording: Recording) -> Entry:
+        if isinstance(step, CopyClip):
+            start, end, sr = step.start, step.end, recording.sr
+            ending = copied_as(recording.info.codec)[1]
+        else:
+            sr, ending = step.span.sr, step.span.form.value
+            start, end = (samples_to_seconds(n, sr) for n in (step.span.start, step.span.stop))
+        source = os.path.relpath(stretch.result.path, self.top).replace(os.sep, "/")
+        n_channels = 1 if self._order.mono else recording.n_channels
+        licence = recording.info.licence
+        return Entry(stretch, start, end, part, source, sr, n_channels, licence, ending)
+
+
+def _check_channels(path: str, recording: Recording, *, mono: bool) -> None:
+    if recording.n_channels > MOST_CHANNELS and not mono:
+        raise StepError(
+            path, f"has {recording.n_channels} channels, more than clips hold: give --mono"
+        )
+
+
+def _write_text(table: Table, folder: str) -> WriteText:
+    clips = tuple(os.path.join(folder, *entry.file.split("/")) for entry in table.entries)
+    return WriteText(os.path.join(folder, *table.file.split("/")), table.text, clips)
+
+
+def _left_out(choice: Choice, left: Sequence[Left], top: str) -> list[Table]:
+    """List what fits and is not in the data set; nothing if there is nothing."""
+
+    def name(path: str) -> str:
+        return os.path.relpath(path, top).replace(os.sep, "/")
+
+    rows = [
+        (
+            name(copy.stretch.result.path),
+            f"{copy.stretch.first:.3f}",
+            f"{copy.stretch.last:.3f}",
+            copy.stretch.label,
+            describe_copy(copy, name(copy.of.result.path)),
+        )
+        for copy in choice.copies
+    ]
+    rows += [(name(item.path), "", "", "", item.reason) for item in left]
+    if not rows:
+        return []
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("source", "start", "end", "label", "reason"))
+    writer.writerows([escape_cell(cell) for cell in row] for row in rows)
+    return [Table(LEFT_OUT, text.getvalue())]
+
+
+def describe_copy(copy: Copy, name: str) -> str:
+    """Say of which clip one is a copy; the name is that of its recording."""
+    of = copy.of
+    return f"the same sound as {name} {of.first:.3f}-{of.last:.3f} s ({of.label})"
+
+
+def _notes(order: Order, wish: Wish, choice: Choice) -> list[str]:
+    """Say in sentences how clips were made."""
+    if order.copy:
+        how = (
+            "Packets are copied as they are, so clips begin and end where packets do; `start` and "
+            "`end` tell where that is. Lossless codecs are cut by the sample, into FLAC."
+        )
+    else:
+        changed = [f"brought to {order.sr} Hz"] if order.sr else []
+        changed += ["mixed down to one channel"] if order.mono else []
+        sound = f"Sound is {' and '.join(changed)}." if changed else "Sound is that of the source."
+        how = f"{sound} {fade_note()}"
+    n_copies = len(choice.copies)
+    return [
+        how,
+        f"What lots decided follows from the seed {wish.seed}.",
+        f"Left out as copies of other clips: {n_copies}{f' (see {LEFT_OUT})' * (n_copies > 0)}.",
+    ]
+
+
+def _wanting(steps: Sequence[Clip | WriteText], folder: str, runs: Iterable[Run]) -> list[Step]:
+    """Leave out what earlier runs have written, and refuse a folder with anything else.
+
+    Raises
+    ------
+    UsageError
+        If the folder holds other files, or such as were changed.
+    """
+    own, there = _own_files(runs), set(_iter_files(folder))
+    wanting: list[Step] = []
+    for step in steps:
+        if step.target in there and own.get(step.target) == _as_kept(step):
+            there.discard(step.target)
+        else:
+            wanting.append(step)
+    if there:
+        named = ", ".join(sorted(os.path.relpath(path, folder) for path in there)[:N_NAMED])
+        raise UsageError(
+            f"--to {folder}: holds {len(there)} files that this command would not make so, such as "
+            f"{named}; name a new or empty folder, or undo the run that wrote them"
+        )
+    return wanting
+
+
+def _iter_files(folder: str) -> Iterator[str]:
+    for here, _, names in os.walk(folder):
+        for name in names:
+            if not (name.startswith(PART_PREFIX) and name.endswith(PART_SUFFIX)):
+                yield os.path.join(here, name)
+
+
+def _own_files(runs: Iterable[Run]) -> dict[str, Any]:
+    """Give the steps that have written files which are as they were written, by path."""
+    own: dict[str, Any] = {}
+    for run in runs:
+        for entry in run.done.values():
+            target = entry.record.get("target")
+            if entry.record.get("kind") not in KINDS or target is None or entry.facts is None:
+                continue
+            try:
+                unchanged = FileState.of(target).same_content(FileState(**entry.facts["after"]))
+            except (StepError, KeyError, TypeError):
+                continue
+            if unchanged:
+                own[target] = entry.record
+    return own
+
+
+def _as_kept(step: Step) -> Any:
+    """Give a step as a journal has it."""
+    return json.loads(json.dumps(step.to_record()))
+
+
+KINDS = {WriteClip.kind, CopyClip.kind, WriteText.kind}
+"""Of steps that write files of a data set."""
