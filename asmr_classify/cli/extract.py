@@ -319,10 +319,11 @@ def tell_of(made: Extraction) -> None:
     groups = {entry.stretch.group for entry in made.entries}
     counts = ", ".join(f"{part} {count}" for part, count in sorted(parts.items()))
     hours = sum(entry.duration for entry in made.entries) / 3600
-    tell(f"{len(made.entries)} clips, {hours:.2f} h, of {len(groups)} makers: {counts}")
+    makers = "1 maker" if len(groups) == 1 else f"{len(groups)} makers"
+    tell(f"{len(made.entries)} clips, {hours:.2f} h, of {makers}: {counts}")
     if len(groups) < N_PARTS:
         tell(
-            f"{len(groups)} makers are too few for train, validation and test: --group-by tells "
-            "makers apart by other than folders",
+            f"{makers}: too few for train, validation and test; --group-by tells makers apart by "
+            "other than folders",
             lead="note: ",
         )

@@ -1,0 +1,409 @@
+"""Data sets that are extracted: what is chosen and left out, what a kill or a full disk does."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+import soundfile
+
+from asmr_classify.catalogue.ranges import Range
+from asmr_classify.errors import UsageError
+from asmr_classify.library import written
+from asmr_classify.library.clips import PARTS, Wish, assign_parts
+from asmr_classify.library.extract import Order, plan_extract
+from asmr_classify.library.journal import Store
+from asmr_classify.library.layouts import LayoutName, plain, plain_names
+from asmr_classify.library.runs import carry_out, settle_broken
+from asmr_classify.library.template import Template
+from asmr_classify.library.undo import read_runs
+from asmr_classify.timeline import Segment
+from tests.library.test_bad_disks import file_size_limit
+from tests.library.worlds import heard, look, reasons, run_in_child, undo, undo_what_was_begun
+
+SR = 16_000
+DURATION = 6.0
+
+LIBRARY = {
+    "mia/rain.wav": [(0.5, 2.0, "tap", 0.9), (3.0, 6.0, "whisper", 0.7)],
+    "mia/two/rain.wav": [(1.0, 4.0, "tap", 0.6)],
+    "tom/rain.wav": [(0.0, 5.0, "whisper", 0.95), (5.2, 5.8, "tap", 0.9)],
+    "zoe/rain.wav": [(1.0, 3.0, "tap", 0.8), (1.0, 3.0, "whisper", 0.8)],
+}
+
+
+def noise(seed, seconds=DURATION):
+    return np.random.default_rng(seed).normal(0, 0.1, round(seconds * SR))
+
+
+@pytest.fixture
+def library(place):
+    """Four recordings by three makers, of 6 s of noise each, and where each is labelled."""
+    for seed, name in enumerate(LIBRARY):
+        path = place / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, noise(seed), SR, subtype="PCM_16")
+    return place
+
+
+def results(place, library=LIBRARY):
+    return [
+        heard(
+            place / "in" / name,
+            duration=DURATION,
+            decoded=DURATION,
+            segments=tuple(Segment(*segment) for segment in segments),
+        )
+        for name, segments in library.items()
+    ]
+
+
+def planned(place, store, found=None, folder="out", wish=None, **order):
+    return plan_extract(
+        results(place) if found is None else found,
+        wish or Wish(),
+        Order(str(place / folder), **order),
+        read_runs(store)[0],
+        ("asmr-classify", "extract"),
+    )
+
+
+def extract(place, store, **options):
+    """Extract, as the command does."""
+    settle_broken(store)
+    made = planned(place, store, **options)
+    return made, carry_out(made.plan, store)
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def spans(made):
+    return sorted(
+        (entry.source, entry.stretch.label, entry.start, entry.end) for entry in made.entries
+    )
+
+
+ALL = [
+    ("mia/rain.wav", "tap", 0.5, 2.0),
+    ("mia/rain.wav", "whisper", 3.0, 6.0),
+    ("mia/two/rain.wav", "tap", 1.0, 4.0),
+    ("tom/rain.wav", "whisper", 0.0, 5.0),
+]
+
+
+def test_each_segment_becomes_a_clip_that_its_row_describes(library, store):
+    made, report = extract(library, store)
+    assert report.n_done == len(report.outcomes)
+    assert [span for span in spans(made) if span[0] != "zoe/rain.wav"] == ALL
+    told = rows(library / "out" / "clips.csv")
+    assert len(told) == 5
+    for row in told:
+        clip = library / "out" / row["file_name"]
+        y, sr = soundfile.read(clip)
+        whole, _ = soundfile.read(library / "in" / row["source"])
+        first, last = round(float(row["start"]) * SR), round(float(row["end"]) * SR)
+        assert (sr, len(y)) == (SR, last - first)
+        assert np.array_equal(y[80:-80], whole[first + 80 : last - 80])
+        assert row["sha256"] == written.sha256_of(str(clip))
+        assert row["model"] == "tiny@0.1"
+        assert row["licence"] == ""
+        assert float(row["score_tap"]) == 0.9
+        assert clip.relative_to(library / "out").parts[0] == row["label"]
+    by_name = {(row["source"], row["label"]): row for row in told}
+    assert by_name["mia/rain.wav", "tap"]["group"] == "mia"
+    assert by_name["mia/two/rain.wav", "tap"]["group"] == "mia/two"
+    assert float(by_name["mia/rain.wav", "tap"]["score"]) == 0.9
+
+
+def test_edges_fade_unless_the_recording_begins_or_ends_there(library, store):
+    extract(library, store)
+    faded = {}
+    for row in rows(library / "out" / "clips.csv"):
+        y, _ = soundfile.read(library / "out" / row["file_name"])
+        whole, _ = soundfile.read(library / "in" / row["source"])
+        first, last = round(float(row["start"]) * SR), round(float(row["end"]) * SR)
+        faded[row["source"], row["label"]] = (
+            not np.array_equal(y[:80], whole[first : first + 80]),
+            not np.array_equal(y[-80:], whole[last - 80 : last]),
+        )
+    assert faded["mia/rain.wav", "tap"] == (True, True)
+    assert faded["mia/rain.wav", "whisper"] == (True, False)
+    assert faded["tom/rain.wav", "whisper"] == (False, True)
+
+
+def test_sounds_under_two_labels_are_one_clip_that_names_both(library, store):
+    made, _ = extract(library, store)
+    (copy,) = made.choice.copies
+    assert copy.stretch.result.path == copy.of.result.path == str(library / "in/zoe/rain.wav")
+    (row,) = [r for r in rows(library / "out" / "clips.csv") if r["source"] == "zoe/rain.wav"]
+    assert sorted(row["labels"].split(",")) == ["tap", "whisper"]
+    assert row["labels"].startswith(row["label"])
+    (left,) = rows(library / "out" / "left-out.csv")
+    assert left["source"] == "zoe/rain.wav"
+    assert left["reason"].startswith("the same sound as zoe/rain.wav 1.000-3.000 s")
+
+
+def test_copies_of_a_sound_are_left_out_and_listed(library, store):
+    copied = np.concatenate([noise(9, 0.6), 0.3 * noise(2), noise(8, 0.4)])
+    soundfile.write(library / "in/mia/stolen.flac", copied, SR)
+    found = [
+        *results(library),
+        heard(
+            library / "in/mia/stolen.flac",
+            duration=7.0,
+            decoded=7.0,
+            segments=(Segment(0.6, 5.6, "whisper", 0.99),),
+        ),
+    ]
+    made, _ = extract(library, store, found=found, wish=Wish(labels=("whisper",)))
+    (copy,) = made.choice.copies
+    both = {copy.stretch.result.path, copy.of.result.path}
+    assert both == {str(library / "in/tom/rain.wav"), str(library / "in/mia/stolen.flac")}
+    assert len(rows(library / "out/clips.csv")) == 3
+    assert "Left out as copies of other clips: 1" in (library / "out/README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        (Wish(labels=("tap",)), {("tap", 1.5), ("tap", 2.0), ("tap", 3.0)}),
+        (Wish(labels=("tap",), min_seconds=2.0), {("tap", 2.0), ("tap", 3.0)}),
+        (Wish(labels=("tap",), score=Range(low=0.85)), {("tap", 1.5)}),
+        (Wish(labels=("tap",), score=Range(high=0.6)), {("tap", 3.0)}),
+        (Wish(labels=("tap",), pad=0.25), {("tap", 2.0), ("tap", 2.5), ("tap", 3.5)}),
+        (Wish(labels=("whisper",), min_seconds=5, pad=0.75), {("whisper", 5.75)}),
+        (
+            Wish(labels=("whisper",), min_seconds=1.5, max_seconds=2.0, per_recording=5),
+            {("whisper", 2.0)},
+        ),
+        (Wish(labels=("speech",)), None),
+        (Wish(min_seconds=10), set()),
+    ],
+    ids=["label", "min", "score", "score below", "pad", "pad at the start", "max", "none", "few"],
+)
+def test_a_wish_chooses(wish, expected, library, store):
+    if expected is None:
+        with pytest.raises(UsageError, match=r"--label 'speech': the labels are tap, whisper"):
+            planned(library, store, wish=wish)
+        return
+    made = planned(library, store, wish=wish)
+    assert {(e.stretch.label, round(e.duration, 3)) for e in made.entries} == expected
+    assert bool(made.plan.steps) == bool(expected)
+
+
+def test_limits_hold_and_the_seed_decides(library, store):
+    chosen = set()
+    for seed in range(8):
+        for name in ("per_label", "per_recording", "per_group"):
+            wish = Wish(seed=seed, max_seconds=1.0, **{name: 1})
+            entries = planned(library, store, wish=wish).entries
+            assert spans(planned(library, store, wish=wish)) == sorted(
+                (e.source, e.stretch.label, e.start, e.end) for e in entries
+            )
+            of = {
+                "per_label": lambda e: e.stretch.label,
+                "per_recording": lambda e: e.source,
+                "per_group": lambda e: e.stretch.group,
+            }[name]
+            assert set(Counter(map(of, entries)).values()) == {1}
+            chosen.add(entries[0].start)
+    assert len(chosen) > 2
+
+
+@pytest.mark.parametrize("n_groups", [1, 2, 3, 10, 100])
+def test_groups_are_whole_in_one_part(n_groups):
+    groups = [f"maker {k}" for k in range(n_groups)]
+    parts = assign_parts([*groups, *groups], seed=1)
+    counts = Counter(parts.values())
+    assert set(parts) == set(groups)
+    assert set(counts) == {1: {"train"}, 2: {"train", "test"}}.get(n_groups, set(PARTS))
+    assert counts["test"] == (max(1, n_groups // 10) if n_groups > 1 else 0)
+    if n_groups == 100:
+        assert assign_parts(groups, seed=2) != parts
+        assert assign_parts(reversed(groups), seed=1) == parts
+        assert set(Counter(assign_parts(groups, 1, "12345").values()).values()) == {20}
+
+
+@pytest.mark.parametrize("layout", LayoutName)
+def test_no_group_is_in_two_parts_of_any_layout(layout, library, store):
+    wish = Wish(max_seconds=1.0, min_seconds=0.5)
+    made = planned(library, store, wish=wish, layout=layout)
+    parts = defaultdict(set)
+    for entry in made.entries:
+        parts[entry.stretch.group].add(entry.part)
+    assert len(parts) == 4
+    assert all(len(part) == 1 for part in parts.values())
+    files = [entry.file for entry in made.entries]
+    assert len({file.casefold() for file in files}) == len(files) > 10
+
+
+def test_a_template_tells_makers_apart(library, store):
+    group_by = Template.parse_folders("{stem}", option="--group-by")
+    made = planned(library, store, group_by=group_by)
+    assert {entry.stretch.group for entry in made.entries} == {"rain"}
+    missing = Template.parse_folders("{kind}", option="--group-by")
+    made = planned(library, store, group_by=missing)
+    assert made.entries == ()
+    assert "has no kind: give a default in the template" in made.plan.left[0].reason
+
+
+def test_packets_are_copied_with_the_borders_they_have(library, store):
+    _, report = extract(library, store, copy=True)
+    assert report.n_done == len(report.outcomes)
+    for row in rows(library / "out/clips.csv"):
+        y, _ = soundfile.read(library / "out" / row["file_name"])
+        whole, _ = soundfile.read(library / "in" / row["source"])
+        first, last = round(float(row["start"]) * SR), round(float(row["end"]) * SR)
+        assert first / SR <= float(row["segment_start"])
+        assert np.array_equal(y, whole[first:last])
+    assert "clips begin and end where packets do" in (library / "out/README.md").read_text()
+    with pytest.raises(UsageError, match="--copy leaves sound as it is"):
+        planned(library, store, copy=True, mono=True)
+
+
+def test_undo_takes_all_away_but_what_was_changed(library, store):
+    before = look(library / "in")
+    extract(library, store)
+    assert undo(store)[0].left == ()
+    assert not (library / "out").exists()
+    made, _ = extract(library, store)
+    changed = library / "out" / made.entries[0].file
+    changed.write_bytes(b"mine")
+    (library / "out/README.md").write_text("mine")
+    plan, _, _ = undo(store)
+    assert (
+        sorted(left.reason for left in plan.left)
+        == ["has changed since it was written; it is left there"] * 2
+    )
+    kept = [path for path, value in look(library / "out").items() if value != "folder"]
+    assert sorted(kept) == sorted([str(changed), str(library / "out/README.md")])
+    assert look(library / "in") == before
+
+
+def test_the_same_again_has_nothing_to_do(library, store):
+    extract(library, store)
+    made, report = extract(library, store)
+    assert made.plan.steps == ()
+    assert len(made.entries) == 5
+    assert report.number is None
+
+
+@pytest.mark.parametrize("kind", ["other files", "other clips", "a changed clip", "a file"])
+def test_a_folder_that_holds_anything_else_is_refused(kind, library, store):
+    told = r"holds \d+ files that this command would not make so, such as .*new or empty folder"
+    if kind == "other files":
+        (library / "out").mkdir()
+        (library / "out/clips.csv").write_text("theirs")
+    elif kind == "a file":
+        (library / "out").write_text("theirs")
+        told = "is there already, and is no folder"
+    else:
+        made, _ = extract(library, store)
+        if kind == "a changed clip":
+            (library / "out" / made.entries[0].file).write_bytes(b"theirs")
+    before = look(library)
+    wish = Wish(pad=0.1) if kind == "other clips" else None
+    with pytest.raises(UsageError, match=told):
+        planned(library, store, wish=wish)
+    assert look(library) == before
+
+
+def test_what_vanished_or_is_damaged_is_left_and_said(library, store):
+    os.unlink(library / "in/mia/rain.wav")
+    (library / "in/zoe/rain.wav").write_bytes(b"no sound")
+    with open(library / "in/mia/two/rain.wav", "r+b") as file:
+        file.truncate(2 * 2 * SR)
+    made, report = extract(library, store)
+    assert spans(made) == ALL[-1:]
+    left = {os.path.relpath(item.path, library / "in"): item.reason for item in made.plan.left}
+    assert left["mia/rain.wav"] == "no such file; it may have been moved or renamed"
+    assert left["mia/two/rain.wav"].startswith("ends before tap 1.000-4.000 s does: fetch")
+    assert "not an audio or video file" in left["zoe/rain.wav"]
+    assert report.n_done == len(report.outcomes)
+    assert len(rows(library / "out/left-out.csv")) == 3
+
+
+def test_what_changes_after_it_was_planned_is_skipped_and_tables_wait(library, store):
+    made = planned(library, store)
+    soundfile.write(library / "in/tom/rain.wav", noise(77), SR)
+    report = carry_out(made.plan, store)
+    told = reasons(report)
+    assert told[0].startswith(f"{library}/in/tom/rain.wav: has changed since it was labelled")
+    assert "1 of 5 clips that it tells of are not there" in told[1]
+    assert not (library / "out/clips.csv").exists()
+    _, report = extract(library, store)
+    assert reasons(report) == []
+    assert len(rows(library / "out/clips.csv")) == 5
+
+
+def test_a_full_disk_in_the_middle_loses_nothing_and_is_gone_on_after(library, store):
+    before = look(library / "in")
+    with file_size_limit(60_000):
+        made, report = extract(library, store)
+    told = reasons(report)
+    assert any("the file got larger than is allowed here" in reason for reason in told)
+    assert 0 < report.n_done < len(report.outcomes)
+    assert not [path for path in look(library / "out") if path.endswith(".part")]
+    again, report = extract(library, store)
+    assert reasons(report) == []
+    assert len(again.plan.steps) < len(made.plan.steps)
+    assert len(rows(library / "out/clips.csv")) == 5
+    assert look(library / "in") == before
+    undo(store)
+    undo(store)
+    assert not (library / "out").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="forks and signals of POSIX")
+def test_a_run_that_is_killed_is_undone_or_gone_on_with(library, tmp_path):
+    class Scene:
+        store = Store(tmp_path / "undone")
+
+        @staticmethod
+        def see():
+            return look(library)
+
+    # What is imported here is not imported in each child.
+    extract(library, Store(tmp_path / "whole"))
+    whole = look(library / "out")
+    shutil.rmtree(library / "out")
+    Scene.before = Scene.see()
+    n_calls = run_in_child(lambda: extract(library, Store(tmp_path / "counted")))
+    shutil.rmtree(library / "out")
+    for turn, moment in enumerate(np.linspace(n_calls * 0.55, n_calls - 1, 8).astype(int)):
+        Scene.store = Store(tmp_path / f"undone {moment}")
+        run_in_child(lambda: extract(library, Scene.store), kill_at=moment)
+        if turn % 2:
+            undo_what_was_begun(Scene)
+            continue
+        _, report = extract(library, Scene.store)
+        assert reasons(report) == []
+        now = look(library / "out")
+        assert {k: v[0] for k, v in now.items()} == {k: v[0] for k, v in whole.items()}
+        shutil.rmtree(library / "out")
+
+
+def test_the_plan_is_plain_values_that_come_back(library, store):
+    from asmr_classify.library.plan import step_from_record
+
+    for copy in (False, True):
+        for step in planned(library, store, copy=copy).plan.steps:
+            record = json.loads(json.dumps(step.to_record()))
+            assert step_from_record(record) == step
+            assert step.describe().verb in {"make folder", "extract", "write"}
+
+
+def test_names_are_plain_and_differ():
+    assert plain("Rain & wind (2).flac") == "Rain_wind_2_.flac"
+    assert plain("囁き") == "囁き"
+    names = plain_names(["a b", "a_b", "A B", "..", "x-y"], dash="_")
+    assert len({name.casefold() for name in names.values()}) == 5
+    assert names["x-y"] == "x_y"

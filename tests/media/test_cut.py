@@ -1,0 +1,213 @@
+"""Clips hold the samples of the recording, and have clean edges."""
+
+from __future__ import annotations
+
+import errno
+import io
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from asmr_classify.errors import DecodeError
+from asmr_classify.media.cut import (
+    Form,
+    Span,
+    SpanReader,
+    copied_as,
+    copy_packets,
+    fade_edges,
+    packet_borders,
+    rate_of,
+    sample_kind,
+    write_span,
+)
+from asmr_classify.media.probe import probe
+from tests.media.make_media import RECIPES, Recipe, write_media
+
+SR = 44100
+N_FADE = round(0.005 * SR)
+
+
+@pytest.fixture(scope="module")
+def stereo():
+    rng = np.random.default_rng(3)
+    return rng.normal(0, 0.1, (2, 2 * SR)).astype(np.float32)
+
+
+def cut(path, target, start, stop, *, form=Form.FLAC, **options):
+    info = probe(str(path))
+    sr = options.pop("sr", info.sr)
+    span = Span(start, stop, sr, form, sample_kind(form, info), **options)
+    with SpanReader(str(path), sr=sr, mono=span.mono) as reader, target.open("w+b") as file:
+        write_span(reader, span, file)
+    return soundfile.read(target, always_2d=True)
+
+
+@pytest.mark.parametrize("ext", ["wav", "flac", "aiff"])
+@pytest.mark.parametrize("form", [Form.FLAC, Form.WAV])
+def test_every_sample_between_the_fades_is_that_of_the_recording(ext, form, stereo, tmp_path):
+    source = write_media(tmp_path / f"a.{ext}", stereo, RECIPES[ext])
+    whole, _ = soundfile.read(source)
+    y, sr = cut(source, tmp_path / f"b.{form}", 10_001, 70_007, form=form)
+    assert sr == SR
+    assert y.shape == (60_006, 2)
+    assert soundfile.info(tmp_path / f"b.{form}").subtype == "PCM_16"
+    assert np.array_equal(y[N_FADE:-N_FADE], whole[10_001 + N_FADE : 70_007 - N_FADE])
+    assert abs(y[0]).max() < 1e-4 > abs(y[-1]).max()
+
+
+def test_24_bits_and_floating_point_are_kept(stereo, tmp_path):
+    recipe = Recipe("wav", "pcm_s24le")
+    source = write_media(tmp_path / "a.wav", stereo, recipe)
+    whole, _ = soundfile.read(source)
+    y, _ = cut(source, tmp_path / "b.flac", 0, 50_000, rises=False, falls=False)
+    assert soundfile.info(tmp_path / "b.flac").subtype == "PCM_24"
+    assert np.array_equal(y, whole[:50_000])
+    loud = write_media(tmp_path / "loud.wav", 20 * stereo, Recipe("wav", "pcm_f32le"))
+    y, _ = cut(loud, tmp_path / "loud-cut.wav", 0, 9_000, form=Form.WAV, rises=False, falls=False)
+    assert np.array_equal(y.T.astype(np.float32), 20 * stereo[:, :9_000])
+    y, _ = cut(loud, tmp_path / "loud.flac", 0, 9_000, rises=False, falls=False)
+    assert np.allclose(y.T, np.clip(20 * stereo[:, :9_000], -1, 1), atol=2**-23)
+
+
+def test_a_late_sound_is_cut_where_a_player_has_it(stereo, tmp_path):
+    """Silence stands before sound that begins after the container does."""
+    source = tmp_path / "late.mkv"
+    with av.open(str(source), "w") as output:
+        video = output.add_stream("mpeg4", rate=10)
+        video.width = video.height = 64
+        audio = output.add_stream("flac", rate=SR, layout="stereo")
+        for k in range(20):
+            frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            frame.pts = k
+            output.mux(video.encode(frame))
+        whole = np.round(stereo[:, :SR] * 2**15).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(whole.T).reshape(1, -1), format="s16", layout="stereo"
+        )
+        frame.sample_rate, frame.pts = SR, SR  # a second late
+        output.mux([*audio.encode(frame), *audio.encode(None), *video.encode(None)])
+    y, _ = cut(source, tmp_path / "b.flac", SR // 2, 3 * SR // 2, rises=False, falls=False)
+    assert not y[: SR // 2 - 100].any()
+    # Matroska rounds stamps to the millisecond, which is 44 samples.
+    moved = min(range(-60, 61), key=lambda k: abs(y[SR // 2 + 100 + k][0] - whole[0, 100] / 2**15))
+    first = SR // 2 + moved
+    assert np.array_equal(y[first:].T, (whole / 2**15)[:, : SR - first])
+
+
+def test_sound_can_be_brought_to_another_rate_and_one_channel(tmp_path):
+    t = np.arange(2 * SR) / SR
+    tone = (0.9 * np.sin(2 * np.pi * 440 * t)).astype(np.float32)
+    source = write_media(tmp_path / "a.flac", np.stack([tone, tone]), RECIPES["flac"])
+    y, sr = cut(source, tmp_path / "b.wav", 16_000, 24_000, form=Form.WAV, sr=16_000, mono=True)
+    assert (sr, y.shape) == (16_000, (8_000, 1))
+    want = 0.9 * np.sin(2 * np.pi * 440 * (1 + np.arange(8_000) / 16_000))
+    assert np.abs(y[100:-100, 0] - want[100:-100]).max() < 0.01  # neither clipped nor moved
+
+
+def test_opus_has_as_many_samples_as_asked_for(stereo, tmp_path):
+    source = write_media(tmp_path / "a.wav", stereo, RECIPES["wav"])
+    y, sr = cut(source, tmp_path / "b.opus", 4_800, 52_801, form=Form.OPUS, sr=48_000)
+    assert (sr, y.shape) == (48_000, (48_001, 2))
+    assert [rate_of(Form.OPUS, sr) for sr in (8000, 22050, 44100, 96000)] == [
+        8000, 24000, 48000, 48000,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("n_samples", [1, 5, 100, 1000])
+def test_fades_rise_and_fall_as_half_a_cosine_however_pieces_are_cut(n_samples):
+    ones = np.ones((1, n_samples), dtype=np.float32)
+    whole = [*fade_edges([ones], n_samples, 50, rises=True, falls=True)]
+    cut_up = [ones[:, k : k + 7] for k in range(0, n_samples, 7)]
+    pieces = [*fade_edges(cut_up, n_samples, 50, rises=True, falls=True)]
+    gain = np.concatenate(pieces, axis=1)[0]
+    assert np.array_equal(gain, np.concatenate(whole, axis=1)[0])
+    assert np.allclose(gain, gain[::-1])
+    if n_samples == 1000:
+        rise = 0.5 - 0.5 * np.cos(np.pi * (np.arange(50) + 0.5) / 50)
+        assert np.allclose(gain[:50], rise)
+        assert (gain[50:-50] == 1).all()
+    (left,) = fade_edges([ones], n_samples, 50, rises=False, falls=False)
+    assert np.array_equal(left, ones)
+
+
+def test_stretches_are_read_in_any_order(stereo, tmp_path):
+    source = write_media(tmp_path / "a.wav", stereo, RECIPES["wav"])
+    whole, _ = soundfile.read(source, dtype="float32")
+    with SpanReader(str(source), sr=SR, mono=False) as reader:
+        for start, stop in ((100, 50_000), (49_000, 60_000), (0, 10), (80_000, 88_200), (5, 9)):
+            y = np.concatenate([*reader.iter_span(start, stop)], axis=1)
+            assert np.array_equal(y.T, whole[start:stop])
+
+
+def test_a_recording_that_ends_early_is_said(stereo, tmp_path):
+    source = write_media(tmp_path / "a.wav", stereo, RECIPES["wav"])
+    with pytest.raises(DecodeError, match=r"a\.wav: ends 1\.000 s before the stretch does"):
+        cut(source, tmp_path / "b.flac", SR, 3 * SR)
+
+
+COPIED = {
+    "mp3": "mp3", "m4a": "m4a", "mp4": "m4a", "ogg": "ogg", "webm": "opus", "wav": "wav",
+    "wma": "wma", "aiff": "mka",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ext", COPIED)
+def test_packets_are_copied_bit_by_bit(ext, stereo, tmp_path):
+    recipe = RECIPES[ext]
+    source = write_media(
+        tmp_path / f"a.{ext}", stereo, recipe, video_duration=2 if recipe.video else None
+    )
+    (border,) = packet_borders(str(source), [(0.5, 1.0)])
+    assert border[0] <= 0.5
+    assert border[1] >= 1.0
+    assert border[1] - border[0] < 0.8  # packets of PCM in WAV are the longest
+    ending = copied_as(probe(str(source)).codec)[1]
+    assert ending == COPIED[ext]
+    target = tmp_path / f"b.{ending}"
+    with target.open("w+b") as file:
+        copy_packets(str(source), *border, file)
+    ours, theirs = packets_of(target), packets_of(source)
+    assert any(theirs[k : k + len(ours)] == ours for k in range(len(theirs)))
+    assert probe(str(target)).duration == pytest.approx(border[1] - border[0], abs=0.03)
+
+
+def packets_of(path):
+    with av.open(str(path)) as container:
+        return [bytes(p) for p in container.demux(container.streams.audio[0]) if p.size]
+
+
+class FullDisk(io.FileIO):
+    """Takes so many bytes and no more."""
+
+    def write(self, data):
+        if self.tell() + len(data) > 5000:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+@pytest.mark.parametrize("form", Form)
+def test_a_full_disk_is_an_error_of_the_system(form, stereo, tmp_path):
+    source = write_media(tmp_path / "a.wav", stereo, RECIPES["wav"])
+    sr = rate_of(form, SR)
+    span = Span(0, SR, sr, form, sample_kind(form, probe(str(source))))
+    with (
+        SpanReader(str(source), sr=sr, mono=False) as reader,
+        FullDisk(tmp_path / "b", "w+") as file,
+        pytest.raises(OSError, match="No space left") as caught,
+    ):
+        write_span(reader, span, file)
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_licences_are_read_from_tags(stereo, tmp_path):
+    source = write_media(tmp_path / "a.flac", stereo, RECIPES["flac"])
+    assert probe(str(source)).licence == ""
+    from mutagen.flac import FLAC
+
+    tags = FLAC(source)
+    tags["COPYRIGHT"], tags["LICENSE"] = "2024 Mia", "CC BY 4.0"
+    tags.save()
+    assert probe(str(source)).licence == "CC BY 4.0"
