@@ -40,6 +40,12 @@ def check_outcome(name, place):
         assert (place / "all.parquet").exists()
         assert (place / "taps.csv").read_text().count("tap-") == 2
         assert list((place / "dataset").rglob("tap-wood.flac"))
+        parts = {path.parent.name for path in (place / "published").glob("*/metadata.csv")}
+        assert parts == {"train", "validation", "test"}
+        assert (place / "like-esc50" / "meta" / "esc50.csv").exists()
+        assert list((place / "for-jams" / "jams").glob("*.jams"))
+        assert not (place / "by-label").exists()
+        assert not (place / "clips").exists()
 
 
 @pytest.mark.parametrize("name", GUIDES)

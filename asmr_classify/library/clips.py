@@ -13,6 +13,7 @@ less, does not move the lots of the others. Draws are fair: they look at no scor
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -170,7 +171,7 @@ def find_stretches(
         if is_playable(result)
         for stretch in _of_result(result, wish, groups[result.path])
     ]
-    return sorted(found, key=lambda s: (_lot(wish.seed, *_identity(s)), _identity(s)))
+    return sorted(found, key=lambda s: (_lot(wish.seed, *_identity(s)), s.result.path))
 
 
 def _of_result(result: FileResult, wish: Wish, group: str) -> Iterator[Stretch]:
@@ -198,8 +199,10 @@ def _pieces(start: float, end: float, wish: Wish) -> Iterator[tuple[float, float
         yield start, end
 
 
-def _identity(stretch: Stretch) -> tuple[str, str, str]:
-    return stretch.result.path, f"{stretch.start:.3f}", stretch.label
+def _identity(stretch: Stretch) -> tuple[str, ...]:
+    """Tell a stretch from others, wherever the library lies."""
+    name = os.path.basename(stretch.result.path)
+    return stretch.group, name, f"{stretch.start:.3f}", stretch.label
 
 
 def _lot(seed: int, *words: str) -> bytes:

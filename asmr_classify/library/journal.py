@@ -196,7 +196,7 @@ class Store:
         """Say what runs there are, to whoever asked for another."""
         numbers = self.numbers()
         if not numbers:
-            return f"no runs are kept in {self.folder}; tag and organise keep them"
+            return f"no runs are kept in {self.folder}; tag, organise and extract keep them"
         return f"the last is {numbers[-1]}; `undo --list` shows them all"
 
     def path_of(self, number: int) -> Path:

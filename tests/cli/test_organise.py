@@ -130,7 +130,7 @@ def test_undo_lists_runs_and_says_what_is_undone():
 
 @pytest.mark.usefixtures("library")
 def test_without_any_run_there_is_nothing_to_undo(state):
-    told = f"no runs are kept in {state}/runs; tag and organise keep them\n"
+    told = f"no runs are kept in {state}/runs; tag, organise and extract keep them\n"
     for options in ([], ["-y"], ["-n"]):
         assert run("undo", *options).stderr == f"error: nothing to undo: {told}"
         assert run("undo", "99", *options).stderr == f"error: no run 99: {told}"

@@ -1,0 +1,251 @@
+"""``extract`` as a command, and its data sets as those read them for whom they are made."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import json
+import re
+import shutil
+from importlib.util import find_spec
+
+import pandas as pd
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from asmr_classify.cli.app import app
+from asmr_classify.library.layouts import LayoutName
+from asmr_classify.timeline import Segment
+from asmr_classify.training.layouts import read_sources
+from tests.cli.conftest import heard
+from tests.conftest import DEMO
+
+SPANS = {
+    "tap-wood": [(0.5, 2.5, "tap", 0.9), (3.0, 5.0, "tap", 0.7)],
+    "tap-keys": [(0.0, 6.0, "tap", 0.95)],
+    "crinkle-paper": [(1.0, 4.0, "crinkle", 0.9)],
+    "crinkle-plastic": [(1.0, 4.0, "crinkle", 0.6)],
+    "whisper-over-rain": [(0.0, 6.0, "white_noise", 0.8), (3.0, 6.0, "whisper", 0.9)],
+    "none-silence": [],
+}
+
+
+@pytest.fixture
+def library(place, monkeypatch):
+    """Demo clips, and where the labelling of them finds what."""
+    (place / "in").mkdir()
+    for name in SPANS:
+        shutil.copy(DEMO / f"{name}.flac", place / "in")
+
+    def select_results(arguments, _console, **_options):
+        return [
+            heard(
+                f"in/{name}.flac",
+                duration=6.0,
+                decoded=6.0,
+                tags=tuple({label: 0 for _, _, label, _ in spans}),
+                scores={"tap": 0.5, "crinkle": 0.25, "white_noise": 0.125, "whisper": 1.0},
+                segments=tuple(Segment(*span) for span in spans),
+            )
+            for name, spans in SPANS.items()
+            if arguments != ["nothing"]
+        ]
+
+    monkeypatch.setattr("asmr_classify.cli.select.select_results", select_results)
+    return place
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["extract", *map(str, arguments)])
+
+
+def extract(layout, *options):
+    done = run("in", "--to", "out", "--layout", layout, "--group-by", "{stem}", "--yes", *options)
+    assert done.exit_code == 0, done.stderr
+    return done
+
+
+def names_and_labels(folder):
+    with (folder / "clips.csv").open(newline="", encoding="utf-8") as file:
+        return {row["file_name"]: row["label"] for row in csv.DictReader(file)}
+
+
+@pytest.mark.usefixtures("library")
+def test_a_dry_run_shows_the_plan_and_changes_nothing(place):
+    done = run("in", "--to", "out", "--label", "crinkle", "--dry-run")
+    assert done.exit_code == 0
+    assert "make folder  out/crinkle/in" in done.stdout.splitlines()
+    clip = "in/crinkle-paper.flac → out/crinkle/in/crinkle-paper_0001000-0004000.flac"
+    assert f"extract  {clip}  crinkle 1.000-4.000 s" in done.stdout.splitlines()
+    assert "write  out/README.md  tells of 2 clips" in done.stdout.splitlines()
+    assert "2 clips, 0.00 h, of 1 maker: train 2" in done.stderr
+    assert "1 maker: too few for train, validation and test; --group-by tells" in done.stderr
+    assert "make 3 folders, extract 2 clips, write 2 files; nothing was changed" in done.stderr
+    assert not (place / "out").exists()
+
+
+@pytest.mark.usefixtures("library")
+def test_the_run_does_what_the_dry_run_shows_and_undo_takes_it_back(place):
+    shown = json.loads(run("in", "--to", "out", "-n", "--json").stdout)
+    done = run("in", "--to", "out", "--yes", "--json")
+    assert done.exit_code == 0
+    record = json.loads(done.stdout)
+    assert [step.pop("ending") for step in record["steps"]] == ["done"] * len(record["steps"])
+    for step in record["steps"]:
+        del step["reason"]
+    assert record["steps"] == shown["steps"]
+    assert len(names_and_labels(place / "out")) == 6
+    assert "nothing to do" in run("in", "--to", "out", "--yes").stderr
+    back = CliRunner().invoke(app, ["undo", "--yes"])
+    assert back.exit_code == 0
+    assert not (place / "out").exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*unclosed file", "ignore:Exception ignored in:")  # theirs
+def test_hugging_face_reads_an_audiofolder(library, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(library / "home"))
+    import datasets
+
+    if find_spec("torchcodec") is None:  # without PyTorch it does not even pass a name on
+        monkeypatch.setattr(
+            datasets.Audio, "encode_example", lambda _, path: {"bytes": None, "path": path}
+        )
+    extract("audiofolder")
+    data = datasets.load_dataset(
+        "audiofolder", data_dir=str(library / "out"), cache_dir=str(library / "cache")
+    )
+    assert set(data) == {"train", "validation", "test"}
+    groups = {part: set(rows["group"]) for part, rows in data.items()}
+    assert sum(map(len, groups.values())) == len(set().union(*groups.values())) == 5
+    n_rows = 0
+    for part, rows in data.items():
+        for row in rows.cast_column("audio", datasets.Audio(decode=False)):
+            n_rows += 1
+            assert row["split"] == part
+            y, sr = soundfile.read(row["audio"]["path"])
+            assert sr == row["sr"] == 32000
+            assert len(y) == round((row["end"] - row["start"]) * sr)
+            assert len(row["sha256"]) == 64
+            assert row["model"] == "tiny@0.1"
+            assert row["score_tap"] == 0.5
+    assert n_rows == 6
+    gc.collect()  # of files that it left open, here rather than in the next test
+
+
+@pytest.mark.filterwarnings("ignore:Passing a schema:DeprecationWarning")  # theirs
+def test_jams_reads_its_annotations(library):
+    import jams
+
+    extract("jams", "--label", "whisper,tap", "--pad", "0.5s")
+    found = sorted((library / "out/jams").glob("*.jams"))
+    assert len(found) == 4
+    for path in found:
+        jam = jams.load(str(path), validate=True, strict=True)
+        y, sr = soundfile.read(library / "out/jams" / jam.sandbox["file"])
+        assert jam.file_metadata.duration == len(y) / sr
+        assert jam.sandbox["source"].endswith(".flac")
+    jam = jams.load(str(library / "out/jams/whisper-over-rain_0002500-0006000.jams"))
+    (annotation,) = jam.annotations.search(namespace="tag_open")
+    assert [(o.time, o.duration, o.value, o.confidence) for o in annotation.data] == [
+        (0.0, 3.5, "white_noise", 0.8),
+        (0.5, 3.0, "whisper", 0.9),
+    ]
+
+
+def test_esc50_is_read_by_pandas_and_by_train(library):
+    extract("esc50")
+    table = pd.read_csv(library / "out/meta/esc50.csv")
+    assert list(table.columns[:7]) == [
+        "filename", "fold", "target", "category", "esc10", "src_file", "take",
+    ]  # fmt: skip
+    assert table["fold"].between(1, 5).all()
+    assert (table.groupby("group")["fold"].nunique() == 1).all()
+    assert (table.groupby("category")["target"].nunique() == 1).all()
+    for row in table.itertuples():
+        assert row.filename == f"{row.fold}-{row.src_file}-{row.take}-{row.target}.wav"
+        info = soundfile.info(library / "out/audio" / row.filename)
+        assert info.frames == round((row.end - row.start) * info.samplerate)
+    assert set(table.loc[table["category"] == "tap", "take"]) == {"A", "B"}
+    corpus = read_sources([library / "out"])
+    assert sorted(clip.labels[0] for clip in corpus.clips) == sorted(table["category"])
+
+
+def test_folders_are_read_by_train(library):
+    extract("folders")
+    corpus = read_sources([library / "out"])
+    assert {clip.group for clip in corpus.clips} == {name for name in SPANS if "none" not in name}
+    labels = names_and_labels(library / "out")
+    assert {
+        clip.path.removeprefix(f"{library}/out/"): clip.labels[0] for clip in corpus.clips
+    } == labels
+
+
+def lines_of(path):
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_kaldi_finds_its_tables_sorted_and_whole(library):
+    extract("kaldi", "--pad", "0.5s")
+    n_clips, speakers = 0, []
+    for part in ("train", "validation", "test"):
+        tables = {
+            name: [
+                line.split(" ") for line in (library / "out" / part / name).read_text().splitlines()
+            ]
+            for name in ("wav.scp", "segments", "utt2spk", "spk2utt", "text")
+        }
+        for lines in tables.values():
+            assert lines == sorted(lines, key=lambda words: words[0].encode())
+        files = dict(tables["wav.scp"])
+        speaker = dict(tables["utt2spk"])
+        assert list(speaker.values()) == sorted(speaker.values())
+        assert {(u, who) for who, *of in tables["spk2utt"] for u in of} == set(speaker.items())
+        assert {words[0]: words[1] for words in tables["text"]}.keys() == files.keys()
+        for utterance, recording, begin, end in tables["segments"]:
+            info = soundfile.info(library / "out" / files[recording])
+            assert utterance in speaker
+            assert 0 <= float(begin) < float(end) <= info.duration + 1e-3
+            n_clips += 1
+        speakers += set(speaker.values())
+    assert n_clips == 6
+    assert len(speakers) == len(set(speakers)) == 5
+
+
+@pytest.mark.parametrize("layout", LayoutName)
+def test_the_card_counts_what_there_is(layout, library):
+    extract(layout.value)
+    card = (library / "out/README.md").read_text(encoding="utf-8")
+    assert re.search(
+        r"^6 clips, 0\.00\d\d hours, of 5 recordings by 5 makers, labelled", card, re.M
+    )
+    assert re.search(r"^\| tap \| 3 \| 0\.0028 \| 2 \|", card, re.M)
+    assert "Nobody has checked the labels" in card
+    assert "| (not stated) | 6 |" in card
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["nothing"], 4, "nothing to extract was found"),
+        (["in", "--min", "10s"], 4, "nothing fits, of 6 recordings (segments of 10 s or more"),
+        (["in", "--label", "nois"], 2, "--label 'nois': the labels are tap, crinkle,"),
+        (["in", "--min", "soon"], 2, "--min 'soon' is no duration"),
+        (["in", "--score", "2.."], 2, "--score '2' is no number between 0 and 1"),
+        (["in", "--min", "3s", "--max", "2s"], 2, "--max 2s is less than --min 3s"),
+        (["in", "--copy", "--mono"], 2, "--copy leaves sound as it is"),
+        (["in", "--sr", "44100", "--format", "opus"], 2, "--sr 44100: Opus knows 8000"),
+        (["in", "--group-by", "{maker}"], 2, "--group-by: no field 'maker'"),
+        (["in", "--to", "in/tap-wood.flac"], 2, "is there already, and is no folder"),
+        (["in", "--to", "in"], 4, "nothing fits"),
+        (["in", "--to", ""], 2, "--to: name the folder of the data set"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_is_told(arguments, status, told, place):
+    before = sorted(place.rglob("*"))
+    done = run("--to", "out", *arguments, "--yes")
+    assert (done.exit_code, told in done.stderr) == (status, True), done.stderr
+    assert sorted(place.rglob("*")) == before
