@@ -15,7 +15,9 @@ import soundfile
 from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
+from asmr_classify.cli.extract import FormName, LayoutOption
 from asmr_classify.library.layouts import LayoutName
+from asmr_classify.media.cut import Form
 from asmr_classify.timeline import Segment
 from asmr_classify.training.layouts import read_sources
 from tests.cli.conftest import heard
@@ -69,6 +71,12 @@ def extract(layout, *options):
 def names_and_labels(folder):
     with (folder / "clips.csv").open(newline="", encoding="utf-8") as file:
         return {row["file_name"]: row["label"] for row in csv.DictReader(file)}
+
+
+def test_options_name_all_that_there_is():
+    """They are written twice, as help must not load what decodes sound."""
+    assert [*LayoutOption] == [*LayoutName]
+    assert [*FormName] == [*Form]
 
 
 @pytest.mark.usefixtures("library")

@@ -378,9 +378,11 @@ def test_a_run_that_is_killed_is_undone_or_gone_on_with(library, tmp_path):
     Scene.before = Scene.see()
     n_calls = run_in_child(lambda: extract(library, Store(tmp_path / "counted")))
     shutil.rmtree(library / "out")
+    n_written = set()
     for turn, moment in enumerate(np.linspace(n_calls * 0.55, n_calls - 1, 8).astype(int)):
         Scene.store = Store(tmp_path / f"undone {moment}")
         run_in_child(lambda: extract(library, Scene.store), kill_at=moment)
+        n_written.add(sum(value != "folder" for value in look(library / "out").values()))
         if turn % 2:
             undo_what_was_begun(Scene)
             continue
@@ -389,6 +391,7 @@ def test_a_run_that_is_killed_is_undone_or_gone_on_with(library, tmp_path):
         now = look(library / "out")
         assert {k: v[0] for k, v in now.items()} == {k: v[0] for k, v in whole.items()}
         shutil.rmtree(library / "out")
+    assert len(n_written) > 3  # it was killed before, between and after files
 
 
 def test_the_plan_is_plain_values_that_come_back(library, store):
