@@ -8,6 +8,7 @@ TYPE_CHECKING = False  # that of typing, which takes longer to import than all o
 if TYPE_CHECKING:
     from typing import Any
 
+    from asmr_classify import features
     from asmr_classify.aggregate import FileResult, Problem, Status
     from asmr_classify.batch import label_paths
     from asmr_classify.classify import label_file
@@ -22,6 +23,7 @@ __all__ = [
     "Problem",
     "Segment",
     "Status",
+    "features",
     "label_file",
     "label_paths",
     "load_model",
@@ -44,6 +46,8 @@ def __getattr__(name: str) -> Any:
     """Load a public name on first use, so that importing the package stays cheap (PEP 562)."""
     if name == "__version__":
         return import_module("importlib.metadata").version("asmr-classify")
+    if name == "features":  # a package of its own, whose functions are called by its name
+        return import_module(f"{__name__}.features")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from asmr_classify.aggregate import FileResult, Problem, Status, summarise
 from asmr_classify.errors import MediaError, NoAudioError, WorkerError
 from asmr_classify.evidence import Heard
+from asmr_classify.features.table import iter_samples
 from asmr_classify.features.windows import iter_window_rows
 from asmr_classify.media.decode import AudioStream
 from asmr_classify.model import load_model
@@ -66,7 +67,7 @@ def label_file(
     try:
         with AudioStream.open(name, sr=model.features.frames.sr, listener=listener) as stream:
             with one_thread():
-                heard = _hear(_iter_samples(stream, on_progress), model)
+                heard = _hear(iter_samples(stream, on_progress), model)
             return summarise(
                 name,
                 heard,
@@ -85,21 +86,12 @@ def label_file(
 
 
 def lack_of_memory(path: str) -> WorkerError:
-    """Say that a file cannot be labelled in the memory that there is."""
+    """Say that a file cannot be read in the memory that there is."""
     return WorkerError(
         path,
-        "labelling it needs more memory than is allowed or there is; the file may be damaged: "
+        "it needs more memory than is allowed or there is; the file may be damaged: "
         "check that it plays, or allow more with --max-memory",
     )
-
-
-def _iter_samples(
-    stream: AudioStream, on_progress: Callable[[float], None] | None
-) -> Iterator[NDArray[np.float32]]:
-    for block in stream.iter_blocks():
-        if on_progress is not None:
-            on_progress(stream.decoded)
-        yield block.y
 
 
 def _hear(samples: Iterator[NDArray[np.float32]], model: Model) -> Heard:

@@ -124,7 +124,7 @@ class DecodeError(MediaError):
 
 
 class WorkerError(MediaError):
-    """The process that labelled the file crashed, was killed, hung, or needed too much memory."""
+    """The process that read the file crashed, was killed, hung, or needed too much memory."""
 
     may_pass = True
 

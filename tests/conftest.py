@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 
-from asmr_classify.batch.isolate import label_safely
+from asmr_classify.batch.isolate import do_safely
 from asmr_classify.config import DecisionSpec, FeatureSpec
 from asmr_classify.estimators import Ensemble, Network
 from asmr_classify.features.schema import column_names, fingerprint
@@ -83,10 +83,10 @@ def tiny_model() -> Model:
 def in_this_process(monkeypatch):
     """Let runs do without workers, so that what they call can be replaced."""
 
-    def iter_here(finds, model, _n_jobs, *, recall, stop, on_decoded, **_):
+    def iter_here(finds, task, _n_jobs, *, recall, stop, on_decoded, **_):
         for found in finds:
             if stop.is_set():
                 return
-            yield recall(found) or label_safely(found, model, on_decoded)
+            yield recall(found) or do_safely(found, task, on_decoded)
 
     monkeypatch.setattr("asmr_classify.batch.iter_parallel", iter_here)

@@ -1,7 +1,8 @@
 """Many files to an iterator of results: workers, and isolation of each file's failure.
 
-Files are found, labelled and given one by one; nothing waits for the end of the list. Every file
-that is found gives exactly one result, whatever happens to the worker that labels it. Results
+Files are found, worked on and given one by one; nothing waits for the end of the list. What is done
+with each is a task: :func:`label_paths` labels, :func:`extract_paths` computes features. Every file
+that is found gives exactly one result, whatever happens to the worker that has it. Results
 come as they are finished, not in order; which worker made them, and how many there are, changes
 nothing in them.
 """
@@ -11,18 +12,21 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from threading import Event
 from typing import TYPE_CHECKING
 
 from asmr_classify.batch.ahead import ReadAhead
+from asmr_classify.batch.extraction import OUTPUT_ERROR, FeatureTask
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.batch.journal import Journal
+from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.batch.memory import Memories, Memory
 from asmr_classify.batch.observe import Observer
+from asmr_classify.batch.parts import Extracted, Parts
 from asmr_classify.batch.pool import Limits, count_cores, iter_parallel
-from asmr_classify.errors import UsageError
+from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.discover import Found, discover
 from asmr_classify.model import load_model
 
@@ -30,15 +34,19 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from asmr_classify.aggregate import FileResult
+    from asmr_classify.batch.task import R, Task
     from asmr_classify.media.discover import Ignored
     from asmr_classify.model import Model
 
 __all__ = [
+    "Extracted",
     "Journal",
     "Limits",
     "Memories",
     "Memory",
     "Observer",
+    "Parts",
+    "extract_paths",
     "label_paths",
     "name_from_here",
 ]
@@ -57,7 +65,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     jobs: int | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
-    journal: Memory | None = None,
+    journal: Memory[FileResult] | None = None,
     limits: Limits | None = None,
     stop: Event | None = None,
     observer: Observer | None = None,
@@ -107,16 +115,74 @@ def label_paths(  # noqa: PLR0913 (options by name)
     >>> [result.status.value for result in label_paths(["no-such-file.mp3"])]
     ['failed']
     """
+    check_jobs(jobs)
+    task = LabelTask(model if model is not None else load_model())
+    run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer())
+    return _iter_results(_find(paths, include, exclude, run), task, journal, run)
+
+
+def extract_paths(  # noqa: PLR0913 (options by name)
+    paths: Iterable[str | os.PathLike[str]],
+    parts: Parts,
+    *,
+    jobs: int | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    limits: Limits | None = None,
+    stop: Event | None = None,
+    observer: Observer | None = None,
+) -> Generator[Extracted]:
+    """Compute the features of files and folders.
+
+    Parameters
+    ----------
+    paths, jobs, include, exclude, limits, stop, observer
+        As for :func:`label_paths`.
+    parts : Parts
+        Takes the rows. Files whose rows it keeps from an earlier run are not computed again.
+
+    Returns
+    -------
+    generator of Extracted
+        One per file that is found, as it is finished; ``parts`` gives its rows. Closing the
+        generator stops the workers.
+
+    Raises
+    ------
+    UsageError
+        If ``jobs`` is less than one.
+    AsmrClassifyError
+        From the generator, if no worker process can be started.
+    OutputError
+        From the generator, if rows cannot be kept.
+    """
+    check_jobs(jobs)
+    run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer())
+    return _iter_extracted(
+        _iter_results(_find(paths, include, exclude, run), FeatureTask(parts), parts, run)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a run goes about its files, whatever it does with them."""
+
+    jobs: int | None
+    limits: Limits
+    stop: Event
+    observer: Observer
+
+
+def check_jobs(jobs: int | None) -> None:
+    """Refuse to work with no worker.
+
+    Raises
+    ------
+    UsageError
+        If ``jobs`` is less than one.
+    """
     if jobs is not None and jobs < 1:
         raise UsageError(f"{jobs} jobs: give 1 or more")
-    observer = observer or Observer()
-    names = [name_from_here(os.fsdecode(path)) for path in paths]
-    finds = _watch(discover(names, include=include, exclude=exclude), observer)
-    model = model if model is not None else load_model()
-    outcomes = _iter_outcomes(
-        finds, model, jobs or count_cores(), limits or Limits(), stop or Event(), journal, observer
-    )
-    return _iter_results(outcomes, journal, observer)
 
 
 def name_from_here(path: str) -> str:
@@ -153,8 +219,18 @@ def _below_here(path: str) -> str | None:
     return path[len(here) :].strip(os.sep)
 
 
+def _find(
+    paths: Iterable[str | os.PathLike[str]],
+    include: Sequence[str],
+    exclude: Sequence[str],
+    run: Run,
+) -> Iterator[Found]:
+    names = [name_from_here(os.fsdecode(path)) for path in paths]
+    return _watch(discover(names, include=include, exclude=exclude), run.observer)
+
+
 def _watch(finds: Iterable[Found | Ignored], observer: Observer) -> Iterator[Found]:
-    """Pass on the files to label, and tell the observer of all."""
+    """Pass on the files to work on, and tell the observer of all."""
     for find in finds:
         if isinstance(find, Found):
             found = replace(find, path=find.path.removeprefix(f".{os.sep}"))
@@ -166,42 +242,45 @@ def _watch(finds: Iterable[Found | Ignored], observer: Observer) -> Iterator[Fou
 
 
 def _iter_results(
-    outcomes: Generator[Outcome], journal: Memory | None, observer: Observer
-) -> Generator[FileResult]:
-    with closing(outcomes):
+    finds: Iterator[Found], task: Task[R], memory: Memory[R] | None, run: Run
+) -> Generator[R]:
+    with closing(_iter_outcomes(finds, task, memory, run)) as outcomes:
         for outcome in outcomes:
             if outcome.is_recalled:
-                observer.on_recalled(outcome.found, outcome.result)
+                run.observer.on_recalled(outcome.found, outcome.result)
             else:
                 if outcome.trace is not None:
                     logger.error("%s: unexpected error\n%s", outcome.found.path, outcome.trace)
-                if journal is not None:
-                    journal.record(outcome.found, outcome.result)
-                observer.on_finished(outcome.found, outcome.result)
+                if memory is not None:
+                    memory.record(outcome.found, outcome.result)
+                run.observer.on_finished(outcome.found, outcome.result)
             yield outcome.result
 
 
-def _iter_outcomes(  # noqa: PLR0913, PLR0917 (what label_paths was given)
-    finds: Iterator[Found],
-    model: Model,
-    n_jobs: int,
-    limits: Limits,
-    stop: Event,
-    journal: Memory | None,
-    observer: Observer,
-) -> Generator[Outcome]:
+def _iter_outcomes(
+    finds: Iterator[Found], task: Task[R], memory: Memory[R] | None, run: Run
+) -> Generator[Outcome[R]]:
     with closing(ReadAhead(finds, READ_AHEAD)) as ahead:
         yield from iter_parallel(
             ahead,
-            model,
-            n_jobs,
-            recall=lambda found: _recall(found, journal),
-            limits=limits,
-            stop=stop,
-            on_decoded=observer.on_decoded,
+            task,
+            run.jobs or count_cores(),
+            recall=lambda found: _recall(found, memory),
+            limits=run.limits,
+            stop=run.stop,
+            on_decoded=run.observer.on_decoded,
         )
 
 
-def _recall(found: Found, journal: Memory | None) -> Outcome | None:
-    result = journal.recall(found) if journal is not None else None
+def _recall(found: Found, memory: Memory[R] | None) -> Outcome[R] | None:
+    result = memory.recall(found) if memory is not None else None
     return None if result is None else Outcome(found, result, is_recalled=True)
+
+
+def _iter_extracted(results: Generator[Extracted]) -> Generator[Extracted]:
+    """Pass on results until one tells that rows cannot be kept, which is no matter of one file."""
+    with closing(results):
+        for result in results:
+            if result.error is not None and result.error.kind == OUTPUT_ERROR:
+                raise OutputError(result.error.message)
+            yield result

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
-from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.aggregate import Problem
+from asmr_classify.batch.task import R
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asmr_classify.batch.task import Task
     from asmr_classify.media.discover import Found
-    from asmr_classify.model import Model
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Generic[R]):
     """What became of one file.
 
     Parameters
     ----------
     found : Found
-    result : FileResult
+    result : Result
     trace : str or None
         The traceback of an error that nobody expected, for the log: workers have none.
     is_recalled : bool
@@ -30,22 +31,22 @@ class Outcome:
     """
 
     found: Found
-    result: FileResult
+    result: R
     trace: str | None = None
     is_recalled: bool = False
 
 
-def label_safely(found: Found, model: Model, on_decoded: Callable[[float], None]) -> Outcome:
-    """Label one file; an unexpected error becomes its result.
+def do_safely(found: Found, task: Task[R], on_decoded: Callable[[float], None]) -> Outcome[R]:
+    """Work on one file; an unexpected error becomes its result.
 
     Parameters
     ----------
     found : Found
-    model : Model
+    task : Task
     on_decoded : callable
         Called with the seconds decoded since the last call.
     """
-    from asmr_classify.classify import label_file, lack_of_memory
+    from asmr_classify.classify import lack_of_memory
 
     before = 0.0
 
@@ -55,15 +56,11 @@ def label_safely(found: Found, model: Model, on_decoded: Callable[[float], None]
         before = seconds
 
     try:
-        return Outcome(found, label_file(found.path, model=model, on_progress=on_progress))
+        return Outcome(found, task.do(found, on_progress))
     except MemoryError:
-        error = lack_of_memory(found.path)
-        return Outcome(
-            found, FileResult(found.path, Status.FAILED, model.id, error=Problem.of(error))
-        )
+        return Outcome(found, task.fail(found.path, Problem.of(lack_of_memory(found.path))))
     except Exception as exc:  # noqa: BLE001 (logged, with its traceback, where outcomes are taken)
         kind = type(exc).__name__
         message = f"{found.path}: unexpected error ({kind}: {exc}); please report it with the file"
         problem = Problem(kind, message, may_pass=True)  # in a later version, at least
-        result = FileResult(found.path, Status.FAILED, model.id, error=problem)
-        return Outcome(found, result, traceback.format_exc())
+        return Outcome(found, task.fail(found.path, problem), traceback.format_exc())

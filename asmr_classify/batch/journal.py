@@ -76,7 +76,7 @@ class Journal:
         with ExitStack() as stack:
             try:
                 file = stack.enter_context(Path(path).open("a+b", buffering=0))
-                _lock(file, path)
+                lock(file, path)
                 reader = stack.enter_context(Path(path).open("rb"))
                 places, size = _read_places(reader, path, header)
                 if fresh:
@@ -107,7 +107,7 @@ class Journal:
 
         A failure is recalled only if nothing of the file has changed, its permissions included.
         """
-        place = self._places.get(hash(_key(found)[0]))
+        place = self._places.get(hash(key_of(found)[0]))
         if place is None or not found.mtime_ns:
             return None
         self._reader.seek(place)
@@ -115,9 +115,9 @@ class Journal:
             key, result = _parse(self._reader.readline())
         except DAMAGED:
             return None
-        if key[:3] != _key(found)[:3] or result.path != found.path:
+        if key[:3] != key_of(found)[:3] or result.path != found.path:
             return None
-        if result.status is Status.FAILED and key != _key(found):
+        if result.status is Status.FAILED and key != key_of(found):
             return None
         return result
 
@@ -132,10 +132,11 @@ class Journal:
         if result.error is not None and result.error.may_pass:
             return
         record = result_to_record(result, rounded=False)
-        self._output.write(f"{json.dumps(_key(found))}\t{json.dumps(record)}\n")
+        self._output.write(f"{json.dumps(key_of(found))}\t{json.dumps(record)}\n")
 
 
-def _key(found: Found) -> list[Any]:
+def key_of(found: Found) -> list[Any]:
+    """Tell what a file is known by: its absolute path, its size, and when it was changed."""
     # Not resolved: a link is a name of its own.
     absolute = os.path.abspath(found.path)  # noqa: PTH100
     return [absolute, found.size, found.mtime_ns, found.ctime_ns]
@@ -174,8 +175,14 @@ def _read_places(reader: IO[bytes], path: str, header: str) -> tuple[dict[int, i
     return places, size
 
 
-def _lock(file: IO[bytes], path: str) -> None:
-    """Keep other runs out, where the system can do that; the end of the process unlocks."""
+def lock(file: IO[bytes], path: str) -> None:
+    """Keep other runs out, where the system can do that; the end of the process unlocks.
+
+    Raises
+    ------
+    OutputError
+        If another run has locked it.
+    """
     if sys.platform == "win32":
         return
     import fcntl

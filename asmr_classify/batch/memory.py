@@ -1,25 +1,26 @@
-"""What is known of files from earlier, so that they need not be labelled again."""
+"""What is known of files from earlier, so that they need not be worked on again."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol
+
+from asmr_classify.batch.task import R
 
 if TYPE_CHECKING:
-    from asmr_classify.aggregate import FileResult
     from asmr_classify.media.discover import Found
 
 
-class Memory(Protocol):
+class Memory(Protocol[R]):
     """Something that keeps results; a journal, say."""
 
-    def recall(self, found: Found) -> FileResult | None:
+    def recall(self, found: Found) -> R | None:
         """Give the result of a file that has not changed since; None if there is none."""
 
-    def record(self, found: Found, result: FileResult) -> None:
+    def record(self, found: Found, result: R) -> None:
         """Keep a result."""
 
 
-class Memories:
+class Memories(Generic[R]):
     """Several memories as one: what one of them knows, the others learn.
 
     Parameters
@@ -28,10 +29,10 @@ class Memories:
         The first that knows a file is believed.
     """
 
-    def __init__(self, *memories: Memory) -> None:
+    def __init__(self, *memories: Memory[R]) -> None:
         self._memories = memories
 
-    def recall(self, found: Found) -> FileResult | None:
+    def recall(self, found: Found) -> R | None:
         """Give the result of a file that any of them knows."""
         known = [memory.recall(found) for memory in self._memories]
         result = next((result for result in known if result is not None), None)
@@ -41,7 +42,7 @@ class Memories:
                     memory.record(found, result)
         return result
 
-    def record(self, found: Found, result: FileResult) -> None:
+    def record(self, found: Found, result: R) -> None:
         """Let all of them keep a result."""
         for memory in self._memories:
             memory.record(found, result)

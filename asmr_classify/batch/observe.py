@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from asmr_classify.aggregate import FileResult
+    from asmr_classify.batch.task import Result
     from asmr_classify.media.discover import Found, Ignored
 
 
@@ -17,7 +17,7 @@ class Observer:
     """
 
     def on_found(self, found: Found) -> None:
-        """Learn of a file to be labelled."""
+        """Learn of a file to be worked on."""
 
     def on_ignored(self, ignored: Ignored) -> None:
         """Learn of a file or folder that is passed over."""
@@ -28,8 +28,8 @@ class Observer:
     def on_decoded(self, seconds: float) -> None:
         """Learn that so many more seconds of audio were decoded, by whichever worker."""
 
-    def on_finished(self, found: Found, result: FileResult) -> None:
+    def on_finished(self, found: Found, result: Result) -> None:
         """Learn the result of a file, before it is given."""
 
-    def on_recalled(self, found: Found, result: FileResult) -> None:
+    def on_recalled(self, found: Found, result: Result) -> None:
         """Learn the result of a file that an earlier run has left, before it is given."""

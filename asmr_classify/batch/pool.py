@@ -13,11 +13,12 @@ import queue
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, cast
 
-from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.aggregate import Problem
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.batch.process import FAREWELL, Gone, Worker
+from asmr_classify.batch.task import R
 from asmr_classify.batch.worker import START, Briefing
 from asmr_classify.errors import AsmrClassifyError, WorkerError
 
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
     from asmr_classify.batch.ahead import ReadAhead
     from asmr_classify.batch.process import Events
+    from asmr_classify.batch.task import Task
     from asmr_classify.batch.worker import Message
     from asmr_classify.media.discover import Found
-    from asmr_classify.model import Model
 
 logger = logging.getLogger(__name__)
 
@@ -72,21 +73,21 @@ def count_cores() -> int:
 
 def iter_parallel(  # noqa: PLR0913 (options by name)
     finds: ReadAhead[Found],
-    model: Model,
+    task: Task[R],
     n_jobs: int,
     *,
-    recall: Callable[[Found], Outcome | None],
+    recall: Callable[[Found], Outcome[R] | None],
     limits: Limits,
     stop: threading.Event,
     on_decoded: Callable[[float], None],
-) -> Generator[Outcome]:
-    """Label files in processes of their own.
+) -> Generator[Outcome[R]]:
+    """Work on files in processes of their own.
 
     Parameters
     ----------
     finds : ReadAhead of Found
         Taken up as workers become free. However slowly they come, what is at hand goes on.
-    model : Model
+    task : Task
     n_jobs : int
         Workers at a time.
     recall : callable
@@ -106,7 +107,7 @@ def iter_parallel(  # noqa: PLR0913 (options by name)
     AsmrClassifyError
         If no worker can be started.
     """
-    with _Crew(model, n_jobs, limits, on_decoded) as crew:
+    with _Crew(task, n_jobs, limits, on_decoded) as crew:
         while True:
             known = crew.hand_out(finds, recall, stop)
             if known is not None:
@@ -119,14 +120,14 @@ def iter_parallel(  # noqa: PLR0913 (options by name)
                 yield news
 
 
-class _Crew:
+class _Crew(Generic[R]):
     """The workers of a run, their files, and the watch over them."""
 
     def __init__(
-        self, model: Model, n_jobs: int, limits: Limits, on_decoded: Callable[[float], None]
+        self, task: Task[R], n_jobs: int, limits: Limits, on_decoded: Callable[[float], None]
     ) -> None:
-        self._model_id = model.id
-        self._briefing = pickle.dumps(Briefing(model, limits.max_memory))
+        self._task = task
+        self._briefing = pickle.dumps(Briefing(task, limits.max_memory))
         self._directory = _working_directory()
         self._n_jobs = n_jobs
         self._limits = limits
@@ -160,9 +161,9 @@ class _Crew:
     def hand_out(
         self,
         finds: ReadAhead[Found],
-        recall: Callable[[Found], Outcome | None],
+        recall: Callable[[Found], Outcome[R] | None],
         stop: threading.Event,
-    ) -> Outcome | None:
+    ) -> Outcome[R] | None:
         """Give the files that are there to free workers; return early with a known outcome."""
         while len(self._busy) < self._n_jobs and not stop.is_set():
             found = self._take(finds)
@@ -177,7 +178,7 @@ class _Crew:
     def _take(self, finds: ReadAhead[Found]) -> Found | None:
         return self._waiting.pop() if self._waiting else finds.take(lambda: self._events.put(None))
 
-    def listen(self, timeout: float) -> Outcome | None:
+    def listen(self, timeout: float) -> Outcome[R] | None:
         """Wait for news, ``timeout`` seconds at most; return the outcome of a file, if any."""
         try:
             event = self._events.get(timeout=timeout)
@@ -188,14 +189,14 @@ class _Crew:
         self._watch()
         return None if event is None else self._heed(*event)
 
-    def _heed(self, worker: Worker, message: Message | Gone) -> Outcome | None:
+    def _heed(self, worker: Worker, message: Message | Gone) -> Outcome[R] | None:
         if isinstance(message, Outcome):
             if worker not in self._busy:  # it was written off
                 return None
             self._busy.remove(worker)
             if not worker.given_up:
                 self._idle.append(worker)
-            return message
+            return cast("Outcome[R]", message)  # of the task that it was briefed with
         if isinstance(message, Gone):
             return self._replace(worker)
         if message is None:
@@ -252,7 +253,7 @@ class _Crew:
             worker.written_off = True
             self._events.put((worker, self._failed(worker.found, self._why(worker, "hangs"))))
 
-    def _replace(self, worker: Worker) -> Outcome | None:
+    def _replace(self, worker: Worker) -> Outcome[R] | None:
         """Let a worker go that has ended; the outcome of its file, if it had begun one."""
         ended = worker.dismiss()
         if worker in self._idle:
@@ -275,14 +276,12 @@ class _Crew:
                 "check that it plays, or allow more with --timeout"
             )
         return (
-            f"the process that labelled it {ended}; check that it plays, or run again to try "
-            "once more"
+            f"the process that read it {ended}; check that it plays, or run again to try once more"
         )
 
-    def _failed(self, found: Found, why: str) -> Outcome:
+    def _failed(self, found: Found, why: str) -> Outcome[R]:
         error = WorkerError(found.path, why)
-        result = FileResult(found.path, Status.FAILED, self._model_id, error=Problem.of(error))
-        return Outcome(found, result)
+        return Outcome(found, self._task.fail(found.path, Problem.of(error)))
 
 
 def _cannot_start(why: str) -> AsmrClassifyError:

@@ -63,7 +63,7 @@ class Worker:
     found : Found
         The file at hand, or the last one.
     is_ready : bool
-        Whether it has begun to label.
+        Whether it has begun to work.
     quiet_for : float
         Seconds since it was given its file, or was last heard of.
     given_up : bool

@@ -1,4 +1,4 @@
-"""A worker: a process that labels the files it is handed, one after the other.
+"""A worker: a process that works on the files it is handed, one after the other.
 
 It is started by :mod:`asmr_classify.batch.pool` and talks with it in pickles over two pipes. In
 come a :class:`Briefing`, then files; out go ``None`` when it is ready, seconds of audio as they
@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asmr_classify.batch.isolate import Outcome
+    from asmr_classify.batch.task import Task
     from asmr_classify.media.discover import Found
-    from asmr_classify.model import Model
 
-    Message = Outcome | float | None
+    Message = Outcome[Any] | float | None
 
 START = """
 import json, sys
@@ -46,17 +46,18 @@ class Briefing:
 
     Parameters
     ----------
-    model : Model
+    task : Task
+        What to do with each file.
     max_memory : int
         Bytes that the process may hold.
     """
 
-    model: Model
+    task: Task[Any]
     max_memory: int
 
 
 def main() -> None:
-    """Label files until there are no more."""
+    """Work on files until there are no more."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks = sys.stdin.buffer
@@ -81,34 +82,16 @@ def _end_with(parent: int) -> None:
 
 
 def _work(tasks: Any, send: Any) -> None:
-    from asmr_classify.batch.isolate import label_safely
+    from asmr_classify.batch.isolate import do_safely
 
     briefing: Briefing = pickle.load(tasks)  # noqa: S301 (of who started this process)
     limit_memory(briefing.max_memory)
-    load_all(briefing.model)
+    with suppress(Exception):
+        briefing.task.load()
     send(None)
     while True:
         found: Found = pickle.load(tasks)  # noqa: S301
-        send(label_safely(found, briefing.model, send))
-
-
-def load_all(model: Model) -> None:
-    """Load all that labelling needs, which takes a second and more, by labelling silence.
-
-    So that neither a slow disk nor a cold cache is taken for a file that hangs. What fails here
-    fails with a file, too, and is told there.
-    """
-    with suppress(Exception):
-        import numpy as np
-
-        import asmr_classify.classify  # noqa: F401 (loads the decoder)
-        from asmr_classify.features.windows import iter_window_rows
-        from asmr_classify.threads import one_thread
-
-        silence = np.zeros(model.features.frames.sr, dtype=np.float32)
-        with one_thread():
-            for rows in iter_window_rows(iter([silence]), model.features):
-                model.ensemble.predict_logits(rows.X)
+        send(do_safely(found, briefing.task, send))
 
 
 def limit_memory(n_bytes: int) -> None:

@@ -212,12 +212,12 @@ def open_to_label(path: str | None) -> AbstractContextManager[Catalogue | None]:
 
 def join_memories(
     journal: Journal | None, catalogue: Catalogue | None, model: Model, *, fresh: bool
-) -> Memory:
+) -> Memory[FileResult]:
     """Make one memory of the journal of an output, which is asked first, and a catalogue."""
     from asmr_classify.batch import Memories
     from asmr_classify.catalogue import KnownResults
 
-    memories: list[Memory] = [] if journal is None else [journal]
+    memories: list[Memory[FileResult]] = [] if journal is None else [journal]
     if catalogue is not None:
         memories.append(KnownResults(catalogue, model, fresh=fresh))
     return Memories(*memories)

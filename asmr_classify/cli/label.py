@@ -320,7 +320,7 @@ def _open_writer(
 def _label_all(
     request: Request,
     model: Model,
-    memory: Memory,
+    memory: Memory[FileResult],
     stop: Event,
     writer: Writer,
     progress: Progress,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
 
-    from asmr_classify.aggregate import FileResult
+    from asmr_classify.batch.task import Result
     from asmr_classify.media.discover import Found, Ignored, Reason
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Tally(Observer):
         """Count audio."""
         self.seconds += seconds
 
-    def on_finished(self, found: Found, result: FileResult) -> None:
+    def on_finished(self, found: Found, result: Result) -> None:
         """Count a finished file."""
         self.statuses[result.status] += 1
         self._bytes_finished += found.size
@@ -93,7 +93,7 @@ class Tally(Observer):
         if self._seconds_finished > 0 and self._bytes_finished > 0:
             self._seconds_per_byte = self._seconds_finished / self._bytes_finished
 
-    def on_recalled(self, found: Found, result: FileResult) -> None:
+    def on_recalled(self, found: Found, result: Result) -> None:
         """Count a file that was finished before: there is nothing to do for it."""
         self.statuses[result.status] += 1
         self.n_recalled += 1
@@ -244,7 +244,7 @@ class Progress(Tally):
         super().on_decoded(seconds)
         self._live.say()
 
-    def on_finished(self, found: Found, result: FileResult) -> None:
+    def on_finished(self, found: Found, result: Result) -> None:
         """Count a finished file, and show it."""
         super().on_finished(found, result)
         self._live.say()

@@ -12,7 +12,8 @@ import pytest
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.batch import label_paths
 from asmr_classify.batch.ahead import ReadAhead
-from asmr_classify.batch.isolate import label_safely
+from asmr_classify.batch.isolate import do_safely
+from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.errors import UsageError
 from asmr_classify.media.discover import Found
 from asmr_classify.writers.jsonl import result_to_line, result_to_record
@@ -121,7 +122,7 @@ def test_a_run_that_is_stopped_begins_no_more_files(labelled, tiny_model):
 
 def test_progress_is_told_as_differences(labelled, tiny_model):
     deltas = []
-    label_safely(Found("a", 1), tiny_model, deltas.append)
+    do_safely(Found("a", 1), LabelTask(tiny_model), deltas.append)
     assert deltas == [1.0, 1.5]
     assert labelled == ["a"]
 

@@ -19,6 +19,7 @@ from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.batch import Limits, label_paths, pool, process
 from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.isolate import Outcome
+from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.errors import AsmrClassifyError
 from asmr_classify.media.discover import Found
 
@@ -64,7 +65,7 @@ def test_a_dead_worker_costs_its_file_only(noises, workers_with, tiny_model, end
     assert sorted(failed) == ["3.wav", "7.wav"]
     for path, error in failed.items():
         assert error.kind == "WorkerError"
-        assert error.message.startswith(f"{path}: the process that labelled it {reason}; ")
+        assert error.message.startswith(f"{path}: the process that read it {reason}; ")
 
 
 def test_what_a_file_makes_a_library_print_does_no_harm(noises, workers_with, tiny_model):
@@ -415,7 +416,7 @@ def test_workers_are_heard_while_known_results_pour_in(noises, tiny_model):
     with closing(ReadAhead((Found(name, 1) for name in names), 100)) as finds:
         outcomes = pool.iter_parallel(
             finds,
-            tiny_model,
+            LabelTask(tiny_model),
             2,
             recall=recall,
             limits=Limits(),
@@ -434,7 +435,7 @@ def test_workers_are_heard_while_known_results_pour_in(noises, tiny_model):
 def test_a_moment_in_which_the_program_was_stopped_does_not_count(tiny_model, monkeypatch):
     times = iter([0.0, 0.2, 1000.0, 1000.2])
     monkeypatch.setattr(time, "monotonic", lambda: next(times))
-    with pool._Crew(tiny_model, 1, Limits(patience=5), lambda _: None) as crew:
+    with pool._Crew(LabelTask(tiny_model), 1, Limits(patience=5), lambda _: None) as crew:
 
         class Worker:
             quiet_for, given_up, is_ready = 0.0, False, True
