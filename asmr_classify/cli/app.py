@@ -11,6 +11,7 @@ from asmr_classify.cli.check import check
 from asmr_classify.cli.evaluate import evaluate
 from asmr_classify.cli.export import export
 from asmr_classify.cli.extract import extract
+from asmr_classify.cli.features import features
 from asmr_classify.cli.find import find
 from asmr_classify.cli.forget import forget
 from asmr_classify.cli.label import label
@@ -74,6 +75,7 @@ app.command(cls=QueryCommand, rich_help_panel=FILES)(organise)
 app.command(cls=QueryCommand, rich_help_panel=FILES)(extract)
 app.command(cls=CatalogueCommand, rich_help_panel=FILES)(undo)
 app.command(cls=CatalogueCommand, rich_help_panel=MODELS)(teach)
+app.command(rich_help_panel=MODELS)(features)
 app.command(rich_help_panel=MODELS)(train)
 app.command(rich_help_panel=MODELS)(evaluate)
 app.add_typer(model_app, rich_help_panel=MODELS)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 
-WHAT, HOW, WHERE, TALK = "What to label", "How to label", "Results", "Talk on stderr"
+WHAT, HOW, WHERE, TALK = "Which recordings", "How", "Results", "Talk on stderr"
 """Panels of the help."""
 
 IncludeOption = Annotated[
@@ -33,6 +33,52 @@ ExcludeOption = Annotated[
         metavar="GLOB",
         help="Leave out files and folders that match. Repeatable.",
         rich_help_panel=WHAT,
+    ),
+]
+FilesFromOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Read further paths from a file, one a line; - is standard input.",
+        rich_help_panel=WHAT,
+    ),
+]
+NullOption = Annotated[
+    bool,
+    typer.Option(
+        "--null",
+        "-0",
+        help="Paths in --files-from end in NUL bytes, as find -print0 writes them.",
+        rich_help_panel=WHAT,
+    ),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        help="Worker processes. Default: one per core.",
+        show_default=False,
+        rich_help_panel=HOW,
+    ),
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        min=1,
+        help="Give a file up if nothing of it is decoded for so long.",
+        rich_help_panel=HOW,
+    ),
+]
+MaxMemoryOption = Annotated[
+    int,
+    typer.Option(
+        metavar="MB",
+        min=500,
+        help="Memory that one file may take (on Linux).",
+        rich_help_panel=HOW,
     ),
 ]
 ModelOption = Annotated[

@@ -12,16 +12,20 @@ import typer
 
 from asmr_classify.cli.arguments import (
     HOW,
-    WHAT,
     WHERE,
     ExcludeOption,
+    FilesFromOption,
     IncludeOption,
+    JobsOption,
     JsonLinesOption,
     LogFileOption,
+    MaxMemoryOption,
     ModelOption,
+    NullOption,
     PerFileOption,
     QuietOption,
     SkipOption,
+    TimeoutOption,
     VerboseOption,
     check_writable,
     is_one_file,
@@ -94,23 +98,8 @@ def label(
     ] = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
-    files_from: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Read further paths from a file, one a line; - is standard input.",
-            rich_help_panel=WHAT,
-        ),
-    ] = None,
-    null: Annotated[
-        bool,
-        typer.Option(
-            "--null",
-            "-0",
-            help="Paths in --files-from end in NUL bytes, as find -print0 writes them.",
-            rich_help_panel=WHAT,
-        ),
-    ] = False,
+    files_from: FilesFromOption = None,
+    null: NullOption = False,
     model: ModelOption = None,
     threshold: Annotated[
         list[str] | None,
@@ -121,35 +110,9 @@ def label(
             rich_help_panel=HOW,
         ),
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            min=1,
-            help="Worker processes. Default: one per core.",
-            show_default=False,
-            rich_help_panel=HOW,
-        ),
-    ] = None,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS",
-            min=1,
-            help="Give a file up if nothing of it is decoded for so long.",
-            rich_help_panel=HOW,
-        ),
-    ] = 60,
-    max_memory: Annotated[
-        int,
-        typer.Option(
-            metavar="MB",
-            min=500,
-            help="Memory that labelling one file may take (on Linux).",
-            rich_help_panel=HOW,
-        ),
-    ] = 2000,
+    jobs: JobsOption = None,
+    timeout: TimeoutOption = 60,
+    max_memory: MaxMemoryOption = 2000,
     strict: Annotated[
         bool,
         typer.Option(

@@ -275,8 +275,15 @@ def _length_text(result: FileResult) -> str:
     return "" if result.duration is None else clock(result.duration)
 
 
-def summary(tally: Tally) -> str:
-    """Sum up a run in one line; every file found is counted once."""
+def summary(tally: Tally, done: str = "labelled") -> str:
+    """Sum up a run in one line; every file found is counted once.
+
+    Parameters
+    ----------
+    tally : Tally
+    done : str
+        What was done with files.
+    """
     total = tally.n_found
     counts = " · ".join(
         f"{tally.statuses[status]} {status.value.replace('_', ' ')}"
@@ -285,8 +292,8 @@ def summary(tally: Tally) -> str:
     )
     rest = total - tally.statuses.total()
     if rest:
-        counts += f"{' · ' if counts else ''}{rest} not yet labelled"
-    text = f"{total} file{'' if total == 1 else 's'} found: {counts or 'none labelled'}"
+        counts += f"{' · ' if counts else ''}{rest} not yet {done}"
+    text = f"{total} file{'' if total == 1 else 's'} found: {counts or f'none {done}'}"
     if tally.n_recalled:
         text += f" ({tally.n_recalled} by an earlier run)"
     if tally.ignored:

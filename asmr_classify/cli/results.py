@@ -212,12 +212,19 @@ def open_journal(
         make_folder(per_file, parents=False)
         path = Path(per_file) / f"{FOLDER_JOURNAL}{SUFFIX}"
         return Journal.open(str(path), model, fresh=fresh)
+    file = file_to_go_on_with(output)
+    if file is None:
+        return contextlib.nullcontext()
+    return Journal.open(f"{file}{SUFFIX}", model, fresh=fresh)
+
+
+def file_to_go_on_with(output: str) -> str | None:
+    """Name the file beside which a run keeps what it has finished; None where there is none."""
     path = Path(output)
     if output == STDOUT or (path.exists() and not path.is_file()):
-        return contextlib.nullcontext()
-    if path.is_symlink():  # two names of one file must not have two journals
-        path = path.resolve()
-    return Journal.open(f"{path}{SUFFIX}", model, fresh=fresh)
+        return None
+    # Two names of one file must not have two journals.
+    return str(path.resolve() if path.is_symlink() else path)
 
 
 def _open_for(kind: Format, output: str, stack: contextlib.ExitStack) -> Output:
