@@ -32,27 +32,27 @@ SPEC = FeatureSpec()
 BEGIN = """\
 # Features
 
-Written by `docs/make_features.py` from the schema: version {version}, fingerprint `{fingerprint}`, {n}
-columns. Whatever changes the meaning of a column changes both.
+Written by `docs/make_features.py` from the schema: version {version}, fingerprint
+`{fingerprint}`, {n} columns. Whatever changes the meaning of a column changes both.
 
     asmr-classify features recordings --output features.parquet
 
 writes what the model hears by, as a table for models of your own. A `.csv` file holds the same to
 the last bit; `.parquet` needs `pip install 'asmr-classify[parquet]'`.
 
-- **A row a window** of {duration:g} seconds, one every {hop:g} s: `path`, `start` and `end` in seconds, `level_db`
-  (mean level from {fmin:g} Hz to {fmax:g} Hz in dB relative to a full-scale square wave; below {silence:g} is
-  silence), then the features.
+- **A row a window** of {duration:g} seconds, one every {hop:g} s: `path`, `start` and `end` in
+  seconds, `level_db` (mean level over {fmin:g} Hz in dB relative to a full-scale square wave; below
+  {silence:g} is silence), then the features.
 - **A row a file** (`--by file`): `path`, `duration` (the end of the last window), `n_windows`,
-  `level_db`, then the mean of each feature over the file's `n_windows` audible windows. Where none is
-  audible, `n_windows` is 0 and the row is the mean of all.
+  `level_db`, then the mean of each feature over the file's `n_windows` audible windows. Where
+  none is audible, `n_windows` is 0 and the row is the mean of all.
 - Features do not depend on how loud a recording is, and every value is a finite number.
 - A file that cannot be read is told of on stderr, has no rows, and makes the exit status 3; of one
   that breaks off there are the rows of what was heard. Files come in the order in which they are
   finished, the rows of each together and in order of time.
-- `FILE.parts` beside the output keeps the rows of each recording: a run that was killed goes on where
-  it was when the same command is given again, and a later one computes only what is new or changed.
-  It takes about 3 kB a second of sound; remove it when there will be no such run.
+- `FILE.parts` beside the output keeps the rows of each recording: a run that was killed goes on
+  where it was when the same command is given again, and a later one computes only what is new or
+  changed. It takes about 3 kB a second of sound; remove it when there will be no such run.
 
 From Python, the same of one recording:
 
@@ -62,7 +62,8 @@ From Python, the same of one recording:
     frame = features.read("tap.flac", as_frame=True)   # the columns of the table, with pandas
     names = features.names()                           # of the columns of X
 
-A pipeline of scikit-learn, fitted on such a table, is in the [README](../README.md#features-for-models-of-your-own).
+A pipeline of scikit-learn, fitted on such a table, is in the
+[README](../README.md#features-for-models-of-your-own).
 """
 
 
@@ -115,8 +116,8 @@ def shown(columns: tuple[str, ...]) -> str:
 
 def shown_range(family: Family) -> str:
     """Write a range as people read it."""
-    low = f"{family.low:g}".replace("-", "−")
-    return f"{low} and more" if math.isinf(family.high) else f"{low} to {family.high:g}"
+    low, high = f"{family.low:g}", f"{family.high:g}"
+    return f"{low} and more" if math.isinf(family.high) else f"{low} to {high}"
 
 
 def bands() -> str:

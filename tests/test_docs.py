@@ -25,6 +25,10 @@ def test_the_reference_of_commands_is_current(tmp_path):
     assert made_anew("make_commands.py", tmp_path, "commands.md") == kept("commands.md")
 
 
+def test_the_guide_to_features_is_current(tmp_path):
+    assert made_anew("make_features.py", tmp_path, "features.md") == kept("features.md")
+
+
 def without_figures(text):
     """Scores, which another machine may round otherwise, and the blanks that align them."""
     return re.sub(r"\d[\d.]*", "#", re.sub(r" +", " ", text))

@@ -70,6 +70,17 @@ def test_the_set_up_commands_do_what_they_say(workplace):
     assert "tap-wood" in done.stdout
 
 
+def test_a_pipeline_is_fitted_on_features_in_ten_lines(workplace):
+    command, code = re.search(
+        r"```sh\n(asmr-classify features .*?)```\n\n```python\n(.*?)```", README, re.DOTALL
+    ).groups()
+    assert len(code.replace("\n\n", "\n").splitlines()) == 10
+    (workplace / "example.py").write_text(code)
+    done = shell(f"{command}\npython -W error example.py", workplace)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "['tap']"
+
+
 def test_its_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (ROOT / target).exists(), target

@@ -84,7 +84,7 @@ CHAPTERS = (
             Family(
                 r"mel_mean_\d+",
                 "Mean level of the band, relative to the mean of all bands",
-                "dB", -70, 70, PEETERS,
+                "dB", -70, 70, MERMELSTEIN,
             ),
             Family(
                 r"mel_event_\d+",
@@ -269,8 +269,8 @@ CHAPTERS = (
             ),
             Family(
                 r"modulation_\d_direction",
-                "Of the modulation at this rate, what moves upwards less what moves downwards, over "
-                "their sum",
+                "Of the modulation at this rate, what moves upwards less what moves downwards, "
+                "over their sum",
                 "1", -1, 1, CHI,
             ),
         ),

@@ -44,6 +44,7 @@ def test_the_readme_tells_each_status_once():
     "arguments",
     [
         ["label", "empty"],
+        ["features", "empty"],
         ["check", "empty"],
         ["tag", "empty", "--yes"],
         ["tag", "whisper", "--yes"],
@@ -89,6 +90,7 @@ def test_what_is_as_asked_for_already_is_done(run, command):
         (["label", "in"], "mine.csv"),
         (["label", "in"], "mine.txt"),
         (["label", "in/a.mp3"], "mine.vtt"),
+        (["features", "in"], "mine.csv"),
         (["check", "in"], "mine.jsonl"),
         (["check", "in"], "mine.txt"),
         (["export"], "mine.csv"),
@@ -164,6 +166,7 @@ def test_wrong_usage_is_2_and_nothing_is_begun(run, place, arguments):
         ["check", "in", "--model", "none.safetensors"],
         ["check", "in", "--limits", "none.toml"],
         ["label", "in", "--output", "no/folder/out.jsonl"],
+        ["features", "in", "--output", "no/folder/out.csv"],
         ["export", "--output", "no/folder/out.jsonl"],
         ["report", "in", "--no-waveforms", "--output", "no/folder/out.html"],
         ["playlist", "in", "--output", "no/folder/out.m3u8"],
