@@ -13,7 +13,7 @@ from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads 
 from asmr_classify.cli.catalogue import CatalogueOption, has_default, open_catalogue
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_tell
-from asmr_classify.cli.train import CacheOption, JobsOption, default_cache, phase_reporter, warn
+from asmr_classify.cli.train import CacheOption, default_cache, phase_reporter, warn
 from asmr_classify.cli.train_output import check_taught
 from asmr_classify.errors import UsageError
 
@@ -70,7 +70,7 @@ def teach(
         ),
     ] = Maker.CREATOR,
     cache: CacheOption = None,
-    jobs: JobsOption = 1,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that listen.")] = 1,
     quiet: QuietOption = False,
     catalogue: CatalogueOption = None,
 ) -> ExitStatus:
@@ -99,7 +99,7 @@ def teach(
             said,
             base,
             cache=cache or default_cache(quiet=True),
-            jobs=jobs if jobs is not None else -1,
+            jobs=jobs,
             on_progress=lambda done, total: report("stretches", done, total),
         )
         for error in errors[:MOST_NAMED]:
