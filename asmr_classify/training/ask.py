@@ -70,8 +70,9 @@ def _worth(embedded: Array, answered: list[int], holds: NDArray[np.bool_]) -> ND
     """Tell what an answer may teach, without regard to the others."""
     if not holds.any():  # nothing is known of what is looked for
         return np.zeros(len(embedded))
-    if holds.all():
-        return np.asarray(embedded @ embedded[answered].mean(axis=0), dtype=np.float64)
+    if holds.all():  # what it is not is to be learnt first
+        likeness = np.asarray(embedded @ embedded[answered].mean(axis=0), dtype=np.float64)
+        return -np.abs(likeness - likeness.mean()) if len(answered) % 2 else likeness
     weights, bias = fit_head(embedded[answered], holds)
     logits = np.asarray(embedded @ weights + bias, dtype=np.float64)
     return logits if len(answered) % 2 else -np.abs(logits)

@@ -209,6 +209,16 @@ def test_what_is_asked_next_takes_turns_between_likely_and_unsure():
     assert likely not in {0, 10, 30}
 
 
+def test_where_all_hold_the_label_what_may_not_is_asked_first():
+    """By one example nothing can be told of what the label is not."""
+    embedded = np.zeros((41, 50), dtype=np.float32)
+    embedded[:, 0] = np.linspace(-2, 2, 41)
+    embedded[np.arange(41), 1 + np.arange(41)] = 1
+    makers = [str(k) for k in range(41)]
+    assert abs(embedded[next_to_ask(embedded, makers, [40], [True]), 0]) < 1
+    assert embedded[next_to_ask(embedded, makers, [39, 40], [True, True]), 0] > 1.5
+
+
 def test_what_is_asked_next_is_of_another_maker(rng):
     embedded = np.tile(rng.standard_normal(8).astype(np.float32), (6, 1))
     embedded += 1e-3 * rng.standard_normal(embedded.shape).astype(np.float32)
