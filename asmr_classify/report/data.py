@@ -29,7 +29,7 @@ from asmr_classify.labels import (
 from asmr_classify.report.links import link_to
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from asmr_classify.aggregate import FileResult
@@ -208,7 +208,12 @@ def looks_of(results: Sequence[FileResult]) -> tuple[LabelLook, ...]:
     known = {label for result in results for label in (*result.scores, *result.shares)}
     known |= {label for result in results for label in result.tags}
     known |= {segment.label for result in results for segment in result.segments}
-    own = sorted(known - {*TRIGGERS, *CONTEXTS, SILENCE})
+    return looks_of_labels(sorted(known))
+
+
+def looks_of_labels(known: Collection[str]) -> tuple[LabelLook, ...]:
+    """Decide how to show labels: triggers first, then a user's own as they come, silence last."""
+    own = [label for label in known if label not in {*TRIGGERS, *CONTEXTS, SILENCE}]
     letters = letters_of(own)
     colours = {label: f"own-{k % OWN_COLOURS + 1}" for k, label in enumerate(own)}
     ordered = [label for label in (*TRIGGERS, *own, *CONTEXTS, SILENCE) if label in known]

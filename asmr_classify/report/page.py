@@ -21,9 +21,20 @@ from typing import TYPE_CHECKING, Any
 from asmr_classify.writers.output import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from asmr_classify.report.data import ReportData
 
-SCRIPTS = ("data.js", "view.js", "timeline.js", "table.js", "player.js", "main.js")
+SCRIPTS = (
+    "words.js",
+    "theme.js",
+    "data.js",
+    "view.js",
+    "timeline.js",
+    "table.js",
+    "player.js",
+    "main.js",
+)
 """In this order they make one script."""
 
 UNSAFE = re.compile(
@@ -47,16 +58,17 @@ def render_page(data: ReportData) -> str:
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    style, script = _part("page.css"), _script()
+    style = f"{read_part('common.css')}\n{read_part('page.css')}"
+    script = join_script(map(read_part, SCRIPTS))
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_visible,
+        finalize=visible,
     )
     environment.filters |= {"hours": describe_length, "grouped": lambda number: f"{number:,}"}
-    return environment.from_string(_part("page.html.j2")).render(
+    return environment.from_string(read_part("page.html.j2")).render(
         data=data,
         version=version("asmr-classify"),
         policy=_policy(style, script),
@@ -95,7 +107,7 @@ def describe_length(seconds: float) -> str:
     return f"{hours:.1f} h" if hours < 100 else f"{hours:,.0f} h"
 
 
-def _visible(value: Any) -> Any:
+def visible(value: Any) -> Any:
     """Write what would act on the text around it, or is no text, as an escape."""
     from markupsafe import Markup
 
@@ -115,21 +127,23 @@ def write_page(page: str, path: str) -> None:
     write_whole(Path(path), page.encode())
 
 
-def _part(name: str) -> str:
+def read_part(name: str) -> str:
+    """Read a file that pages are made of."""
     return (files("asmr_classify.report") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _script() -> str:
-    parts = "\n".join(_part(name) for name in SCRIPTS)
-    return f'(() => {{\n"use strict";\n{parts}\n}})();'
+def join_script(parts: Iterable[str]) -> str:
+    """Make one script, strict and with names of its own."""
+    joined = "\n".join(parts)
+    return f'(() => {{\n"use strict";\n{joined}\n}})();'
 
 
 def _policy(style: str, script: str) -> str:
     """Allow the page's own style and script, and recordings beside it or on the disk."""
     rules = {
         "default-src": "'none'",
-        "style-src": _hash(style),
-        "script-src": _hash(script),
+        "style-src": hash_of(style),
+        "script-src": hash_of(script),
         "media-src": "'self' file:",
         "img-src": "data:",
         "base-uri": "'none'",
@@ -138,6 +152,7 @@ def _policy(style: str, script: str) -> str:
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """Name a style or script in a content security policy."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"

@@ -12,7 +12,7 @@ import pytest
 from asmr_classify.labels import CONTEXTS, TRIGGERS
 from asmr_classify.report.data import OWN_COLOURS
 
-STYLE = (files("asmr_classify.report") / "assets" / "page.css").read_text()
+STYLE = (files("asmr_classify.report") / "assets" / "common.css").read_text()
 PAIRS = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\);", STYLE)
 THEMES = {
     "light": {name: light for name, light, _ in PAIRS},

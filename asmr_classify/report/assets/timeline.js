@@ -1,8 +1,28 @@
-// Waveforms and timelines as pictures.
+// Waveforms and timelines as pictures. A file has its timeline and waveform as report/data.py
+// writes them; `labels` is the list of labels of the page.
+
+// The timeline of a file as objects, in seconds; made when it is needed.
+function segmentsOf(file) {
+  const flat = file.segments ?? [];
+  const segments = [];
+  for (let k = 0; k < flat.length; k += 4) {
+    segments.push({
+      label: flat[k],
+      start: flat[k + 1] / 100,
+      end: (flat[k + 1] + flat[k + 2]) / 100,
+      score: flat[k + 3] / 100,
+    });
+  }
+  return segments;
+}
+
+const peaksOf = (file) => Uint8Array.from(atob(file.peaks ?? ""), (char) => char.charCodeAt(0));
+
+const secondsOf = (file) => Math.max(file.duration ?? 0, file.decoded ?? 0) / 100;
 
 const palette = new Map(); // CSS colours of labels in the theme at hand
 
-function readPalette() {
+function readPalette({ plain = "line" } = {}) {
   const probe = make("span", { hidden: "" });
   document.body.append(probe);
   const resolve = (name) => {
@@ -11,7 +31,7 @@ function readPalette() {
   };
   for (const label of labels) palette.set(label, resolve(label.colour));
   palette.set("ink", resolve("on-label"));
-  palette.set("plain", resolve("line"));
+  palette.set("plain", resolve(plain));
   probe.remove();
 }
 
