@@ -139,4 +139,4 @@ def _cut(first: float, frames: list[av.AudioFrame], span: tuple[float, float], s
         pieces += [piece.to_ndarray() for piece in resampler.resample(frame)]
     begin = max(0, seconds_to_samples(span[0] - first, sr)) if span[0] > first else 0
     y = np.concatenate(pieces, axis=-1)[:, begin:][:, : seconds_to_samples(span[1] - span[0], sr)]
-    return np.asarray(np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0))
+    return np.asarray(np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0), dtype=np.float32)
