@@ -19,6 +19,7 @@ from asmr_classify.cli.model import model_app
 from asmr_classify.cli.organise import organise
 from asmr_classify.cli.playlist import playlist
 from asmr_classify.cli.report import report
+from asmr_classify.cli.review import review
 from asmr_classify.cli.set import set_
 from asmr_classify.cli.tag import tag
 from asmr_classify.cli.teach import teach
@@ -67,6 +68,7 @@ app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(check)
 app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(report)
 app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(playlist)
 app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(find)
+app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(review)
 app.command("set", cls=CatalogueCommand, rich_help_panel=CATALOGUE)(set_)
 app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(export)
 app.command(cls=QueryCommand, rich_help_panel=CATALOGUE)(forget)

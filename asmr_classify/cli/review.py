@@ -1,0 +1,149 @@
+"""``asmr-classify review``."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asmr_classify.catalogue.contents import renamed
+from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
+from asmr_classify.cli.select import select_results
+from asmr_classify.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from socket import socket as Socket
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.review import Session, Wish
+
+
+@reporting_errors
+def review(
+    what: WhatArgument = None,
+    order: Annotated[
+        str,
+        typer.Option(
+            "--order",
+            metavar="ORDER",
+            help="What is asked first: mixed (of what the model is unsure, over all makers and "
+            "sounds), uncertain, diverse, random, suspicious (what was answered or put into "
+            "folders, and is likely wrong), or label=LABEL.",
+        ),
+    ] = "mixed",
+    similar: Annotated[
+        str | None,
+        typer.Option(
+            "--similar",
+            metavar="FILE@SECONDS",
+            help="Ask first what sounds like a place in a recording, as film.mkv@12.5.",
+            show_default=False,
+        ),
+    ] = None,
+    show_opinion: Annotated[
+        bool,
+        typer.Option(
+            "--show-opinion",
+            help="Show what the model thinks before the answer, which sways people, not after it.",
+        ),
+    ] = False,
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, help="Of this machine; 0 takes one that is free."),
+    ] = 0,
+    no_browser: Annotated[
+        bool,
+        typer.Option("--no-browser", help="Only print the address of the page."),
+    ] = False,
+    model: SelectionModelOption = None,
+    catalogue: CatalogueOption = None,
+    quiet: QuietOption = False,
+) -> ExitStatus:
+    """Listen to short stretches of recordings on a page, and answer what is heard.
+
+    The page is served on this machine alone, and opened in the browser; it needs no network. Each
+    answer is in the catalogue at once, belongs to the sound and not to the name of its file, and
+    outlives labelling anew. Ctrl-C, or the button on the page, ends it. Without QUERY or PATH, the
+    whole catalogue is asked about; recordings that are named are labelled first where need be.
+
+    Needs `pip install 'asmr-classify[review]'`.
+    """
+    from rich.console import Console
+
+    from asmr_classify.catalogue import Catalogue, default_path
+    from asmr_classify.review import Session, check_installed, listen, make_queue
+
+    check_installed()
+    console = Console(stderr=True)
+    place = Path(default_path()) if catalogue is None else catalogue
+
+    def label(names: Sequence[str]) -> list[FileResult]:
+        found = select_results(names, console, quiet=quiet, catalogue=place, model=model)
+        return [renamed(x, os.path.abspath(x.path)) for x in found]  # noqa: PTH100 (links are names)
+
+    with listen(port) as socket:
+        results = label(what or ("",))
+        labels = [*dict.fromkeys(x for result in results for x in result.scores)]
+        wish = _read_wish(order, similar, labels, label)
+        with Catalogue.open(str(place)) as known:
+            answers = known.answers()
+        stretches = make_queue(results, answers, wish)
+        if not stretches:
+            return nothing_to_do(_why_nothing(results))
+        session = Session(str(place), stretches, labels, shows_opinion=show_opinion)
+        _serve(session, socket, wish, browse=not no_browser)
+    if not quiet:
+        tell(f"{session.n_given} answers kept in {place}")
+    return ExitStatus.OK
+
+
+def _read_wish(
+    order: str, similar: str | None, labels: Sequence[str], label: Callable[..., list[FileResult]]
+) -> Wish:
+    from asmr_classify.review import Order, Wish, parse_order, place_like, read_place
+    from asmr_classify.review.suspicious import check_cleanlab
+
+    chosen, about = parse_order(order, labels)
+    if chosen is Order.SUSPICIOUS:
+        check_cleanlab()
+    if similar is None:
+        return Wish(chosen, about)
+    if chosen is not Order.MIXED:
+        raise UsageError("--similar is an order of its own; leave --order out")
+    path, at = read_place(similar)
+    if not os.path.isfile(path):  # noqa: PTH113 (any name)
+        raise UsageError(f"--similar {similar}: there is no file {path}; check the name")
+    (result,) = label([path])
+    return Wish(like=place_like(result, at))
+
+
+def _why_nothing(results: Sequence[FileResult]) -> str:
+    from asmr_classify.review import cut_stretches
+
+    if not results:
+        return "no recordings were found, so there is nothing to review"
+    if any(map(cut_stretches, results)):
+        return (
+            "all stretches of these recordings were answered, or cannot hold the label; name "
+            "others, or look through answers by --order suspicious"
+        )
+    return "nothing is heard in these recordings, so there is nothing to review"
+
+
+def _serve(session: Session, socket: Socket, wish: Wish, *, browse: bool) -> None:
+    """Serve until the page or an interrupt ends it, which is how it is meant to end."""
+    from asmr_classify.review import open_browser, refine, serve
+
+    def show(address: str) -> None:
+        typer.echo(address)
+        if not browse or not open_browser(address):
+            tell("open this address in a browser; Ctrl-C ends it")
+
+    with suppress(KeyboardInterrupt):
+        serve(session, socket, on_address=show, work=lambda stop: refine(session, wish, stop))

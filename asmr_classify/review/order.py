@@ -1,0 +1,129 @@
+"""Which stretches are asked first.
+
+- **mixed**: those of which the model is unsure, but not many of one maker or of one sound in a row:
+  each further one of a kind counts for less, as it teaches less.
+- **uncertain**: the least sure first.
+- **diverse**: makers and sounds take turns, however sure the model is.
+- **random**: any; what is answered so says how good the model is.
+- **suspicious**: first what contradicts answers and folders given so far, see
+  :mod:`~asmr_classify.review.suspicious`; then mixed.
+- **label=X**: where a label may be heard, the least sure first.
+
+The same stretches come in the same order whenever they are asked for.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from asmr_classify.errors import UsageError
+from asmr_classify.library.playlist import creator_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from asmr_classify.review.stretches import Stretch
+
+MAKER_RATE, SOUND_RATE = 0.8, 0.9
+"""What a further stretch of one maker, or of the same labels, counts for, times that of the one
+before: the third of a maker comes after another's that is two thirds as unsure."""
+
+POSSIBLE = 0.05
+"""Labels that are less sure than this are not looked for."""
+
+
+class Order(StrEnum):
+    """Which stretches are asked first."""
+
+    MIXED = "mixed"
+    UNCERTAIN = "uncertain"
+    DIVERSE = "diverse"
+    RANDOM = "random"
+    SUSPICIOUS = "suspicious"
+    LABEL = "label"
+
+
+def parse_order(text: str, labels: Collection[str]) -> tuple[Order, str | None]:
+    """Read an order.
+
+    Parameters
+    ----------
+    text : str
+        ``mixed``, ``uncertain``, ``diverse``, ``random``, ``suspicious`` or ``label=X``.
+    labels : collection of str
+        Those that X may be.
+
+    Returns
+    -------
+    Order
+    label : str or None
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+
+    Examples
+    --------
+    >>> order, label = parse_order("label=tap", ["tap"])
+    >>> order.value, label
+    ('label', 'tap')
+    """
+    name, equals, label = text.partition("=")
+    if name == Order.LABEL and equals:
+        if label not in labels:
+            raise UsageError(
+                f"--order {text}: {label!r} is no label of these recordings; known are "
+                f"{', '.join(labels)}"
+            )
+        return Order.LABEL, label
+    names = [order.value for order in Order if order is not Order.LABEL]
+    if text not in names:
+        raise UsageError(f"--order {text}: give {', '.join(names)}, or label=LABEL")
+    return Order(text), None
+
+
+def arrange(stretches: Iterable[Stretch], order: Order, label: str | None = None) -> list[Stretch]:
+    """Put stretches in the order in which they are asked.
+
+    Parameters
+    ----------
+    stretches : iterable of Stretch
+    order : Order
+        Suspicious ones are put before a mixed order by whoever knows what was answered.
+    label : str, optional
+        Of the order by label, which leaves out where it cannot be.
+
+    Returns
+    -------
+    list of Stretch
+    """
+    known = sorted(stretches, key=lambda x: (x.path, x.start, x.end))
+    if order is Order.RANDOM:
+        random.Random(0).shuffle(known)  # noqa: S311 (nobody is to be surprised)
+        return known
+    if label is not None:
+        possible = [x for x in known if x.opinion.get(label, 0.0) >= POSSIBLE]
+        return sorted(possible, key=lambda x: abs(x.opinion[label] - 0.5))
+    unsure = sorted(known, key=lambda x: -x.uncertainty)
+    if order is Order.UNCERTAIN:
+        return unsure
+    return _spread(unsure, by_uncertainty=order is not Order.DIVERSE)
+
+
+def _spread(stretches: Sequence[Stretch], *, by_uncertainty: bool) -> list[Stretch]:
+    """Let each further stretch of a maker, and of the same labels, count for less."""
+    makers: Counter[str] = Counter()
+    sounds: Counter[tuple[str, ...]] = Counter()
+    worth = []
+    for stretch in stretches:
+        maker, sound = creator_of(stretch.path), stretch.heard
+        once = stretch.uncertainty if by_uncertainty else 1.0
+        worth.append(once * MAKER_RATE ** makers[maker] * SOUND_RATE ** sounds[sound])
+        makers[maker] += 1
+        sounds[sound] += 1
+    places = sorted(range(len(stretches)), key=lambda k: -worth[k])
+    return [stretches[k] for k in places]

@@ -1,0 +1,145 @@
+"""What is asked, in which order: first by what is known, and then better, once it was heard.
+
+A page should be there at once, so that a queue is made of timelines and names alone. Orders that go
+by sound put what no page has shown yet into a better order as soon as some of it was decoded.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.errors import UsageError
+from asmr_classify.review.likeness import hear, hear_some, most_like, spread_out
+from asmr_classify.review.order import Order, arrange
+from asmr_classify.review.stretches import cut_stretches, stretch_around, without_answered
+from asmr_classify.review.suspicious import find_suspicious
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.catalogue import Answer
+    from asmr_classify.review.session import Session
+    from asmr_classify.review.stretches import Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be asked first.
+
+    Parameters
+    ----------
+    order : Order
+    label : str or None
+        Of the order by label.
+    like : Stretch or None
+        What others are to sound like, whatever the order.
+    """
+
+    order: Order = Order.MIXED
+    label: str | None = None
+    like: Stretch | None = None
+
+
+def read_place(text: str) -> tuple[str, float]:
+    """Read a place in a recording.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+
+    Examples
+    --------
+    >>> read_place("me@home.mkv@12.5")
+    ('me@home.mkv', 12.5)
+    """
+    path, _, seconds = text.rpartition("@")
+    try:
+        at = float(seconds)
+    except ValueError:
+        at = math.nan
+    if not path or not (math.isfinite(at) and at >= 0):
+        raise UsageError(
+            f"--similar {text}: give a file and seconds from its start, as rain.mp3@12.5"
+        )
+    return path, at
+
+
+def place_like(result: FileResult, at: float) -> Stretch:
+    """Give the stretch around a time of a recording.
+
+    Raises
+    ------
+    UsageError
+        If nothing is heard there.
+    """
+    if at >= result.decoded:
+        raise UsageError(
+            f"{result.path}: holds no sound at {at:g} s; it ends at {result.decoded:.1f} s"
+        )
+    return stretch_around(result, at)
+
+
+def make_queue(
+    results: Sequence[FileResult], answers: Sequence[Answer], wish: Wish
+) -> list[Stretch]:
+    """Cut recordings into stretches, and put these in the order in which they are asked.
+
+    Parameters
+    ----------
+    results : sequence of FileResult
+        By absolute paths.
+    answers : sequence of Answer
+        What was answered is not asked again, unless it is suspicious.
+    wish : Wish
+
+    Returns
+    -------
+    list of Stretch
+    """
+    stretches = [stretch for result in results for stretch in cut_stretches(result)]
+    open_ = without_answered(stretches, answers)
+    if wish.like is not None:
+        like = wish.like
+        return sorted(open_, key=lambda x: (_unlike(x, like), x.path, x.start))
+    arranged = arrange(open_, wish.order, wish.label)
+    if wish.order is not Order.SUSPICIOUS:
+        return arranged
+    first = find_suspicious(results, stretches, answers)
+    keys = {x.key for x in first}
+    return [*first, *(x for x in arranged if x.key not in keys)]
+
+
+def refine(session: Session, wish: Wish, stop: threading.Event) -> None:
+    """Listen to what comes next, and put it into a better order, where the order goes by sound."""
+    if wish.like is None and wish.order not in {Order.MIXED, Order.DIVERSE}:
+        return
+    wanted = None if wish.like is None else hear(wish.like)
+    rows = hear_some(session.unseen(), stop)
+    if not rows or (wish.like is not None and wanted is None):
+        return
+
+    def better(stretches: list[Stretch]) -> list[Stretch]:
+        heard = [x for x in stretches if x.key in rows]
+        if not heard:
+            return stretches
+        X = np.stack([rows[x.key] for x in heard])
+        if wanted is not None:
+            heard = most_like(heard, X, wanted)
+        else:
+            heard = spread_out(heard, X, by_uncertainty=wish.order is Order.MIXED)
+        return [*heard, *(x for x in stretches if x.key not in rows)]
+
+    session.rearrange(better)
+
+
+def _unlike(one: Stretch, other: Stretch) -> float:
+    """Tell how far the model's opinions of two stretches differ."""
+    labels = {*one.opinion, *other.opinion}
+    return sum(abs(one.opinion.get(x, 0.0) - other.opinion.get(x, 0.0)) for x in labels)

@@ -1,0 +1,199 @@
+"""``review``: what it asks about and how it begins and ends; the page has its own tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+from typer.testing import CliRunner
+
+from asmr_classify.cli.app import app
+from asmr_classify.review.server import open_browser
+from tests.review.conftest import library, short, write_wav
+
+__all__ = ["library"]  # a fixture
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """Stands in for the server: keeps the sessions, whose address it tells."""
+    sessions = []
+
+    def serve(session, _place, *, on_address, work):
+        on_address("http://127.0.0.1:1/token/")
+        work(threading.Event())
+        sessions.append(session)
+
+    monkeypatch.setattr("asmr_classify.review.serve", serve)
+    return sessions
+
+
+@pytest.fixture
+def review(library, place, served):  # noqa: ARG001 (what it runs on)
+    def run(*arguments):
+        command = ["review", "--catalogue", library.place, "--no-browser", *map(str, arguments)]
+        return CliRunner().invoke(app, command)
+
+    return run
+
+
+def names(session):
+    return [os.path.basename(session.stretch(k).path) for k in range(len(session))]  # noqa: PTH119
+
+
+def unsure(tap, whisper=0.0, seconds=4.0, **changes):
+    scores = {"tap": tap, "whisper": whisper}
+    return short(seconds, scores=scores, segments=(), **changes)
+
+
+def test_what_a_query_finds_is_asked_the_least_sure_first(review, library, served):
+    for k, (name, p) in enumerate([("sure.wav", 0.99), ("half.wav", 0.5), ("maybe.wav", 0.7)]):
+        library.add(name, **unsure(p, seconds=4.0 + k))
+    library.add("other.wav", **unsure(0.5, seconds=3.0, tags=()))
+    done = review("tap", "--order", "uncertain")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == "http://127.0.0.1:1/token/\n"
+    assert "open this address in a browser" in done.stderr
+    assert f"0 answers kept in {library.place}" in done.stderr
+    assert names(served[0]) == ["half.wav", "maybe.wav", "sure.wav"]
+
+
+def test_paths_are_labelled_first_and_kept(review, labelling, touch, served, library):
+    touch("in/a.mp3")
+    done = review("in/a.mp3", "--order", "label=tap")
+    assert done.exit_code == 0, done.output
+    assert labelling == ["in/a.mp3"]
+    assert served[0].stretch(0).path == os.path.abspath("in/a.mp3")  # noqa: PTH100
+    served[0].answer(0, ["tap"], "a")
+    assert len(library.answers()) == 1
+
+
+def test_what_was_answered_is_not_asked_again(review, library, served):
+    library.add("a.wav", **short())
+    review()
+    served[0].answer(0, [], "a")
+    done = review()
+    assert done.exit_code == 4
+    assert "were answered" in done.stderr
+    assert len(served) == 1
+
+
+def test_similar_stretches_come_first(review, library, served, place):
+    for name, tone in [
+        ("low.wav", 200),
+        ("high.wav", 3000),
+        ("lower.wav", 190),
+        ("near.wav", 2900),
+    ]:
+        write_wav(place / name, duration=4.0, tone=tone)
+        library.add(name, **short())
+    done = review("--similar", "high.wav@1.5")
+    assert done.exit_code == 0, done.output
+    assert names(served[0])[:2] == ["high.wav", "near.wav"]
+
+
+def test_what_is_likely_wrong_comes_first(review, library, served):
+    pytest.importorskip("cleanlab", reason="cleanlab is not installed")
+    for k in range(6):
+        library.add(f"tap/{k}.wav", **unsure(0.95 if k else 0.02, 0.03, 2.0 + k))
+        library.add(f"whisper/{k}.wav", **unsure(0.03, 0.95, 2.5 + k))
+    done = review("--order", "suspicious")
+    assert done.exit_code == 0, done.output
+    assert names(served[0])[0] == "0.wav"
+    assert "/tap/" in served[0].stretch(0).path
+    assert len(served[0]) == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        pytest.param(["--order", "best"], 2, "give mixed, uncertain", id="order"),
+        pytest.param(["--order", "label=fizz"], 2, "'fizz' is no label", id="label"),
+        pytest.param(["--similar", "a.wav"], 2, "give a file and seconds", id="no time"),
+        pytest.param(["--similar", "no.wav@2"], 2, "there is no file no.wav", id="no file"),
+        pytest.param(["--similar", "a.wav@99"], 2, "holds no sound at 99 s", id="beyond"),
+        pytest.param(
+            ["--similar", "a.wav@1", "--order", "random"], 2, "leave --order out", id="both"
+        ),
+        pytest.param(["path:nowhere"], 4, "no recordings were found", id="nothing found"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(review, library, served, arguments, status, message):
+    library.add("a.wav", **short())
+    done = review(*arguments)
+    assert (done.exit_code, served) == (status, [])
+    assert message in " ".join(done.stderr.split())
+
+
+def test_silent_files_and_files_that_are_gone_are_nothing_to_review(review, library, place):
+    library.add("gone.wav", **short())
+    (place / "gone.wav").unlink()
+    done = review()
+    assert done.exit_code == 4
+    assert "nothing to review" in done.stderr
+
+
+def test_a_port_in_use_is_told(review, library):
+    library.add("a.wav", **short())
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = review("--port", port)
+    assert done.exit_code == 2
+    assert f"--port {port}: is used by another program" in done.stderr
+
+
+def test_a_newer_catalogue_is_left_alone(review, library):
+    library.add("a.wav", **short())
+    with sqlite3.connect(library.place) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    done = review()
+    assert done.exit_code == 1
+    assert "install a newer version" in done.stderr
+
+
+@pytest.mark.parametrize("library_name", ["uvicorn", "starlette"])
+def test_what_is_not_installed_is_named(review, monkeypatch, library_name):
+    monkeypatch.setitem(sys.modules, library_name, None)
+    done = review()
+    assert done.exit_code == 1
+    assert "pip install 'asmr-classify[review]'" in done.stderr
+
+
+def test_without_cleanlab_the_other_orders_work(review, library, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cleanlab", None)
+    monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
+    library.add("a.wav", **short())
+    assert review().exit_code == 0
+    done = review("--order", "suspicious")
+    assert done.exit_code == 1
+    assert "needs cleanlab" in done.stderr
+
+
+def test_where_there_is_no_browser_none_is_opened(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("opened"))
+    assert not open_browser("http://127.0.0.1:1/")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent otherwise")
+def test_an_interrupt_ends_it_well(library):
+    library.add("a.wav", **short())
+    command = [sys.executable, "-m", "asmr_classify", "review", "--catalogue", library.place]
+    process = subprocess.Popen(
+        [*command, "--no-browser"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline().startswith("http://127.0.0.1:")
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "0 answers kept" in told
+    assert "Traceback" not in told

@@ -1,0 +1,136 @@
+"""What is cut out of recordings, and in which order it is asked."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asmr_classify.aggregate import Status
+from asmr_classify.catalogue import Answer
+from asmr_classify.errors import UsageError
+from asmr_classify.review import (
+    Order,
+    Wish,
+    arrange,
+    cut_stretches,
+    make_queue,
+    place_like,
+    read_place,
+    refine,
+)
+from asmr_classify.review.stretches import LONGEST, SHORTEST
+from asmr_classify.timeline import Segment
+from tests.catalogue.results import heard
+from tests.review.conftest import short, write_wav
+
+SPANS = st.lists(
+    st.tuples(
+        st.floats(0, 500), st.floats(0.5, 300), st.sampled_from(["tap", "speech", "silence"])
+    ),
+    max_size=12,
+)
+
+
+@given(SPANS)
+def test_stretches_are_short_lie_within_and_are_the_same_again(spans):
+    segments = tuple(Segment(start, start + length, x, 0.8) for start, length, x in spans)
+    result = heard("/a.wav", duration=900.0, decoded=900.0, segments=segments)
+    stretches = cut_stretches(result)
+    assert stretches == cut_stretches(result)
+    assert stretches
+    for stretch in stretches:
+        assert SHORTEST - 0.02 <= stretch.end - stretch.start <= LONGEST + 0.02
+        assert 0 <= stretch.start < stretch.end <= 900
+        assert all(0 <= p <= 1 for p in stretch.opinion.values())
+    keys = [stretch.key for stretch in stretches]
+    assert keys == sorted(set(keys))
+
+
+def test_a_segment_and_what_lies_between_are_asked_about():
+    segments = (Segment(20, 24, "tap", 0.9),)
+    stretches = cut_stretches(heard("/a.wav", decoded=60.0, duration=60.0, segments=segments))
+    assert [(x.start, x.end) for x in stretches] == [(7, 13), (20, 24), (39, 45)]
+    assert [x.opinion["tap"] for x in stretches] == [0.0, 0.9, 0.0]
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.SILENT, Status.NO_AUDIO])
+def test_nothing_is_asked_of_what_was_not_heard(status):
+    assert cut_stretches(heard("/a.wav", status=status)) == []
+
+
+def test_what_was_set_by_hand_is_not_what_the_model_is_unsure_of():
+    scores = {"tap": 0.5, "speech": 0.9}
+    (asked,) = cut_stretches(heard("/a.wav", **short(scores=scores, segments=(), tags=())))
+    settled = heard("/a.wav", **short(scores=scores, segments=(), tags=(), corrected=("trigger",)))
+    (known,) = cut_stretches(settled)
+    assert asked.uncertainty == 1.0
+    assert known.uncertainty == pytest.approx(0.2)
+
+
+def unsure(name, p, label="tap"):
+    (stretch,) = cut_stretches(heard(name, **short(scores={label: p}, segments=())))
+    return stretch
+
+
+def paths(stretches):
+    return [x.path for x in stretches]
+
+
+def test_one_maker_does_not_fill_the_beginning():
+    many = [unsure(f"/mia/{k}.wav", 0.5) for k in range(5)]
+    queue = arrange([*many, unsure("/ann/0.wav", 0.3)], Order.MIXED)
+    assert paths(queue)[:3] == ["/mia/0.wav", "/mia/1.wav", "/ann/0.wav"]
+    assert paths(arrange([*many, unsure("/ann/0.wav", 0.3)], Order.UNCERTAIN))[-1] == "/ann/0.wav"
+
+
+def test_a_label_is_asked_where_it_may_be():
+    asked = [unsure("/a", 0.01), unsure("/b", 0.9), unsure("/c", 0.4), unsure("/d", 0.5, "speech")]
+    assert paths(arrange(asked, Order.LABEL, "tap")) == ["/c", "/b"]
+
+
+def test_any_order_holds_all_and_is_the_same_again():
+    asked = [unsure(f"/{k % 3}/{k}.wav", k / 20) for k in range(20)]
+    for order in (Order.MIXED, Order.UNCERTAIN, Order.DIVERSE, Order.RANDOM):
+        queue = arrange(asked, order)
+        assert sorted(paths(queue)) == sorted(paths(asked))
+        assert arrange(asked[::-1], order) == queue
+
+
+def test_what_was_answered_is_left_out_even_where_it_was_cut_otherwise():
+    result = heard("/a.wav", decoded=60.0, duration=60.0, segments=(Segment(20, 24, "tap", 0.9),))
+    answers = [Answer("/a.wav", 20.5, 24.5, (), ("tap",), 0.0)]
+    queue = make_queue([result], answers, Wish(Order.UNCERTAIN))
+    assert 20 not in [x.start for x in queue]
+    assert len(queue) == 2
+
+
+def test_diverse_begins_with_what_sounds_different(library, open_session, tmp_path):
+    results = []
+    for k, tone in enumerate([200, 210, 220, 3000]):
+        write_wav(tmp_path / f"{k}.wav", duration=4.0, tone=tone)
+        results.append(library.add(f"{k}.wav", **short()))
+    session = open_session(*results)
+    refine(session, Wish(Order.DIVERSE), threading.Event())
+    assert [session.stretch(k).path[-5:] for k in range(2)] == ["0.wav", "3.wav"]
+
+
+def test_listening_ahead_ends_when_told(library, open_session):
+    session = open_session(library.add("a.wav", **short()))
+    stop = threading.Event()
+    stop.set()
+    session.rearrange = lambda _: pytest.fail("arranged")
+    refine(session, Wish(Order.MIXED), stop)
+
+
+@pytest.mark.parametrize("text", ["a.wav", "@3", "a.wav@", "a.wav@x", "a.wav@-1", "a.wav@inf"])
+def test_what_is_no_place_is_refused(text):
+    with pytest.raises(UsageError, match="give a file and seconds"):
+        read_place(text)
+
+
+def test_a_place_is_a_stretch_around_a_time():
+    like = place_like(heard("/a.wav"), 39.0)
+    assert (like.start, like.end) == (34.0, 40.0)
