@@ -1,23 +1,30 @@
-"""What the guides for three kinds of users say is true: their commands run, one after the other."""
+"""What the guides for users say is true: their commands run, one after the other."""
 
 from __future__ import annotations
 
+import configparser
+import os
 import re
+import shlex
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.test_readme import shell
 
-GUIDES = ("tagging", "uploads", "dataset")
+GUIDES = ("tagging", "uploads", "dataset", "watching")
 TEXTS = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in GUIDES}
 
 
 @pytest.mark.parametrize("name", GUIDES)
 def test_its_commands_run_in_order(name, tmp_path):
     blocks = re.findall(r"<!-- run -->\n```sh\n(.*?)```", TEXTS[name], re.DOTALL)
-    assert len(blocks) == TEXTS[name].count("```sh") > 3
+    n_others = len(re.findall(r"<!-- run: .* -->\n```sh", TEXTS[name]))  # which run elsewhere
+    assert len(blocks) + n_others == TEXTS[name].count("```sh") > 3
     shutil.copytree(ROOT / "data" / "demo", tmp_path / "data" / "demo")
     for block in blocks:
         done = shell(block, tmp_path)
@@ -36,6 +43,10 @@ def check_outcome(name, place):
         assert len(list((place / "subtitles").rglob("*.vtt"))) == 12
         assert list((place / "uploads").rglob("tap/tap-wood (*, no talking).flac"))
         assert (place / "data" / "demo" / "tap-wood.flac").exists()
+    elif name == "watching":
+        copies = [path.relative_to(place) for path in (place / "sorted").rglob("*.flac")]
+        assert len(copies) == 1
+        assert copies[0].name == "whisper-over-rain.flac"
     else:
         assert (place / "all.parquet").exists()
         assert (place / "taps.csv").read_text().count("tap-") == 2
@@ -52,3 +63,33 @@ def check_outcome(name, place):
 def test_its_links_lead_somewhere(name):
     for target in re.findall(r"\]\(([^)#]+)", TEXTS[name]):
         assert (ROOT / "docs" / target).exists(), target
+
+
+@pytest.mark.skipif(os.name != "posix", reason="services of systemd")
+def test_the_command_of_the_service_runs_until_it_is_ended(tmp_path):
+    unit = re.search(r"```ini\n(.*?)```", TEXTS["watching"], re.DOTALL)[1]
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(unit)
+    assert parser["Service"]["KillMode"] == "mixed"
+    program, *arguments = shlex.split(parser["Service"]["ExecStart"].replace("%h", str(tmp_path)))
+    assert program.endswith("/asmr-classify")
+    shown = re.search(r"for a while -->\n```sh\n(.*)\n```", TEXTS["watching"])[1]
+    watch_and_end(tmp_path, arguments)
+    watch_and_end(tmp_path, shlex.split(shown)[1:])
+
+
+def watch_and_end(place, arguments):
+    """Start the program, wait until it watches, and end it as systemd does."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "asmr_classify", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=place,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in process.stderr:
+            if "labelled already" in line:
+                break
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(120) == 0
+        assert process.stderr.read().endswith("0 labelled, 0 failed\n")

@@ -25,6 +25,7 @@ from asmr_classify.cli.tag import tag
 from asmr_classify.cli.teach import teach
 from asmr_classify.cli.train import train
 from asmr_classify.cli.undo import undo
+from asmr_classify.cli.watch import watch
 
 app = typer.Typer(
     name="asmr-classify",
@@ -64,6 +65,7 @@ RECORDINGS, CATALOGUE, FILES, MODELS = "Recordings", "Catalogue", "Your files", 
 """Panels of the help."""
 
 app.command(cls=CatalogueCommand, rich_help_panel=RECORDINGS)(label)
+app.command(cls=CatalogueCommand, rich_help_panel=RECORDINGS)(watch)
 app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(check)
 app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(report)
 app.command(cls=QueryCommand, rich_help_panel=RECORDINGS)(playlist)

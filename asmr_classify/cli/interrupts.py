@@ -68,3 +68,36 @@ def interrupts_deferred(
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def terminations_deferred(stop: threading.Event) -> Generator[threading.Event]:
+    """Set a flag when the system asks the program to end, as services are ended.
+
+    Parameters
+    ----------
+    stop : threading.Event
+        The flag of interrupts, which is set too.
+
+    Yields
+    ------
+    threading.Event
+        Whether it was so. A second request ends the program at once. Outside the main thread, which
+        alone hears of it, the flag stays unset.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.getsignal(signal.SIGTERM)
+
+    def defer(*_: Any) -> None:
+        asked.set()
+        stop.set()
+        signal.signal(signal.SIGTERM, before)
+
+    signal.signal(signal.SIGTERM, defer)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
