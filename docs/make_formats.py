@@ -108,6 +108,10 @@ three chapters or more, of ten seconds or more each. Shorter stretches are joine
 like them; a chapter is named after the labels that fill at least half of it. Where there is no such
 list the program says so, and writes none.
 """,
+    "stash": """\
+In the shape in which Stash exports the markers of a scene, for it and for scripts that put them
+there through its interface. A marker a segment; `seconds` are texts, as Stash writes them.
+""",
     "edl": """\
 For Kodi and MPlayer, which leave out what is listed (`0` is a cut). Kodi looks for it beside the
 video under the same name without its extension, so use `--per-file .`; such files are named
@@ -130,6 +134,10 @@ SOURCES = (
     ("Kodi, Edit decision list", "https://kodi.wiki/view/Edit_decision_list"),
     ("mpv, EDL files", "https://github.com/mpv-player/mpv/blob/master/DOCS/edl-mpv.rst"),
     ("Raven", "https://www.ravensoundsoftware.com"),
+    (
+        "Stash, JSON of scenes",
+        "https://github.com/stashapp/stash/tree/develop/pkg/models/jsonschema",
+    ),
     ("WebVTT", "https://www.w3.org/TR/webvtt1/"),
     ("YouTube, Video chapters", "https://support.google.com/youtube/answer/9884579"),
 )

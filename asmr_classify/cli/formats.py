@@ -33,6 +33,7 @@ class FormatName(StrEnum):
     AUDACITY = "audacity"
     WEBVTT = "webvtt"
     YOUTUBE = "youtube"
+    STASH = "stash"
     EDL = "edl"
     MPV_EDL = "mpv-edl"
 

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
 from asmr_classify.errors import UsageError
-from asmr_classify.writers import audacity, csv, edl, jsonl, parquet, raven, webvtt, youtube
+from asmr_classify.writers import audacity, csv, edl, jsonl, parquet, raven, stash, webvtt, youtube
 from asmr_classify.writers.documents import DocumentWriter
 
 if TYPE_CHECKING:
@@ -216,6 +216,14 @@ FORMATS: Mapping[str, Format] = {
         (".chapters.txt",),
         _document(lambda result, _options: youtube.chapters_of(result)),
         youtube.read_youtube,
+        is_document=True,
+        is_whole=True,
+    ),
+    "stash": Format(
+        "markers in the manner of Stash, for it and for scripts; one recording a file",
+        (".markers.json",),
+        _document(lambda result, _options: stash.markers_of(result)),
+        stash.read_stash,
         is_document=True,
         is_whole=True,
     ),

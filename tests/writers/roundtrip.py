@@ -85,6 +85,7 @@ TIMELINES = {
     "raven": in_raven,
     "audacity": unscored,
     "webvtt": unscored,
+    "stash": unscored,
     "youtube": lambda result: [document(chapters(result))],
     "edl": lambda result: [document(spans(skipped_spans(result, SKIP.skip), "skip"))],
     "mpv-edl": in_mpv_edl,
