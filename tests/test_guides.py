@@ -37,6 +37,7 @@ def check_outcome(name, place):
     if name == "tagging":
         assert (place / "music" / "tap" / "tap-wood [tap].flac").exists()
         assert not (place / "music" / "tap-wood.flac").exists()
+        assert "<tag>ASMR: tap</tag>" in (place / "videos" / "tapping.nfo").read_text()
         assert "tap-wood" in (place / "tonight.m3u8").read_text()
         assert (place / "library.html").stat().st_size > 10_000
     elif name == "uploads":

@@ -51,6 +51,14 @@ def tag(
         bool,
         typer.Option("--sidecar", help="Write a file beside each recording, and not into it."),
     ] = False,
+    nfo: Annotated[
+        bool,
+        typer.Option(
+            "--nfo",
+            help="Add the tags to the .nfo file beside each video, for Kodi, Jellyfin and Emby, "
+            "and not to the video; --genre adds the genre there too.",
+        ),
+    ] = False,
     model: SelectionModelOption = None,
     catalogue: CatalogueOption = None,
     dry_run: DryRunOption = False,
@@ -70,13 +78,15 @@ def tag(
 
     manner = Manner(dry_run=dry_run, json=as_json, yes=yes, quiet=quiet)
     check_can_ask(manner)
-    if remove and (chapters or genre or comment or sidecar):
+    if remove and (chapters or genre or comment or sidecar or nfo):
         raise UsageError("--remove takes out all that is ours: give it without what would be added")
     if remove and model is not None:
         raise UsageError("--remove takes out all that is ours, by whatever model: omit --model")
+    if nfo and (chapters or comment or sidecar or keep_mtime):
+        raise UsageError("--nfo leaves the videos alone: give it with --genre, or by itself")
     store = Store()
     settle_first(store, manner)
-    options = TagOptions(Wishes(genre, comment, chapters), sidecar, keep_mtime)
+    options = TagOptions(Wishes(genre, comment, chapters), sidecar, nfo, keep_mtime)
     planned = make_plan(what or (), options, catalogue, manner, model=model, remove=remove)
     if not (planned.plan.steps or planned.plan.left or planned.unchanged or planned.notes):
         return nothing_to_do("nothing to tag was found")

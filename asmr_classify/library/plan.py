@@ -55,6 +55,7 @@ KINDS: dict[str, str] = {
     "copy_clip": "asmr_classify.library.written:CopyClip",
     "write_text": "asmr_classify.library.written:WriteText",
     "remove_written": "asmr_classify.library.written:RemoveWritten",
+    "write_nfo": "asmr_classify.library.tags.nfo:WriteNfo",
 }
 """Kinds of steps, as journals call them, and the classes, which are imported when needed."""
 

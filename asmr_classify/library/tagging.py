@@ -17,6 +17,7 @@ from asmr_classify.errors import MediaError, NotCarriedError, StepError
 from asmr_classify.library.plan import FileState, Left, Plan
 from asmr_classify.library.tags.carriers import find_carrier
 from asmr_classify.library.tags.fields import CHAPTERS, Wishes, tagged, untagged, without_chapters
+from asmr_classify.library.tags.nfo import is_video, nfo_path, plan_nfo, plan_nfo_removal
 from asmr_classify.library.tags.sidecar import (
     WriteSidecar,
     check_sidecar_name,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from asmr_classify.library.tags.state import Carrier, TagState
 
 
+NO_VIDEO = "is no video, and media servers read .nfo files beside videos only"
+
+
 @dataclass(frozen=True, slots=True)
 class TagOptions:
     """How tags are written.
@@ -43,12 +47,15 @@ class TagOptions:
         What is written beside our own fields.
     sidecar : bool
         Write sidecars only, and leave the recordings alone.
+    nfo : bool
+        Write what media servers read beside videos only, and leave the recordings alone.
     keep_mtime : bool
         Leave the time of a recording's last change as it is.
     """
 
     wishes: Wishes = field(default_factory=Wishes)
     sidecar: bool = False
+    nfo: bool = False
     keep_mtime: bool = False
 
 
@@ -122,6 +129,7 @@ class _Planner:
         self._notes: list[Left] = []
         self._unchanged: list[str] = []
         self._seen: set[str] = set()
+        self._nfos: set[str] = set()
 
     def finish(self, command: tuple[str, ...]) -> TagPlan:
         plan = Plan(command, tuple(self._steps), tuple(self._left))
@@ -136,6 +144,9 @@ class _Planner:
             (self._notes if is_mute else self._left).append(Left(result.path, reason))
             return
         path = os.path.realpath(result.path)
+        if self._options.nfo and not is_video(path):
+            self._notes.append(Left(result.path, NO_VIDEO))
+            return
         self._plan_file(path, result.path, self._tag_steps(path, result))
 
     def take_out(self, name: str) -> None:
@@ -160,6 +171,9 @@ class _Planner:
                 self._unchanged.append(name)
 
     def _tag_steps(self, path: str, result: FileResult) -> Iterator[Step]:
+        yield from self._nfo_steps(path, result)
+        if self._options.nfo:
+            return
         reason = "as asked" if self._options.sidecar else _why_sidecar(path)
         if not reason:
             try:
@@ -173,6 +187,24 @@ class _Planner:
             if new != old:
                 check_sidecar_name(path)
                 yield WriteSidecar(path, old, new, reason)
+
+    def _nfo_steps(self, path: str, result: FileResult) -> Iterator[Step]:
+        place = nfo_path(path)
+        if not is_video(path):
+            return
+        if place in self._nfos:
+            if self._options.nfo:
+                raise StepError(path, f"shares {place} with a file of another ending: rename one")
+            return
+        self._nfos.add(place)
+        try:
+            step = plan_nfo(path, result, asked=self._options.nfo, genre=self._wishes.genre)
+        except StepError as exc:
+            if self._options.nfo:
+                raise
+            self._notes.append(Left(exc.path, exc.message))
+        else:
+            yield from filter(None, [step])
 
     def _embedding_steps(self, path: str, result: FileResult) -> Iterator[Step]:
         carrier = find_carrier(path)
@@ -213,6 +245,12 @@ class _Planner:
         sidecar = read_sidecar(path)
         if sidecar is not None:
             yield WriteSidecar(path, sidecar, None)
+        if nfo_path(path) not in self._nfos:
+            self._nfos.add(nfo_path(path))
+            try:
+                yield from filter(None, [plan_nfo_removal(path)])
+            except StepError as exc:
+                self._notes.append(Left(exc.path, exc.message))
 
 
 def _why_not(result: FileResult) -> str | None:

@@ -123,6 +123,28 @@ def test_sidecars_for_all(place):
     ]
 
 
+def test_nfo_files_are_written_beside_videos_only_and_undone(library, place):  # noqa: ARG001
+    before = seen(place)
+    done = run("tag", "in", "--nfo", "--genre", "--yes")
+    assert done.exit_code == 3  # for in/bad.mp3, of which nothing is known
+    notes = [line for line in done.stderr.splitlines() if "beside videos only" in line]
+    assert [line.split(":")[1] for line in notes] == [" in/a.flac", " in/a.mp3"]
+    after = seen(place)
+    assert {name: after[name] for name in before} == before
+    assert after.keys() - before.keys() == {"in/a.nfo"}
+    assert "<tag>ASMR: tap</tag>" in (place / "in" / "a.nfo").read_text()
+    assert run("undo", "--yes").exit_code == 0
+    assert seen(place) == before
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("option", ["--chapters", "--comment", "--sidecar", "--keep-mtime"])
+def test_nfo_excludes_what_it_cannot_hold(option):
+    done = run("tag", "in", "--nfo", option, "--yes")
+    assert done.exit_code == 2
+    assert "--nfo leaves the videos alone" in done.stderr
+
+
 @pytest.mark.usefixtures("library")
 def test_the_time_is_kept_on_request(place):
     os.utime(place / "in/a.flac", ns=(10**18, 10**18))
