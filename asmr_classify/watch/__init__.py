@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch import Memory
+    from asmr_classify.batch.task import Result
     from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
 
@@ -95,7 +96,7 @@ class Labeller:
     """
 
     model: Model
-    memory: Memory
+    memory: Memory[FileResult]
     jobs: int | None
     stop: Event
     done: Callable[[Found], None]
@@ -148,6 +149,6 @@ class _Keeper(Observer):
             self._labeller.memory.record(found, result)
             self._labeller.done(found)
 
-    def on_recalled(self, found: Found, result: FileResult) -> None:  # noqa: ARG002
+    def on_recalled(self, found: Found, result: Result) -> None:  # noqa: ARG002
         self.was_kept = is_as_found(found)
         self._labeller.done(found)
