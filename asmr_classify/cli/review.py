@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from socket import socket as Socket
 
     from asmr_classify.aggregate import FileResult
+    from asmr_classify.model import Model
     from asmr_classify.review import Session, Wish
 
 
@@ -77,6 +78,7 @@ def review(
     from rich.console import Console
 
     from asmr_classify.catalogue import Catalogue, default_path
+    from asmr_classify.model import load_model
     from asmr_classify.review import Session, check_installed, listen, make_queue
 
     check_installed()
@@ -90,14 +92,15 @@ def review(
     with listen(port) as socket:
         results = label(what or ("",))
         labels = [*dict.fromkeys(x for result in results for x in result.scores)]
-        wish = _read_wish(order, similar, labels, label)
         with Catalogue.open(str(place)) as known:
             answers = known.answers()
+        named = dict.fromkeys([*labels, *(x for answer in answers for x in answer.asked)])
+        wish = _read_wish(order, similar, [*named], label)
         stretches = make_queue(results, answers, wish)
         if not stretches:
             return nothing_to_do(_why_nothing(results))
         session = Session(str(place), stretches, labels, shows_opinion=show_opinion)
-        _serve(session, socket, wish, browse=not no_browser)
+        _serve(session, socket, wish, load_model(model), browse=not no_browser)
     if not quiet:
         tell(f"{session.n_given} answers kept in {place}")
     return ExitStatus.OK
@@ -136,14 +139,18 @@ def _why_nothing(results: Sequence[FileResult]) -> str:
     return "nothing is heard in these recordings, so there is nothing to review"
 
 
-def _serve(session: Session, socket: Socket, wish: Wish, *, browse: bool) -> None:
+def _serve(session: Session, socket: Socket, wish: Wish, model: Model, *, browse: bool) -> None:
     """Serve until the page or an interrupt ends it, which is how it is meant to end."""
-    from asmr_classify.review import open_browser, refine, serve
+    from asmr_classify.review import embedder, open_browser, refine, serve
 
     def show(address: str) -> None:
         typer.echo(address)
         if not browse or not open_browser(address):
             tell("open this address in a browser; Ctrl-C ends it")
 
+    # A model that cannot be taught knows of no order that teaches it.
+    embed = embedder(model) if model.ensemble.embedding is not None else None
     with suppress(KeyboardInterrupt):
-        serve(session, socket, on_address=show, work=lambda stop: refine(session, wish, stop))
+        serve(
+            session, socket, on_address=show, work=lambda stop: refine(session, wish, stop, embed)
+        )

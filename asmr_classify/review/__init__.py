@@ -3,6 +3,7 @@
 - :mod:`~asmr_classify.review.stretches` cuts results into stretches that are worth a question;
 - :mod:`~asmr_classify.review.order` decides which are asked first;
 - :mod:`~asmr_classify.review.likeness` compares how they sound, for orders that need it;
+- :mod:`~asmr_classify.review.lesson` lets each answer decide what is asked next of a label;
 - :mod:`~asmr_classify.review.suspicious` finds answers and folders that may be wrong;
 - :mod:`~asmr_classify.review.queue` makes a queue of all that;
 - :mod:`~asmr_classify.review.sound` turns a stretch into what is heard and drawn;
@@ -16,6 +17,7 @@ with what was not answered yet.
 
 from __future__ import annotations
 
+from asmr_classify.review.lesson import embedder
 from asmr_classify.review.order import Order, arrange, parse_order
 from asmr_classify.review.queue import Wish, make_queue, place_like, read_place, refine
 from asmr_classify.review.server import check_installed, listen, open_browser, serve
@@ -30,6 +32,7 @@ __all__ = [
     "arrange",
     "check_installed",
     "cut_stretches",
+    "embedder",
     "listen",
     "make_queue",
     "open_browser",

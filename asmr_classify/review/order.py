@@ -7,7 +7,9 @@
 - **random**: any; what is answered so says how good the model is.
 - **suspicious**: first what contradicts answers and folders given so far, see
   :mod:`~asmr_classify.review.suspicious`; then mixed.
-- **label=X**: where a label may be heard, the least sure first.
+- **label=X**: where a label may be heard, the least sure first; from the first answers on, what
+  teaches it most, see :mod:`~asmr_classify.review.lesson`. So does the mixed order once a label is
+  named that the model does not know.
 
 The same stretches come in the same order whenever they are asked for.
 """
@@ -105,7 +107,7 @@ def arrange(stretches: Iterable[Stretch], order: Order, label: str | None = None
     if order is Order.RANDOM:
         random.Random(0).shuffle(known)  # noqa: S311 (nobody is to be surprised)
         return known
-    if label is not None:
+    if label is not None and any(label in x.opinion for x in known):
         possible = [x for x in known if x.opinion.get(label, 0.0) >= POSSIBLE]
         return sorted(possible, key=lambda x: abs(x.opinion[label] - 0.5))
     unsure = sorted(known, key=lambda x: -x.uncertainty)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.errors import UsageError
+from asmr_classify.review.lesson import follow
 from asmr_classify.review.likeness import hear, hear_some, most_like, spread_out
 from asmr_classify.review.order import Order, arrange
 from asmr_classify.review.stretches import cut_stretches, stretch_around, without_answered
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Answer
+    from asmr_classify.review.lesson import Embed
     from asmr_classify.review.session import Session
     from asmr_classify.review.stretches import Stretch
 
@@ -116,8 +118,26 @@ def make_queue(
     return [*first, *(x for x in arranged if x.key not in keys)]
 
 
-def refine(session: Session, wish: Wish, stop: threading.Event) -> None:
-    """Listen to what comes next, and put it into a better order, where the order goes by sound."""
+def refine(session: Session, wish: Wish, stop: threading.Event, embed: Embed | None = None) -> None:
+    """Listen to what comes next, and put it into a better order, where the order goes by sound.
+
+    Parameters
+    ----------
+    session : Session
+    wish : Wish
+    stop : threading.Event
+        Ends it.
+    embed : callable, optional
+        What tells where stretches lie among sounds: in the order by label, and in the mixed one
+        once a label is named that the model does not know, each answer then decides what is asked
+        next.
+    """
+    _spread_by_sound(session, wish, stop)
+    if embed is not None and wish.like is None and wish.order in {Order.MIXED, Order.LABEL}:
+        follow(session, lambda: wish.label or session.newest_label(), embed, stop)
+
+
+def _spread_by_sound(session: Session, wish: Wish, stop: threading.Event) -> None:
     if wish.like is None and wish.order not in {Order.MIXED, Order.DIVERSE}:
         return
     wanted = None if wish.like is None else hear(wish.like)

@@ -81,7 +81,9 @@ class Session:
         with Catalogue.open(catalogue) as known:
             answers = known.answers()
         self._answered: dict[Key, tuple[str, ...]] = {}
-        offered = dict.fromkeys([*labels, *(x for answer in answers for x in answer.asked)])
+        told = tuple(labels)
+        offered = dict.fromkeys([*told, *(x for answer in answers for x in answer.asked)])
+        self._known = frozenset(told)
         self._labels = [look.name for look in looks_of_labels(offered) if look.name != SILENCE]
         self.n_given = 0
 
@@ -302,6 +304,18 @@ class Session:
         with self._lock:
             shown, rest = self._stretches[: self._n_shown], self._stretches[self._n_shown :]
             self._stretches = [*shown, *better(rest)]
+
+    def newest_label(self) -> str | None:
+        """Give the label that was named last and that the model does not know; None for none."""
+        with self._lock:
+            named = [label for label in self._labels if label not in self._known]
+            return named[-1] if named else None
+
+    def said_of(self, label: str) -> dict[Key, bool]:
+        """Tell of which stretches it is known whether a label is heard there, and whether."""
+        with Catalogue.open(self._catalogue) as known:
+            answers = known.answers()
+        return {(x.path, x.start, x.end): label in x.labels for x in answers if label in x.asked}
 
     def unseen(self) -> list[Stretch]:
         """Give the stretches that no page has shown yet."""

@@ -37,8 +37,9 @@ def next_to_ask(
     groups: Sequence[str],
     answered: Sequence[int],
     holds: Sequence[bool],
-) -> int:
-    """Choose the next stretch to ask of, for one label.
+    count: int = 1,
+) -> list[int]:
+    """Choose the next stretches to ask of, for one label.
 
     Parameters
     ----------
@@ -46,36 +47,45 @@ def next_to_ask(
     groups : sequence of str, length n_stretches
         Makers.
     answered : sequence of int
-        Those that were answered; not all.
+        Those that were answered.
     holds : sequence of bool, as long as that
         Whether each holds the label.
+    count : int
+        How many, as long as there are some: what is asked before the first of them is answered.
 
     Returns
     -------
-    int
+    list of int
+        The most telling first.
     """
-    left = np.ones(len(embedded), dtype=bool)
-    left[list(answered)] = False
-    worth = _worth(embedded, list(answered), np.array(holds, dtype=bool))
+    truth = np.array(holds, dtype=bool)
     unit = embedded / np.maximum(np.linalg.norm(embedded, axis=1, keepdims=True), 1e-9)
     makers = np.array(groups)
-    worth = _scaled(worth, left)
-    if len(answered):
-        worth -= NEARNESS * _scaled((unit @ unit[list(answered)].T).max(axis=1), left)
-        worth -= SAME_MAKER * np.isin(makers, makers[list(answered)])
-    return int(np.where(left, worth, -np.inf).argmax())
+    asked = list(answered)
+    for _ in range(min(count, len(embedded) - len(asked))):
+        left = np.ones(len(embedded), dtype=bool)
+        left[asked] = False
+        worth = _scaled(_worth(embedded, list(answered), truth, turn=len(asked)), left)
+        if asked:
+            worth -= NEARNESS * _scaled((unit @ unit[asked].T).max(axis=1), left)
+            worth -= SAME_MAKER * np.isin(makers, makers[asked])
+        asked.append(int(np.where(left, worth, -np.inf).argmax()))
+    return asked[len(answered) :]
 
 
-def _worth(embedded: Array, answered: list[int], holds: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _worth(
+    embedded: Array, answered: list[int], holds: NDArray[np.bool_], *, turn: int
+) -> NDArray[np.float64]:
     """Tell what an answer may teach, without regard to the others."""
+    is_odd = turn % 2 == 1
     if not holds.any():  # nothing is known of what is looked for
         return np.zeros(len(embedded))
     if holds.all():  # what it is not is to be learnt first
         likeness = np.asarray(embedded @ embedded[answered].mean(axis=0), dtype=np.float64)
-        return -np.abs(likeness - likeness.mean()) if len(answered) % 2 else likeness
+        return -np.abs(likeness - likeness.mean()) if is_odd else likeness
     weights, bias = fit_head(embedded[answered], holds)
     logits = np.asarray(embedded @ weights + bias, dtype=np.float64)
-    return logits if len(answered) % 2 else -np.abs(logits)
+    return logits if is_odd else -np.abs(logits)
 
 
 def _scaled(values: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -55,11 +55,11 @@ A label is taught to a model that never heard it, by answers about a library in 
 {SHARE:g} of the stretches hold it and whose makers are not those that it is tested on. The user
 knows one stretch that holds it, which is the first answer. Average precision (AP) on makers never
 answered, of all their clips, mean over folds and seeds, after so many answers, chosen at random and
-in the order in which `review` asks; and by all answers. "Share" is AP by that of all answers;
-"needed" is how many answers in order bring what {MARKS[-1]} at random do, divided by {MARKS[-1]}.
-"Triggers lost" is the mean AP of the four triggers on the same clips, before less after. The model
-is of two networks, with copies and a student, without trees and scenes: the one that ships is
-larger."""
+in the order in which `review` asks once a label is named; and by all answers. "Share" is AP by that
+of all answers; "needed" is how many answers in order bring what {MARKS[-1]} at random do, by
+{MARKS[-1]}. "Triggers lost" is the mean AP of the four triggers on the same clips, before less
+after. The model is of two networks, with copies and a student, without trees and scenes: the one
+that ships is larger."""
 
 SPEC = TrainingSpec(
     takes=TakeSpec(copies=1, steady_copies=1, scenes=0, noises=0),
@@ -177,7 +177,7 @@ def curve(
     found, lost = [], 0.0
     while len(answered) < marks[-1]:
         if in_order:
-            answered.append(next_to_ask(embedded, groups, answered, truth[answered]))
+            answered += next_to_ask(embedded, groups, answered, truth[answered])
         else:
             left = np.setdiff1d(np.arange(len(library)), answered)
             answered.append(int(rng.choice(left)))

@@ -202,8 +202,8 @@ def test_what_is_asked_next_takes_turns_between_likely_and_unsure():
     embedded[:, 0] = np.linspace(-2, 2, 41)
     embedded[np.arange(41), 1 + np.arange(41)] = 1
     makers = [str(k) for k in range(41)]
-    likely = next_to_ask(embedded, makers, [0, 10, 30], [False, False, True])
-    unsure = next_to_ask(embedded, makers, [0, 10, 30, 38], [False, False, True, True])
+    (likely,) = next_to_ask(embedded, makers, [0, 10, 30], [False, False, True])
+    (unsure,) = next_to_ask(embedded, makers, [0, 10, 30, 38], [False, False, True, True])
     assert embedded[likely, 0] > 1.5
     assert -1 < embedded[unsure, 0] < 1
     assert likely not in {0, 10, 30}
@@ -217,10 +217,28 @@ def test_where_all_hold_the_label_what_may_not_is_asked_first():
     makers = [str(k) for k in range(41)]
     assert abs(embedded[next_to_ask(embedded, makers, [40], [True]), 0]) < 1
     assert embedded[next_to_ask(embedded, makers, [39, 40], [True, True]), 0] > 1.5
+    assert len(next_to_ask(embedded, makers, [39, 40], [True, True], count=100)) == 39
+
+
+def test_several_are_asked_before_the_first_is_answered():
+    embedded = np.zeros((41, 50), dtype=np.float32)
+    embedded[:, 0] = np.linspace(-2, 2, 41)
+    embedded[np.arange(41), 1 + np.arange(41)] = 1
+    makers = [str(k) for k in range(41)]
+    asked = next_to_ask(embedded, makers, [0, 10, 30], [False, False, True], count=4)
+    assert len(set(asked)) == 4
+    assert (embedded[asked[::2], 0] > 1).all()
+    assert (np.abs(embedded[asked[1::2], 0]) < 1).all()
+
+
+def test_without_any_answer_makers_take_turns(rng):
+    embedded = rng.standard_normal((6, 8)).astype(np.float32)
+    asked = next_to_ask(embedded, ["a", "a", "a", "b", "c", "c"], [], [], count=3)
+    assert {"aaabcc"[k] for k in asked} == {"a", "b", "c"}
 
 
 def test_what_is_asked_next_is_of_another_maker(rng):
     embedded = np.tile(rng.standard_normal(8).astype(np.float32), (6, 1))
     embedded += 1e-3 * rng.standard_normal(embedded.shape).astype(np.float32)
     chosen = next_to_ask(embedded, ["a", "a", "a", "a", "b", "a"], [0, 1], [True, False])
-    assert chosen == 4
+    assert chosen == [4]
