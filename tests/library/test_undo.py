@@ -77,7 +77,9 @@ def test_folders_with_something_in_them_stay_and_missing_ones_come_back(place, t
 def test_runs_are_chosen_by_number_or_the_last_that_is_not_undone(place, three, store):
     with pytest.raises(NothingToUndoError, match="nothing to undo"):
         undo(store)
-    with pytest.raises(UsageError, match=r"no run 1: no runs are kept in .*; tag, organise and extract"):
+    with pytest.raises(
+        UsageError, match=r"no run 1: no runs are kept in .*; tag, organise and extract"
+    ):
         store.read(1)
     organise(three[:1], place, store)
     organise(three[1:], place, store)
