@@ -142,14 +142,23 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
     with open_catalogue(catalogue) as known:
         answered = [
             Said(x.path, x.start, x.end, x.labels, x.asked, _maker(x.path, group_by))
-            for x in known.answers()
+            # by path, for what another recording has replaced is no longer there
+            for x in known.answers([*dict.fromkeys(x.path for x in known.answers())])
         ]
         triggers = dict.fromkeys(
             [*TRIGGERS, *(label for label in known.labels if kind_of(label) is Kind.TRIGGER)]
         )
         for result in known.find(parse_query("corrected")):
             answered += said_of_correction(result, triggers, _maker(result.path, group_by))
-    return answered
+        paths = dict.fromkeys(each.path for each in answered)
+        changed = {x for x in paths if os.path.lexists(x) and not known.is_current(x)}
+    for path in list(changed)[:MOST_NAMED]:
+        warn(
+            f"{path}: has changed since; what was said of it is left out until it is labelled anew"
+        )
+    if len(changed) > MOST_NAMED:
+        warn(f"{len(changed) - MOST_NAMED} more recordings have changed since")
+    return [each for each in answered if each.path not in changed]
 
 
 def _maker(path: str, group_by: Maker) -> str:

@@ -245,7 +245,7 @@ class _Planner:
         sidecar = read_sidecar(path)
         if sidecar is not None:
             yield WriteSidecar(path, sidecar, None)
-        if nfo_path(path) not in self._nfos:
+        if is_video(path) and nfo_path(path) not in self._nfos:
             self._nfos.add(nfo_path(path))
             try:
                 yield from filter(None, [plan_nfo_removal(path)])

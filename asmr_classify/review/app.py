@@ -109,7 +109,7 @@ class Review:
     async def label(self, request: Request) -> Response:
         """Offer one more label."""
         asked = await _read(request)
-        name = self._session.add_label(str(asked.get("name")))
+        name = await run_in_threadpool(self._session.add_label, str(asked.get("name")))
         return _json({"name": name, "labels": self._session.labels()})
 
     async def end(self, _request: Request) -> Response:

@@ -41,7 +41,7 @@ AHEAD = 20
 
 
 def embedder(model: Model) -> Embed:
-    """Make what tells where a stretch lies among sounds; None of one that cannot be decoded."""
+    """Make what tells where a stretch lies among sounds; None of one that cannot be heard."""
     from asmr_classify.features.windows import window_rows
 
     def embed(key: Key) -> NDArray[np.float32] | None:
@@ -49,8 +49,11 @@ def embedder(model: Model) -> Embed:
             y = read_stretch(*key, sr=model.features.frames.sr)
         except MediaError:
             return None
-        X = window_rows(y, model.features).X
-        return np.asarray(model.ensemble.embed(X).mean(axis=0), dtype=np.float32)
+        rows = window_rows(y, model.features)
+        audible = rows.levels_db >= model.decision.silence_dbfs
+        if not audible.any():
+            return None
+        return np.asarray(model.ensemble.embed(rows.X[audible]).mean(axis=0), dtype=np.float32)
 
     return embed
 

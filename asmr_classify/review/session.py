@@ -83,7 +83,7 @@ class Session:
         self._answered: dict[Key, tuple[str, ...]] = {}
         told = tuple(labels)
         offered = dict.fromkeys([*told, *(x for answer in answers for x in answer.asked)])
-        self._known = frozenset(told)
+        self._named: list[str] = []
         self._labels = [look.name for look in looks_of_labels(offered) if look.name != SILENCE]
         self.n_given = 0
 
@@ -130,6 +130,7 @@ class Session:
                 if len(self._labels) >= MOST_LABELS:
                     raise UsageError(f"there are {MOST_LABELS} labels already; use one of these")
                 self._labels.append(label)
+                self._named.append(label)
         return label
 
     def start(self) -> dict[str, Any]:
@@ -306,15 +307,14 @@ class Session:
             self._stretches = [*shown, *better(rest)]
 
     def newest_label(self) -> str | None:
-        """Give the label that was named last and that the model does not know; None for none."""
+        """Give the label that was named last in this sitting; None for none."""
         with self._lock:
-            named = [label for label in self._labels if label not in self._known]
-            return named[-1] if named else None
+            return self._named[-1] if self._named else None
 
     def said_of(self, label: str) -> dict[Key, bool]:
         """Tell of which stretches it is known whether a label is heard there, and whether."""
         with Catalogue.open(self._catalogue) as known:
-            answers = known.answers()
+            answers = known.answers([*dict.fromkeys(x.path for x in known.answers())])
         return {(x.path, x.start, x.end): label in x.labels for x in answers if label in x.asked}
 
     def unseen(self) -> list[Stretch]:

@@ -62,10 +62,11 @@ def next_to_ask(
     unit = embedded / np.maximum(np.linalg.norm(embedded, axis=1, keepdims=True), 1e-9)
     makers = np.array(groups)
     asked = list(answered)
+    worths = [_worth(embedded, list(answered), truth, turn=turn) for turn in range(2)]
     for _ in range(min(count, len(embedded) - len(asked))):
         left = np.ones(len(embedded), dtype=bool)
         left[asked] = False
-        worth = _scaled(_worth(embedded, list(answered), truth, turn=len(asked)), left)
+        worth = _scaled(worths[len(asked) % 2], left)
         if asked:
             worth -= NEARNESS * _scaled((unit @ unit[asked].T).max(axis=1), left)
             worth -= SAME_MAKER * np.isin(makers, makers[asked])
@@ -77,7 +78,7 @@ def _worth(
     embedded: Array, answered: list[int], holds: NDArray[np.bool_], *, turn: int
 ) -> NDArray[np.float64]:
     """Tell what an answer may teach, without regard to the others."""
-    is_odd = turn % 2 == 1
+    is_odd = turn == 1
     if not holds.any():  # nothing is known of what is looked for
         return np.zeros(len(embedded))
     if holds.all():  # what it is not is to be learnt first

@@ -141,3 +141,22 @@ def test_no_file_of_somebody_is_written_over(run, folders, tmp_path):
     done = run("teach", folders, "--output", mine)
     assert done.exit_code == 2
     assert "that train made" in done.stderr
+
+
+def test_recordings_that_changed_teach_nothing_wrong(run, folders, tmp_path):
+    assert run("label", folders, "--catalogue", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        for path in sorted(folders.rglob("*.flac")):
+            labels = ("keys",) if path.name in KEYS else ()
+            catalogue.answer(str(path), 0.0, 5.0, labels, ("keys",))
+    changed = folders / "keys" / "tap-wood" / "tap-wood.flac"
+    shutil.copy(DEMO / "whisper-quick.flac", changed)
+    done = run("teach", "--output", tmp_path / "mine.safetensors")
+    assert done.exit_code == 0
+    assert "tap-wood.flac: has changed since" in done.stderr
+    assert "| keys | 1 | 4 |" in (tmp_path / "mine.md").read_text()
+    # labelled anew, it is another recording, of which nothing was said
+    assert run("label", folders, "--catalogue", "-q").exit_code == 0
+    done = run("teach", "--output", tmp_path / "mine.safetensors")
+    assert "has changed" not in done.stderr
+    assert "| keys | 1 | 4 |" in (tmp_path / "mine.md").read_text()

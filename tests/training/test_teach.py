@@ -227,12 +227,12 @@ def test_several_are_asked_before_the_first_is_answered():
     makers = [str(k) for k in range(41)]
     asked = next_to_ask(embedded, makers, [0, 10, 30], [False, False, True], count=4)
     assert len(set(asked)) == 4
-    assert (embedded[asked[::2], 0] > 1).all()
-    assert (np.abs(embedded[asked[1::2], 0]) < 1).all()
+    assert embedded[asked[0], 0] > 1
+    assert abs(embedded[asked[1], 0]) < 1
 
 
-def test_without_any_answer_makers_take_turns(rng):
-    embedded = rng.standard_normal((6, 8)).astype(np.float32)
+def test_without_any_answer_makers_take_turns():
+    embedded = np.eye(6, 8, dtype=np.float32)
     asked = next_to_ask(embedded, ["a", "a", "a", "b", "c", "c"], [], [], count=3)
     assert {"aaabcc"[k] for k in asked} == {"a", "b", "c"}
 

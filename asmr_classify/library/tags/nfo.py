@@ -102,14 +102,18 @@ def plan_nfo_removal(path: str) -> WriteNfo | None:
     if old is None or not _may_hold_ours(old):
         return None
     nfo = _parse(path, old).merged(Wanted())
-    return WriteNfo(path, _to_text(old), None) if is_bare(nfo) else _step(path, old, nfo)
+    bare = is_bare(nfo, _title_of(path))
+    return WriteNfo(path, _to_text(old), None) if bare else _step(path, old, nfo)
 
 
 def _plan_new(path: str, wanted: Wanted) -> WriteNfo | None:
     if not wanted.tags:
         return None
-    stem = os.path.splitext(os.path.basename(path))[0]
-    return WriteNfo(path, None, _to_text(new_nfo(stem, wanted).to_bytes()))
+    return WriteNfo(path, None, _to_text(new_nfo(_title_of(path), wanted).to_bytes()))
+
+
+def _title_of(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]
 
 
 def _step(path: str, old: bytes, nfo: Nfo) -> WriteNfo | None:

@@ -245,10 +245,9 @@ def new_nfo(title: str, wanted: Wanted) -> Nfo:
     return Nfo(text, "utf-8").merged(wanted)
 
 
-def is_bare(nfo: Nfo) -> bool:
-    """Whether a file is what :func:`new_nfo` begins, and holds nothing but a title."""
-    lines = nfo.text.splitlines()
-    return lines[1:2] == [f"<movie>{MARK}"] and len(lines) == 4 and "<title>" in lines[2]
+def is_bare(nfo: Nfo, title: str) -> bool:
+    """Whether a file is what :func:`new_nfo` begins, to the letter: nobody wrote into it."""
+    return nfo.text == new_nfo(title, Wanted()).text
 
 
 def _clean(text: str) -> str:
