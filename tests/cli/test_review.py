@@ -20,6 +20,14 @@ from tests.review.conftest import library, short, write_wav
 __all__ = ["library"]  # a fixture
 
 
+class Patience(threading.Event):
+    """Is told to stop as soon as somebody waits for more answers."""
+
+    def wait(self, timeout=None):
+        self.set()
+        return super().wait(timeout)
+
+
 @pytest.fixture
 def served(monkeypatch):
     """Stands in for the server: keeps the sessions, whose address it tells."""
@@ -27,7 +35,7 @@ def served(monkeypatch):
 
     def serve(session, _place, *, on_address, work):
         on_address("http://127.0.0.1:1/token/")
-        work(threading.Event())
+        work(Patience())
         sessions.append(session)
 
     monkeypatch.setattr("asmr_classify.review.serve", serve)
