@@ -141,13 +141,16 @@ class Answers:
             [content_id, before_id],
         )
 
-    def all(self) -> list[Answer]:
-        """List all, by path and time in it."""
+    def all(self, *, replaced: bool) -> list[Answer]:
+        """List all, by path and time in it; of what another content replaced, if ``replaced``."""
         rows: list[Any] = self._database.rows(
             "SELECT coalesce("
             "(SELECT f.path FROM files f WHERE f.path = a.path AND f.content_id = a.content_id), "
             "(SELECT min(f.path) FROM files f WHERE f.content_id = a.content_id), a.path) AS place,"
-            " start, stop, labels, asked, at FROM answers a ORDER BY place, start, stop"
+            " start, stop, labels, asked, at FROM answers a "
+            "WHERE ?1 OR a.content_id IN (SELECT content_id FROM files) "
+            "OR a.path NOT IN (SELECT path FROM files) ORDER BY place, start, stop",
+            [replaced],
         )
         return list(self._read(rows))
 

@@ -311,13 +311,16 @@ class Catalogue:
         with self._database.transaction():
             self._contents.answers.drop(content_id, start, end)
 
-    def answers(self, paths: Sequence[str] | None = None) -> list[Answer]:
+    def answers(self, paths: Sequence[str] | None = None, *, replaced: bool = True) -> list[Answer]:
         """List what people said of stretches.
 
         Parameters
         ----------
         paths : sequence of str, optional
             Only of these files; by default of all contents that were ever answered.
+        replaced : bool
+            Of all contents, also those that lie nowhere any more and at whose last path another
+            one does: what lies there is not what was answered.
 
         Returns
         -------
@@ -327,7 +330,7 @@ class Catalogue:
         """
         answers = self._contents.answers
         if paths is None:
-            return answers.all()
+            return answers.all(replaced=replaced)
         named = dict.fromkeys(os.path.abspath(path) for path in paths)  # noqa: PTH100
         return sorted(
             (answer for path in named for answer in answers.of(path)),

@@ -142,8 +142,7 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
     with open_catalogue(catalogue) as known:
         answered = [
             Said(x.path, x.start, x.end, x.labels, x.asked, _maker(x.path, group_by))
-            # by path, for what another recording has replaced is no longer there
-            for x in known.answers([*dict.fromkeys(x.path for x in known.answers())])
+            for x in known.answers(replaced=False)
         ]
         triggers = dict.fromkeys(
             [*TRIGGERS, *(label for label in known.labels if kind_of(label) is Kind.TRIGGER)]

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.errors import MediaError
 from asmr_classify.library.playlist import creator_of
-from asmr_classify.media.stretch import read_stretch
+from asmr_classify.training.answers import Said, hear
 from asmr_classify.training.ask import next_to_ask
 
 if TYPE_CHECKING:
@@ -42,18 +41,10 @@ AHEAD = 20
 
 def embedder(model: Model) -> Embed:
     """Make what tells where a stretch lies among sounds; None of one that cannot be heard."""
-    from asmr_classify.features.windows import window_rows
 
     def embed(key: Key) -> NDArray[np.float32] | None:
-        try:
-            y = read_stretch(*key, sr=model.features.frames.sr)
-        except MediaError:
-            return None
-        rows = window_rows(y, model.features)
-        audible = rows.levels_db >= model.decision.silence_dbfs
-        if not audible.any():
-            return None
-        return np.asarray(model.ensemble.embed(rows.X[audible]).mean(axis=0), dtype=np.float32)
+        heard, _ = hear([Said(*key, labels=(), asked=(), group="")], model)
+        return heard.embedded[0] if heard.said else None
 
     return embed
 

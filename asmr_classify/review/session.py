@@ -314,7 +314,7 @@ class Session:
     def said_of(self, label: str) -> dict[Key, bool]:
         """Tell of which stretches it is known whether a label is heard there, and whether."""
         with Catalogue.open(self._catalogue) as known:
-            answers = known.answers([*dict.fromkeys(x.path for x in known.answers())])
+            answers = known.answers(replaced=False)
         return {(x.path, x.start, x.end): label in x.labels for x in answers if label in x.asked}
 
     def unseen(self) -> list[Stretch]:

@@ -242,7 +242,7 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
             return _fit_known(these.embedded[inside], own[inside], holds[inside])
 
     held_out = np.full(len(places), np.nan)
-    for inside in _iter_folds(groups, holds, seed):
+    for inside in _split_by_maker(groups, holds, seed):
         if holds[inside].any() and not holds[inside].all():
             weights, bias = fit(inside)
             held_out[~inside] = own[~inside] + these.embedded[~inside] @ weights + bias
@@ -259,7 +259,7 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
     return _Head(weights / slope, bias / slope, None, None), replace(figures, is_used=better)
 
 
-def _iter_folds(
+def _split_by_maker(
     groups: NDArray[np.str_], holds: NDArray[np.bool_], seed: int
 ) -> list[NDArray[np.bool_]]:
     """Split examples by maker; by example where there is one maker only. Each as those inside."""
