@@ -29,6 +29,33 @@ if TYPE_CHECKING:
 How = Literal["copy", "hardlink", "symlink"]
 
 
+def settle_renamed(target: str, work: Work, notes: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Look whether what was written to a temporary name got its own; clear away what is left.
+
+    Parameters
+    ----------
+    target : str
+        The name that it was to get, by a rename that does not replace.
+    work : Work
+    notes : mapping
+        With ``after`` and ``digest``, noted before the rename.
+
+    Returns
+    -------
+    dict or None
+        Those two, as the facts of a step that is done; None if it is not.
+    """
+    remove_if_there(work.part_beside(target))
+    if not os.path.lexists(target) or "after" not in notes:
+        return None
+    now = FileState.of(target)
+    if asdict(now) == notes["after"]:
+        return {"after": notes["after"], "digest": notes["digest"]}
+    if notes.get("placeholder") and now.size == 0:
+        os.unlink(target)
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class _SecondPlace(Step):
     """What copies and links have in common.
@@ -90,15 +117,7 @@ class Copy(_SecondPlace):
 
     def settle(self, work: Work, notes: Mapping[str, Any]) -> dict[str, Any] | None:
         """Look whether the copy got its name."""
-        remove_if_there(work.part_beside(self.target))
-        if not os.path.lexists(self.target) or "after" not in notes:
-            return None
-        target = FileState.of(self.target)
-        if asdict(target) == notes["after"]:
-            return {"after": notes["after"], "digest": notes["digest"]}
-        if notes.get("placeholder") and target.size == 0:
-            os.unlink(self.target)
-        return None
+        return settle_renamed(self.target, work, notes)
 
     def inverse(self, facts: Mapping[str, Any]) -> Step | None:
         """Remove the copy."""

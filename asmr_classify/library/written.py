@@ -15,12 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from asmr_classify.errors import MediaError, StepError
-from asmr_classify.library.places import (
-    check_folder,
-    digest_of,
-    remove_if_there,
-    rename_exclusive,
-)
+from asmr_classify.library.copies import settle_renamed
+from asmr_classify.library.places import check_folder, digest_of, rename_exclusive
 from asmr_classify.library.plan import Description, FileState, Step, check_unchanged
 from asmr_classify.media.cut import Form, Span, SpanReader, copy_packets, write_span
 
@@ -72,15 +68,7 @@ class _Written(Step):
 
     def settle(self, work: Work, notes: Mapping[str, Any]) -> dict[str, Any] | None:
         """Look whether the file got its name."""
-        remove_if_there(work.part_beside(self.target))
-        if not os.path.lexists(self.target) or "after" not in notes:
-            return None
-        target = FileState.of(self.target)
-        if asdict(target) == notes["after"]:
-            return {"after": notes["after"], "digest": notes["digest"]}
-        if notes.get("placeholder") and target.size == 0:
-            os.unlink(self.target)
-        return None
+        return settle_renamed(self.target, work, notes)
 
     def inverse(self, facts: Mapping[str, Any]) -> Step | None:
         """Remove the file."""
