@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.catalogue.contents import renamed
 from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
@@ -78,6 +77,7 @@ def review(
     from rich.console import Console
 
     from asmr_classify.catalogue import Catalogue, default_path
+    from asmr_classify.catalogue.contents import renamed
     from asmr_classify.model import load_model
     from asmr_classify.review import Session, check_installed, listen, make_queue
 
