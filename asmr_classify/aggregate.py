@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from asmr_classify.features.edges import Changes
     from asmr_classify.model import Model
     from asmr_classify.timeline import Segment
+    from asmr_classify.visual.seen import Visual
 
 
 RESULTS_VERSION = 5
@@ -130,6 +131,10 @@ class FileResult:
     kinds : mapping of str to float
         Kinds of sound, finer than labels, whose calibrated probability to be anywhere in the file
         reaches their threshold, surest first.
+    visual : Visual or None
+        What was seen in a file that was looked at; None for one that was only listened to.
+    visual_error : Problem or None
+        Why nothing was seen in a file that was looked at. Its sound is labelled all the same.
     """
 
     path: str
@@ -147,6 +152,8 @@ class FileResult:
     longest_talk: float | None = None
     corrected: tuple[str, ...] = ()
     kinds: Mapping[str, float] = field(default_factory=dict)
+    visual: Visual | None = None
+    visual_error: Problem | None = None
 
 
 def summarise(

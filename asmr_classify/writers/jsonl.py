@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.timeline import Segment
+from asmr_classify.visual.seen import record_to_visual, visual_to_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,7 +79,6 @@ def result_to_record(result: FileResult, *, rounded: bool = True) -> dict[str, A
     dict
         Plain values only, keys in the order of the contract.
     """
-    error = result.error
 
     def seconds(value: float | None) -> float | None:
         return round(float(value), TIME_DIGITS) if rounded and value is not None else value
@@ -90,7 +90,7 @@ def result_to_record(result: FileResult, *, rounded: bool = True) -> dict[str, A
         "schema": SCHEMA_VERSION,
         "path": result.path,
         "status": result.status.value,
-        "error": None if error is None else {"kind": error.kind, "message": error.message},
+        "error": _problem(result.error),
         "duration": seconds(result.duration),
         "decoded": seconds(result.decoded),
         "trigger": result.trigger,
@@ -111,17 +111,23 @@ def result_to_record(result: FileResult, *, rounded: bool = True) -> dict[str, A
         "model": result.model,
         "corrected": list(result.corrected),
         "kinds": {kind: score(value) for kind, value in result.kinds.items()},
+        "visual": result.visual and visual_to_record(result.visual, rounded=rounded),
+        "visual_error": _problem(result.visual_error),
     }
+
+
+def _problem(problem: Problem | None) -> dict[str, str] | None:
+    return None if problem is None else {"kind": problem.kind, "message": problem.message}
 
 
 def record_to_result(record: dict[str, Any]) -> FileResult:
     """Turn an object that was read back into a result."""
-    error = record["error"]
+    path, visual = record["path"], record.get("visual")
     return FileResult(
-        path=record["path"],
+        path=path,
         status=Status(record["status"]),
         model=record["model"],
-        error=None if error is None else Problem(error["kind"], error["message"]),
+        error=_read_problem(record["error"]),
         duration=record["duration"],
         decoded=record["decoded"],
         trigger=record["trigger"],
@@ -133,7 +139,13 @@ def record_to_result(record: dict[str, Any]) -> FileResult:
         longest_talk=record.get("longest_talk"),
         corrected=tuple(record.get("corrected", ())),
         kinds=record.get("kinds", {}),
+        visual=visual and record_to_visual(visual),
+        visual_error=_read_problem(record.get("visual_error")),
     )
+
+
+def _read_problem(problem: dict[str, str] | None) -> Problem | None:
+    return None if problem is None else Problem(problem["kind"], problem["message"])
 
 
 def read_jsonl(lines: Iterable[str]) -> Iterator[FileResult]:

@@ -14,6 +14,7 @@ from tests.writers.strategies import LABELS, results
 KEYS = [
     "schema", "path", "status", "error", "duration", "decoded", "trigger", "tags", "scores",
     "shares", "segments", "no_talking", "longest_talk", "model", "corrected", "kinds",
+    "visual", "visual_error",
 ]  # fmt: skip
 
 
