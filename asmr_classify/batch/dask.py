@@ -62,6 +62,7 @@ def connect(address: str) -> Iterator[Any]:
     AsmrClassifyError
         If nobody answers there.
     """
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # it is told as an error
     with ExitStack() as stack:
         if address == LOCAL:
             cluster = stack.enter_context(

@@ -19,7 +19,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
 from asmr_classify.aggregate import Problem
@@ -27,7 +27,7 @@ from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.batch.pool import Limits, iter_parallel, working_directory
 from asmr_classify.batch.task import R
-from asmr_classify.errors import UsageError, WorkerError
+from asmr_classify.errors import AsmrClassifyError, UsageError, WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -36,13 +36,16 @@ if TYPE_CHECKING:
     from asmr_classify.batch.task import Task
     from asmr_classify.media.discover import Found
 
+T = TypeVar("T")
+
 logger = logging.getLogger(__name__)
 
 TICK = 0.25
 """Seconds between two looks at whether the engine still runs."""
 
-TRIES = 3
-"""So often a file goes out, though every process that takes it ends."""
+TRIES = 2
+"""So often a file goes out that comes back undone: with others, then alone. An engine may try more
+often by itself: Dask sends what was with a worker that died to three others."""
 
 BATCH_SECONDS, FIRST_SECONDS = 4.0, 0.5
 """Seconds of work in a batch: enough that what it costs to send one does not show, few enough that
@@ -374,7 +377,7 @@ class _Desk(Generic[R]):
         return None
 
     def _count_workers(self) -> int:
-        n_workers = self._engine.n_workers()
+        n_workers = self._ask(self._engine.n_workers)
         if n_workers != self._n_workers:
             self._n_workers = n_workers
             self._on_workers(n_workers)
@@ -389,10 +392,21 @@ class _Desk(Generic[R]):
         self._send(_Parcel(batch))
 
     def _send(self, parcel: _Parcel) -> None:
-        future = self._engine.submit(parcel.batch)
+        future = self._ask(lambda: self._engine.submit(parcel.batch))
         self._out[future] = parcel
         self._n_sent += 1
         future.add_done_callback(self._events.put)
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        """Ask the engine something; whatever it raises means that it is of no use any more."""
+        try:
+            return call()
+        except Exception as exc:
+            self._engine.check()
+            raise AsmrClassifyError(
+                f"the executor takes no more work ({type(exc).__name__}: {exc}); start it anew, "
+                "and run again: what was finished is kept"
+            ) from exc
 
     def listen(self, timeout: float) -> list[Outcome[R]]:
         """Wait for news, ``timeout`` seconds at most; return what has come of files."""
