@@ -43,9 +43,10 @@ logger = logging.getLogger(__name__)
 TICK = 0.25
 """Seconds between two looks at whether the engine still runs."""
 
-TRIES = 2
-"""So often a file goes out that comes back undone: with others, then alone. An engine may try more
-often by itself: Dask sends what was with a worker that died to three others."""
+TRIES = 3
+"""So often a file goes out that comes back undone: with others, then alone, and once more, as it
+may have been with a worker that another file killed. Dask tries more often by itself: it sends what
+was with a worker that died to three others, before it gives that back."""
 
 BATCH_SECONDS, FIRST_SECONDS = 4.0, 0.5
 """Seconds of work in a batch: enough that what it costs to send one does not show, few enough that
@@ -302,9 +303,9 @@ def iter_by_engine(  # noqa: PLR0913 (options by name)
     AsmrClassifyError
         If the engine cannot take the order, or is gone.
     """
-    engine.begin(Order(task, limits))
     desk = _Desk(task, engine, on_workers)
     try:
+        engine.begin(Order(task, limits))
         while True:
             known = desk.send_out(finds, recall, stop)
             if known is not None:
