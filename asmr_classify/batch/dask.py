@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from asmr_classify.batch.engine import check_version, dismiss, do_batch, own_version
+from asmr_classify.batch.pool import count_cores
 from asmr_classify.errors import AsmrClassifyError, MissingExtraError, UsageError
 
 try:
@@ -36,6 +37,9 @@ LOCAL = "local"
 
 CONNECT_SECONDS = 10
 """Whoever does not answer for so long is not there."""
+
+WORKER_SECONDS = 30.0
+"""A cluster of this machine that has had no worker for so long will have none again."""
 
 COUNT_SECONDS = 2.0
 """Seconds for which the number of workers is taken to be what it was."""
@@ -65,10 +69,7 @@ def connect(address: str) -> Iterator[Any]:
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # it is told as an error
     with ExitStack() as stack:
         if address == LOCAL:
-            cluster = stack.enter_context(
-                LocalCluster(threads_per_worker=1, dashboard_address=None)
-            )
-            yield stack.enter_context(Client(cluster))
+            yield stack.enter_context(Client(stack.enter_context(start_local(count_cores()))))
             return
         to: dict[str, Any] = {"address": address}
         if "://" not in address:
@@ -88,6 +89,13 @@ def connect(address: str) -> Iterator[Any]:
         yield stack.enter_context(client)
 
 
+def start_local(n_workers: int) -> LocalCluster:
+    """Start a cluster on this machine, which replaces workers that do not even start again."""
+    cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=":0")
+    cluster.adapt(minimum=n_workers, maximum=n_workers)
+    return cluster
+
+
 class DaskEngine:
     """Works on a Dask cluster.
 
@@ -101,6 +109,7 @@ class DaskEngine:
         self._client = client
         self._plugin: Any = None
         self._n_workers, self._counted = 0, -COUNT_SECONDS
+        self._seen = time.monotonic()
         self._n_sent = 0
 
     def begin(self, order: Order[Any]) -> None:
@@ -117,11 +126,13 @@ class DaskEngine:
             ) from exc
 
     def n_workers(self) -> int:
-        """Count the threads of all workers; at least one, as workers may yet come."""
+        """Count the threads of all workers."""
         now = time.monotonic()
         if now - self._counted >= COUNT_SECONDS:
             self._n_workers, self._counted = sum(self._client.nthreads().values()), now
-        return max(1, self._n_workers)
+            if self._n_workers:
+                self._seen = now
+        return self._n_workers
 
     def submit(self, batch: list[Found]) -> Future[Done[Any]]:
         """Send a batch."""
@@ -136,11 +147,21 @@ class DaskEngine:
         return _Pledge(sent)
 
     def check(self) -> None:
-        """Look whether the scheduler is still there."""
+        """Look whether the scheduler is still there, and on this machine its workers.
+
+        Those of other clusters may have to wait for their turn in a queue.
+        """
         if self._client.status != "running":
             raise AsmrClassifyError(
                 f"the Dask scheduler is gone ({self._client.status}); start it, and run the same "
                 "command again: what was finished is kept"
+            )
+
+        gone_for = time.monotonic() - self._seen
+        if gone_for > WORKER_SECONDS and isinstance(self._client.cluster, LocalCluster):
+            raise AsmrClassifyError(
+                f"the cluster of this machine has had no worker for {gone_for:.0f} s; free some "
+                "memory, and run the same command again: what was finished is kept"
             )
 
     def end(self) -> None:
@@ -159,18 +180,16 @@ class _Pledge(Future["Done[Any]"]):
 
     def _settle(self, sent: Any) -> None:
         """Take over what came; runs in a thread of Dask's."""
-        if self.cancelled():
-            return
         try:
             self.set_result(sent.result())
         except BaseException as exc:  # noqa: BLE001 (raised again where it is asked for)
             self.set_exception(exc)
 
     def cancel(self) -> bool:
-        """Call it back."""
+        """Call it back; it then comes as an error."""
         with suppress(Exception):
             self._sent.cancel()
-        return super().cancel()
+        return True
 
 
 class _Brought(WorkerPlugin):

@@ -19,6 +19,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
@@ -78,7 +79,7 @@ class Order(Generic[R]):
     task : Task
     limits : Limits
     directory : str or None
-        Where names of files start from.
+        Where names of files start from, on machines that have such a folder.
     version : str
         Of this package, where the run was started.
     id : str
@@ -120,7 +121,7 @@ class Engine(Protocol):
         """
 
     def n_workers(self) -> int:
-        """Count the batches that are worked on at a time."""
+        """Count the batches that are worked on at a time; 0 while no worker is there."""
 
     def submit(self, batch: list[Found]) -> Future[Done[Any]]:
         """Send a batch."""
@@ -186,6 +187,7 @@ class _Bench(Generic[R]):
 
     def __init__(self, order: Order[R]) -> None:
         self.order_id = order.id
+        directory = order.directory or ""
         self._files: queue.SimpleQueue[Found | None] = queue.SimpleQueue()
         self._finds = ReadAhead(iter(self._files.get, None), 1)
         self._outcomes = iter_parallel(
@@ -196,7 +198,7 @@ class _Bench(Generic[R]):
             limits=order.limits,
             stop=threading.Event(),
             on_decoded=lambda _: None,
-            directory=order.directory,
+            directory=directory if Path(directory).is_dir() else None,
         )
 
     def do(self, found: Found) -> Outcome[R]:
@@ -335,7 +337,7 @@ class _Desk(Generic[R]):
         self._task = task
         self._engine = engine
         self._on_workers = on_workers
-        self._n_workers = 0
+        self._n_workers = -1
         self._batch: list[Found] = []
         self._again: deque[_Parcel] = deque()
         self._out: dict[Future[Done[R]], _Parcel] = {}
@@ -382,7 +384,7 @@ class _Desk(Generic[R]):
         if n_workers != self._n_workers:
             self._n_workers = n_workers
             self._on_workers(n_workers)
-        return n_workers
+        return max(1, n_workers)  # what waits for the first is sent already
 
     def _is_full(self, n_workers: int) -> bool:
         wanted = FIRST_SECONDS if self._n_sent < AHEAD * n_workers else BATCH_SECONDS

@@ -32,6 +32,7 @@ class Stub:
         (self.marks / f"{name}.{tries}").touch()
         time.sleep(self.seconds)
         if "kills-worker" in name and not (tries and "once" in name):
+            time.sleep(0.5)  # Dask's nannies give up a worker that dies while it starts
             os.kill(os.getppid(), signal.SIGKILL)
             time.sleep(60)
         if "crashes" in name:
