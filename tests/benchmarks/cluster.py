@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
+import os
 import tempfile
 import threading
 import time
@@ -176,8 +176,7 @@ def _send_many(n_objects: int) -> tuple[float, float, float]:
             finally:
                 worker.kill()
                 scheduler.kill()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    return n_objects / took, peak, of_scheduler
+    return n_objects / took, _peak_of(os.getpid()), of_scheduler
 
 
 def _peak_of(pid: int) -> float:
