@@ -15,9 +15,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asmr_classify.batch.ahead import ReadAhead
+from asmr_classify.batch.engine import engine_of, iter_by_engine
 from asmr_classify.batch.extraction import OUTPUT_ERROR, FeatureTask
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.batch.journal import Journal
@@ -69,6 +70,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     limits: Limits | None = None,
     stop: Event | None = None,
     observer: Observer | None = None,
+    executor: Any = None,
 ) -> Generator[FileResult]:
     """Label files and folders.
 
@@ -92,6 +94,9 @@ def label_paths(  # noqa: PLR0913 (options by name)
         Once set, no more files are begun; the results of those at hand are still given.
     observer : Observer, optional
         Told how the run goes.
+    executor : distributed.Client or concurrent.futures.Executor, optional
+        Who works, instead of ``jobs`` processes of this machine: a Dask cluster, whose workers
+        must see the files by the same names, or whatever has ``submit`` as executors have it.
 
     Returns
     -------
@@ -102,7 +107,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     Raises
     ------
     UsageError
-        If ``jobs`` is less than one.
+        If ``jobs`` is less than one, or given beside an executor.
     ModelError
         If no model is given and the shipped one cannot be loaded.
     AsmrClassifyError
@@ -116,8 +121,10 @@ def label_paths(  # noqa: PLR0913 (options by name)
     ['failed']
     """
     check_jobs(jobs)
+    if jobs is not None and executor is not None:
+        raise UsageError("jobs are of this machine: leave them out where an executor works")
     task = LabelTask(model if model is not None else load_model())
-    run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer())
+    run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer(), executor)
     return _iter_results(_find(paths, include, exclude, run), task, journal, run)
 
 
@@ -171,6 +178,7 @@ class Run:
     limits: Limits
     stop: Event
     observer: Observer
+    executor: Any = None
 
 
 def check_jobs(jobs: int | None) -> None:
@@ -261,15 +269,19 @@ def _iter_outcomes(
     finds: Iterator[Found], task: Task[R], memory: Memory[R] | None, run: Run
 ) -> Generator[Outcome[R]]:
     with closing(ReadAhead(finds, READ_AHEAD)) as ahead:
-        yield from iter_parallel(
-            ahead,
-            task,
-            run.jobs or count_cores(),
-            recall=lambda found: _recall(found, memory),
-            limits=run.limits,
-            stop=run.stop,
-            on_decoded=run.observer.on_decoded,
-        )
+        how: dict[str, Any] = {
+            "recall": lambda found: _recall(found, memory),
+            "limits": run.limits,
+            "stop": run.stop,
+            "on_decoded": run.observer.on_decoded,
+        }
+        if run.executor is None:
+            yield from iter_parallel(ahead, task, run.jobs or count_cores(), **how)
+        else:
+            engine = engine_of(run.executor)
+            yield from iter_by_engine(
+                ahead, task, engine, on_workers=run.observer.on_workers, **how
+            )
 
 
 def _recall(found: Found, memory: Memory[R] | None) -> Outcome[R] | None:

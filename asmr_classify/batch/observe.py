@@ -25,6 +25,9 @@ class Observer:
     def on_listed(self) -> None:
         """Learn that there are no more files to be found."""
 
+    def on_workers(self, number: int) -> None:
+        """Learn how many workers of a cluster there are, at first and when that changes."""
+
     def on_decoded(self, seconds: float) -> None:
         """Learn that so many more seconds of audio were decoded, by whichever worker."""
 

@@ -80,6 +80,7 @@ def iter_parallel(  # noqa: PLR0913 (options by name)
     limits: Limits,
     stop: threading.Event,
     on_decoded: Callable[[float], None],
+    directory: str | None = None,
 ) -> Generator[Outcome[R]]:
     """Work on files in processes of their own.
 
@@ -97,6 +98,8 @@ def iter_parallel(  # noqa: PLR0913 (options by name)
         Once set, no more files are taken up.
     on_decoded : callable
         Called with seconds of audio decoded since the last call.
+    directory : str, optional
+        Where names of files start from; by default where this process works.
 
     Yields
     ------
@@ -107,7 +110,7 @@ def iter_parallel(  # noqa: PLR0913 (options by name)
     AsmrClassifyError
         If no worker can be started.
     """
-    with _Crew(task, n_jobs, limits, on_decoded) as crew:
+    with _Crew(task, n_jobs, limits, on_decoded, directory or working_directory()) as crew:
         while True:
             known = crew.hand_out(finds, recall, stop)
             if known is not None:
@@ -124,11 +127,16 @@ class _Crew(Generic[R]):
     """The workers of a run, their files, and the watch over them."""
 
     def __init__(
-        self, task: Task[R], n_jobs: int, limits: Limits, on_decoded: Callable[[float], None]
+        self,
+        task: Task[R],
+        n_jobs: int,
+        limits: Limits,
+        on_decoded: Callable[[float], None],
+        directory: str | None,
     ) -> None:
         self._task = task
         self._briefing = pickle.dumps(Briefing(task, limits.max_memory))
-        self._directory = _working_directory()
+        self._directory = directory
         self._n_jobs = n_jobs
         self._limits = limits
         self._on_decoded = on_decoded
@@ -291,7 +299,8 @@ def _cannot_start(why: str) -> AsmrClassifyError:
     )
 
 
-def _working_directory() -> str | None:
+def working_directory() -> str | None:
+    """Tell where names of files start from; None if that folder is no more."""
     try:
         return str(Path.cwd())
     except OSError:  # it was removed

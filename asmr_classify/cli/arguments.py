@@ -63,6 +63,16 @@ JobsOption = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+DaskOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on a Dask cluster: tcp://host:8786, a scheduler file, or local. Needs the "
+        "extra dask; docs/cluster.md tells how.",
+        show_default=False,
+        rich_help_panel=HOW,
+    ),
+]
 TimeoutOption = Annotated[
     float,
     typer.Option(

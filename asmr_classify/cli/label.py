@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from asmr_classify.cli.arguments import (
     HOW,
     WHERE,
+    DaskOption,
     ExcludeOption,
     FilesFromOption,
     IncludeOption,
@@ -82,6 +83,7 @@ class Request:
     model: str | None
     thresholds: dict[str, float]
     jobs: int | None
+    dask: str | None
     timeout: float
     max_memory: int
     fresh: bool
@@ -111,6 +113,7 @@ def label(
         ),
     ] = None,
     jobs: JobsOption = None,
+    dask: DaskOption = None,
     timeout: TimeoutOption = 60,
     max_memory: MaxMemoryOption = 2000,
     strict: Annotated[
@@ -193,6 +196,8 @@ def label(
     check_output_options(
         str(output), form, per_file=folder, skip=skip or (), is_one=is_one_file(named)
     )
+    if dask is not None and jobs is not None:
+        raise UsageError("--jobs counts processes of this machine: leave it out with --dask")
     set_up_logging(console, verbose=verbose, log_file=str(log_file) if log_file else None)
     request = Request(
         paths=tuple(named),
@@ -205,6 +210,7 @@ def label(
         model=str(model) if model else None,
         thresholds=dict(parse_threshold(text) for text in threshold or ()),
         jobs=jobs,
+        dask=dask,
         timeout=timeout,
         max_memory=max_memory * 10**6,
         fresh=fresh,
@@ -237,6 +243,7 @@ def run(request: Request, console: Console) -> ExitStatus:
     try:
         with (
             interrupts_tell(_what_is_kept(request)),
+            _connect(request.dask) as executor,
             open_to_label(request.catalogue) as catalogue,
             open_journal(
                 request.output, model, per_file=request.per_file, fresh=request.fresh
@@ -249,7 +256,7 @@ def run(request: Request, console: Console) -> ExitStatus:
                 tell(FRESH_ANYWAY, lead="note: ", style="bold")
             memory = join_memories(journal, catalogue, model, fresh=request.fresh)
             corrected = CorrectedWriter(writer, catalogue)
-            complete = _label_all(request, model, memory, stop, corrected, progress)
+            complete = _label_all(request, model, memory, stop, corrected, progress, executor)
             if stop.is_set():
                 raise KeyboardInterrupt
     finally:
@@ -262,6 +269,15 @@ def _what_is_kept(request: Request) -> str:
     if request.output == STDOUT and not (request.per_file or request.catalogue):
         return "what was finished is on standard output, and kept nowhere else"
     return "what was finished is saved; the same command goes on from there"
+
+
+def _connect(address: str | None) -> AbstractContextManager[Any]:
+    """Connect to a Dask cluster, or to none."""
+    if address is None:
+        return nullcontext()
+    from asmr_classify.batch.dask import connect
+
+    return connect(address)
 
 
 def _open_writer(
@@ -287,6 +303,7 @@ def _label_all(
     stop: Event,
     writer: Writer,
     progress: Progress,
+    executor: Any,
 ) -> bool:
     """Label and write; tell whether nothing made it stop but an interrupt."""
     from asmr_classify.aggregate import Status
@@ -302,6 +319,7 @@ def _label_all(
         limits=Limits(request.timeout, request.max_memory),
         stop=stop,
         observer=progress,
+        executor=executor,
     )
     tell_of = _teller(request, progress.console)
     with closing(results):

@@ -51,6 +51,8 @@ class Tally(Observer):
     ignored : Counter of Reason
     seconds : float
         Audio decoded, that of files at hand included.
+    n_workers : int or None
+        Of a cluster; None for a run on this machine.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -61,6 +63,7 @@ class Tally(Observer):
         self.n_recalled = 0
         self.ignored: Counter[Reason] = Counter()
         self.seconds = 0.0
+        self.n_workers: int | None = None
         self._bytes_finished = 0
         self._seconds_finished = 0.0
         self._seconds_per_byte: float | None = None
@@ -80,6 +83,10 @@ class Tally(Observer):
     def on_listed(self) -> None:
         """Note that the totals are known."""
         self.listed = True
+
+    def on_workers(self, number: int) -> None:
+        """Note how many workers there are."""
+        self.n_workers = number
 
     def on_decoded(self, seconds: float) -> None:
         """Count audio."""
@@ -125,6 +132,8 @@ class Tally(Observer):
             f"{clock(self.seconds)} of audio",
             f"{self.speed:.0f}x real time",
         ]
+        if self.n_workers is not None:
+            parts.append(f"{self.n_workers} workers" if self.n_workers != 1 else "1 worker")
         time_left = self.time_left
         if time_left is not None and time_left >= 1:
             parts.append(f"about {clock(round(time_left))} left")

@@ -14,6 +14,7 @@ class Notes(Observer):
     def __init__(self):
         self.found, self.ignored, self.finished, self.recalled = [], [], [], []
         self.seconds = 0.0
+        self.workers = []
         self.listed = False
 
     def on_found(self, found):
@@ -24,6 +25,9 @@ class Notes(Observer):
 
     def on_listed(self):
         self.listed = True
+
+    def on_workers(self, number):
+        self.workers.append(number)
 
     def on_decoded(self, seconds):
         self.seconds += seconds

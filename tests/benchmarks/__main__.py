@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.benchmarks import (
     check,
+    cluster,
     growth,
     library,
     many_files,
@@ -44,6 +45,7 @@ BENCHMARKS = {
     "teach": teach.run,
     "check": check.run,
     "library": library.run,
+    "cluster": cluster.run,
 }
 
 

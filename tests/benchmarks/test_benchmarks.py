@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from asmr_classify.training.scenes import Layer, Scene
-from tests.benchmarks import check, growth, library, many_files, sounds
+from tests.benchmarks import check, cluster, growth, library, many_files, sounds
 from tests.benchmarks.__main__ import write_table
 from tests.benchmarks.measure import median_ratio, one_core, run_python
 from tests.benchmarks.report import RESULTS, Table, figures_for_people, with_figures
@@ -51,6 +51,13 @@ def test_a_library_is_found_in_and_reported(monkeypatch):
     assert any(what.startswith("find all ") for what in named)
     assert named["page of the report"] == (30, pytest.approx(0.1, abs=0.09))
     assert all(value > 0 for _, value in named.values())
+
+
+def test_a_cluster_is_measured_beside_the_pool():
+    rows = {what: row for what, *row in cluster.run(n_long=2, n_short=6, n_objects=3000).rows}
+    assert rows["throughput: 6 files of 2 s"][2] > 0.05
+    assert rows["names a second, of 3,000"][0] > 10
+    assert 10 < rows["MB of the scheduler, at most"][0] < 1000
 
 
 def test_ratios_are_taken_by_turns():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -59,13 +60,13 @@ def python_of_all(common):
     return pytest.skip(f"no {platform.python_version()} that another user may run: {why}")
 
 
-def install(folder, base):
+def install(folder, base, program=ROOT):
     """Make a virtual environment that finds what is installed here; return its Python."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = folder / "lib" / version / "site-packages"
     packages.mkdir(parents=True)
     here = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-    (packages / "here.pth").write_text("\n".join([str(ROOT), *here]))
+    (packages / "here.pth").write_text("\n".join([str(program), *here]))
     (folder / "pyvenv.cfg").write_text(f"home = {Path(base).parent}\n")
     (folder / "bin").mkdir()
     (folder / "bin" / "python").symlink_to(base)
@@ -251,3 +252,31 @@ def test_what_must_be_kept_is_kept_where_the_environment_says(person):
     assert person("tag", clip, "--yes", **places).returncode == 0
     assert person("undo", "--yes", **places).returncode == 0
     assert person.wrote() == {"known.sqlite", "state"}
+
+
+def test_what_the_image_holds_runs_as_its_user(common, python_of_all):
+    """The steps of the Dockerfile, without Docker."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    source, built = common / "source", common / "built"
+    source.mkdir()
+    for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.MULTILINE):
+        *names, target = line.split()
+        for name in names:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, source / target)
+            else:
+                shutil.copy(ROOT / name, source / target)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(built)]
+    subprocess.run([*pip, str(source)], check=True, capture_output=True)
+    shutil.rmtree(source)
+    user, group = map(int, re.search(r"^USER (\d+):(\d+)$", text, re.MULTILINE).groups())
+    assert user == group != 0
+    base = os.path.realpath(python_of_all)
+    python = install(common / "image", base, built)
+    program = [python, "-m", json.loads(re.search(r"^ENTRYPOINT (.*)$", text, re.MULTILINE)[1])[0]]
+    program[-1] = program[-1].replace("-", "_")
+    where = "import asmr_classify as a; print(a.__file__)"
+    assert start([python, "-c", where], user, common, {}).stdout.startswith(str(built))
+    done = start([*program, "label", DEMO / "tap-wood.flac", "--json"], user, "/", {})
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["trigger"] == "tap"

@@ -1,0 +1,212 @@
+"""Work on a Dask cluster, see :mod:`asmr_classify.batch.engine`.
+
+Dask Distributed moves batches to workers, and sends what was with a worker that died to another.
+The model goes to each worker once, by a plugin of the cluster's, also to those that join later.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from asmr_classify.batch.engine import check_version, dismiss, do_batch, own_version
+from asmr_classify.batch.pool import count_cores
+from asmr_classify.errors import AsmrClassifyError, MissingExtraError, UsageError
+
+try:
+    from distributed import Client, LocalCluster, WorkerPlugin, get_worker
+except ImportError as exc:
+    raise MissingExtraError(
+        "to work on a cluster takes Dask Distributed: pip install 'asmr-classify[dask]'"
+    ) from exc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asmr_classify.batch.engine import Done, Order
+    from asmr_classify.media.discover import Found
+
+logger = logging.getLogger(__name__)
+
+LOCAL = "local"
+"""Stands for a cluster on this machine."""
+
+CONNECT_SECONDS = 10
+"""Whoever does not answer for so long is not there."""
+
+WORKER_SECONDS = 30.0
+"""A cluster of this machine that has had no worker for so long will have none again."""
+
+COUNT_SECONDS = 2.0
+"""Seconds for which the number of workers is taken to be what it was."""
+
+
+@contextmanager
+def connect(address: str) -> Iterator[Any]:
+    """Connect to a cluster, or start one.
+
+    Parameters
+    ----------
+    address : str
+        Of a scheduler (``tcp://host:8786``), the path of a scheduler file, or ``local`` for a
+        cluster of this machine's cores, which ends with the connection.
+
+    Yields
+    ------
+    distributed.Client
+
+    Raises
+    ------
+    UsageError
+        If it is neither an address nor a file.
+    AsmrClassifyError
+        If nobody answers there.
+    """
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # it is told as an error
+    with ExitStack() as stack:
+        if address == LOCAL:
+            yield stack.enter_context(Client(stack.enter_context(start_local(count_cores()))))
+            return
+        to: dict[str, Any] = {"address": address}
+        if "://" not in address:
+            if not Path(address).is_file():
+                raise UsageError(
+                    f"--dask {address}: no address such as tcp://host:8786, no scheduler file, "
+                    "and not local"
+                )
+            to = {"scheduler_file": address}
+        try:
+            client = Client(**to, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as exc:
+            raise AsmrClassifyError(
+                f"no Dask scheduler answers at {address} within {CONNECT_SECONDS} s ({exc}); "
+                "check the address, and that dask scheduler runs there"
+            ) from exc
+        yield stack.enter_context(client)
+
+
+def start_local(n_workers: int) -> LocalCluster:
+    """Start a cluster on this machine, which replaces workers that do not even start again."""
+    cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=":0")
+    cluster.adapt(minimum=n_workers, maximum=n_workers)
+    return cluster
+
+
+class DaskEngine:
+    """Works on a Dask cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Not an asynchronous one. Left open.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._plugin: Any = None
+        self._n_workers, self._counted = 0, -COUNT_SECONDS
+        self._seen = time.monotonic()
+        self._n_sent = 0
+
+    def begin(self, order: Order[Any]) -> None:
+        """Give the order to each worker."""
+        self._plugin = _Brought(order)
+        try:
+            self._client.register_plugin(self._plugin)
+        except UsageError:
+            raise
+        except Exception as exc:
+            raise AsmrClassifyError(
+                f"a worker of the cluster cannot take the model ({type(exc).__name__}: {exc}); "
+                f"install asmr-classify {own_version()} on all its machines"
+            ) from exc
+
+    def n_workers(self) -> int:
+        """Count the threads of all workers."""
+        now = time.monotonic()
+        if now - self._counted >= COUNT_SECONDS:
+            self._n_workers, self._counted = sum(self._client.nthreads().values()), now
+            if self._n_workers:
+                self._seen = now
+        return self._n_workers
+
+    def submit(self, batch: list[Found]) -> Future[Done[Any]]:
+        """Send a batch."""
+        self._n_sent += 1
+        sent = self._client.submit(
+            _do_batch,
+            self._plugin.name,
+            batch,
+            key=f"{self._plugin.name}-{self._n_sent}",
+            pure=False,
+        )
+        return _Pledge(sent)
+
+    def check(self) -> None:
+        """Look whether the scheduler is still there, and on this machine its workers.
+
+        Those of other clusters may have to wait for their turn in a queue.
+        """
+        if self._client.status != "running":
+            raise AsmrClassifyError(
+                f"the Dask scheduler is gone ({self._client.status}); start it, and run the same "
+                "command again: what was finished is kept"
+            )
+
+        gone_for = time.monotonic() - self._seen
+        if gone_for > WORKER_SECONDS and isinstance(self._client.cluster, LocalCluster):
+            raise AsmrClassifyError(
+                f"the cluster of this machine has had no worker for {gone_for:.0f} s; free some "
+                "memory, and run the same command again: what was finished is kept"
+            )
+
+    def end(self) -> None:
+        """Let the workers forget the order."""
+        with suppress(Exception):  # whoever is gone has forgotten it
+            self._client.unregister_worker_plugin(self._plugin.name)
+
+
+class _Pledge(Future["Done[Any]"]):
+    """What a cluster will give, as a future of :mod:`concurrent.futures`."""
+
+    def __init__(self, sent: Any) -> None:
+        super().__init__()
+        self._sent = sent
+        sent.add_done_callback(self._settle)
+
+    def _settle(self, sent: Any) -> None:
+        """Take over what came; runs in a thread of Dask's."""
+        try:
+            self.set_result(sent.result())
+        except BaseException as exc:  # noqa: BLE001 (raised again where it is asked for)
+            self.set_exception(exc)
+
+    def cancel(self) -> bool:
+        """Call it back; it then comes as an error."""
+        with suppress(Exception):
+            self._sent.cancel()
+        return True
+
+
+class _Brought(WorkerPlugin):
+    """Brings an order to each worker."""
+
+    def __init__(self, order: Order[Any]) -> None:
+        self.order = order
+        self.name: str = f"asmr-classify-{order.id}"
+
+    def setup(self, worker: Any) -> None:  # noqa: ARG002 (Dask's)
+        check_version(self.order)
+
+    def teardown(self, worker: Any) -> None:  # noqa: ARG002 (Dask's)
+        dismiss(self.order.id)
+
+
+def _do_batch(plugin: str, batch: list[Found]) -> Done[Any]:
+    """Work on a batch in a worker."""
+    brought = cast("_Brought", get_worker().plugins[plugin])
+    return do_batch(brought.order, batch)

@@ -1,0 +1,469 @@
+"""The same work on processes that others run: a Dask cluster, or :mod:`concurrent.futures`.
+
+Files go out in batches, each of some seconds' work, of which only a few are out at a time, however
+many files there are. Whoever takes one works on it by the local pool with one worker, which stays
+for the next: a file that crashes its process costs that process there as it does here, and never
+the one that takes batches.
+
+A batch that comes back as an error (its machine is gone, say) is cut into its files, and each goes
+out again, :data:`TRIES` times in all.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import queue
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from uuid import uuid4
+
+from asmr_classify.aggregate import Problem
+from asmr_classify.batch.ahead import ReadAhead
+from asmr_classify.batch.isolate import Outcome
+from asmr_classify.batch.pool import Limits, iter_parallel, working_directory
+from asmr_classify.batch.task import R
+from asmr_classify.errors import AsmrClassifyError, UsageError, WorkerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from concurrent.futures import Future
+
+    from asmr_classify.batch.task import Task
+    from asmr_classify.media.discover import Found
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+TICK = 0.25
+"""Seconds between two looks at whether the engine still runs."""
+
+TRIES = 3
+"""So often a file goes out that comes back undone: with others, then alone, and once more, as it
+may have been with a worker that another file killed. Dask tries more often by itself: it sends what
+was with a worker that died to three others, before it gives that back."""
+
+BATCH_SECONDS, FIRST_SECONDS = 4.0, 0.5
+"""Seconds of work in a batch: enough that what it costs to send one does not show, few enough that
+results come steadily. The first are short, to learn how long files take, and to show results."""
+
+FILE_SECONDS, BYTE_SECONDS = 0.02, 2e-7
+"""What a file, and each byte of it, is taken to cost before any was worked on: that of AAC."""
+
+LARGEST_BATCH = 1000
+"""Files in a batch at most."""
+
+AHEAD = 2
+"""Batches that are out for each process that takes some, so that none waits for the next."""
+
+
+def own_version() -> str:
+    """Tell the version of this package."""
+    from importlib.metadata import version
+
+    return version("asmr-classify")
+
+
+@dataclass(frozen=True, slots=True)
+class Order(Generic[R]):
+    """What whoever takes batches has to know of a run.
+
+    Parameters
+    ----------
+    task : Task
+    limits : Limits
+    directory : str or None
+        Where names of files start from, on machines that have such a folder.
+    version : str
+        Of this package, where the run was started.
+    id : str
+        Tells the orders of one process apart.
+    """
+
+    task: Task[R]
+    limits: Limits
+    directory: str | None = field(default_factory=working_directory)
+    version: str = field(default_factory=own_version)
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[R]):
+    """A batch that was worked on.
+
+    Parameters
+    ----------
+    outcomes : list of Outcome
+    seconds : float
+        That it took.
+    """
+
+    outcomes: list[Outcome[R]]
+    seconds: float
+
+
+class Engine(Protocol):
+    """Something that works on batches. Used in a ``with`` statement, it is for one run."""
+
+    def begin(self, order: Order[Any]) -> None:
+        """Tell all processes what is to be done.
+
+        Raises
+        ------
+        AsmrClassifyError
+            If one of them cannot do it.
+        """
+
+    def n_workers(self) -> int:
+        """Count the batches that are worked on at a time; 0 while no worker is there."""
+
+    def submit(self, batch: list[Found]) -> Future[Done[Any]]:
+        """Send a batch."""
+
+    def check(self) -> None:
+        """Look whether what was sent may still come back.
+
+        Raises
+        ------
+        AsmrClassifyError
+            If it will not.
+        """
+
+    def end(self) -> None:
+        """Let the processes forget the order."""
+
+
+class ExecutorEngine:
+    """Works by an executor of :mod:`concurrent.futures`.
+
+    Parameters
+    ----------
+    executor : concurrent.futures.Executor
+    """
+
+    def __init__(self, executor: Any) -> None:
+        self._executor = executor
+        self._order: Order[Any] | None = None
+
+    def begin(self, order: Order[Any]) -> None:
+        """Keep the order: an executor has no way to tell each of its processes once."""
+        self._order = order
+
+    def n_workers(self) -> int:
+        """Give the number that the executor was made with; two where it does not say."""
+        return getattr(self._executor, "_max_workers", None) or 2
+
+    def submit(self, batch: list[Found]) -> Future[Done[Any]]:
+        """Send a batch, and the order with it."""
+        future: Future[Done[Any]] = self._executor.submit(do_batch, self._order, batch)
+        return future
+
+    def check(self) -> None:
+        """Do nothing: a broken executor tells by its futures."""
+
+    def end(self) -> None:
+        """End what threads of this process have begun; other processes end it when they end."""
+        if self._order is not None:
+            dismiss(self._order.id)
+
+
+def engine_of(executor: Any) -> Engine:
+    """Give the engine that works by a Dask client or an executor."""
+    if type(executor).__module__.startswith("distributed."):
+        from asmr_classify.batch.dask import DaskEngine
+
+        return DaskEngine(executor)
+    return ExecutorEngine(executor)
+
+
+class _Bench(Generic[R]):
+    """A worker of the local pool that waits for the next file, and the next."""
+
+    def __init__(self, order: Order[R]) -> None:
+        self.order_id = order.id
+        directory = order.directory or ""
+        self._files: queue.SimpleQueue[Found | None] = queue.SimpleQueue()
+        self._finds = ReadAhead(iter(self._files.get, None), 1)
+        self._outcomes = iter_parallel(
+            self._finds,
+            order.task,
+            1,
+            recall=lambda _: None,
+            limits=order.limits,
+            stop=threading.Event(),
+            on_decoded=lambda _: None,
+            directory=directory if Path(directory).is_dir() else None,
+        )
+
+    def do(self, found: Found) -> Outcome[R]:
+        """Work on a file."""
+        self._files.put(found)
+        return next(self._outcomes)
+
+    def close(self) -> None:
+        """End the worker."""
+        self._files.put(None)
+        self._finds.close()
+        self._outcomes.close()
+
+
+_benches: dict[int, _Bench[Any]] = {}
+"""By thread: a process may take several batches at a time."""
+
+
+def do_batch(order: Order[R], batch: list[Found]) -> Done[R]:
+    """Work on a batch, wherever this is called.
+
+    Parameters
+    ----------
+    order : Order
+    batch : list of Found
+
+    Returns
+    -------
+    Done
+
+    Raises
+    ------
+    AsmrClassifyError
+        If no process to work on files can be started here.
+    """
+    check_version(order)
+    started = time.monotonic()
+    thread = threading.get_ident()
+    bench = _benches.get(thread)
+    if bench is None or bench.order_id != order.id:
+        if bench is not None:
+            bench.close()
+        bench = _benches[thread] = _Bench(order)
+    try:
+        outcomes = [bench.do(found) for found in batch]
+    except BaseException:
+        _benches.pop(thread).close()
+        raise
+    return Done(outcomes, time.monotonic() - started)
+
+
+def dismiss(order_id: str) -> None:
+    """End the workers that this process keeps for an order."""
+    for thread, bench in [*_benches.items()]:
+        if bench.order_id == order_id:
+            del _benches[thread]
+            with suppress(ValueError):  # it is at work; its process ends with this one
+                bench.close()
+
+
+def check_version(order: Order[Any]) -> None:
+    """Refuse an order of another version of this package, which might label in another way.
+
+    Raises
+    ------
+    UsageError
+        With both versions.
+    """
+    if order.version != own_version():
+        raise UsageError(
+            f"a worker has asmr-classify {own_version()}, and the run was started with "
+            f"{order.version}; install the same version on all machines"
+        )
+
+
+def iter_by_engine(  # noqa: PLR0913 (options by name)
+    finds: ReadAhead[Found],
+    task: Task[R],
+    engine: Engine,
+    *,
+    recall: Callable[[Found], Outcome[R] | None],
+    limits: Limits,
+    stop: threading.Event,
+    on_decoded: Callable[[float], None],
+    on_workers: Callable[[int], None],
+) -> Generator[Outcome[R]]:
+    """Work on files by an engine.
+
+    Parameters
+    ----------
+    finds, task, recall, limits, stop, on_decoded
+        As for :func:`~asmr_classify.batch.pool.iter_parallel`.
+    engine : Engine
+    on_workers : callable
+        Called with the number of workers, at first and when it has changed.
+
+    Yields
+    ------
+    Outcome
+        Of each file, once.
+
+    Raises
+    ------
+    AsmrClassifyError
+        If the engine cannot take the order, or is gone.
+    """
+    desk = _Desk(task, engine, on_workers)
+    try:
+        engine.begin(Order(task, limits))
+        while True:
+            known = desk.send_out(finds, recall, stop)
+            if known is not None:
+                yield known
+            elif not desk.is_busy and (finds.is_over or stop.is_set()):
+                return
+            for outcome in desk.listen(TICK if known is None else 0):
+                on_decoded(outcome.result.decoded)
+                yield outcome
+    finally:
+        desk.close()
+        engine.end()
+
+
+@dataclass(slots=True)
+class _Parcel:
+    """A batch, and how often it was sent."""
+
+    batch: list[Found]
+    tries: int = 1
+
+
+class _Desk(Generic[R]):
+    """The batches of a run: those that are filled, are out, and have to go out again."""
+
+    def __init__(self, task: Task[R], engine: Engine, on_workers: Callable[[int], None]) -> None:
+        self._task = task
+        self._engine = engine
+        self._on_workers = on_workers
+        self._n_workers = -1
+        self._batch: list[Found] = []
+        self._again: deque[_Parcel] = deque()
+        self._out: dict[Future[Done[R]], _Parcel] = {}
+        self._events: queue.SimpleQueue[Future[Done[R]] | None] = queue.SimpleQueue()
+        self._costs = _Costs()
+        self._n_sent = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a file is not done."""
+        return bool(self._out or self._again or self._batch)
+
+    def send_out(
+        self,
+        finds: ReadAhead[Found],
+        recall: Callable[[Found], Outcome[R] | None],
+        stop: threading.Event,
+    ) -> Outcome[R] | None:
+        """Send batches as long as some are wanted; return early with a known outcome."""
+        n_workers = self._count_workers()
+        while len(self._out) < AHEAD * n_workers:
+            if self._again:
+                self._send(self._again.popleft())
+                continue
+            if stop.is_set():
+                self._batch = []
+                return None
+            found = finds.take(lambda: self._events.put(None))
+            if found is None:
+                # No more is known yet. What there is goes out if somebody waits for it.
+                if self._batch and (finds.is_over or len(self._out) < n_workers):
+                    self._send_batch()
+                return None
+            known = recall(found)
+            if known is not None:
+                return known
+            self._batch.append(found)
+            if self._is_full(n_workers):
+                self._send_batch()
+        return None
+
+    def _count_workers(self) -> int:
+        n_workers = self._ask(self._engine.n_workers)
+        if n_workers != self._n_workers:
+            self._n_workers = n_workers
+            self._on_workers(n_workers)
+        return max(1, n_workers)  # what waits for the first is sent already
+
+    def _is_full(self, n_workers: int) -> bool:
+        wanted = FIRST_SECONDS if self._n_sent < AHEAD * n_workers else BATCH_SECONDS
+        return len(self._batch) >= LARGEST_BATCH or self._costs.of(self._batch) >= wanted
+
+    def _send_batch(self) -> None:
+        batch, self._batch = self._batch, []
+        self._send(_Parcel(batch))
+
+    def _send(self, parcel: _Parcel) -> None:
+        future = self._ask(lambda: self._engine.submit(parcel.batch))
+        self._out[future] = parcel
+        self._n_sent += 1
+        future.add_done_callback(self._events.put)
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        """Ask the engine something; whatever it raises means that it is of no use any more."""
+        try:
+            return call()
+        except Exception as exc:
+            self._engine.check()
+            raise AsmrClassifyError(
+                f"the executor takes no more work ({type(exc).__name__}: {exc}); start it anew, "
+                "and run again: what was finished is kept"
+            ) from exc
+
+    def listen(self, timeout: float) -> list[Outcome[R]]:
+        """Wait for news, ``timeout`` seconds at most; return what has come of files."""
+        try:
+            future = self._events.get(timeout=timeout)
+        except queue.Empty:
+            self._engine.check()
+            return []
+        parcel = None if future is None else self._out.pop(future, None)
+        if future is None or parcel is None:
+            return []
+        try:
+            done = future.result()
+        except UsageError:  # of another version: no other try will help
+            raise
+        except Exception as exc:  # noqa: BLE001 (whatever an executor raises, or what it ran)
+            self._engine.check()
+            return self._try_again(parcel, exc)
+        self._costs.learn(parcel.batch, done.seconds)
+        return done.outcomes
+
+    def _try_again(self, parcel: _Parcel, exc: Exception) -> list[Outcome[R]]:
+        """Send the files of a batch once more, each alone; give up those that were tried enough."""
+        logger.warning("%d files come back undone: %r", len(parcel.batch), exc)
+        if parcel.tries < TRIES:
+            self._again += [_Parcel([found], parcel.tries + 1) for found in parcel.batch]
+            return []
+        return [self._failed(found, exc) for found in parcel.batch]
+
+    def _failed(self, found: Found, exc: Exception) -> Outcome[R]:
+        why = f"came back undone {TRIES} times ({type(exc).__name__}: {exc}); run again to try more"
+        problem = Problem.of(WorkerError(found.path, why))
+        return Outcome(found, self._task.fail(found.path, problem))
+
+    def close(self) -> None:
+        """Call back what is out."""
+        for future in self._out:
+            future.cancel()
+
+
+class _Costs:
+    """What files take, learnt from those that are done."""
+
+    def __init__(self) -> None:
+        self._seconds = self._expected = 0.0
+
+    def of(self, batch: list[Found]) -> float:
+        """Estimate the seconds that a batch takes."""
+        return self._as_expected(batch) * (self._seconds / self._expected if self._expected else 1)
+
+    def _as_expected(self, batch: list[Found]) -> float:
+        return math.fsum(FILE_SECONDS + BYTE_SECONDS * found.size for found in batch)
+
+    def learn(self, batch: list[Found], seconds: float) -> None:
+        """Note what a batch took; later ones count more."""
+        self._seconds = 0.9 * self._seconds + seconds
+        self._expected = 0.9 * self._expected + self._as_expected(batch)

@@ -1,0 +1,190 @@
+"""A real cluster of processes, and what becomes of files when it suffers."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from distributed import Client, LocalCluster
+
+from asmr_classify import label_paths
+from asmr_classify.aggregate import Status
+from asmr_classify.batch import Limits, engine
+from asmr_classify.batch.dask import DaskEngine, connect, start_local
+from asmr_classify.batch.engine import own_version
+from asmr_classify.errors import AsmrClassifyError, UsageError
+from asmr_classify.writers.jsonl import result_to_line
+from tests.batch.tasks import Stub
+from tests.batch.test_engine import named, run
+from tests.conftest import DEMO
+
+
+@pytest.fixture(scope="module")
+def client():
+    """A cluster of two workers."""
+    with start_local(2) as cluster, Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+@pytest.fixture
+def stub(tmp_path):
+    return Stub(tmp_path)
+
+
+def lines(results):
+    return sorted(map(result_to_line, results))
+
+
+def test_a_cluster_gives_the_same_records(client, tiny_model, recordings):
+    paths = [recordings, DEMO]
+    assert lines(label_paths(paths, model=tiny_model, executor=client)) == lines(
+        label_paths(paths, model=tiny_model, jobs=2)
+    )
+
+
+def test_a_cluster_gives_the_same_records_of_real_and_damaged_files(client, tiny_model, shared):
+    paths = [shared / "media", shared / "cases"]
+    assert lines(label_paths(paths, model=tiny_model, executor=client)) == lines(
+        label_paths(paths, model=tiny_model, jobs=2)
+    )
+
+
+def test_ten_workers_that_are_killed_cost_nothing(client, stub):
+    files = [*map(str, range(490)), *(f"kills-worker-once-{n}" for n in range(10))]
+    random.Random(5).shuffle(files)  # noqa: S311 (an order)
+    outcomes = [*run(named(*files), stub, DaskEngine(client))]
+    assert Counter(outcome.found.path for outcome in outcomes) == Counter(files)
+    assert {outcome.result.status for outcome in outcomes} == {Status.OK}
+    assert all(stub.tries(f"kills-worker-once-{n}") > 1 for n in range(10))
+
+
+def test_a_file_that_kills_every_worker_fails_alone(client, stub):
+    files = [*map(str, range(30)), "kills-worker"]
+    outcomes = [*run(named(*files), stub, DaskEngine(client))]
+    assert Counter(outcome.found.path for outcome in outcomes) == Counter(files)
+    (failed,) = [o.result for o in outcomes if o.result.status is Status.FAILED]
+    assert failed.path == "kills-worker"
+    assert failed.error.may_pass
+    assert "KilledWorker" in failed.error.message
+
+
+def test_the_model_goes_to_each_worker_once(client, stub, monkeypatch):
+    monkeypatch.setattr(engine, "LARGEST_BATCH", 10)
+    by = DaskEngine(client)
+    assert len([*run(named(*map(str, range(300))), stub, by)]) == 300
+    n_arrivals = len(list(stub.marks.glob("arrived.*")))
+    assert 2 <= n_arrivals <= 8  # in each worker that was, and from there in its process that reads
+    assert by._n_sent >= 30
+
+
+def test_a_worker_that_joins_later_works_too(client, stub):
+    slow = Stub(stub.marks, seconds=0.05)
+    outcomes = run(named(*map(str, range(100))), slow, DaskEngine(client))
+    first = next(outcomes)
+    client.cluster.adapt(minimum=3, maximum=3)
+    rest = [*outcomes]
+    client.cluster.adapt(minimum=2, maximum=2)
+    assert len({first.found.path, *(outcome.found.path for outcome in rest)}) == 100
+
+
+def test_workers_of_another_version_are_refused_with_both(client, stub, monkeypatch):
+    actual = own_version()
+    monkeypatch.setattr(engine, "own_version", lambda: "0.0.1")
+    monkeypatch.setattr(
+        engine, "Order", lambda task, limits: engine_order(task, limits, version="0.0.1")
+    )
+    with pytest.raises(UsageError, match=rf"has asmr-classify {actual}.*with 0\.0\.1"):
+        next(run(named("a"), stub, DaskEngine(client)))
+
+
+engine_order = engine.Order
+
+
+def test_workers_forget_a_run_that_is_over(client, stub):
+    list(run(named("a"), stub, DaskEngine(client)))
+    left = client.run(lambda dask_worker: [*map(str, dask_worker.plugins)])
+    assert not any("asmr-classify" in name for names in left.values() for name in names)
+
+
+def test_nobody_listens(monkeypatch):
+    monkeypatch.setattr("asmr_classify.batch.dask.CONNECT_SECONDS", 1)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    with (
+        pytest.raises(AsmrClassifyError, match=rf"tcp://127\.0\.0\.1:{port} within 1 s"),
+        connect(f"tcp://127.0.0.1:{port}"),
+    ):
+        pass
+
+
+def test_neither_an_address_nor_a_file():
+    with (
+        pytest.raises(UsageError, match=r"--dask somewhere: no address .*, no scheduler file"),
+        connect("somewhere"),
+    ):
+        pass
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """A scheduler and a worker, as they are started by hand; the path of their file."""
+    place = tmp_path / "scheduler.json"
+    dask_ = [sys.executable, "-m", "dask"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    quiet["env"] = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    named_ = ["--scheduler-file", str(place)]
+    running = [
+        subprocess.Popen([*dask_, "scheduler", "--port", "0", "--no-dashboard", *named_], **quiet),
+        subprocess.Popen([*dask_, "worker", "--nthreads", "1", "--no-dashboard", *named_], **quiet),
+    ]
+    try:
+        while not place.exists():
+            assert running[0].poll() is None
+            time.sleep(0.1)
+        yield place, running[0]
+    finally:
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        for process in running:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
+            process.wait()
+
+
+def test_a_scheduler_that_is_gone_ends_the_run_with_what_to_do(scheduler, stub):
+    place, process = scheduler
+    slow = Stub(stub.marks, seconds=0.02)
+    with connect(str(place)) as client:
+        outcomes = run(named(*map(str, range(5000))), slow, DaskEngine(client))
+        assert next(outcomes).result.status is Status.OK
+        process.kill()
+        with pytest.raises(AsmrClassifyError, match=r"the Dask scheduler is gone .*kept"):
+            list(outcomes)
+
+
+def test_a_local_cluster_without_workers_ends_the_run(stub, monkeypatch):
+    monkeypatch.setattr("asmr_classify.batch.dask.WORKER_SECONDS", 0.5)
+    with (
+        LocalCluster(n_workers=0, dashboard_address=":0", processes=False) as empty,
+        Client(empty, set_as_default=False) as client,
+        pytest.raises(AsmrClassifyError, match=r"no worker for .* what was finished is kept"),
+    ):
+        list(run(named("a"), stub, DaskEngine(client)))
+
+
+def test_limits_hold_on_a_cluster(client, stub):
+    slow = Stub(stub.marks, seconds=5)
+    (outcome,) = run(named("a"), slow, DaskEngine(client), limits=Limits(patience=0.5))
+    assert outcome.result.status is Status.FAILED
+    assert "for 0.5 s" in outcome.result.error.message

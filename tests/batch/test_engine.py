@@ -1,0 +1,198 @@
+"""Batches to executors, and what comes back."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+
+from asmr_classify import label_paths
+from asmr_classify.aggregate import Status
+from asmr_classify.batch import Limits, engine
+from asmr_classify.batch.ahead import ReadAhead
+from asmr_classify.batch.engine import (
+    AHEAD,
+    LARGEST_BATCH,
+    TRIES,
+    Done,
+    ExecutorEngine,
+    iter_by_engine,
+)
+from asmr_classify.batch.isolate import Outcome
+from asmr_classify.errors import AsmrClassifyError, UsageError
+from asmr_classify.media.discover import Found
+from asmr_classify.writers.jsonl import result_to_line
+from tests.batch.conftest import Notes
+from tests.batch.tasks import Stub
+
+
+def named(*names, size=0):
+    return [Found(name, size) for name in names]
+
+
+def run(finds, task, by, **options):
+    how = {
+        "recall": lambda _: None,
+        "limits": Limits(),
+        "stop": threading.Event(),
+        "on_decoded": lambda _: None,
+        "on_workers": lambda _: None,
+    }
+    return iter_by_engine(ReadAhead(iter(finds), 65536), task, by, **how | options)
+
+
+@pytest.fixture
+def stub(tmp_path):
+    return Stub(tmp_path)
+
+
+class Instant:
+    """An executor that works in a thread, says what files took, and keeps count."""
+
+    _max_workers = 2
+
+    def __init__(self, task, fails=None, takes=0.001):
+        self.task, self.fails, self.takes = task, fails or {}, takes
+        self.batches, self.most_out = [], 0
+        self._thread = ThreadPoolExecutor(1)
+        self._out = set()
+
+    def submit(self, _do, _order, batch):
+        self.batches.append(batch)
+        future = self._thread.submit(self._work, batch)
+        self._out.add(future)
+        self._out = {future for future in self._out if not future.done()}
+        self.most_out = max(self.most_out, len(self._out))
+        return future
+
+    def _work(self, batch):
+        for found in batch:
+            if found.path in self.fails:
+                raise self.fails[found.path]
+        outcomes = [Outcome(found, self.task.do(found, lambda _: None)) for found in batch]
+        return Done(outcomes, self.takes * len(batch))
+
+
+class Quick(Stub):
+    """Leaves no marks."""
+
+    def do(self, found, on_progress):
+        on_progress(0.0)
+        return self.fail(found.path, None)
+
+
+@pytest.mark.parametrize("executor", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_an_executor_gives_the_same_records(recordings, tiny_model, executor):
+    here = sorted(map(result_to_line, label_paths([recordings], model=tiny_model, jobs=1)))
+    notes = Notes()
+    with executor(2) as workers:
+        there = [*label_paths([recordings], model=tiny_model, executor=workers, observer=notes)]
+    assert sorted(map(result_to_line, there)) == here
+    assert len(notes.finished) == len(notes.found) == len(here)
+    assert notes.seconds == pytest.approx(sum(result.decoded for result in there))
+    assert notes.workers == [2]
+
+
+def test_what_is_kept_is_not_sent_out(tiny_model, recordings):
+    class Kept:
+        def recall(self, found):
+            return Stub(None).fail(found.path, None)
+
+        def record(self, *_):
+            raise AssertionError("nothing is new")
+
+    with ThreadPoolExecutor(1) as workers:
+        results = [*label_paths([recordings], model=tiny_model, executor=workers, journal=Kept())]
+    assert {result.model for result in results} == {"stub@1"}
+
+
+def test_few_batches_are_out_however_many_files_there_are():
+    task = Quick(None)
+    executor = Instant(task)
+    outcomes = run(named(*map(str, range(20000))), task, ExecutorEngine(executor))
+    assert Counter(outcome.found.path for outcome in outcomes) == Counter(map(str, range(20000)))
+    assert executor.most_out <= AHEAD * 2
+    sizes = [len(batch) for batch in executor.batches]
+    assert max(sizes) <= LARGEST_BATCH
+    assert len(sizes) < 400  # small files go out by the hundred, once it is known how small
+    assert sizes[0] < max(sizes)
+
+
+def test_large_files_go_out_alone():
+    task = Quick(None)
+    executor = Instant(task, takes=400)
+    videos = named(*map(str, range(10)), size=2 * 10**9)
+    assert len([*run(videos, task, ExecutorEngine(executor))]) == 10
+    assert [len(batch) for batch in executor.batches] == [1] * 10
+
+
+def test_a_batch_that_comes_back_undone_goes_out_file_by_file():
+    task = Quick(None)
+    executor = Instant(task, {"3": OSError("no link")})
+    outcomes = [*run(named(*map(str, range(40))), task, ExecutorEngine(executor))]
+    assert sorted(int(outcome.found.path) for outcome in outcomes) == [*range(40)]
+    failed = [o.result for o in outcomes if o.result.error is not None]
+    assert [result.path for result in failed] == ["3"]
+    assert "no link" in failed[0].error.message
+    assert failed[0].error.may_pass
+    assert sum(found.path == "3" for batch in executor.batches for found in batch) == TRIES
+
+
+def test_a_file_that_crashes_its_process_costs_itself_only(stub):
+    files = named("a", "crashes", "b")
+    with ThreadPoolExecutor(1) as workers:
+        outcomes = [*run(files, stub, ExecutorEngine(workers))]
+    statuses = {outcome.found.path: outcome.result.status for outcome in outcomes}
+    assert statuses == {"a": Status.OK, "crashes": Status.FAILED, "b": Status.OK}
+    assert stub.tries("crashes") == 1
+
+
+def test_an_executor_that_breaks_ends_the_run(stub):
+    """Nothing goes on there, and the rest must not all be taken for files that fail."""
+    with ProcessPoolExecutor(1) as workers:
+        results = run(named("kills-worker", *map(str, range(50))), stub, ExecutorEngine(workers))
+        with pytest.raises(AsmrClassifyError, match=r"takes no more work .*run again") as told:
+            list(results)
+    assert isinstance(told.value.__cause__, BrokenProcessPool)
+
+
+def test_a_run_that_is_stopped_gives_what_is_out(stub):
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as workers:
+        results = run(named(*map(str, range(1000))), stub, ExecutorEngine(workers), stop=stop)
+        first = next(results)
+        stop.set()
+        rest = [*results]
+    assert first.result.status is Status.OK
+    assert 0 < len(rest) < 999
+
+
+def test_nothing_is_left_at_work_once_a_run_is_over(stub, monkeypatch):
+    benches = {}
+    monkeypatch.setattr(engine, "_benches", benches)
+    with ThreadPoolExecutor(2) as workers:
+        assert len([*run(named("a", "b", "c"), stub, ExecutorEngine(workers))]) == 3
+        assert not benches
+
+
+@pytest.mark.usefixtures("recordings")
+def test_names_start_from_where_the_run_was_started(tiny_model):
+    with ProcessPoolExecutor(1) as workers:
+        workers.submit(os.chdir, "/").result()
+        results = [*label_paths(["in/0.wav"], model=tiny_model, executor=workers)]
+    assert [(result.path, result.status) for result in results] == [("in/0.wav", Status.OK)]
+
+
+def test_another_version_is_refused(stub):
+    order = engine.Order(stub, Limits(), version="0.0.1")
+    with pytest.raises(UsageError, match=rf"has asmr-classify {engine.own_version()}.*0\.0\.1"):
+        engine.do_batch(order, named("a"))
+
+
+def test_jobs_and_an_executor_exclude_each_other(tiny_model):
+    with pytest.raises(UsageError, match="jobs"):
+        label_paths(["a.wav"], model=tiny_model, jobs=2, executor=Instant(None))
