@@ -26,6 +26,7 @@ from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.errors import DecodeError
 from asmr_classify.media.downmix import mix_down
 from asmr_classify.media.probe import EXACT_CODECS, describe, open_container
+from asmr_classify.media.source import as_source
 from asmr_classify.media.track import SoundTrack
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
@@ -178,9 +179,10 @@ class AudioStream:
         NoAudioError
             If it has no audio stream.
         """
-        container = open_container(path)
+        source = as_source(path)
+        container = open_container(source)
         try:
-            info = describe(container, path)
+            info = describe(container, str(source))
             return cls(container, info, sr, layout, block_duration, listener)
         except Exception:
             container.close()

@@ -1,24 +1,27 @@
 """What a media file claims to be, read from its headers without decoding.
 
-Files are opened as local files only. Formats that name other files or hosts (playlists,
+Files are opened as local files only, and objects in storage through fsspec: FFmpeg is given bytes,
+and may open nothing by itself. Formats that name other files or hosts (playlists,
 manifests, concatenation scripts), devices, and texts or pictures that FFmpeg would play as video
 are not accepted, so that a crafted file can make nothing else be read.
 """
 
 from __future__ import annotations
 
+import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
 import av.error
 from av.stream import Disposition
 
 from asmr_classify.errors import NoAudioError, OpenError
+from asmr_classify.media.source import Url, as_source, open_bytes
 from asmr_classify.media.whole import held_share, wav_data
 
 if TYPE_CHECKING:
@@ -68,6 +71,8 @@ PATIENT_BYTES, PATIENT_MICROSECONDS = 50_000_000, 600_000_000
 
 LICENCE_TAGS = ("license", "licence", "copyright")
 """What FFmpeg calls tags that tell of the terms of use, the plainest first."""
+
+EMPTY = "the file is empty; fetch or record it again"
 
 MAX_CHANNELS = 64
 MAX_DURATION = 1e7
@@ -200,29 +205,50 @@ def open_container(path: str) -> InputContainer:
     OpenError
         If the file is missing, unreadable, empty, or no media file.
     """
-    check_readable(path)
-    container = _open(path, max_probe_packets=PROBE_PACKETS)
+    source = as_source(path)
+    if not isinstance(source, Url):
+        check_readable(path)
+    container = _open(source, max_probe_packets=PROBE_PACKETS)
     if _has_known_sound(container):
         return container
     container.close()
-    return _open(path, probesize=PATIENT_BYTES, analyzeduration=PATIENT_MICROSECONDS)
+    return _open(source, probesize=PATIENT_BYTES, analyzeduration=PATIENT_MICROSECONDS)
 
 
 def _open(path: str, **options: int) -> InputContainer:
+    is_file = not isinstance(path, Url)
+    file: Any = f"file:{path}" if is_file else _open_object(path)
     try:
-        return av.open(
-            f"file:{path}",
+        container: InputContainer = av.open(
+            file,
+            "r",
             options={
-                "protocol_whitelist": "file",
+                "protocol_whitelist": "file" if is_file else "none",
                 "format_whitelist": _accepted_formats(),
                 **{name: str(value) for name, value in options.items()},
             },
             metadata_errors="replace",
         )
+        return container
     except MemoryError:  # that of FFmpeg is an FFmpegError too
         raise
     except (av.error.FFmpegError, OSError, ValueError) as exc:
         raise OpenError(path, _opening_failed(exc, path), may_pass=is_of_machine(exc)) from exc
+
+
+def _open_object(path: str) -> BinaryIO:
+    """Open an object in storage for FFmpeg.
+
+    Raises
+    ------
+    OpenError
+        If it is missing, unreadable or empty.
+    """
+    file = open_bytes(path)
+    if not file.seek(0, os.SEEK_END):
+        raise OpenError(path, EMPTY)
+    file.seek(0)
+    return file
 
 
 def _has_known_sound(container: InputContainer) -> bool:
@@ -273,7 +299,7 @@ def check_readable(path: str) -> None:
             raise OpenError(path, "not a regular file; name a recording or a folder of them")
         with Path(path).open("rb") as file:
             if not file.read(1):
-                raise OpenError(path, "the file is empty; fetch or record it again")
+                raise OpenError(path, EMPTY)
     except FileNotFoundError as exc:
         message = "no such file; it may have been moved or renamed"
         raise OpenError(path, message, may_pass=True) from exc
@@ -384,7 +410,7 @@ def _path_of(container: InputContainer) -> str:
 
 def _has_frame_count(path: str) -> bool:
     """Whether an MP3 begins with a frame that states how many follow."""
-    with Path(path).open("rb") as file:
+    with open_bytes(path) as file:
         head = file.read(10)
         if head[:3] == b"ID3":
             size = 0
