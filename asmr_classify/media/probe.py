@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import av
 import av.error
@@ -217,9 +217,9 @@ def open_container(path: str) -> InputContainer:
 
 def _open(path: str, **options: int) -> InputContainer:
     is_file = not isinstance(path, Url)
-    file: Any = f"file:{path}" if is_file else _open_object(path)
+    file = f"file:{path}" if is_file else _open_object(path)
     try:
-        container: InputContainer = av.open(
+        return av.open(
             file,
             "r",
             options={
@@ -229,7 +229,6 @@ def _open(path: str, **options: int) -> InputContainer:
             },
             metadata_errors="replace",
         )
-        return container
     except MemoryError:  # that of FFmpeg is an FFmpegError too
         raise
     except (av.error.FFmpegError, OSError, ValueError) as exc:

@@ -35,6 +35,10 @@ blocks would leave nothing out. See ``tests/benchmarks/results/cluster.md``."""
 
 BLOCKS_KEPT = 8
 
+LAST_PLACE = 1 << 44
+"""Damaged files claim to go on beyond; there Linux' most common file system ends, and FFmpeg goes on
+where it was."""
+
 WAITS = (0.5, 2.0)
 """Seconds between attempts. Libraries of some stores try several times themselves for each."""
 
@@ -206,14 +210,15 @@ def _info_or_none(url: Url, system: Any, path: str) -> dict[str, Any] | None:
 
 def _check_bucket(system: Any, path: str) -> None:
     """Check that a bucket exists, as far as one may know."""
+    is_there = True
     try:
         system.info(path.partition("/")[0])
-        return
     except FileNotFoundError:
-        pass
+        is_there = False
     except PermissionError:  # of what lies in it more may be known than of itself
-        return
-    raise FileNotFoundError(NO_BUCKET)
+        pass
+    if not is_there:
+        raise FileNotFoundError(NO_BUCKET)
 
 
 def _is_gone(exc: BaseException) -> bool:
@@ -377,13 +382,13 @@ class RemoteFile(io.RawIOBase):
         return self._place
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place; one before the start is refused as the system does it, by its number.
+        """Go to a place; one that no file has is refused as the system does it, by its number.
 
         An exception would reach the user, though FFmpeg tries such places in damaged files and goes
         on where they do not exist.
         """
         place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size}[whence]
-        if place < 0:
+        if not 0 <= place <= LAST_PLACE:
             return -errno.EINVAL
         self._place = place
         return place
