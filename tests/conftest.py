@@ -106,12 +106,8 @@ def storage(storage_server, monkeypatch):
     """The S3 server, which this process and those that it starts are told to use; no faults."""
     import s3fs
 
-    from asmr_classify.media import remote
-
     for name, value in storage_server.environment.items():
         monkeypatch.setenv(name, value)
-    # Attempts are counted, not waited for; those of the library are its own matter.
-    monkeypatch.setattr(remote, "WAITS", (0.0, 0.0))
-    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 3)  # with a tenth of a second between
     storage_server.recover()
     return storage_server

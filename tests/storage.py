@@ -93,6 +93,7 @@ class Storage:
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_MAX_ATTEMPTS": "1",  # of botocore; s3fs tries again by itself
         }
 
     def put(self, name, data):

@@ -8,23 +8,24 @@ are not accepted, so that a crafted file can make nothing else be read.
 
 from __future__ import annotations
 
-import os
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import av
 import av.error
 from av.stream import Disposition
 
 from asmr_classify.errors import NoAudioError, OpenError
-from asmr_classify.media.source import Url, as_source, open_bytes
+from asmr_classify.media.source import Url, as_source, close_container, open_bytes
 from asmr_classify.media.whole import held_share, wav_data
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from av.audio.stream import AudioStream as AvAudioStream
     from av.container import InputContainer
     from av.stream import Stream
@@ -145,8 +146,19 @@ def probe(path: str) -> MediaInfo:
     NoAudioError
         If it has no audio stream.
     """
-    with open_container(path) as container:
-        return describe(container, path)
+    source = as_source(path)
+    with opened(source) as container:
+        return describe(container, str(source))
+
+
+@contextmanager
+def opened(path: str) -> Iterator[InputContainer]:
+    """Open a media file, see :func:`open_container`, and close it."""
+    container = open_container(path)
+    try:
+        yield container
+    finally:
+        close_container(container)
 
 
 def describe(container: InputContainer, path: str) -> MediaInfo:
@@ -198,32 +210,35 @@ def open_container(path: str) -> InputContainer:
     Returns
     -------
     av.container.InputContainer
-        To be closed by the caller.
+        To be closed by the caller, with :func:`~asmr_classify.media.source.close_container`.
 
     Raises
     ------
     OpenError
         If the file is missing, unreadable, empty, or no media file.
     """
-    source = as_source(path)
-    if not isinstance(source, Url):
+    path = as_source(path)
+    if isinstance(path, Url):
+        file: str | BinaryIO = _open_object(path)
+    else:
         check_readable(path)
-    container = _open(source, max_probe_packets=PROBE_PACKETS)
+        file = f"file:{path}"
+    container = _open(file, path, max_probe_packets=PROBE_PACKETS)
     if _has_known_sound(container):
         return container
     container.close()
-    return _open(source, probesize=PATIENT_BYTES, analyzeduration=PATIENT_MICROSECONDS)
+    if not isinstance(file, str):  # FFmpeg goes on where it was
+        file.seek(0)
+    return _open(file, path, probesize=PATIENT_BYTES, analyzeduration=PATIENT_MICROSECONDS)
 
 
-def _open(path: str, **options: int) -> InputContainer:
-    is_file = not isinstance(path, Url)
-    file = f"file:{path}" if is_file else _open_object(path)
+def _open(file: str | BinaryIO, path: str, **options: int) -> InputContainer:
     try:
         return av.open(
             file,
             "r",
             options={
-                "protocol_whitelist": "file" if is_file else "none",
+                "protocol_whitelist": "file" if isinstance(file, str) else "none",
                 "format_whitelist": _accepted_formats(),
                 **{name: str(value) for name, value in options.items()},
             },
@@ -235,7 +250,7 @@ def _open(path: str, **options: int) -> InputContainer:
         raise OpenError(path, _opening_failed(exc, path), may_pass=is_of_machine(exc)) from exc
 
 
-def _open_object(path: str) -> BinaryIO:
+def _open_object(url: Url) -> BinaryIO:
     """Open an object in storage for FFmpeg.
 
     Raises
@@ -243,11 +258,12 @@ def _open_object(path: str) -> BinaryIO:
     OpenError
         If it is missing, unreadable or empty.
     """
-    file = open_bytes(path)
-    if not file.seek(0, os.SEEK_END):
-        raise OpenError(path, EMPTY)
-    file.seek(0)
-    return file
+    from asmr_classify.media.remote import RemoteFile
+
+    file = RemoteFile.open(url)
+    if not file.size:
+        raise OpenError(str(url), EMPTY)
+    return cast("BinaryIO", file)
 
 
 def _has_known_sound(container: InputContainer) -> bool:

@@ -36,11 +36,10 @@ blocks would leave nothing out. See ``tests/benchmarks/results/cluster.md``."""
 BLOCKS_KEPT = 8
 
 LAST_PLACE = 1 << 44
-"""Damaged files claim to go on beyond; there Linux' most common file system ends, and FFmpeg goes on
-where it was."""
+"""Damaged files claim to go on beyond; ext4 knows no such place, and FFmpeg stays where it was."""
 
 WAITS = (0.5, 2.0)
-"""Seconds between attempts. Libraries of some stores try several times themselves for each."""
+"""Seconds between attempts, but for stores: their libraries try again by themselves."""
 
 MAY_PASS_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """Answers of web servers that are worth another attempt."""
@@ -60,7 +59,7 @@ VERSIONS = (
 """What stores call that which changes with the content of an object, the surest first."""
 
 STORES = frozenset("abfs abfss adl az gcs gs s3 s3a".split())
-"""Schemes whose libraries take no keys from addresses."""
+"""Schemes whose libraries take no keys from addresses, and try again what may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +296,10 @@ class _Blocks:
             start += len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def drop(self) -> None:
+        """Forget what was fetched."""
+        self._blocks.clear()
+
     def _block(self, number: int) -> bytes:
         if number in self._blocks:
             self._blocks.move_to_end(number)
@@ -331,7 +334,17 @@ def _open(url: Url) -> Any:
 
 
 _at_hand: WeakValueDictionary[str, _Blocks] = WeakValueDictionary()
-"""Objects that are open, by address: whoever opens one again reads from the same blocks."""
+"""Objects that are open, by address, so that who asks for more of one shares its blocks."""
+
+
+def release(path: str) -> None:
+    """Let go of the blocks of an object that was open.
+
+    PyAV's containers are freed only when garbage is collected, and what they read from with them.
+    """
+    blocks = _at_hand.pop(path, None)
+    if blocks is not None:
+        blocks.drop()
 
 
 class RemoteFile(io.RawIOBase):
@@ -352,7 +365,19 @@ class RemoteFile(io.RawIOBase):
 
     @classmethod
     def open(cls, url: Url) -> Self:
-        """Open an object.
+        """Open an object as it is now.
+
+        Raises
+        ------
+        OpenError
+            If there is none, or it cannot be read.
+        """
+        blocks = _at_hand[str(url)] = _Blocks(url)
+        return cls(blocks)
+
+    @classmethod
+    def share(cls, url: Url) -> Self:
+        """Open an object; if it is open already, read from the same blocks.
 
         Raises
         ------
@@ -361,7 +386,7 @@ class RemoteFile(io.RawIOBase):
         """
         blocks = _at_hand.get(url)
         if blocks is None or blocks.url.whole != url.whole != str(url):
-            blocks = _at_hand[str(url)] = _Blocks(url)
+            return cls.open(url)
         return cls(blocks)
 
     @property
@@ -411,7 +436,7 @@ def _ask(
         If none does; whatever came of it before is left out, as it may tell the whole address.
     """
     problem = ""
-    for wait in (*WAITS, None):
+    for wait in (*(() if url.scheme in STORES else WAITS), None):
         try:
             return call()
         except (MissingExtraError, UsageError, MemoryError):
@@ -454,7 +479,7 @@ def _has_name(exc: Exception, *parts: str) -> bool:
 def _explain(exc: Exception, url: Url) -> str:
     """Say what is wrong and what to do, without what the address keeps secret."""
     hidden = exc.__cause__ if isinstance(exc, FileNotFoundError) else None
-    status, text = _status(exc), _scrub(str(hidden or exc), url)
+    status, text = _status(exc), _scrub(_text_of(hidden or exc), url)
     is_gone = isinstance(exc, FileNotFoundError) and _is_gone(exc)
     known = {
         "no credentials are found; set them as docs/cluster.md shows, or say that the bucket is "
@@ -472,6 +497,10 @@ def _explain(exc: Exception, url: Url) -> str:
     }
     other = f"cannot be read ({text or type(exc).__name__}); run again to try once more"
     return next((message for message, is_so in known.items() if is_so), other)
+
+
+def _text_of(exc: BaseException) -> str:
+    return getattr(exc, "strerror", None) or str(exc)
 
 
 def _scrub(text: str, url: Url) -> str:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, BinaryIO, Self, cast
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from av.container import InputContainer
+
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 """How addresses begin. One letter alone is a drive of Windows."""
 
@@ -127,5 +129,15 @@ def open_bytes(path: str) -> BinaryIO:
     if isinstance(source, Url):
         from asmr_classify.media.remote import RemoteFile
 
-        return cast("BinaryIO", RemoteFile.open(source))
+        return cast("BinaryIO", RemoteFile.share(source))
     return open(path, "rb")  # noqa: PTH123 (any name; whoever asks closes it)
+
+
+def close_container(container: InputContainer) -> None:
+    """Close a container, and let go of what was fetched for it from storage."""
+    path = container.name
+    container.close()
+    if SCHEME.match(path) is not None:
+        from asmr_classify.media.remote import release
+
+        release(path)

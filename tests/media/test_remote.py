@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
+from itertools import pairwise
 
 import fsspec
 import numpy as np
@@ -128,13 +127,21 @@ def test_who_opens_an_object_again_shares_its_blocks_but_not_its_place(memory):
     first = RemoteFile.open(url)
     assert first.read(4) == b"0123"
     take_fetched()
-    second = RemoteFile.open(url)
+    second = RemoteFile.share(url)
     assert second.read(2) == b"01"
     assert first.read(2) == b"45"
     assert take_fetched() == Fetched()
-    del first, second
-    RemoteFile.open(url)
+    RemoteFile.open(url)  # as it is now
     assert take_fetched() == Fetched(0, 1)
+
+
+def test_nothing_of_an_object_is_held_once_it_was_read(memory):
+    with AudioStream.open(memory("a.flac", WOOD)) as stream:
+        [*stream.iter_blocks()]
+        [blocks] = remote._at_hand.values()
+        assert len(blocks._blocks) == 1
+    assert not blocks._blocks
+    assert not remote._at_hand
 
 
 def test_an_index_at_the_end_costs_two_seeks_and_few_bytes_twice(tmp_path, memory, monkeypatch):
@@ -152,7 +159,7 @@ def test_an_index_at_the_end_costs_two_seeks_and_few_bytes_twice(tmp_path, memor
         remote._Blocks, "_fetch", lambda self, number: asked.append(number) or real(self, number)
     )
     assert hear(url) == hear(str(path))
-    jumps = [after for before, after in zip(asked, asked[1:], strict=False) if after != before + 1]
+    jumps = [after for before, after in pairwise(asked) if after != before + 1]
     # To the end and back; and after all samples FFmpeg looks whether more began at the start.
     assert len(jumps) <= 3
     # At the real size of blocks, what was dropped in between is a few of some hundreds.
@@ -246,7 +253,7 @@ def test_what_does_not_pass_fails_the_file_and_may_pass_later(error, message, n_
 def test_an_unknown_scheme_and_a_missing_library_are_told():
     with pytest.raises(UsageError, match="nope://: no storage is addressed so; s3, gs, az, https"):
         connect(Url("nope://bucket/a.mp3"))
-    with pytest.raises(MissingExtraError, match="gs://: .* needs gcsfs: pip install gcsfs"):
+    with pytest.raises(MissingExtraError, match=r"gs://: .* needs gcsfs: pip install gcsfs"):
         connect(Url("gs://bucket/a.mp3"))
 
 
@@ -276,11 +283,11 @@ def test_a_name_with_two_colons_is_no_command(tmp_path):
     path = tmp_path / "a::b.flac"
     path.write_bytes(WOOD)
     assert look_at(Url(f"file://{path}")).size == len(WOOD)
-    assert os.listdir(tmp_path) == ["a::b.flac"]
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_nothing_is_written_to_the_disk(tmp_path, memory, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     hear(memory("a.flac", WOOD))
-    assert not [*Path(tmp_path).iterdir()]
+    assert not [*tmp_path.iterdir()]
