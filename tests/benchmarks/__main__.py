@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.benchmarks import (
     check,
+    cluster,
     growth,
     library,
     many_files,
@@ -43,6 +44,7 @@ BENCHMARKS = {
     "student": student.run,
     "teach": teach.run,
     "check": check.run,
+    "cluster": cluster.run,
     "library": library.run,
 }
 

@@ -192,5 +192,7 @@ def test_missing_credentials_are_told(folder, place, model_file):
     done = program("check", folder, "--json", "--model", model_file, cwd=place, **nobody)
     assert done.returncode == 3
     assert f"{folder}: no credentials are found; set them as docs/cluster.md" in done.stdout
-    shown = program("check", f"{folder}/none.mp3", "--json", cwd=place, **nobody, FSSPEC_S3_ANON="1")
+    shown = program(
+        "check", f"{folder}/none.mp3", "--json", cwd=place, **nobody, FSSPEC_S3_ANON="1"
+    )
     assert "no credentials" not in shown.stdout
