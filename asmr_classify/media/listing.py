@@ -163,7 +163,7 @@ def _once(url: Url, entry: Entry, search: _Search) -> Found | Ignored:
     if key in search.seen:
         return Ignored(str(url), Reason.DUPLICATE)
     search.seen.add(key)
-    return Found(url, entry.size, version=entry.version)
+    return Found(Url(url.whole, entry.size), entry.size, version=entry.version)
 
 
 def _looks_like_media(url: Url, entry: Entry) -> bool:

@@ -75,7 +75,7 @@ class Fetched:
     n_requests: int = 0
 
     def __str__(self) -> str:
-        return f"{self.n_bytes} bytes in {self.n_requests} requests"
+        return f"{self.n_bytes} bytes in {self.n_requests} request{'s' * (self.n_requests != 1)}"
 
 
 _fetched = Fetched()
@@ -272,11 +272,16 @@ class _Blocks:
     def __init__(self, url: Url) -> None:
         self.url = url
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        whole = _ask(url, lambda: _read_small(url), error=OpenError)
+        if whole is not None:
+            self._blocks[0], self.size, self._file = whole, len(whole), None
+            return
         self._file = _ask(url, lambda: _open(url), error=OpenError)
         _count(0)
         self.size = self._size()
 
     def _size(self) -> int:
+        """Tell how long it is."""
         size = self._file.size
         if size is None:
             raise OpenError(
@@ -297,7 +302,7 @@ class _Blocks:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def drop(self) -> None:
-        """Forget what was fetched."""
+        """Forget what was fetched; nobody reads on."""
         self._blocks.clear()
 
     def _block(self, number: int) -> bytes:
@@ -310,6 +315,8 @@ class _Blocks:
         return self._blocks[number]
 
     def _fetch(self, number: int) -> bytes:
+        if self._file is None:  # it was read at once, and let go of since
+            self._file = _open(self.url)
         start = number * BLOCK_BYTES
         n_bytes = min(BLOCK_BYTES, self.size - start)
         self._file.seek(start)
@@ -318,6 +325,19 @@ class _Blocks:
         if len(data) < n_bytes:
             raise ConnectionError(f"{len(data)} bytes of {n_bytes} came")
         return data
+
+
+def _read_small(url: Url) -> bytes | None:
+    """Read an object that was found to fit into a block with a single request; None for others.
+
+    One that was replaced since is read as it is now, whole, unless it has become longer.
+    """
+    if url.scheme in WEB or not 0 < url.size <= BLOCK_BYTES:
+        return None
+    system, path = connect(url)
+    data = bytes(system.cat_file(path, start=0, end=url.size + 1))
+    _count(len(data))
+    return data if len(data) <= url.size else None
 
 
 def _open(url: Url) -> Any:

@@ -37,19 +37,22 @@ class Url(str):
     ----------
     whole : str
         The address with all that it needs to be opened. It may hold secrets: never show it.
+    size : int
+        Bytes that the object had when it was found; 0 where unknown.
     """
 
     whole: str
+    size: int
 
-    def __new__(cls, whole: str) -> Self:
+    def __new__(cls, whole: str, size: int = 0) -> Self:
         """Take a whole address, and show what may be shown of it."""
         self = super().__new__(cls, _without_secrets(whole))
-        self.whole = whole
+        self.whole, self.size = whole, size
         return self
 
-    def __reduce__(self) -> tuple[type[Url], tuple[str]]:
+    def __reduce__(self) -> tuple[type[Url], tuple[str, int]]:
         """Cross into workers with all that is needed there."""
-        return type(self), (self.whole,)
+        return type(self), (self.whole, self.size)
 
     @property
     def scheme(self) -> str:

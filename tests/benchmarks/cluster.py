@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from asmr_classify.classify import label_file
+from asmr_classify.media.discover import Found, discover
 from asmr_classify.media.remote import take_fetched
 from asmr_classify.model import load_model
 from tests.benchmarks.measure import median_ratio
@@ -59,8 +60,10 @@ def _row(what, paths, server):
     model = load_model()
 
     def label(prefix):
-        for path in paths:
-            result = label_file(f"{prefix}/{path.name}", model=model)
+        for found in discover([prefix], include=[path.name for path in paths]):
+            if not isinstance(found, Found):
+                continue
+            result = label_file(found.path, model=model)
             if result.error is not None:
                 raise RuntimeError(result.error.message)
 

@@ -14,6 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from asmr_classify.errors import MediaError, MissingExtraError, OpenError, StorageError, UsageError
 from asmr_classify.media import remote
 from asmr_classify.media.decode import AudioStream, read_audio
+from asmr_classify.media.discover import discover
 from asmr_classify.media.probe import probe
 from asmr_classify.media.remote import Fetched, RemoteFile, connect, look_at, take_fetched
 from asmr_classify.media.source import Url, as_source, open_bytes
@@ -142,6 +143,21 @@ def test_nothing_of_an_object_is_held_once_it_was_read(memory):
         assert len(blocks._blocks) == 1
     assert not blocks._blocks
     assert not remote._at_hand
+
+
+def test_what_was_found_to_be_small_takes_one_request(memory, tmp_path):
+    url = memory("a.flac", WOOD)
+    [found] = discover([url])
+    take_fetched()
+    assert hear(found.path) == hear(str(DEMO / "tap-wood.flac"))
+    assert take_fetched() == Fetched(len(WOOD), 1)
+    longer = (DEMO / "tap-keys.flac").read_bytes()
+    assert len(longer) > len(WOOD)
+    memory("a.flac", longer)
+    assert hear(found.path) == hear(str(DEMO / "tap-keys.flac"))
+    memory("a.flac", WOOD[:50_000])
+    (tmp_path / "a.flac").write_bytes(WOOD[:50_000])
+    assert hear(found.path) == hear(str(tmp_path / "a.flac"))
 
 
 def test_an_index_at_the_end_costs_two_seeks_and_few_bytes_twice(tmp_path, memory, monkeypatch):
