@@ -107,6 +107,15 @@ class Storage:
             system.mkdir(BUCKET)
         system.pipe_file(f"{BUCKET}/{name}", data)
 
+    def sign(self, name):
+        """Give an address of the web for an object, as people do who share one."""
+        import boto3
+
+        client = boto3.client(
+            "s3", endpoint_url=self.url, aws_access_key_id=KEY, aws_secret_access_key=SECRET
+        )
+        return client.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": name})
+
     def fail(self, *, do, path=".*", method="GET", after=0, times=1000):
         """Let requests fail from now on; earlier faults and the log are forgotten."""
         fault = {"do": do, "path": path, "method": method, "after": after, "times": times}

@@ -130,7 +130,10 @@ def test_a_server_that_fails_in_the_middle_fails_the_file(
         assert result.status is Status.OK
 
 
-def test_an_object_that_is_replaced_while_it_is_read_fails(storage, tiny_model, monkeypatch):
+@pytest.mark.parametrize("is_web", [False, True], ids=["s3", "https"])
+def test_an_object_that_is_replaced_while_it_is_read_fails(
+    is_web, storage, tiny_model, monkeypatch
+):
     monkeypatch.setattr(remote, "BLOCK_BYTES", 32768)
     storage.put("faults/a.flac", WOOD)
     real = remote._Blocks._fetch
@@ -141,10 +144,10 @@ def test_an_object_that_is_replaced_while_it_is_read_fails(storage, tiny_model, 
         return real(self, number)
 
     monkeypatch.setattr(remote._Blocks, "_fetch", fetch)
-    error = label_file(f"s3://{BUCKET}/faults/a.flac", model=tiny_model).error
-    assert error.message == (
-        f"s3://{BUCKET}/faults/a.flac: was replaced while it was read; run again"
-    )
+    url = storage.sign("faults/a.flac") if is_web else f"s3://{BUCKET}/faults/a.flac"
+    error = label_file(url, model=tiny_model).error
+    shown = url.partition("?")[0]
+    assert error.message == f"{shown}: was replaced while it was read; run again"
     assert error.may_pass
 
 

@@ -151,19 +151,9 @@ def test_what_works_on_files_of_this_machine_refuses_addresses(command, place):
     assert not [*place.iterdir()]
 
 
-def signed(storage, name):
-    """Sign an address as people do who share one."""
-    import boto3
-
-    client = boto3.client(
-        "s3", endpoint_url=storage.url, aws_access_key_id=KEY, aws_secret_access_key=SECRET
-    )
-    return client.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": name})
-
-
 def test_secrets_are_in_no_record_log_or_message(folder, storage, place, model_file):
-    url = signed(storage, "clips/tap-wood.flac")
-    gone = signed(storage, "clips/gone.flac")
+    url = storage.sign("clips/tap-wood.flac")
+    gone = storage.sign("clips/gone.flac")
     (place / "list.txt").write_text(f"{url}\n{gone}\n{folder}\n")
     done = program(
         *("label", "--files-from", "list.txt", "-o", "out.jsonl", "--log-file", "log.txt", "-v"),
