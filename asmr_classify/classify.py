@@ -12,6 +12,7 @@ from asmr_classify.evidence import Heard
 from asmr_classify.features.table import iter_samples
 from asmr_classify.features.windows import iter_window_rows
 from asmr_classify.media.decode import AudioStream
+from asmr_classify.media.source import as_source
 from asmr_classify.model import load_model
 from asmr_classify.threads import one_thread
 
@@ -39,6 +40,7 @@ def label_file(
     Parameters
     ----------
     path : path
+        The address of an object in storage too, such as ``s3://bucket/a.mp3``.
     model : Model, optional
         The shipped model by default.
     on_progress : callable, optional
@@ -63,9 +65,10 @@ def label_file(
     'OpenError'
     """
     model = model if model is not None else load_model()
-    name = os.fsdecode(path)
+    source = as_source(os.fsdecode(path))
+    name = str(source)
     try:
-        with AudioStream.open(name, sr=model.features.frames.sr, listener=listener) as stream:
+        with AudioStream.open(source, sr=model.features.frames.sr, listener=listener) as stream:
             with one_thread():
                 heard = _hear(iter_samples(stream, on_progress), model)
             return summarise(

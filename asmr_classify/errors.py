@@ -8,6 +8,7 @@
     │   └── TemplateError          a template of names that cannot be read, or leads astray
     ├── MediaError                 one media file; carries its path
     │   ├── OpenError              missing, unreadable, or not a media file
+    │   ├── StorageError           an object in storage cannot be read
     │   ├── NoAudioError           a media file without an audio stream
     │   ├── DecodeError            decoding broke off or gave nothing
     │   ├── WorkerError            its process crashed, was killed, hung or needed too much memory
@@ -113,6 +114,12 @@ class MediaError(AsmrClassifyError):
 
 class OpenError(MediaError):
     """The file is missing, unreadable, or not a media file."""
+
+
+class StorageError(MediaError):
+    """An object in storage cannot be read, or not to its end."""
+
+    may_pass = True
 
 
 class NoAudioError(MediaError):

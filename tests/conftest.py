@@ -90,3 +90,24 @@ def in_this_process(monkeypatch):
             yield recall(found) or do_safely(found, task, on_decoded)
 
     monkeypatch.setattr("asmr_classify.batch.iter_parallel", iter_here)
+
+
+@pytest.fixture(scope="session")
+def storage_server():
+    """An S3 server in a process of its own, see :mod:`tests.storage`."""
+    from tests.storage import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def storage(storage_server, monkeypatch):
+    """The S3 server, which this process and those that it starts are told to use; no faults."""
+    import s3fs
+
+    for name, value in storage_server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 3)  # with a tenth of a second between
+    storage_server.recover()
+    return storage_server

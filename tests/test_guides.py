@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import os
 import re
 import shlex
@@ -13,19 +14,23 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import DEMO, ROOT
 from tests.test_readme import shell
 
-GUIDES = ("tagging", "uploads", "dataset", "watching", "cluster")
+GUIDES = ("tagging", "uploads", "dataset", "watching", "cluster", "storage")
 TEXTS = {name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in GUIDES}
 
 
 @pytest.mark.parametrize("name", GUIDES)
-def test_its_commands_run_in_order(name, tmp_path):
+def test_its_commands_run_in_order(name, tmp_path, request):
     blocks = re.findall(r"<!-- run -->\n```sh\n(.*?)```", TEXTS[name], re.DOTALL)
     n_others = len(re.findall(r"<!-- run: .* -->\n```sh", TEXTS[name]))  # which run elsewhere
     assert len(blocks) + n_others == TEXTS[name].count("```sh") > 3
     shutil.copytree(ROOT / "data" / "demo", tmp_path / "data" / "demo")
+    if name == "storage":
+        storage = request.getfixturevalue("storage")
+        for path in DEMO.iterdir():
+            storage.put(f"sleep/{path.name}", path.read_bytes())
     for block in blocks:
         done = shell(block, tmp_path)
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
@@ -55,6 +60,14 @@ def check_outcome(name, place):
         )
         assert len(by_one) == 12
         assert by_many == by_one
+    elif name == "storage":
+        lines = (place / "labels.jsonl").read_text().splitlines()
+        assert sorted(json.loads(line)["path"] for line in lines) == [
+            f"s3://asmr/sleep/{path.name}"
+            for path in sorted(DEMO.glob("*.flac"))
+            if not path.name.startswith("none-")
+        ]
+        assert (place / "features.csv").read_text().count("s3://asmr/sleep/whisper-") == 3
     else:
         assert (place / "all.parquet").exists()
         assert (place / "taps.csv").read_text().count("tap-") == 2

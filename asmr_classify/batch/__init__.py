@@ -29,6 +29,7 @@ from asmr_classify.batch.parts import Extracted, Parts
 from asmr_classify.batch.pool import Limits, count_cores, iter_parallel
 from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.discover import Found, discover
+from asmr_classify.media.source import as_source, check_sources, is_url
 from asmr_classify.model import load_model
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ __all__ = [
     "extract_paths",
     "label_paths",
     "name_from_here",
+    "named_plainly",
 ]
 
 logger = logging.getLogger(__name__)
@@ -77,7 +79,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
     Parameters
     ----------
     paths : iterable of path
-        Files, and folders to be searched with all below them. What lies inside the working
+        Files, and folders to be searched with all below them, also by their addresses in storage
+        (``s3://bucket/prefix``). What lies inside the working
         directory is named relative to it in the results, all else as given here.
     model : Model, optional
         The shipped model by default.
@@ -107,7 +110,10 @@ def label_paths(  # noqa: PLR0913 (options by name)
     Raises
     ------
     UsageError
-        If ``jobs`` is less than one, or given beside an executor.
+        If ``jobs`` is less than one, or given beside an executor, or an address cannot be read at
+        all.
+    MissingExtraError
+        If a library is missing that reads an address.
     ModelError
         If no model is given and the shipped one cannot be loaded.
     AsmrClassifyError
@@ -157,7 +163,9 @@ def extract_paths(  # noqa: PLR0913 (options by name)
     Raises
     ------
     UsageError
-        If ``jobs`` is less than one.
+        If ``jobs`` is less than one, or an address cannot be read at all.
+    MissingExtraError
+        If a library is missing that reads an address.
     AsmrClassifyError
         From the generator, if no worker process can be started.
     OutputError
@@ -196,7 +204,7 @@ def check_jobs(jobs: int | None) -> None:
 def name_from_here(path: str) -> str:
     """Name a path relative to the working directory if it lies inside, without needless parts.
 
-    A path that lies outside, or goes up, is left as it is.
+    A path that lies outside, or goes up, is left as it is, and so is an address.
 
     Examples
     --------
@@ -206,6 +214,8 @@ def name_from_here(path: str) -> str:
     >>> name_from_here(".//a//./b.mp3"), name_from_here(f"{here}//b.mp3"), name_from_here("./")
     ('a/b.mp3', 'b.mp3', '.')
     """
+    if is_url(path):
+        return as_source(path)
     below: str | None = path
     if Path(path).is_absolute():
         below = _below_here(path)
@@ -234,14 +244,22 @@ def _find(
     run: Run,
 ) -> Iterator[Found]:
     names = [name_from_here(os.fsdecode(path)) for path in paths]
+    check_sources(names)
     return _watch(discover(names, include=include, exclude=exclude), run.observer)
+
+
+def named_plainly(found: Found) -> Found:
+    """Leave out a folder's own name where that is the working directory."""
+    if is_url(found.path):
+        return found
+    return replace(found, path=found.path.removeprefix(f".{os.sep}"))
 
 
 def _watch(finds: Iterable[Found | Ignored], observer: Observer) -> Iterator[Found]:
     """Pass on the files to work on, and tell the observer of all."""
     for find in finds:
         if isinstance(find, Found):
-            found = replace(find, path=find.path.removeprefix(f".{os.sep}"))
+            found = named_plainly(find)
             observer.on_found(found)
             yield found
         else:
@@ -261,6 +279,8 @@ def _iter_results(
                     logger.error("%s: unexpected error\n%s", outcome.found.path, outcome.trace)
                 if memory is not None:
                     memory.record(outcome.found, outcome.result)
+                if outcome.fetched.n_requests:
+                    logger.info("%s: %s", outcome.found.path, outcome.fetched)
                 run.observer.on_finished(outcome.found, outcome.result)
             yield outcome.result
 

@@ -41,7 +41,7 @@ class FeatureTask:
         try:
             return self._extract(found, on_progress)
         except NoAudioError as exc:
-            return Extracted(found.path, Status.NO_AUDIO, Problem.of(exc))
+            return Extracted(str(found.path), Status.NO_AUDIO, Problem.of(exc))
         except MediaError as exc:
             return self.fail(found.path, Problem.of(exc))
         except OutputError as exc:  # no fault of the file: whoever reads this ends the run
@@ -64,7 +64,7 @@ class FeatureTask:
             error = Problem.of(stream.problem) if stream.problem else None
             heard = Status.OK if audible else Status.SILENT
             status = heard if error is None else Status.PARTIAL
-            return part.finish(found.path, status, error, stream.decoded)
+            return part.finish(str(found.path), status, error, stream.decoded)
 
     def fail(self, path: str, problem: Problem) -> Extracted:
         """Make the result of a file that could not be read."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic
 
 from asmr_classify.aggregate import Problem
 from asmr_classify.batch.task import R
+from asmr_classify.media.remote import Fetched, take_fetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +29,15 @@ class Outcome(Generic[R]):
         The traceback of an error that nobody expected, for the log: workers have none.
     is_recalled : bool
         Whether it was kept from an earlier run.
+    fetched : Fetched
+        What was read from storage.
     """
 
     found: Found
     result: R
     trace: str | None = None
     is_recalled: bool = False
+    fetched: Fetched = field(default_factory=Fetched)
 
 
 def do_safely(found: Found, task: Task[R], on_decoded: Callable[[float], None]) -> Outcome[R]:
@@ -55,8 +59,9 @@ def do_safely(found: Found, task: Task[R], on_decoded: Callable[[float], None]) 
         on_decoded(seconds - before)
         before = seconds
 
+    take_fetched()  # what was read before is of no file of this run
     try:
-        return Outcome(found, task.do(found, on_progress))
+        return Outcome(found, task.do(found, on_progress), fetched=take_fetched())
     except MemoryError:
         return Outcome(found, task.fail(found.path, Problem.of(lack_of_memory(found.path))))
     except Exception as exc:  # noqa: BLE001 (logged, with its traceback, where outcomes are taken)

@@ -2,7 +2,8 @@
 
 A text file. The first line states the settings, that is all that changes a result but the file
 itself. Each further line is two JSON values with a tab between: the key of a file (its absolute
-path, size, and the times of its last change) and its result, in full precision. A line that was
+path, size, and the times of its last change; of an object in storage its address, size and ETag or
+time) and its result, in full precision. A line that was
 cut off by a kill is no line; the last line of a file counts. What failed or broke off by the fault
 of the machine and not of the file is left out, so that the next run tries it again.
 """
@@ -19,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from asmr_classify.aggregate import Status, results_key
 from asmr_classify.errors import OutputError
+from asmr_classify.media.source import is_url
 from asmr_classify.writers.jsonl import record_to_result, result_to_record
 from asmr_classify.writers.output import Output, explain
 
@@ -108,7 +110,7 @@ class Journal:
         A failure is recalled only if nothing of the file has changed, its permissions included.
         """
         place = self._places.get(hash(key_of(found)[0]))
-        if place is None or not found.mtime_ns:
+        if place is None or not key_of(found)[2]:
             return None
         self._reader.seek(place)
         try:
@@ -136,7 +138,12 @@ class Journal:
 
 
 def key_of(found: Found) -> list[Any]:
-    """Tell what a file is known by: its absolute path, its size, and when it was changed."""
+    """Tell what a file is known by: its absolute path, its size, and when it was changed.
+
+    Of an object in storage its address, its size, and what changes with its content.
+    """
+    if is_url(found.path):
+        return [str(found.path), found.size, found.version, 0]
     # Not resolved: a link is a name of its own.
     absolute = os.path.abspath(found.path)  # noqa: PTH100
     return [absolute, found.size, found.mtime_ns, found.ctime_ns]

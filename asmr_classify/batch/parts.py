@@ -137,7 +137,7 @@ class Parts:
     def recall(self, found: Found) -> Extracted | None:
         """Give what is kept of a file that has not changed since; None if there is nothing."""
         part = self._place(found)
-        if not self.is_kept or not found.mtime_ns:
+        if not self.is_kept or not key_of(found)[2]:
             return None
         try:
             footer, _ = _read_footer(part)

@@ -179,6 +179,21 @@ def check_writable(targets: Iterable[Path | None], *, inputs: Iterable[str | Pat
             check_output(str(target), read)
 
 
+def refuse_urls(paths: Iterable[str], why: str) -> None:
+    """Refuse addresses in storage where only files of this machine will do.
+
+    Raises
+    ------
+    UsageError
+        Which says why, and what to do.
+    """
+    from asmr_classify.media.source import as_source, is_url
+
+    for path in paths:
+        if is_url(path):
+            raise UsageError(f"{as_source(path)}: {why}")
+
+
 def parse_threshold(text: str) -> tuple[str, float]:
     """Parse ``LABEL=X``.
 
@@ -200,5 +215,13 @@ def parse_threshold(text: str) -> tuple[str, float]:
 
 
 def is_one_file(named: list[str]) -> bool:
-    """Tell whether a single file is named, and no folder."""
+    """Tell whether a single file is named, and no folder.
+
+    An address in storage stands for one file where it is named like one; nothing is asked for.
+    """
+    from asmr_classify.media.discover import MEDIA_EXTENSIONS, extension_of
+    from asmr_classify.media.source import is_url
+
+    if len(named) == 1 and is_url(named[0]):
+        return extension_of(named[0]) in MEDIA_EXTENSIONS and not set("*?[") & set(named[0])
     return len(named) == 1 and not Path(named[0]).is_dir()

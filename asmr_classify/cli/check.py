@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -204,11 +203,13 @@ def _iter_checked(
 ) -> Iterator[CheckResult]:
     """Check file after file in this process; one that fails costs no other."""
     from asmr_classify.check import check_safely
+    from asmr_classify.media.remote import take_fetched
 
     for found in finds:
         if stop.is_set():
             return
         decoded = 0.0
+        take_fetched()
 
         def on_progress(seconds: float) -> None:
             nonlocal decoded
@@ -217,19 +218,24 @@ def _iter_checked(
 
         result = check_safely(found.path, model=model, limits=limits, on_progress=on_progress)
         progress.on_finished(found, result.labels)
+        fetched = take_fetched()
+        if fetched.n_requests:
+            logger.info("%s: %s", printable(found.path), fetched)
         yield result
 
 
 def _find(paths: Iterable[str], request: Request, progress: Progress) -> list[Found]:
     """Find all files first: the time left is then known."""
-    from asmr_classify.batch import name_from_here
+    from asmr_classify.batch import name_from_here, named_plainly
     from asmr_classify.media.discover import Found, discover
+    from asmr_classify.media.source import check_sources
 
     names = [name_from_here(path) for path in paths]
+    check_sources(names)
     finds = []
     for find in discover(names, include=request.include, exclude=request.exclude):
         if isinstance(find, Found):
-            finds.append(replace(find, path=find.path.removeprefix(f".{os.sep}")))
+            finds.append(named_plainly(find))
             progress.on_found(finds[-1])
         else:
             progress.on_ignored(find)

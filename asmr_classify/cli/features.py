@@ -85,8 +85,12 @@ class Request:
 @reporting_errors
 def features(
     paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH", help="Recordings, videos, and folders of them."),
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH",
+            help="Recordings, videos, and folders of them; addresses in storage too, such as "
+            "s3://bucket/prefix.",
+        ),
     ] = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
@@ -149,7 +153,7 @@ def features(
     from asmr_classify.writers.rows import find_row_format
 
     console = Console(stderr=True)
-    named = [*map(str, paths or ()), *read_list(files_from, null=null)]
+    named = [*(paths or ()), *read_list(files_from, null=null)]
     if not named and files_from is None:
         raise UsageError("no recordings are named: give files or folders, or --files-from")
     check_writable((output, log_file), inputs=[*named, *filter(None, (files_from,))])

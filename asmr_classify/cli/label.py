@@ -32,6 +32,7 @@ from asmr_classify.cli.arguments import (
     is_one_file,
     parse_threshold,
     read_list,
+    refuse_urls,
 )
 from asmr_classify.cli.catalogue import CorrectedWriter, join_memories, open_to_label
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors, tell
@@ -95,8 +96,12 @@ class Request:
 @reporting_errors
 def label(
     paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH", help="Recordings, videos, and folders of them."),
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH",
+            help="Recordings, videos, and folders of them; addresses in storage too, such as "
+            "s3://bucket/prefix.",
+        ),
     ] = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
@@ -185,13 +190,19 @@ def label(
     from rich.console import Console
 
     console = Console(stderr=True)
-    named = [*map(str, paths or ()), *read_list(files_from, null=null)]
+    named = [*(paths or ()), *read_list(files_from, null=null)]
     if not named and files_from is None:
         raise UsageError("nothing to label is named: give files or folders, or --files-from")
     check_writable((output, log_file), inputs=[*named, *filter(None, (files_from, model))])
     form = check_json(format_, as_json=as_json)
     if form is None and per_file is None:
         form = format_of(str(output))
+    if per_file is not None:
+        refuse_urls(named, "--per-file mirrors folders of this machine: give --output")
+    if catalogue is not None:
+        refuse_urls(
+            named, "a catalogue knows files of this machine by their content: give --output"
+        )
     folder = None if per_file is None else str(per_file)
     check_output_options(
         str(output), form, per_file=folder, skip=skip or (), is_one=is_one_file(named)

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from asmr_classify.cli.arguments import refuse_urls
 from asmr_classify.cli.catalogue import (
     as_typed,
     has_default,
@@ -18,6 +19,7 @@ from asmr_classify.cli.errors import tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.errors import QueryError, UsageError
 from asmr_classify.labels import Kind, kind_of
+from asmr_classify.media.source import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +36,10 @@ UNTOUCHED = "nothing was written or changed"
 
 REMEMBERED = f"{UNTOUCHED}; labels so far are in the catalogue"
 """...and if they are kept."""
+
+ONLY_HERE = (
+    "this command works with files of this machine; label and check take addresses in storage too"
+)
 
 LIKE_A_TERM = re.compile(r"[:=<>]")
 
@@ -89,6 +95,7 @@ def select_results(
     KeyboardInterrupt
         If the user asked to stop.
     """
+    refuse_urls(arguments, ONLY_HERE)
     is_known = catalogue is not None or has_default()
     paths, words = _split(arguments, may_ask=is_known)
     named = _load(model)
@@ -127,7 +134,7 @@ def select_paths(
     Parameters
     ----------
     arguments : sequence of str
-        Files, and folders; all else is one query.
+        Files, and folders, of storage too; all else is one query.
     console : rich.console.Console
         On stderr.
     quiet : bool
@@ -206,6 +213,8 @@ def is_path(word: str, known: Catalogue | None = None) -> bool:
     """
     from asmr_classify.catalogue.fields import FIELDS, Vocabulary, is_query
 
+    if is_url(word):
+        return True
     if not (os.path.lexists(word) or (known is not None and known.knows(word))):
         return False
     vocabulary = Vocabulary(dict.fromkeys(() if known is None else known.labels, 0))

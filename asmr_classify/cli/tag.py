@@ -107,10 +107,12 @@ def make_plan(
     """Plan for what is named; what is there to be taken out needs no labelling."""
     from rich.console import Console
 
-    from asmr_classify.cli.select import is_path, select_results
+    from asmr_classify.cli.arguments import refuse_urls
+    from asmr_classify.cli.select import ONLY_HERE, is_path, select_results
     from asmr_classify.library.tagging import plan_removal, plan_tags
     from asmr_classify.media.discover import Found, discover
 
+    refuse_urls(what, ONLY_HERE)
     if remove and what and all(map(is_path, what)):
         paths = [found.path for found in discover(what) if isinstance(found, Found)]
         return plan_removal(paths, options, command_line())

@@ -26,6 +26,7 @@ from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.errors import DecodeError
 from asmr_classify.media.downmix import mix_down
 from asmr_classify.media.probe import EXACT_CODECS, describe, open_container
+from asmr_classify.media.source import as_source, close_container
 from asmr_classify.media.track import SoundTrack
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
@@ -178,12 +179,13 @@ class AudioStream:
         NoAudioError
             If it has no audio stream.
         """
-        container = open_container(path)
+        source = as_source(path)
+        container = open_container(source)
         try:
-            info = describe(container, path)
+            info = describe(container, str(source))
             return cls(container, info, sr, layout, block_duration, listener)
         except Exception:
-            container.close()
+            close_container(container)
             raise
 
     def __enter__(self) -> Self:
@@ -195,7 +197,7 @@ class AudioStream:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._container.close()
+        close_container(self._container)
 
     @property
     def n_damaged(self) -> int:

@@ -5,6 +5,9 @@ message and not in silence; a folder is searched for what looks like media, by e
 that is unknown, by content. Downloads that are under way are left alone there. Special files are
 never opened: reading a FIFO would wait for ever.
 
+Addresses of storage (``s3://bucket/prefix``) are searched likewise, see
+:mod:`asmr_classify.media.listing`.
+
 Globs are matched against the path below the folder that is searched, and against the bare name,
 without regard to case; ``*`` also matches ``/``.
 """
@@ -18,6 +21,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, BinaryIO, Self
+
+from asmr_classify.media.source import Url, as_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -83,6 +88,7 @@ class Reason(StrEnum):
     DUPLICATE = "named twice"
     UNREADABLE = "unreadable folder"
     UNFINISHED = "unfinished download"
+    EMPTY = "nothing at this address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +98,21 @@ class Found:
     Parameters
     ----------
     path : str
+        Of an object in storage a :class:`~asmr_classify.media.source.Url`.
     size : int
         In bytes; 0 where unknown.
     mtime_ns, ctime_ns : int
         When the content and when the file's entry were last changed, in nanoseconds since 1970;
-        0 where unknown.
+        0 where unknown, and in storage.
+    version : str
+        In storage what changes with the content: the ETag, else a time; empty where unknown.
     """
 
     path: str
     size: int
     mtime_ns: int = 0
     ctime_ns: int = 0
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +161,7 @@ def discover(
     Parameters
     ----------
     paths : sequence of str
-        Files, and folders to be searched with all below them.
+        Files, and folders to be searched with all below them; addresses of storage too.
     include, exclude : sequence of str
         Globs for files, see above.
 
@@ -163,7 +173,12 @@ def discover(
     """
     globs = Globs(tuple(include), tuple(exclude))
     seen: set[int] = set()
-    for path in paths:
+    for path in map(as_source, paths):
+        if isinstance(path, Url):
+            from asmr_classify.media.listing import discover_url
+
+            yield from discover_url(path, globs, seen)
+            continue
         try:
             status = os.stat(path)
         except (OSError, ValueError):
@@ -191,7 +206,7 @@ def _walk(folder: str, root: str, globs: Globs, seen: set[int]) -> Iterator[Foun
             continue
         folders = []
         place = _Place.of(current, root)
-        under_way = _under_way(entry.name for entry in ordered)
+        under_way = find_unfinished(entry.name for entry in ordered)
         for entry in ordered:
             found = _look_at(entry, place, globs, seen, is_finished=entry.name not in under_way)
             if found is None:
@@ -217,13 +232,13 @@ class _Place:
         )
 
 
-def _under_way(names: Iterable[str]) -> set[str]:
+def find_unfinished(names: Iterable[str]) -> set[str]:
     """Find the names, of those in one folder, of downloads that are under way."""
     unfinished = set()
     for name in names:
         if name.lower().endswith(CONTROL_FILE):
             unfinished.add(name[: -len(CONTROL_FILE)])
-        if _extension(name) in UNFINISHED_EXTENSIONS or UNFINISHED_FRAGMENT.search(name):
+        if extension_of(name) in UNFINISHED_EXTENSIONS or UNFINISHED_FRAGMENT.search(name):
             unfinished.add(name)
     return unfinished
 
@@ -240,7 +255,7 @@ def _look_at(
     try:
         status = entry.stat()
     except OSError:  # a dangling link, or gone since the folder was read
-        is_media = _extension(entry.name) in MEDIA_EXTENSIONS
+        is_media = extension_of(entry.name) in MEDIA_EXTENSIONS
         return Found(entry.path, 0) if is_media else Ignored(entry.path, Reason.NOT_MEDIA)
     if not stat.S_ISDIR(status.st_mode):
         real = os.path.realpath(entry.path) if entry.is_symlink() else place.real + entry.name
@@ -277,22 +292,34 @@ def _once(path: str, real: str, status: os.stat_result, seen: set[int]) -> Found
     return Found(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _extension(name: str) -> str:
+def extension_of(name: str) -> str:
+    """Give the extension of a name in small letters, without the dot; empty if it has none."""
     return os.path.splitext(name)[1].lstrip(".").lower()
 
 
 def _looks_like_media(path: str) -> bool:
     """Tell by extension, or by the first bytes where the extension is unknown."""
-    extension = _extension(path)
-    if extension in MEDIA_EXTENSIONS:
-        return True
-    if extension in OTHER_EXTENSIONS:
-        return False
+    by_name = is_media_by_name(path)
+    if by_name is not None:
+        return by_name
     try:
         with open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError:
         return False
+    return is_media_by_head(head)
+
+
+def is_media_by_name(name: str) -> bool | None:
+    """Tell by its extension whether a file is media; None where that does not tell."""
+    extension = extension_of(name)
+    if extension in MEDIA_EXTENSIONS:
+        return True
+    return False if extension in OTHER_EXTENSIONS else None
+
+
+def is_media_by_head(head: bytes) -> bool:
+    """Tell by its first bytes, :data:`HEAD_BYTES` of them, whether a file looks like media."""
     if head[8:12] in NOT_SOUND:
         return False
     is_signed = any(head[offset : offset + len(mark)] == mark for offset, mark in SIGNATURES)

@@ -1,6 +1,7 @@
 """What a media file claims to be, read from its headers without decoding.
 
-Files are opened as local files only. Formats that name other files or hosts (playlists,
+Files are opened as local files only, and objects in storage through fsspec: FFmpeg is given bytes,
+and may open nothing by itself. Formats that name other files or hosts (playlists,
 manifests, concatenation scripts), devices, and texts or pictures that FFmpeg would play as video
 are not accepted, so that a crafted file can make nothing else be read.
 """
@@ -8,20 +9,23 @@ are not accepted, so that a crafted file can make nothing else be read.
 from __future__ import annotations
 
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import av
 import av.error
 from av.stream import Disposition
 
 from asmr_classify.errors import NoAudioError, OpenError
+from asmr_classify.media.source import Url, as_source, close_container, open_bytes
 from asmr_classify.media.whole import held_share, wav_data
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from av.audio.stream import AudioStream as AvAudioStream
     from av.container import InputContainer
     from av.stream import Stream
@@ -68,6 +72,8 @@ PATIENT_BYTES, PATIENT_MICROSECONDS = 50_000_000, 600_000_000
 
 LICENCE_TAGS = ("license", "licence", "copyright")
 """What FFmpeg calls tags that tell of the terms of use, the plainest first."""
+
+EMPTY = "the file is empty; fetch or record it again"
 
 MAX_CHANNELS = 64
 MAX_DURATION = 1e7
@@ -140,8 +146,19 @@ def probe(path: str) -> MediaInfo:
     NoAudioError
         If it has no audio stream.
     """
-    with open_container(path) as container:
-        return describe(container, path)
+    source = as_source(path)
+    with opened(source) as container:
+        return describe(container, str(source))
+
+
+@contextmanager
+def opened(path: str) -> Iterator[InputContainer]:
+    """Open a media file, see :func:`open_container`, and close it."""
+    container = open_container(path)
+    try:
+        yield container
+    finally:
+        close_container(container)
 
 
 def describe(container: InputContainer, path: str) -> MediaInfo:
@@ -193,27 +210,35 @@ def open_container(path: str) -> InputContainer:
     Returns
     -------
     av.container.InputContainer
-        To be closed by the caller.
+        To be closed by the caller, with :func:`~asmr_classify.media.source.close_container`.
 
     Raises
     ------
     OpenError
         If the file is missing, unreadable, empty, or no media file.
     """
-    check_readable(path)
-    container = _open(path, max_probe_packets=PROBE_PACKETS)
+    path = as_source(path)
+    if isinstance(path, Url):
+        file: str | BinaryIO = _open_object(path)
+    else:
+        check_readable(path)
+        file = f"file:{path}"
+    container = _open(file, path, max_probe_packets=PROBE_PACKETS)
     if _has_known_sound(container):
         return container
     container.close()
-    return _open(path, probesize=PATIENT_BYTES, analyzeduration=PATIENT_MICROSECONDS)
+    if not isinstance(file, str):  # FFmpeg goes on where it was
+        file.seek(0)
+    return _open(file, path, probesize=PATIENT_BYTES, analyzeduration=PATIENT_MICROSECONDS)
 
 
-def _open(path: str, **options: int) -> InputContainer:
+def _open(file: str | BinaryIO, path: str, **options: int) -> InputContainer:
     try:
         return av.open(
-            f"file:{path}",
+            file,
+            "r",
             options={
-                "protocol_whitelist": "file",
+                "protocol_whitelist": "file" if isinstance(file, str) else "none",
                 "format_whitelist": _accepted_formats(),
                 **{name: str(value) for name, value in options.items()},
             },
@@ -223,6 +248,22 @@ def _open(path: str, **options: int) -> InputContainer:
         raise
     except (av.error.FFmpegError, OSError, ValueError) as exc:
         raise OpenError(path, _opening_failed(exc, path), may_pass=is_of_machine(exc)) from exc
+
+
+def _open_object(url: Url) -> BinaryIO:
+    """Open an object in storage for FFmpeg.
+
+    Raises
+    ------
+    OpenError
+        If it is missing, unreadable or empty.
+    """
+    from asmr_classify.media.remote import RemoteFile
+
+    file = RemoteFile.open(url)
+    if not file.size:
+        raise OpenError(str(url), EMPTY)
+    return cast("BinaryIO", file)
 
 
 def _has_known_sound(container: InputContainer) -> bool:
@@ -273,7 +314,7 @@ def check_readable(path: str) -> None:
             raise OpenError(path, "not a regular file; name a recording or a folder of them")
         with Path(path).open("rb") as file:
             if not file.read(1):
-                raise OpenError(path, "the file is empty; fetch or record it again")
+                raise OpenError(path, EMPTY)
     except FileNotFoundError as exc:
         message = "no such file; it may have been moved or renamed"
         raise OpenError(path, message, may_pass=True) from exc
@@ -384,7 +425,7 @@ def _path_of(container: InputContainer) -> str:
 
 def _has_frame_count(path: str) -> bool:
     """Whether an MP3 begins with a frame that states how many follow."""
-    with Path(path).open("rb") as file:
+    with open_bytes(path) as file:
         head = file.read(10)
         if head[:3] == b"ID3":
             size = 0

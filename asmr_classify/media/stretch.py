@@ -17,7 +17,7 @@ from asmr_classify.errors import DecodeError
 from asmr_classify.media.decode import AudioStream
 from asmr_classify.media.downmix import mix_down
 from asmr_classify.media.place import DRIFT, TOLERANCE, Axis
-from asmr_classify.media.probe import audio_stream, describe, open_container
+from asmr_classify.media.probe import audio_stream, describe, opened
 from asmr_classify.units import seconds_to_samples
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _from_the_start(
 
 def _seek(path: str, start: float, end: float, sr: int) -> Samples | None:
     """Decode from shortly before a stretch; None where that is not to be relied on."""
-    with open_container(path) as container:
+    with opened(path) as container:
         if container.format.name not in SEEKABLE:
             return None
         stream = audio_stream(container, path)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from asmr_classify.media.source import open_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,8 +47,8 @@ def held_share(path: str) -> float | None:
     OSError
         If the file cannot be read.
     """
-    with Path(path).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
+    with open_bytes(path) as file:
+        size = _size_of(file)
         walk = _walker(file.read(12))
         if walk is None:
             return None
@@ -96,8 +97,14 @@ def wav_data(path: str) -> WavData | None:
     OSError
         If the file cannot be read.
     """
-    with Path(path).open("rb") as file:
-        return _find_data(file, os.fstat(file.fileno()).st_size)
+    with open_bytes(path) as file:
+        return _find_data(file, _size_of(file))
+
+
+def _size_of(file: BinaryIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
 
 
 def _walker(head: bytes) -> Callable[[BinaryIO, int], int | None] | None:

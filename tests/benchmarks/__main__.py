@@ -18,6 +18,7 @@ from tests.benchmarks import (
     search,
     speed,
     stages,
+    storage,
     student,
     teach,
 )
@@ -45,6 +46,7 @@ BENCHMARKS = {
     "teach": teach.run,
     "check": check.run,
     "library": library.run,
+    "storage": storage.run,
     "cluster": cluster.run,
 }
 

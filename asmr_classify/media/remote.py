@@ -1,0 +1,536 @@
+"""Objects in storage as files that are read in blocks, by fsspec, as FFmpeg asks for them.
+
+Nothing is written to the disk. A recording is fetched block by block, each with one request, and
+the last few are kept in memory: FFmpeg reads most files from one end to the other, looks at the end
+of some first, and steps back and forth in videos whose sound lies apart from the picture.
+
+The cache is our own since those of fsspec hold their blocks until the garbage is collected, tens of
+megabytes a file, or a single stretch only, which stepping back and forth fetches over and over.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from weakref import WeakValueDictionary
+
+from asmr_classify.errors import MissingExtraError, OpenError, StorageError, UsageError
+from asmr_classify.media.source import WEB, Url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+BLOCK_BYTES = 4 << 20
+"""A request takes some tens of milliseconds wherever it is made, in which four megabytes come
+anyway; the sound of a video lies between its pictures at least once a megabyte, so that smaller
+blocks would leave nothing out. See ``tests/benchmarks/results/storage.md``."""
+
+BLOCKS_KEPT = 8
+
+LAST_PLACE = 1 << 44
+"""Damaged files claim to go on beyond; ext4 knows no such place, and FFmpeg stays where it was."""
+
+WAITS = (0.5, 2.0)
+"""Seconds between attempts, but for stores: their libraries try again by themselves."""
+
+MAY_PASS_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+"""Answers of web servers that are worth another attempt."""
+
+NO_BUCKET = "NoSuchBucket"
+"""What S3 calls it in its answers."""
+
+SHORT = 3
+"""What is no longer than this is no secret."""
+
+REFUSED, GONE, CHANGED = frozenset({401, 403}), frozenset({404, 410}), 412
+
+VERSIONS = (
+    "ETag etag Content-MD5 content_md5 LastModified last_modified Last-Modified mtime updated "
+    "created"
+).split()
+"""What stores call that which changes with the content of an object, the surest first."""
+
+STORES = frozenset("abfs abfss adl az gcs gs s3 s3a".split())
+"""Schemes whose libraries take no keys from addresses, and try again what may pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was read from storage.
+
+    Parameters
+    ----------
+    n_bytes, n_requests : int
+    """
+
+    n_bytes: int = 0
+    n_requests: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.n_bytes} bytes in {self.n_requests} request{'s' * (self.n_requests != 1)}"
+
+
+_fetched = Fetched()
+
+
+def take_fetched() -> Fetched:
+    """Tell what this process read from storage since this was last asked."""
+    global _fetched
+    taken, _fetched = _fetched, Fetched()
+    return taken
+
+
+def _count(n_bytes: int) -> None:
+    global _fetched  # noqa: PLW0603 (a meter: whatever reads, it runs on)
+    _fetched = Fetched(_fetched.n_bytes + n_bytes, _fetched.n_requests + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What storage tells of an object, or of the common beginning of many: a folder.
+
+    Parameters
+    ----------
+    path : str
+        Its name there, without the scheme.
+    size : int
+        In bytes; 0 where it is not told.
+    version : str
+        Changes with the content; empty if nothing is told that does.
+    is_folder : bool
+    """
+
+    path: str
+    size: int
+    version: str
+    is_folder: bool
+
+    @classmethod
+    def of(cls, info: dict[str, Any]) -> Self:
+        """Read what fsspec tells."""
+        version = next((info[name] for name in VERSIONS if info.get(name)), "")
+        is_folder = info["type"] == "directory"
+        return cls(info["name"].rstrip("/"), info["size"] or 0, str(version), is_folder)
+
+
+@cache
+def _file_system(scheme: str, options: tuple[tuple[str, Any], ...]) -> Any:
+    """Load what reads a scheme.
+
+    Raises
+    ------
+    UsageError
+        If the scheme is not known.
+    MissingExtraError
+        If a library is missing.
+    """
+    try:
+        import fsspec
+    except ImportError as exc:
+        raise _missing(scheme, "fsspec") from exc
+    if scheme not in {*fsspec.available_protocols(), *fsspec.registry}:
+        raise UsageError(
+            f"{scheme}://: no storage is addressed so; s3, gs, az, https and whatever else fsspec "
+            "knows can be read"
+        )
+    try:
+        return fsspec.filesystem(scheme, use_listings_cache=False, **dict(options))
+    except ImportError as exc:
+        raise _missing(scheme, _library_of(scheme)) from exc
+
+
+def _library_of(scheme: str) -> str:
+    from fsspec.registry import known_implementations
+
+    library = str(known_implementations[scheme]["class"]).partition(".")[0]
+    return "aiohttp" if scheme in WEB else library
+
+
+def _missing(scheme: str, library: str) -> MissingExtraError:
+    ours = library in {"fsspec", "s3fs", "aiohttp"}
+    command = "pip install 'asmr-classify[cloud]'" if ours else f"pip install {library}"
+    return MissingExtraError(f"{scheme}://: reading this storage needs {library}: {command}")
+
+
+def connect(url: Url) -> tuple[Any, str]:
+    """Give the file system of an address, and the name of its object there. Nothing is sent.
+
+    Raises
+    ------
+    UsageError
+        If its scheme is not known, or a key stands in it where it does not belong.
+    MissingExtraError
+        If a library is missing that reads it.
+    """
+    if url.scheme in STORES and len(url) != len(url.whole):
+        raise UsageError(
+            f"{url}: a key stands in this address; give it by environment variables or the "
+            "configuration of the storage instead, as docs/storage.md shows"
+        )
+    system = _file_system(url.scheme, ())
+    # Not fsspec's own way from address to file system, which takes "::" in a name for a command.
+    options = type(system)._get_kwargs_from_urls(url.whole)  # noqa: SLF001 (it has no other name)
+    if options:
+        system = _file_system(url.scheme, tuple(sorted(options.items())))
+    return system, system._strip_protocol(url.whole)  # noqa: SLF001
+
+
+def look_at(url: Url) -> Entry | None:
+    """Tell what lies at an address; None if nothing does.
+
+    Raises
+    ------
+    StorageError
+        If storage does not tell.
+    """
+    system, path = connect(url)
+    info = _ask(url, lambda: _info_or_none(url, system, path))
+    return None if info is None else Entry.of(info)
+
+
+def _info_or_none(url: Url, system: Any, path: str) -> dict[str, Any] | None:
+    try:
+        return dict(system.info(path))
+    except FileNotFoundError as exc:
+        if not _is_gone(exc):
+            raise
+    if url.scheme in STORES:
+        _check_bucket(system, path)
+    return None
+
+
+def _check_bucket(system: Any, path: str) -> None:
+    """Check that a bucket exists, as far as one may know."""
+    is_there = True
+    try:
+        system.info(path.partition("/")[0])
+    except FileNotFoundError:
+        is_there = False
+    except PermissionError:  # of what lies in it more may be known than of itself
+        pass
+    if not is_there:
+        raise FileNotFoundError(NO_BUCKET)
+
+
+def _is_gone(exc: BaseException) -> bool:
+    """Whether it is known that nothing is there: fsspec says so too of web servers that fail."""
+    status = _status(exc)
+    return status in GONE if status is not None else exc.__cause__ is None or _is_aws(exc)
+
+
+def list_folder(url: Url) -> list[Entry]:
+    """List what lies in a folder, by name.
+
+    Raises
+    ------
+    StorageError
+        If storage does not tell.
+    """
+    system, path = connect(url)
+    infos = _ask(url, lambda: system.ls(path, detail=True))
+    entries = [Entry.of(info) for info in infos]
+    within = path.rstrip("/")
+    return sorted((x for x in entries if x.path != within), key=lambda entry: entry.path)
+
+
+def match_names(url: Url) -> list[Entry]:
+    """List what matches an address with wildcards, by name.
+
+    Raises
+    ------
+    StorageError
+        If storage does not tell.
+    """
+    system, path = connect(url)
+    infos = _ask(url, lambda: system.glob(path, detail=True))
+    return sorted(map(Entry.of, infos.values()), key=lambda entry: entry.path)
+
+
+def read_head(url: Url, n_bytes: int) -> bytes:
+    """Read the first bytes of an object that is not opened otherwise.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be read.
+    """
+    system, path = connect(url)
+    return bytes(_ask(url, lambda: system.cat_file(path, start=0, end=n_bytes)))
+
+
+class _Blocks:
+    """An open object, and the blocks of it that were fetched last."""
+
+    def __init__(self, url: Url) -> None:
+        self.url = url
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        whole = _ask(url, lambda: _read_small(url), error=OpenError)
+        if whole is not None:
+            self._blocks[0], self.size, self._file = whole, len(whole), None
+            return
+        self._file = _ask(url, lambda: _open(url), error=OpenError)
+        _count(0)
+        self.size = self._size()
+
+    def _size(self) -> int:
+        """Tell how long it is."""
+        size = self._file.size
+        if size is None:
+            raise OpenError(
+                self.url, "its server does not tell how long it is; fetch it and label the copy"
+            )
+        if not size and getattr(self._file, "details", {}).get("type") == "directory":
+            raise OpenError(self.url, "is no recording, but has others below it; put a / behind it")
+        return int(size)
+
+    def read(self, start: int, n_bytes: int) -> bytes:
+        end = min(start + n_bytes, self.size)
+        pieces = []
+        while start < end:
+            number, offset = divmod(start, BLOCK_BYTES)
+            piece = self._block(number)[offset : offset + end - start]
+            pieces.append(piece)
+            start += len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def drop(self) -> None:
+        """Forget what was fetched; nobody reads on."""
+        self._blocks.clear()
+
+    def _block(self, number: int) -> bytes:
+        if number in self._blocks:
+            self._blocks.move_to_end(number)
+        else:
+            self._blocks[number] = _ask(self.url, lambda: self._fetch(number))
+            if len(self._blocks) > BLOCKS_KEPT:
+                self._blocks.popitem(last=False)
+        return self._blocks[number]
+
+    def _fetch(self, number: int) -> bytes:
+        if self._file is None:  # it was read at once, and let go of since
+            self._file = _open(self.url)
+        start = number * BLOCK_BYTES
+        n_bytes = min(BLOCK_BYTES, self.size - start)
+        self._file.seek(start)
+        data = bytes(self._file.read(n_bytes))
+        _count(len(data))
+        if len(data) < n_bytes:
+            raise ConnectionError(f"{len(data)} bytes of {n_bytes} came")
+        return data
+
+
+def _read_small(url: Url) -> bytes | None:
+    """Read an object that was found to fit into a block with a single request; None for others.
+
+    One that was replaced since is read as it is now, whole, unless it has become longer.
+    """
+    if url.scheme in WEB or not 0 < url.size <= BLOCK_BYTES:
+        return None
+    system, path = connect(url)
+    data = bytes(system.cat_file(path, start=0, end=url.size + 1))
+    _count(len(data))
+    return data if len(data) <= url.size else None
+
+
+def _open(url: Url) -> Any:
+    system, path = connect(url)
+    if url.scheme not in WEB:
+        if url.scheme in STORES and "/" not in path:  # which libraries do not even try
+            _check_bucket(system, path)
+        return system.open(path, "rb", cache_type="none")
+    info = system.info(path)
+    headers = dict(system.kwargs.get("headers", {}))
+    if info.get("ETag") and not info["ETag"].startswith("W/"):
+        headers["If-Match"] = info["ETag"]
+    return system.open(path, "rb", cache_type="none", size=info["size"], headers=headers)
+
+
+_at_hand: WeakValueDictionary[str, _Blocks] = WeakValueDictionary()
+"""Objects that are open, by address, so that who asks for more of one shares its blocks."""
+
+
+def release(path: str) -> None:
+    """Let go of the blocks of an object that was open.
+
+    PyAV's containers are freed only when garbage is collected, and what they read from with them.
+    """
+    blocks = _at_hand.pop(path, None)
+    if blocks is not None:
+        blocks.drop()
+
+
+class RemoteFile(io.RawIOBase):
+    """An object in storage as a file that is read, with a place of its own.
+
+    Errors are :class:`~asmr_classify.errors.StorageError`, which FFmpeg hands through.
+
+    Attributes
+    ----------
+    name : str
+        Its address, without secrets; its ending tells FFmpeg of the format.
+    """
+
+    def __init__(self, blocks: _Blocks) -> None:
+        self.name = str(blocks.url)
+        self._blocks = blocks
+        self._place = 0
+
+    @classmethod
+    def open(cls, url: Url) -> Self:
+        """Open an object as it is now.
+
+        Raises
+        ------
+        OpenError
+            If there is none, or it cannot be read.
+        """
+        blocks = _at_hand[str(url)] = _Blocks(url)
+        return cls(blocks)
+
+    @classmethod
+    def share(cls, url: Url) -> Self:
+        """Open an object; if it is open already, read from the same blocks.
+
+        Raises
+        ------
+        OpenError
+            If there is none, or it cannot be read.
+        """
+        blocks = _at_hand.get(url)
+        if blocks is None or blocks.url.whole != url.whole != str(url):
+            return cls.open(url)
+        return cls(blocks)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it has."""
+        return self._blocks.size
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that it can be read from anywhere."""
+        return True
+
+    def tell(self) -> int:
+        """Give the place that is read from next."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place; one that no file has is refused as the system does it, by its number.
+
+        An exception would reach the user, though FFmpeg tries such places in damaged files and goes
+        on where they do not exist.
+        """
+        place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size}[whence]
+        if not 0 <= place <= LAST_PLACE:
+            return -errno.EINVAL
+        self._place = place
+        return place
+
+    def read(self, n_bytes: int = -1) -> bytes:
+        """Read so many bytes, fewer at the end only; all that is left if none are asked for."""
+        data = self._blocks.read(self._place, self.size if n_bytes < 0 else n_bytes)
+        self._place += len(data)
+        return data
+
+
+def _ask(
+    url: Url, call: Callable[[], T], *, error: type[OpenError | StorageError] = StorageError
+) -> T:
+    """Call something that asks storage, more than once where another attempt may go well.
+
+    Raises
+    ------
+    error
+        If none does; whatever came of it before is left out, as it may tell the whole address.
+    """
+    problem = ""
+    for wait in (*(() if url.scheme in STORES else WAITS), None):
+        try:
+            return call()
+        except (MissingExtraError, UsageError, MemoryError):
+            raise
+        except Exception as exc:  # noqa: BLE001 (each library has its own; all are told)
+            problem = _explain(exc, url)
+            if wait is None or not _may_pass_soon(exc):
+                break
+        time.sleep(wait)
+    raise error(str(url), problem, may_pass=True) from None
+
+
+def _status(exc: BaseException) -> int | None:
+    """Give the status of a web server's answer, which fsspec hides behind other errors."""
+    for error in (exc, exc.__cause__):
+        status = getattr(error, "status", None)
+        if isinstance(status, int):
+            return status
+    return None
+
+
+def _is_aws(exc: BaseException) -> bool:
+    return hasattr(exc.__cause__, "response")
+
+
+def _may_pass_soon(exc: Exception) -> bool:
+    status = _status(exc)
+    if status is not None:
+        return status in MAY_PASS_STATUSES
+    is_settled = isinstance(exc, FileNotFoundError) and _is_gone(exc)
+    is_refused = isinstance(exc, PermissionError | ValueError | NotImplementedError)
+    is_invalid = isinstance(exc, OSError) and exc.errno == errno.EINVAL
+    return not (is_settled or is_refused or is_invalid or _has_name(exc, "Credentials", "Expired"))
+
+
+def _has_name(exc: Exception, *parts: str) -> bool:
+    return any(part in type(exc).__name__ for part in parts)
+
+
+def _explain(exc: Exception, url: Url) -> str:
+    """Say what is wrong and what to do, without what the address keeps secret."""
+    hidden = exc.__cause__ if isinstance(exc, FileNotFoundError) else None
+    status, text = _status(exc), _scrub(_text_of(hidden or exc), url)
+    is_gone = isinstance(exc, FileNotFoundError) and _is_gone(exc)
+    known = {
+        "no credentials are found; set them as docs/storage.md shows, or say that the bucket is "
+        "public (FSSPEC_S3_ANON=true)": _has_name(exc, "Credentials"),
+        "was replaced while it was read; run again": _has_name(exc, "FileExpired")
+        or status == CHANGED,
+        "there is no such bucket; check its name and the address of the storage": NO_BUCKET in text
+        or "bucket does not exist" in text,
+        "may not be read; check the credentials and what they are allowed to do": isinstance(
+            exc, PermissionError
+        )
+        or status in REFUSED,
+        "no such object; it may have been moved or removed": status in GONE or is_gone,
+        f"cannot be read: the server answers {status}; run again to try once more": status,
+    }
+    other = f"cannot be read ({text or type(exc).__name__}); run again to try once more"
+    return next((message for message, is_so in known.items() if is_so), other)
+
+
+def _text_of(exc: BaseException) -> str:
+    return getattr(exc, "strerror", None) or str(exc)
+
+
+def _scrub(text: str, url: Url) -> str:
+    """Take out of a message what only the whole address holds."""
+    text = text.replace(url.whole, url)
+    _, _, query = url.whole.partition("?")
+    user, at, _ = url.whole.partition("://")[2].partition("/")[0].rpartition("@")
+    secrets = [user] if at else []
+    if url.scheme in WEB and query:
+        secrets += [query, *(part.partition("=")[2] for part in query.split("&"))]
+    for secret in sorted(filter(lambda x: len(x) > SHORT, secrets), key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return text

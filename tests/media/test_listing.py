@@ -1,0 +1,167 @@
+"""Folders of storage are searched as those of this machine are."""
+
+from __future__ import annotations
+
+import fsspec
+import pytest
+
+from asmr_classify.media import listing
+from asmr_classify.media.discover import Found, Ignored, Reason, discover
+from asmr_classify.media.source import Url
+from tests.conftest import DEMO
+
+FLAC = (DEMO / "tap-wood.flac").read_bytes()
+TREE = {
+    "a.WAV": b"x",
+    "b.mp3": b"x",
+    "cover.jpg": b"x",
+    "notes.txt": b"words",
+    "nameless": FLAC,
+    "ringtone.xyz": b"ID3" + bytes(700),
+    "other.xyz": b"nothing that is known",
+    "empty.xyz": b"",
+    ".hidden.mp3": b"x",
+    ".git/a.mp3": b"x",
+    "sleep/c.Mkv": b"x",
+    "sleep/deep/d.webm": b"x",
+    "sleep/deep/e.mp3.part": b"x",
+    "sleep/f.mp4": b"x",
+    "sleep/f.mp4.aria2": b"x",
+    "囁き [1]/what?.mp3": b"x",
+    "z.mp3/odd.mp3": b"x",
+}
+
+
+@pytest.fixture
+def both(tmp_path, monkeypatch):
+    """The same tree on the disk, in ``lib`` below the working directory, and in memory."""
+    monkeypatch.chdir(tmp_path)
+    system = fsspec.filesystem("memory")
+    for name, data in TREE.items():
+        path = tmp_path / "lib" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        system.pipe_file(f"/lib/{name}", data)
+    yield system
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+
+
+def told(*paths, **globs):
+    """What is found and what is ignored, named as below ``lib``."""
+    return [
+        (find.path.removeprefix("memory://"), getattr(find, "reason", None) or find.size)
+        for find in discover(paths, **globs)
+    ]
+
+
+@pytest.mark.usefixtures("both")
+@pytest.mark.parametrize(
+    "globs",
+    [
+        {},
+        {"include": ["*.mp3"]},
+        {"include": ["sleep/*"], "exclude": ["*/deep/*"]},
+        {"exclude": ["sleep", "A.*"]},
+        {"exclude": ["lib"]},
+    ],
+)
+@pytest.mark.parametrize("path", ["lib", "lib/sleep", "lib/", "lib/囁き [1]"])
+def test_a_folder_of_storage_gives_what_the_folder_gives(path, globs):
+    expected = told(path, **globs)
+    assert told(f"memory://{path}", **globs) == expected
+    assert expected
+
+
+@pytest.mark.usefixtures("both")
+def test_what_is_found_is_an_address_with_its_size_and_version():
+    found = next(find for find in discover(["memory://lib"]) if find.path.endswith("nameless"))
+    assert isinstance(found.path, Url)
+    assert (found.path, found.size) == ("memory://lib/nameless", len(FLAC))
+    assert found.version
+    assert found.mtime_ns == 0
+
+
+@pytest.mark.usefixtures("both")
+def test_objects_are_named_and_counted_once_though_they_be_named_twice():
+    finds = told("memory://lib/a.WAV", "memory://lib/a.WAV", "memory://lib/notes.txt")
+    assert finds == [("lib/a.WAV", 1), ("lib/a.WAV", Reason.DUPLICATE), ("lib/notes.txt", 5)]
+    assert told("memory://lib/a.WAV", exclude=["*.wav"]) == [("lib/a.WAV", Reason.EXCLUDED)]
+
+
+@pytest.mark.usefixtures("both")
+def test_patterns_find_what_matches_and_search_the_folders_that_do():
+    assert told("memory://lib/*.mp3") == [
+        ("lib/.hidden.mp3", Reason.HIDDEN),
+        ("lib/b.mp3", 1),
+        ("lib/z.mp3/odd.mp3", 1),
+    ]
+    assert told("memory://lib/sl*", include=["sleep/f*"]) == [
+        ("lib/sleep/c.Mkv", Reason.EXCLUDED),
+        ("lib/sleep/f.mp4", Reason.UNFINISHED),
+        ("lib/sleep/f.mp4.aria2", Reason.UNFINISHED),
+        ("lib/sleep/deep/d.webm", Reason.EXCLUDED),
+        ("lib/sleep/deep/e.mp3.part", Reason.EXCLUDED),
+    ]
+    assert told("memory://lib/sleep/d*/*") == [
+        ("lib/sleep/deep/d.webm", 1),
+        ("lib/sleep/deep/e.mp3.part", Reason.UNFINISHED),
+    ]
+
+
+@pytest.mark.usefixtures("both")
+def test_an_object_that_is_called_like_a_pattern_is_that_object():
+    assert told("memory://lib/囁き [1]/what?.mp3") == [("lib/囁き [1]/what?.mp3", 1)]
+
+
+@pytest.mark.parametrize("path", ["memory://none/", "memory://none", "memory://none/*.mp3"])
+def test_nothing_at_an_address_is_told(path):
+    assert [*discover([path])] == [Ignored(path, Reason.EMPTY)]
+
+
+def test_a_recording_that_is_named_and_not_there_is_given_as_a_file():
+    assert [*discover(["memory://none/a.mp3"])] == [Found("memory://none/a.mp3", 0)]
+
+
+def test_a_level_that_storage_does_not_list_is_told_and_the_rest_is_searched(both, monkeypatch):
+    real = type(both).ls
+
+    def ls(self, path, **kwargs):
+        if path.endswith("sleep"):
+            raise PermissionError("denied")
+        return real(self, path, **kwargs)
+
+    monkeypatch.setattr(type(both), "ls", ls)
+    finds = told("memory://lib")
+    assert ("lib/sleep", Reason.UNREADABLE) in finds
+    assert ("lib/z.mp3/odd.mp3", 1) in finds
+
+
+def test_what_storage_does_not_tell_of_is_given_to_who_will_be_told_why(both, monkeypatch):
+    def info(_self, _path, **_):
+        raise PermissionError("denied")
+
+    monkeypatch.setattr(type(both), "info", info)
+    assert [*discover(["memory://lib"])] == [Found("memory://lib", 0)]
+
+
+@pytest.mark.usefixtures("both")
+def test_only_what_is_unknown_by_name_is_opened(monkeypatch):
+    asked = []
+    real = listing.read_head
+    monkeypatch.setattr(
+        listing,
+        "read_head",
+        lambda url, n_bytes: asked.append((url, n_bytes)) or real(url, n_bytes),
+    )
+    told("memory://lib")
+    assert asked == [
+        ("memory://lib/nameless", 616),
+        ("memory://lib/other.xyz", 21),
+        ("memory://lib/ringtone.xyz", 616),
+    ]
+
+
+def test_files_have_addresses_too():
+    finds = [find.path for find in discover([f"file://{DEMO}"]) if isinstance(find, Found)]
+    assert finds == [f"file://{path}" for path in sorted(DEMO.glob("*.flac"))]

@@ -1,0 +1,309 @@
+"""Objects in storage, read as files are: those of memory, and of servers that fail as told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import pairwise
+
+import fsspec
+import numpy as np
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from asmr_classify.errors import MediaError, MissingExtraError, OpenError, StorageError, UsageError
+from asmr_classify.media import remote
+from asmr_classify.media.decode import AudioStream, read_audio
+from asmr_classify.media.discover import discover
+from asmr_classify.media.probe import probe
+from asmr_classify.media.remote import Fetched, RemoteFile, connect, look_at, take_fetched
+from asmr_classify.media.source import Url, as_source, open_bytes
+from asmr_classify.media.stretch import read_stretch
+from asmr_classify.media.whole import held_share
+from tests.conftest import DEMO, ROOT
+from tests.media.hostile import make_hostile, sound_files
+from tests.media.make_media import RECIPES, write_media
+
+WOOD = (DEMO / "tap-wood.flac").read_bytes()
+
+
+@pytest.fixture
+def memory():
+    """Storage in this process' memory; ``memory("a.flac", data)`` puts data there."""
+    system = fsspec.filesystem("memory")
+
+    def put(name, data):
+        system.pipe_file(f"/asmr/{name}", data)
+        return f"memory://asmr/{name}"
+
+    yield put
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(remote, "BLOCK_BYTES", 16384)
+
+
+def hear(path):
+    """Everything that is known of a file after it was decoded, but its name."""
+    try:
+        with AudioStream.open(path) as stream:
+            y = np.concatenate([block.y for block in stream.iter_blocks()])
+            facts = {**{name: getattr(stream.info, name) for name in stream.info.__slots__}}
+            problem = None if stream.problem is None else stream.problem.message
+            return facts | {"path": ""}, stream.decoded, stream.duration, problem, y.tobytes()
+    except MediaError as exc:
+        return type(exc), exc.message, exc.may_pass
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("ending", RECIPES)
+def test_every_container_sounds_the_same_from_storage(ending, tmp_path, memory):
+    data = sound_files()[ending]
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(data)
+    url = memory(f"a.{ending}", data)
+    assert hear(url) == hear(str(path))
+    assert held_share(url) == held_share(str(path))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_damaged_files_fail_or_sound_the_same_from_storage(tmp_path, memory):
+    for seed in [*range(60), 748]:  # one that claims to go on where no disk does
+        name, data = make_hostile(seed)
+        (tmp_path / name).write_bytes(data)
+        assert hear(memory(name, data)) == hear(str(tmp_path / name)), name
+
+
+def test_a_stretch_and_the_whole_are_read_from_storage(memory):
+    url, path = memory("a.flac", WOOD), str(DEMO / "tap-wood.flac")
+    assert np.array_equal(read_audio(url), read_audio(path))
+    assert np.array_equal(read_stretch(url, 1.0, 2.0), read_stretch(path, 1.0, 2.0))
+    assert probe(url).path == url
+
+
+def test_a_file_of_this_machine_has_an_address_too():
+    assert hear(f"file://{DEMO}/tap-wood.flac") == hear(str(DEMO / "tap-wood.flac"))
+
+
+def test_an_object_reads_like_a_file(tmp_path, memory):
+    data = bytes(range(256)) * 64
+    (tmp_path / "a").write_bytes(data)
+    with (tmp_path / "a").open("rb") as file, open_bytes(memory("a", data)) as other:
+        for offset, whence in [(0, 0), (100, 0), (5, 1), (-7, 2), (3, 2), (99999, 0), (0, 2)]:
+            assert other.seek(offset, whence) == file.seek(offset, whence)
+            assert other.read(9) == file.read(9)
+            assert other.tell() == file.tell()
+        assert other.seek(-1) < 0  # as FFmpeg wants it; a file raises
+        assert other.seek(1 << 55) < 0
+        other.seek(300)
+        assert other.read() == data[300:]
+        assert (other.readable(), other.seekable(), other.writable()) == (True, True, False)
+
+
+def test_blocks_are_fetched_once_and_the_oldest_are_dropped(memory, monkeypatch):
+    monkeypatch.setattr(remote, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(remote, "BLOCKS_KEPT", 2)
+    take_fetched()
+    file = RemoteFile.open(as_source(memory("a", bytes(950))))
+    assert take_fetched() == Fetched(0, 1)
+    file.seek(250)
+    assert len(file.read(100)) == 100
+    assert take_fetched() == Fetched(200, 2)
+    file.seek(299)
+    file.read(2)
+    assert take_fetched() == Fetched(0, 0)
+    file.seek(900)
+    assert len(file.read(100)) == 50
+    assert take_fetched() == Fetched(50, 1)
+    file.seek(210)
+    file.read(1)
+    assert take_fetched() == Fetched(100, 1)
+
+
+def test_who_opens_an_object_again_shares_its_blocks_but_not_its_place(memory):
+    url = as_source(memory("a", b"0123456789"))
+    first = RemoteFile.open(url)
+    assert first.read(4) == b"0123"
+    take_fetched()
+    second = RemoteFile.share(url)
+    assert second.read(2) == b"01"
+    assert first.read(2) == b"45"
+    assert take_fetched() == Fetched()
+    RemoteFile.open(url)  # as it is now
+    assert take_fetched() == Fetched(0, 1)
+
+
+def test_nothing_of_an_object_is_held_once_it_was_read(memory):
+    with AudioStream.open(memory("a.flac", WOOD)) as stream:
+        [*stream.iter_blocks()]
+        [blocks] = remote._at_hand.values()
+        assert len(blocks._blocks) == 1
+    assert not blocks._blocks
+    assert not remote._at_hand
+
+
+def test_what_was_found_to_be_small_takes_one_request(memory, tmp_path):
+    url = memory("a.flac", WOOD)
+    [found] = discover([url])
+    take_fetched()
+    assert hear(found.path) == hear(str(DEMO / "tap-wood.flac"))
+    assert take_fetched() == Fetched(len(WOOD), 1)
+    longer = (DEMO / "tap-keys.flac").read_bytes()
+    assert len(longer) > len(WOOD)
+    memory("a.flac", longer)
+    assert hear(found.path) == hear(str(DEMO / "tap-keys.flac"))
+    memory("a.flac", WOOD[:50_000])
+    (tmp_path / "a.flac").write_bytes(WOOD[:50_000])
+    assert hear(found.path) == hear(str(tmp_path / "a.flac"))
+
+
+def test_an_index_at_the_end_costs_two_seeks_and_few_bytes_twice(tmp_path, memory, monkeypatch):
+    y = np.random.default_rng(0).standard_normal((2, 32000 * 20)).astype(np.float32) * 0.1
+    path = tmp_path / "a.mp4"
+    write_media(path, y, RECIPES["mp4"], video_duration=20)
+    data = path.read_bytes()
+    assert data.index(b"moov") > data.index(b"mdat")
+    monkeypatch.setattr(remote, "BLOCK_BYTES", len(data) // 40)
+    url = memory("a.mp4", data)
+    take_fetched()
+    asked = []
+    real = remote._Blocks._fetch
+    monkeypatch.setattr(
+        remote._Blocks, "_fetch", lambda self, number: asked.append(number) or real(self, number)
+    )
+    assert hear(url) == hear(str(path))
+    jumps = [after for before, after in pairwise(asked) if after != before + 1]
+    # To the end and back; and after all samples FFmpeg looks whether more began at the start.
+    assert len(jumps) <= 3
+    # At the real size of blocks, what was dropped in between is a few of some hundreds.
+    assert take_fetched().n_requests <= len(set(asked)) + 4
+
+
+def test_ffmpeg_opens_nothing_by_itself(tmp_path, memory):
+    sound = tmp_path / "secret.flac"
+    sound.write_bytes(WOOD)
+    lists = {
+        "a.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{sound}\n#EXT-X-ENDLIST\n",
+        "a.ffconcat": f"ffconcat version 1.0\nfile '{sound}'\n",
+        "a.mp3": f"ffconcat version 1.0\nfile '{sound}'\n",
+    }
+    for name, text in lists.items():
+        with pytest.raises(OpenError, match="not an audio or video file"):
+            probe(memory(name, text.encode()))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("none.mp3", None, "no such object; it may have been moved or removed"),
+        ("empty.mp3", b"", "the file is empty; fetch or record it again"),
+        ("text.mp3", b"words " * 99, "not an audio or video file"),
+    ],
+)
+def test_what_is_no_recording_is_told(name, data, message, memory):
+    url = f"memory://asmr/{name}" if data is None else memory(name, data)
+    with pytest.raises(OpenError, match=f"^{url}: {message}"):
+        probe(url)
+
+
+class Unsteady(MemoryFileSystem):
+    """Raises what is in ``errors``, one a read, before it reads."""
+
+    errors: list[Exception] = []  # noqa: RUF012 (set by each test)
+
+    def open(self, path, *args, **kwargs):
+        file = super().open(path, *args, **kwargs)
+        real = type(file).read
+
+        class Reader:
+            size = file.size
+
+            def seek(self, place):
+                file.seek(place)
+
+            def read(self, n_bytes):
+                if Unsteady.errors:
+                    raise Unsteady.errors.pop(0)
+                return real(file, n_bytes)
+
+        return Reader()
+
+
+@pytest.fixture
+def unsteady(memory, monkeypatch):
+    monkeypatch.setattr(remote, "_file_system", lambda *_: Unsteady())
+    waited = []
+    monkeypatch.setattr(remote.time, "sleep", waited.append)
+    memory("a.flac", WOOD)
+    return waited
+
+
+def test_what_may_pass_is_tried_again_after_a_while(unsteady):
+    Unsteady.errors = [ConnectionResetError("peer"), TimeoutError()]
+    assert hear("memory://asmr/a.flac")[1] == pytest.approx(6.0)
+    assert unsteady == [*remote.WAITS]
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "n_waits"),
+    [
+        (ConnectionResetError("peer"), r"cannot be read \(peer\); run again", 2),
+        (TimeoutError(), r"cannot be read \(TimeoutError\); run again", 2),
+        (PermissionError("denied"), "may not be read; check the credentials", 0),
+        (FileNotFoundError("a"), "no such object", 0),
+        (ValueError("no ranges"), r"cannot be read \(no ranges\)", 0),
+    ],
+)
+def test_what_does_not_pass_fails_the_file_and_may_pass_later(error, message, n_waits, unsteady):
+    Unsteady.errors = [error] * 3
+    kind, told, may_pass = hear("memory://asmr/a.flac")
+    assert (kind, may_pass) == (StorageError, True)
+    assert told.startswith(message.replace("\\", "").split(";")[0])
+    assert len(unsteady) == n_waits
+    Unsteady.errors = []
+
+
+def test_an_unknown_scheme_and_a_missing_library_are_told():
+    with pytest.raises(UsageError, match="nope://: no storage is addressed so; s3, gs, az, https"):
+        connect(Url("nope://bucket/a.mp3"))
+    with pytest.raises(MissingExtraError, match=r"gs://: .* needs gcsfs: pip install gcsfs"):
+        connect(Url("gs://bucket/a.mp3"))
+
+
+@pytest.mark.parametrize("library", ["fsspec", "s3fs"])
+def test_the_extra_is_named_where_it_is_missing(library):
+    code = (
+        f"import sys; sys.modules[{library!r}] = None\n"
+        "from asmr_classify.media.source import check_sources\n"
+        "check_sources(['s3://bucket/a.mp3'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stderr.splitlines()[-1] == (
+        "asmr_classify.errors.MissingExtraError: s3://: reading this storage needs "
+        f"{library}: pip install 'asmr-classify[cloud]'"
+    )
+
+
+def test_keys_in_addresses_of_stores_are_refused_unseen():
+    with pytest.raises(UsageError, match=r"^s3://bucket/a.mp3: a key stands in") as caught:
+        connect(as_source("s3://AKIAKEY:hushhush@bucket/a.mp3"))
+    assert "hush" not in str(caught.value)
+
+
+def test_a_name_with_two_colons_is_no_command(tmp_path):
+    path = tmp_path / "a::b.flac"
+    path.write_bytes(WOOD)
+    assert look_at(Url(f"file://{path}")).size == len(WOOD)
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_nothing_is_written_to_the_disk(tmp_path, memory, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    hear(memory("a.flac", WOOD))
+    assert not [*tmp_path.iterdir()]

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from asmr_classify.media.source import Url, as_source, check_sources, is_url
+from tests.conftest import DEMO, ROOT
+
+
+@pytest.mark.parametrize(
+    ("whole", "shown"),
+    [
+        ("s3://bucket/a b.mp3", "s3://bucket/a b.mp3"),
+        ("s3://key:secret@bucket/a.mp3", "s3://bucket/a.mp3"),
+        ("s3://bucket/me@home:1.mp3", "s3://bucket/me@home:1.mp3"),
+        ("s3://bucket/what?.mp3", "s3://bucket/what?.mp3"),
+        ("abfs://files@account.dfs.core.windows.net/a", "abfs://files@account.dfs.core.windows.net/a"),
+        ("https://host/a.mp3?X-Amz-Signature=1f0c#t=3", "https://host/a.mp3"),
+        ("HTTPS://token@host/a.mp3", "HTTPS://host/a.mp3"),
+        ("sftp://me:word@host:22/a.mp3", "sftp://host:22/a.mp3"),
+    ],
+)  # fmt: skip
+def test_an_address_is_shown_without_what_it_keeps_secret(whole, shown):
+    url = as_source(whole)
+    assert isinstance(url, Url)
+    assert (str(url), f"{url}", repr(url), url.whole) == (shown, shown, repr(shown), whole)
+    crossed = pickle.loads(pickle.dumps(url))  # noqa: S301 (as workers do)
+    assert (crossed, crossed.whole, crossed.size) == (shown, whole, 0)
+    assert as_source(url) is url
+
+
+@pytest.mark.parametrize(
+    "path", ["a.mp3", "/a/b.mp3", "C:\\a.mp3", "C://a.mp3", "s3:/a", "-://a", "://a", "a\0b"]
+)
+def test_paths_are_no_addresses(path):
+    assert not is_url(path)
+    assert as_source(path) is path
+    check_sources([path])
+
+
+def test_what_is_on_the_disk_under_the_very_name_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert is_url("s3://bucket")
+    (tmp_path / "s3:" / "bucket").mkdir(parents=True)
+    assert not is_url("s3://bucket")
+    assert is_url("s3://bucket/a.mp3")
+
+
+def test_a_run_over_files_loads_nothing_that_storage_needs():
+    code = (
+        "import sys; from asmr_classify.batch import label_paths\n"
+        "from asmr_classify.cli.check import check\n"
+        "from asmr_classify.classify import label_file\n"
+        "from asmr_classify.media.discover import discover\n"
+        f"files = [found.path for found in discover([{str(DEMO)!r}])]\n"
+        "assert label_file(files[0]).status == 'ok'\n"
+        "print({'fsspec', 's3fs', 'aiohttp', 'botocore'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
