@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BLOCK_BYTES = 4 << 20
-"""A request takes some tens of milliseconds wherever it is made, in which four megabytes come
-anyway; the sound of a video lies between its pictures at least once a megabyte, so that smaller
-blocks would leave nothing out. See ``tests/benchmarks/results/storage.md``."""
+"""Smaller blocks save nothing: of a video of 61 MB with a megabyte of pictures a second, blocks of
+64 kB fetch 61.1 MB in 935 requests and these 63.3 MB in 17, as FFmpeg steps through all packets.
+Larger ones only take more memory."""
 
 BLOCKS_KEPT = 8
 
@@ -272,9 +272,10 @@ class _Blocks:
     def __init__(self, url: Url) -> None:
         self.url = url
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._file: Any = None
         whole = _ask(url, lambda: _read_small(url), error=OpenError)
         if whole is not None:
-            self._blocks[0], self.size, self._file = whole, len(whole), None
+            self._blocks[0], self.size = whole, len(whole)
             return
         self._file = _ask(url, lambda: _open(url), error=OpenError)
         _count(0)
