@@ -20,6 +20,7 @@ from asmr_classify.cli.planned import (
     carry_out_asked,
     check_can_ask,
     command_line,
+    results_to_plan,
     settle_first,
     short_path,
     tell_left,
@@ -199,7 +200,7 @@ def extract(
     """
     from rich.console import Console
 
-    from asmr_classify.cli.select import select_results
+    from asmr_classify.cli.plan_progress import ListeningProgress
     from asmr_classify.library.extract import Order, check_folder_of_data, plan_extract
     from asmr_classify.library.journal import Store
     from asmr_classify.library.layouts import LayoutName
@@ -233,17 +234,12 @@ def extract(
     check_folder_of_data(order.folder)
     store = Store()
     settle_first(store, manner)
-    results = select_results(
-        what or (),
-        Console(stderr=True),
-        quiet=quiet,
-        catalogue=catalogue,
-        model=model,
-        dry_run=dry_run,
-    )
+    results = results_to_plan(what, manner, catalogue=catalogue, model=model)
     if not results:
         return nothing_to_do("nothing to extract was found")
-    made = plan_extract(results, wish, order, read_runs(store)[0], command_line())
+    runs = read_runs(store)[0]
+    with ListeningProgress(Console(stderr=True), quiet=quiet) as progress:
+        made = plan_extract(results, wish, order, runs, command_line(), on_heard=progress.on_heard)
     if not made.entries:
         tell_left(made.plan.left)
         noun = "recording" if len(results) == 1 else "recordings"

@@ -20,6 +20,7 @@ from asmr_classify.cli.planned import (
     carry_out_asked,
     check_can_ask,
     command_line,
+    results_to_plan,
     settle_first,
 )
 from asmr_classify.errors import UsageError
@@ -76,9 +77,6 @@ def organise(
     and Linux, and get a number where they are taken: nothing is ever overwritten. `undo` takes a
     run back.
     """
-    from rich.console import Console
-
-    from asmr_classify.cli.select import select_results
     from asmr_classify.library.journal import Store
     from asmr_classify.library.organise import Wish, plan_organise
     from asmr_classify.library.template import Template
@@ -92,14 +90,7 @@ def organise(
     top = choose_root(root, what or ())
     store = Store()
     settle_first(store, manner)
-    results = select_results(
-        what or (),
-        Console(stderr=True),
-        quiet=quiet,
-        catalogue=catalogue,
-        model=model,
-        dry_run=dry_run,
-    )
+    results = results_to_plan(what, manner, catalogue=catalogue, model=model)
     if not results:
         return nothing_to_do("nothing to organise was found")
     wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]))

@@ -1,4 +1,4 @@
-"""Progress of a plan on stderr: steps, and of long copies the bytes."""
+"""Progress of a plan on stderr: what is listened to for it, steps, and of long copies the bytes."""
 
 from __future__ import annotations
 
@@ -77,3 +77,39 @@ class PlanProgress(Watcher):
         if self._n_bytes:
             parts.append(f"{self._n_bytes / 1e6:.0f} MB copied")
         return " · ".join([*parts, self._at_hand])
+
+
+class ListeningProgress:
+    """Shows how many recordings were listened to before there is a plan.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        On stderr.
+    quiet : bool
+        Show nothing.
+    now : callable
+        Gives the time in seconds.
+    """
+
+    def __init__(
+        self, console: Console, *, quiet: bool, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._n_heard = self._n_recordings = 0
+        self._live = LiveLine(console, self.line, quiet=quiet, now=now)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._live.stop()
+
+    def on_heard(self, n_heard: int, n_recordings: int) -> None:
+        """Count what was listened to."""
+        self._n_heard, self._n_recordings = n_heard, n_recordings
+        self._live.say()
+
+    def line(self) -> str:
+        """Describe the state in one line."""
+        return f"{self._n_heard}/{self._n_recordings} recordings listened to for copies"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
+    from asmr_classify.aggregate import FileResult
     from asmr_classify.library.journal import Store
     from asmr_classify.library.plan import Left, Plan, Step
     from asmr_classify.library.runs import Report
@@ -86,6 +87,24 @@ def settle_first(store: Store, manner: Manner) -> None:
             tell(f"run {number} was broken off or goes on; the next run settles it", lead="note: ")
         return
     tell_left(settle_broken(store))
+
+
+def results_to_plan(
+    what: Sequence[str] | None, manner: Manner, *, catalogue: Path | None, model: Path | None
+) -> list[FileResult]:
+    """Give the results of what is named, see :func:`asmr_classify.cli.select.select_results`."""
+    from rich.console import Console
+
+    from asmr_classify.cli.select import select_results
+
+    return select_results(
+        what or (),
+        Console(stderr=True),
+        quiet=manner.quiet,
+        catalogue=catalogue,
+        model=model,
+        dry_run=manner.dry_run,
+    )
 
 
 def carry_out_asked(

@@ -17,6 +17,7 @@ from asmr_classify.cli.planned import (
     carry_out_asked,
     check_can_ask,
     command_line,
+    results_to_plan,
     settle_first,
 )
 from asmr_classify.errors import UsageError
@@ -105,10 +106,8 @@ def make_plan(
     remove: bool,
 ) -> TagPlan:
     """Plan for what is named; what is there to be taken out needs no labelling."""
-    from rich.console import Console
-
     from asmr_classify.cli.arguments import refuse_urls
-    from asmr_classify.cli.select import ONLY_HERE, is_path, select_results
+    from asmr_classify.cli.select import ONLY_HERE, is_path
     from asmr_classify.library.tagging import plan_removal, plan_tags
     from asmr_classify.media.discover import Found, discover
 
@@ -116,14 +115,7 @@ def make_plan(
     if remove and what and all(map(is_path, what)):
         paths = [found.path for found in discover(what) if isinstance(found, Found)]
         return plan_removal(paths, options, command_line())
-    results = select_results(
-        what,
-        Console(stderr=True),
-        quiet=manner.quiet,
-        catalogue=catalogue,
-        model=model,
-        dry_run=manner.dry_run,
-    )
+    results = results_to_plan(what, manner, catalogue=catalogue, model=model)
     if remove:
         return plan_removal((result.path for result in results), options, command_line())
     return plan_tags(results, options, command_line())

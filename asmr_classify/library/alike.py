@@ -93,7 +93,7 @@ def choose(
     stretches: Sequence[Stretch],
     wish: Wish,
     *,
-    on_heard: Callable[[int], None] = lambda _n: None,
+    on_heard: Callable[[int, int], None] = lambda _n, _of: None,
 ) -> Choice:
     """Choose the clips: as many as are wanted, none of them a copy of another.
 
@@ -103,7 +103,8 @@ def choose(
         In the order of their lots.
     wish : Wish
     on_heard : callable
-        Is told how many recordings were listened to.
+        Is told how many recordings were listened to, of how many; where copies make room for
+        others, those are more than was told before.
 
     Returns
     -------
@@ -115,19 +116,23 @@ def choose(
     for index, stretch in enumerate(stretches):
         of_path.setdefault(stretch.result.path, []).append(index)
     out: set[int] = set()
+    n_heard = 0
     while True:
         limits = Limits(wish)
         taken = [k for k, s in enumerate(stretches) if k not in out and limits.take(s)]
         unheard = {stretches[k].result.path for k in taken if k not in prints}
+        of = n_heard + len(unheard)
+        on_heard(n_heard, of)
         for path in sorted(unheard):
             indices = of_path[path]
             good = _listen(path, [stretches[k] for k in indices], choice)
             prints.update({indices[k]: bits for k, bits in good.items()})
             out.update(k for k in indices if k not in prints)
-            on_heard(len(choice.recordings))
+            n_heard += 1
+            on_heard(n_heard, of)
         copies = _find_copies(stretches, [k for k in taken if k in prints], prints)
         out.update(copies)
-        choice.copies += [Copy(stretches[k], stretches[of]) for k, of in copies.items()]
+        choice.copies += [Copy(stretches[k], stretches[j]) for k, j in copies.items()]
         if not unheard and not copies:
             choice.stretches = [stretches[k] for k in taken]
             return choice

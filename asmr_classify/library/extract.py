@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import os
+import re
 import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -54,8 +55,14 @@ if TYPE_CHECKING:
 LEFT_OUT = "left-out.csv"
 """Lists what fits and is not in the data set."""
 
-MANNER = {"--yes", "-y", "--quiet", "-q", "--json", "--dry-run", "-n"}
-"""Options that change how a plan is shown and done, and not what it does."""
+MANNER = re.compile(r"^(?:--(?:yes|quiet|json|dry-run)$|-[yqn]+(?=f|$))")
+"""Options that change how a plan is shown and done, and not what it does; letters may be joined,
+also before that of ``--format``."""
+
+CLUTTER = re.compile(
+    r"\.DS_Store|\._.+|\.directory|desktop\.ini|Thumbs\.db|ehthumbs\.db", re.IGNORECASE
+)
+"""Files that systems put into folders that somebody looks at: of macOS, KDE and Windows."""
 
 N_NAMED = 3
 """Files of others that are named."""
@@ -125,7 +132,7 @@ def plan_extract(
     runs: Iterable[Run],
     command: tuple[str, ...],
     *,
-    on_heard: Callable[[int], None] = lambda _n: None,
+    on_heard: Callable[[int, int], None] = lambda _n, _of: None,
 ) -> Extraction:
     """Plan the clips of recordings, and what tells of them.
 
@@ -139,7 +146,7 @@ def plan_extract(
         All earlier ones, the oldest first.
     command : tuple of str
     on_heard : callable
-        Is told how many recordings were listened to.
+        Is told how many recordings were listened to, of how many, as far as that is known.
 
     Returns
     -------
@@ -194,7 +201,8 @@ def check_folder_of_data(folder: str) -> None:
 
 def _told(command: Iterable[str]) -> str:
     """Give the command without what does not change the data set."""
-    return shlex.join(word for word in command if word not in MANNER)
+    words = (MANNER.sub("-", word) for word in command)
+    return shlex.join(word for word in words if word != "-")
 
 
 def _groups(
@@ -205,10 +213,8 @@ def _groups(
     for result in results:
         folder, name = os.path.split(result.path)
         if template is None:
-            below = os.path.relpath(folder, top)
-            groups[result.path] = (
-                os.path.basename(top) if below == os.curdir else below.replace(os.sep, "/")
-            )
+            below = _name_from(top, folder)
+            groups[result.path] = os.path.basename(top) if below == os.curdir else below
             continue
         try:
             mtime = os.lstat(result.path).st_mtime
@@ -228,6 +234,15 @@ def _top(results: Sequence[FileResult]) -> str:
         return os.path.commonpath(folders) if folders else os.curdir
     except ValueError:  # on several drives of Windows
         return os.path.dirname(folders[0])
+
+
+def _name_from(top: str, path: str) -> str:
+    """Name a path from the folder that holds all; what is on another drive, in full."""
+    try:
+        name = os.path.relpath(path, top)
+    except ValueError:
+        name = path
+    return name.replace(os.sep, "/")
 
 
 class _Planner:
@@ -308,7 +323,7 @@ class _Planner:
         else:
             sr, ending = step.span.sr, step.span.form.value
             start, end = (samples_to_seconds(n, sr) for n in (step.span.start, step.span.stop))
-        source = os.path.relpath(stretch.result.path, self.top).replace(os.sep, "/")
+        source = _name_from(self.top, stretch.result.path)
         n_channels = 1 if self._order.mono else recording.n_channels
         licence = recording.info.licence
         return Entry(stretch, start, end, part, source, sr, n_channels, licence, ending)
@@ -328,21 +343,17 @@ def _write_text(table: Table, folder: str) -> WriteText:
 
 def _left_out(choice: Choice, left: Sequence[Left], top: str) -> list[Table]:
     """List what fits and is not in the data set; nothing if there is nothing."""
-
-    def name(path: str) -> str:
-        return os.path.relpath(path, top).replace(os.sep, "/")
-
     rows = [
         (
-            name(copy.stretch.result.path),
+            _name_from(top, copy.stretch.result.path),
             f"{copy.stretch.first:.3f}",
             f"{copy.stretch.last:.3f}",
             copy.stretch.label,
-            describe_copy(copy, name(copy.of.result.path)),
+            describe_copy(copy, _name_from(top, copy.of.result.path)),
         )
         for copy in choice.copies
     ]
-    rows += [(name(item.path), "", "", "", item.reason) for item in left]
+    rows += [(_name_from(top, item.path), "", "", "", item.reason) for item in left]
     if not rows:
         return []
     text = io.StringIO()
@@ -403,9 +414,11 @@ def _wanting(steps: Sequence[Clip | WriteText], folder: str, runs: Iterable[Run]
 
 
 def _iter_files(folder: str) -> Iterator[str]:
+    """Walk through all files but what a kill or the system has left there."""
     for here, _, names in os.walk(folder):
         for name in names:
-            if not (name.startswith(PART_PREFIX) and name.endswith(PART_SUFFIX)):
+            is_part = name.startswith(PART_PREFIX) and name.endswith(PART_SUFFIX)
+            if not (is_part or CLUTTER.fullmatch(name)):
                 yield os.path.join(here, name)
 
 

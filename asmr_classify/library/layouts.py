@@ -165,7 +165,9 @@ class Layout:
 
 
 def name_files(entries: Sequence[Entry], layout: Layout) -> list[str]:
-    """Name the clips; where two would have one name, a number is added.
+    """Name the clips; where two would differ in their ending alone, a number is added.
+
+    What tells of one clip is named after it, without its ending.
 
     Parameters
     ----------
@@ -185,9 +187,10 @@ def name_files(entries: Sequence[Entry], layout: Layout) -> list[str]:
             number += 1
             tail = f"{f'_{number}' if number > 1 else ''}.{entry.ending}"
             file = f"{folder}/{numbered(stem, 1, tail)}{tail}"
-            if name_key(file) not in taken:
+            key = name_key(file.removesuffix(f".{entry.ending}"))
+            if key not in taken:
                 break
-        taken.add(name_key(file))
+        taken.add(key)
         files.append(file)
     return files
 

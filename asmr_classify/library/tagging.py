@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from asmr_classify.library.tags.sidecar import (
 from asmr_classify.library.tags.steps import WriteTags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.library.plan import Step
@@ -130,6 +131,7 @@ class _Planner:
         self._unchanged: list[str] = []
         self._seen: set[str] = set()
         self._nfos: set[str] = set()
+        self._by_nfo: dict[str, defaultdict[str, list[str]]] = {}
 
     def finish(self, command: tuple[str, ...]) -> TagPlan:
         plan = Plan(command, tuple(self._steps), tuple(self._left))
@@ -192,11 +194,12 @@ class _Planner:
         place = nfo_path(path)
         if not is_video(path):
             return
-        if place in self._nfos:
+        twins = [twin for twin in self._videos_beside(path)[place] if twin != path]
+        if twins:
             if self._options.nfo:
-                raise StepError(path, f"shares {place} with a file of another ending: rename one")
+                name = os.path.basename(twins[0])
+                raise StepError(path, f"shares {place} with {name}: rename one")
             return
-        self._nfos.add(place)
         try:
             step = plan_nfo(path, result, asked=self._options.nfo, genre=self._wishes.genre)
         except StepError as exc:
@@ -205,6 +208,16 @@ class _Planner:
             self._notes.append(Left(exc.path, exc.message))
         else:
             yield from filter(None, [step])
+
+    def _videos_beside(self, path: str) -> Mapping[str, list[str]]:
+        """Give the videos of a folder by the .nfo file that media servers read for them."""
+        folder = os.path.dirname(path)
+        if folder not in self._by_nfo:
+            by_nfo = self._by_nfo[folder] = defaultdict(list)
+            for name in sorted(filter(is_video, os.listdir(folder))):
+                video = os.path.join(folder, name)
+                by_nfo[nfo_path(video)].append(video)
+        return self._by_nfo[folder]
 
     def _embedding_steps(self, path: str, result: FileResult) -> Iterator[Step]:
         carrier = find_carrier(path)

@@ -6,7 +6,6 @@ not replace. Undoing takes a file away again only while it holds what was writte
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from abc import abstractmethod
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import MediaError, StepError
 from asmr_classify.library.copies import settle_renamed
 from asmr_classify.library.places import check_folder, digest_of, rename_exclusive
@@ -220,7 +220,7 @@ class WriteText(_Written):
 
     def _write(self, file: IO[bytes]) -> None:
         close_reader()
-        text = CHECKSUM.sub(lambda match: sha256_of(self.clips[int(match[1])]), self.text)
+        text = CHECKSUM.sub(lambda match: file_sha256(self.clips[int(match[1])]), self.text)
         file.write(text.encode("utf-8", "backslashreplace"))
 
 
@@ -288,12 +288,6 @@ def close_reader() -> None:
     """Close the recording that is being read, if any."""
     while _readers:
         _readers.popitem()[1].close()
-
-
-def sha256_of(path: str) -> str:
-    """Give the SHA-256 of a file, in hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _detail(start: float, end: float, label: str) -> str:

@@ -18,12 +18,12 @@ sha256     optional checksum of the file; a changed file is refused
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import CorpusError
 from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, Kind, kind_of
 
@@ -285,9 +285,3 @@ def check_audio(clips: Iterable[Clip]) -> None:
                 f"{clip.path}: its checksum is not the manifest's; the audio was changed, so "
                 "fetch it again or update the column 'sha256'"
             )
-
-
-def file_sha256(path: str | Path) -> str:
-    """Compute the checksum of a file, as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,9 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import CorpusError
 from asmr_classify.labels import OTHER
-from asmr_classify.training.corpus import NONE, UNSURE, Clip, Corpus, file_sha256, read_table
+from asmr_classify.training.corpus import NONE, UNSURE, Clip, Corpus, read_table
 
 if TYPE_CHECKING:
     from pathlib import Path

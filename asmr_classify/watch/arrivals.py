@@ -97,7 +97,8 @@ class Arrivals:
         -------
         list of Found
             What has settled and is not :meth:`done`, at most :data:`AT_ONCE`, in the order of
-            folders and names.
+            folders and names. What is not done after that is given again when it has settled anew:
+            a file of which the folder tells another size than the file itself, say.
         """
         done: set[int] = set()
         since: dict[int, float] = {}
@@ -113,6 +114,7 @@ class Arrivals:
                 self.n_waiting += 1
             elif len(settled) < AT_ONCE:
                 settled.append(found)
+                since[key] = self._now()  # unless it is done by then, it waits anew
         self._done, self._since = done, since
         if self._first_look_ended is None:
             self._first_look_ended = self._now()

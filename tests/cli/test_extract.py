@@ -9,6 +9,7 @@ import re
 import shutil
 from importlib.util import find_spec
 
+import numpy as np
 import pandas as pd
 import pytest
 import soundfile
@@ -132,9 +133,14 @@ def test_hugging_face_reads_an_audiofolder(library, monkeypatch):
         for row in rows.cast_column("audio", datasets.Audio(decode=False)):
             n_rows += 1
             assert row["split"] == part
-            y, sr = soundfile.read(row["audio"]["path"])
+            y, sr = soundfile.read(row["audio"]["path"], dtype="int16")
             assert sr == row["sr"] == 32000
-            assert len(y) == round((row["end"] - row["start"]) * sr)
+            whole, _ = soundfile.read(library / "in" / row["source"], dtype="int16")
+            first, last = round(row["start"] * sr), round(row["end"] * sr)
+            assert len(y) == last - first
+            faded = sr // 100  # 5 ms, and some more
+            assert np.array_equal(y[faded:-faded], whole[first + faded : last - faded])
+            assert y.any()
             assert len(row["sha256"]) == 64
             assert row["model"] == "tiny@0.1"
             assert row["score_tap"] == 0.5

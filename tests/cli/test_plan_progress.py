@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
-from asmr_classify.cli.plan_progress import PlanProgress
+from asmr_classify.cli.plan_progress import ListeningProgress, PlanProgress
 from asmr_classify.library.folders import MakeFolder
 from asmr_classify.library.runs import Ending, Outcome
 
@@ -45,3 +46,16 @@ def test_a_live_line_on_a_terminal():
 
 def test_quiet_is_quiet():
     assert watch(quiet=True)[1] == ""
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_it_is_shown_how_far_listening_is(quiet):
+    seconds = iter(range(100))
+    stream = io.StringIO()
+    console = Console(file=stream, width=80)
+    with ListeningProgress(console, quiet=quiet, now=lambda: next(seconds)) as progress:
+        for n_heard in range(8):
+            progress.on_heard(n_heard, 7)
+        assert progress.line() == "7/7 recordings listened to for copies"
+    shown = "" if quiet else "5/7 recordings listened to for copies\n"
+    assert stream.getvalue() == shown

@@ -13,8 +13,8 @@ import pytest
 import soundfile
 
 from asmr_classify.catalogue.ranges import Range
+from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import UsageError
-from asmr_classify.library import written
 from asmr_classify.library.clips import PARTS, Wish, assign_parts
 from asmr_classify.library.extract import Order, plan_extract
 from asmr_classify.library.journal import Store
@@ -112,7 +112,7 @@ def test_each_segment_becomes_a_clip_that_its_row_describes(library, store):
         first, last = round(float(row["start"]) * SR), round(float(row["end"]) * SR)
         assert (sr, len(y)) == (SR, last - first)
         assert np.array_equal(y[80:-80], whole[first + 80 : last - 80])
-        assert row["sha256"] == written.sha256_of(str(clip))
+        assert row["sha256"] == file_sha256(str(clip))
         assert row["model"] == "tiny@0.1"
         assert row["licence"] == ""
         assert float(row["score_tap"]) == 0.9
@@ -199,6 +199,22 @@ def test_a_wish_chooses(wish, expected, library, store):
     assert bool(made.plan.steps) == bool(expected)
 
 
+def test_it_is_told_how_many_recordings_were_listened_to(library, store):
+    told = []
+    plan_extract(
+        results(library),
+        Wish(per_label=2),
+        Order(str(library / "out")),
+        read_runs(store)[0],
+        ("extract",),
+        on_heard=lambda *counts: told.append(counts),
+    )
+    counts, wanted = zip(*told, strict=True)
+    assert counts[0] == 0
+    assert sorted(counts) == list(counts)
+    assert 1 < counts[-1] == wanted[-1] <= len(LIBRARY)
+
+
 def test_limits_hold_and_the_seed_decides(library, store):
     chosen = set()
     for seed in range(8):
@@ -269,6 +285,25 @@ def test_packets_are_copied_with_the_borders_they_have(library, store):
         planned(library, store, copy=True, mono=True)
 
 
+@pytest.mark.parametrize("layout", LayoutName)
+def test_clips_that_differ_in_their_ending_alone_get_names_that_differ(layout, place, store):
+    (place / "in").mkdir()
+    for seed, name in enumerate(("rain.wav", "rain.flac")):
+        soundfile.write(place / "in" / name, noise(seed), SR, subtype="PCM_16")
+    found = results(place, {name: [(0.0, 6.0, "tap", 0.9)] for name in ("rain.wav", "rain.flac")})
+    made, report = extract(place, store, found=found, layout=layout, copy=True)
+    assert reasons(report) == []
+    names = [entry.file.rpartition("/")[2] for entry in made.entries]
+    assert sorted(name.rpartition(".")[2] for name in names) == ["flac", "wav"]
+    stems = {name.rpartition(".")[0] for name in names}
+    assert len(stems) == 2
+    if layout is LayoutName.JAMS:
+        assert {path.stem for path in (place / "out/jams").iterdir()} == stems
+    if layout is LayoutName.KALDI:
+        text = (place / "out/train/wav.scp").read_text()
+        assert {line.split(" ")[0] for line in text.splitlines()} == stems
+
+
 def test_undo_takes_all_away_but_what_was_changed(library, store):
     before = look(library / "in")
     extract(library, store)
@@ -294,6 +329,62 @@ def test_the_same_again_has_nothing_to_do(library, store):
     assert made.plan.steps == ()
     assert len(made.entries) == 5
     assert report.number is None
+
+
+def test_what_systems_put_into_folders_is_no_file_of_others(library, store):
+    with file_size_limit(60_000):
+        extract(library, store)
+    clutter = [".DS_Store", "tap/._.DS_Store", "Thumbs.db", "tap/desktop.ini", ".directory"]
+    for name in clutter:
+        (library / "out" / name).write_bytes(b"theirs")
+    _, report = extract(library, store)
+    assert reasons(report) == []
+    assert len(rows(library / "out/clips.csv")) == 5
+    assert {(library / "out" / name).read_bytes() for name in clutter} == {b"theirs"}
+
+
+def test_recordings_on_several_drives_are_named_in_full(library, store, monkeypatch):
+    """As Windows has them: no path leads from one drive to another."""
+    relpath, commonpath = os.path.relpath, os.path.commonpath
+
+    def is_far(path):
+        return f"{library}/in/tom" in str(path)
+
+    def relpath_on_drives(path, start=os.curdir):
+        if is_far(path) != is_far(start):
+            raise ValueError("path is on mount 'D:', start on mount 'C:'")
+        return relpath(path, start)
+
+    def commonpath_on_drives(paths):
+        if len(set(map(is_far, paths))) > 1:
+            raise ValueError("Paths don't have the same drive")
+        return commonpath(paths)
+
+    monkeypatch.setattr("os.path.relpath", relpath_on_drives)
+    monkeypatch.setattr("os.path.commonpath", commonpath_on_drives)
+    found = [one for one in results(library) if "zoe" not in one.path]
+    made, report = extract(library, store, found=found)
+    assert reasons(report) == []
+    groups = {entry.source: entry.stretch.group for entry in made.entries}
+    assert groups["mia/rain.wav"] == "mia"
+    assert groups[f"{library}/in/tom/rain.wav"] == f"{library}/in/tom"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("extract in --to out -yq", "extract in --to out"),
+        ("extract in -nf wav --to out --json", "extract in -f wav --to out"),
+        ("extract in --yes --quiet --dry-run -y -q -n", "extract in"),
+        ("extract in --label=yes-no --format wav", "extract in --label=yes-no --format wav"),
+    ],
+)
+def test_the_card_tells_the_command_without_how_it_was_run(words, told, library, store):
+    order = Order(str(library / "out"))
+    made = plan_extract(results(library), Wish(), order, read_runs(store)[0], words.split(" "))
+    carry_out(made.plan, store)
+    card = (library / "out/README.md").read_text()
+    assert f"    {told}" in card.splitlines()
 
 
 @pytest.mark.parametrize("kind", ["other files", "other clips", "a changed clip", "a file"])

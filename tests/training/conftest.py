@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
+from asmr_classify.checksums import file_sha256
 from asmr_classify.config import ANALYSIS_SR
-from asmr_classify.training.corpus import file_sha256
 
 N_GROUPS = 4
 FIELDS = ("path", "trigger", "label", "group", "fold", "licence", "source", "sha256")

@@ -6,10 +6,11 @@ import errno
 import os
 import shutil
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from asmr_classify.watch import Arrivals, Terms, arrivals, is_as_found
+from asmr_classify.watch import Arrivals, Terms, arrivals, is_as_found, watch
 
 
 class Clock:
@@ -154,6 +155,33 @@ def test_however_many_come_at_once_each_is_given_once(folder, make, monkeypatch)
     given = [look(watched) for _ in range(5)]
     assert list(map(len, given)) == [30, 30, 30, 10, 0]
     assert [name for part in given for name in part] == expected
+
+
+def test_what_was_given_and_is_not_done_waits_anew(folder, make, clock):
+    """Else a file that cannot be labelled now would be looked at without a pause."""
+    grow(folder / "a.wav")
+    watched, stop, given, pauses = make(), Event(), [], []
+
+    def pause(due_in, _looked_for):
+        pauses.append(due_in)
+        clock.time += due_in
+        if len(pauses) == 3:
+            stop.set()
+
+    def label(settled):
+        given.append(names(settled))
+        if len(given) == 9:
+            stop.set()
+
+    watch(watched, label, pause, stop=stop)
+    assert given == [["a.wav"], ["a.wav"]]
+    assert pauses == [10.0, 10.0, 10.0]
+
+
+def test_a_loop_of_links_gives_each_file_once(folder, make):
+    grow(folder / "a.wav")
+    (folder / "loop").symlink_to(folder, target_is_directory=True)
+    assert look(make(settle=0)) == ["a.wav"]
 
 
 def test_what_is_kept_of_files_follows_what_is_there(folder, make, clock):

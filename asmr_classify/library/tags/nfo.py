@@ -1,6 +1,7 @@
 """``.nfo`` files beside videos, from which Kodi, Jellyfin and Emby take tags and genres.
 
 ``rain.mp4`` has ``rain.nfo``. What is in it stays, see :mod:`asmr_classify.library.tags.nfo_text`.
+So has ``rain.mkv``, and one file cannot tell of two: while both are there, neither is told of.
 """
 
 from __future__ import annotations

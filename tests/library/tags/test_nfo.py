@@ -274,14 +274,32 @@ def test_what_cannot_be_merged_is_left_with_a_reason(tmp_path, store):
     (tmp_path / "d.mkv").touch()
     (tmp_path / "d.mp4").touch()
     planned = tag(store, *results, heard(tmp_path / "d.mkv"), heard(tmp_path / "d.mp4"))
-    assert len(planned.plan.steps) == 1
+    assert planned.plan.steps == ()
     reasons = [left.reason for left in planned.plan.left]
     assert "is no well-formed XML" in reasons[0]
     assert "is larger than any file of a media server" in reasons[1]
-    assert "d.nfo with a file of another ending: rename one" in reasons[2]
+    assert "d.nfo with d.mp4: rename one" in reasons[2]
+    assert "d.nfo with d.mkv: rename one" in reasons[3]
     (note,) = planned.notes
     assert "media servers read .nfo files beside videos only" in note.reason
     assert (tmp_path / "a.nfo").read_bytes() == b"<movie>"
+
+
+def test_videos_that_share_a_file_do_not_overwrite_each_other_whenever_they_come(video, store):
+    tag(store, heard(video, ("tap",)))
+    kept = video.with_suffix(".nfo").read_bytes()
+    later = video.with_suffix(".MKV")
+    later.touch()
+    for nfo in (True, False):
+        planned = tag(store, heard(later, ("crinkle",)), nfo=nfo)
+        assert [left.reason for left in planned.plan.left] == [
+            f"shares {video.with_suffix('.nfo')} with rain.mp4: rename one"
+        ] * nfo
+        assert video.with_suffix(".nfo").read_bytes() == kept
+    other = later.rename(video.with_name("other.mkv"))
+    tag(store, heard(other, ("crinkle",)))
+    assert b"ASMR: crinkle" in other.with_suffix(".nfo").read_bytes()
+    assert tag(store, heard(video, ("tap",))).unchanged == (str(video),)
 
 
 def test_plain_tagging_keeps_ours_true_and_heeds_no_other_file(tmp_path, store):
