@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch.task import R, Task
+    from asmr_classify.features.cache import KeptFeatures
     from asmr_classify.media.discover import Ignored
     from asmr_classify.model import Model
 
@@ -69,6 +70,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     limits: Limits | None = None,
     stop: Event | None = None,
     observer: Observer | None = None,
+    features: KeptFeatures | None = None,
 ) -> Generator[FileResult]:
     """Label files and folders.
 
@@ -92,6 +94,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
         Once set, no more files are begun; the results of those at hand are still given.
     observer : Observer, optional
         Told how the run goes.
+    features : KeptFeatures, optional
+        Recordings whose features are kept there are not decoded; those of the others are added.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     ['failed']
     """
     check_jobs(jobs)
-    task = LabelTask(model if model is not None else load_model())
+    task = LabelTask(model if model is not None else load_model(), features)
     run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer())
     return _iter_results(_find(paths, include, exclude, run), task, journal, run)
 

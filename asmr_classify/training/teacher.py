@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.errors import MissingExtraError, OutputError, UsageError
+from asmr_classify.features.cache import save_arrays
 from asmr_classify.threads import one_thread
-from asmr_classify.training.cache import save_arrays
 from asmr_classify.training.corpus import file_sha256
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.takes import clip_sound

@@ -86,7 +86,11 @@ def test_stretches_are_heard_once_and_what_cannot_be_heard_is_told(tmp_path, mon
         Said(str(tmp_path / "gone.flac"), 0.0, 4.0, (), asked, "c"),
         Said(str(DEMO / "none-talk.flac"), 30.0, 34.0, (), asked, "d"),
     ]
-    heard, errors = hear(said, model, cache=tmp_path / "cache")
+    told = []
+    heard, errors = hear(
+        said, model, cache=tmp_path / "cache", on_progress=lambda *numbers: told.append(numbers)
+    )
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert heard.said == (said[0],)
     assert heard.embedded.shape == (1, model.ensemble.embedding.n_outputs)
     assert heard.logits.shape == (1, len(model.labels))
@@ -96,7 +100,8 @@ def test_stretches_are_heard_once_and_what_cannot_be_heard_is_told(tmp_path, mon
         raise AssertionError("read though it is kept")
 
     monkeypatch.setattr("asmr_classify.training.answers.read_stretch", never)
-    again, _ = hear(said[:1], model, cache=tmp_path / "cache")
+    moved = shutil.copy(said[0].path, tmp_path / "moved.flac")  # known by its content
+    again, _ = hear([replace(said[0], path=moved)], model, cache=tmp_path / "cache")
     np.testing.assert_array_equal(again.embedded, heard.embedded)
 
 
