@@ -170,15 +170,16 @@ def _maker(path: str, group_by: Maker) -> str:
 
 def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[str]) -> None:
     """Tell which labels nothing could be learnt of."""
+    from asmr_classify.labels import SILENCE
+
     learnt = {each.label for each in taught}
     left = [label for label in examples.labels if label not in learnt] if not only else []
-    if left:
-        shown = ", ".join(map(printable, left))
-        tell(
-            f"nothing is learnt of {shown}: all examples hold it, or none",
-            lead="note: ",
-            style="bold",
-        )
+    shown = ", ".join(printable(label) for label in left if label != SILENCE)
+    reasons = [f"{shown}: all examples hold it, or none"] if shown else []
+    if SILENCE in left:
+        reasons.append(f"{SILENCE}: it is decided by level")
+    for reason in reasons:
+        tell(f"nothing is learnt of {reason}", lead="note: ", style="bold")
 
 
 def _show(taught: Sequence[Taught]) -> None:

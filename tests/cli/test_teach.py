@@ -210,3 +210,15 @@ def test_recordings_that_changed_teach_nothing_wrong(run, folders, tmp_path):
     done = run("teach", "--output", tmp_path / "mine.safetensors")
     assert "has changed" not in done.stderr
     assert "| keys | 1 | 4 |" in (tmp_path / "mine.md").read_text()
+
+
+def test_what_cannot_be_learnt_beside_what_can_is_told(run, folders, tmp_path):
+    for path in sorted(folders.rglob("*.flac")):
+        path.rename(folders / path.parent.parent.name / path.name)
+        path.parent.rmdir()
+    (folders / "silence").mkdir()
+    shutil.copy(DEMO / "crinkle-paper.flac", folders / "silence")
+    done = run("teach", folders, "--output", tmp_path / "mine.safetensors", "-q")
+    assert done.exit_code == 0, done.stderr
+    assert "nothing is learnt of silence: it is decided by level" in done.stderr
+    assert "or none" not in done.stderr
