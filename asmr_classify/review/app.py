@@ -98,7 +98,7 @@ class Review:
         shown = asked.get("asked")
         if labels is not None and not _are_texts(labels):
             raise UsageError("labels must be names, or null")
-        if not _are_texts(shown):
+        if shown is None or not _are_texts(shown):
             raise UsageError("an answer needs the labels that were asked about")
         if not isinstance(number, int) or not isinstance(tab, str):
             raise UsageError("an answer needs the number of a stretch, and a tab")

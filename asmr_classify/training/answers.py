@@ -182,6 +182,41 @@ def said_of_correction(result: FileResult, known: Iterable[str], group: str) -> 
     return said
 
 
+def settle(answered: Sequence[Said], corrected: Sequence[Said]) -> tuple[list[Said], list[Said]]:
+    """Let answers about stretches and what was set of whole recordings agree.
+
+    An answer is the closer look: where somebody listened to a stretch and was asked for a label,
+    nothing that was set of the whole speaks of that label there. And where it is heard in a
+    stretch though it was set as absent, what was set of it does not count at all.
+
+    Parameters
+    ----------
+    answered : sequence of Said
+    corrected : sequence of Said
+        Of :func:`said_of_correction`: each of one label.
+
+    Returns
+    -------
+    kept : list of Said
+        All answers, and what counts of the rest.
+    against : list of Said
+        What was set as absent, and is heard in an answer.
+    """
+    closer: dict[tuple[str, str], list[Said]] = {}
+    for each in answered:
+        for label in each.asked:
+            closer.setdefault((each.path, label), []).append(each)
+    kept, against = list(answered), []
+    for each in corrected:
+        (label,) = each.asked
+        there = closer.get((each.path, label), [])
+        if not each.labels and any(label in x.labels for x in there):
+            against.append(each)
+        elif not any(x.start < each.end and each.start < x.end for x in there):
+            kept.append(each)
+    return kept, against
+
+
 def hear(
     said: Sequence[Said],
     model: Model,

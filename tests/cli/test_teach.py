@@ -222,3 +222,17 @@ def test_what_cannot_be_learnt_beside_what_can_is_told(run, folders, tmp_path):
     assert done.exit_code == 0, done.stderr
     assert "nothing is learnt of silence: it is decided by level" in done.stderr
     assert "or none" not in done.stderr
+
+
+def test_an_answer_that_contradicts_what_was_set_is_told_and_counts(run, tmp_path):
+    names = [*KEYS, *OTHERS]
+    assert run("label", *(DEMO / name for name in names), "--catalogue", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        for name in names:
+            labels = ("tap",) if name in KEYS else ()
+            catalogue.answer(str(DEMO / name), 0.0, 3.0, labels, ("tap",))
+    assert run("set", DEMO / "tap-keys.flac", "trigger=none", "-q").exit_code == 0
+    done = run("teach", "--output", tmp_path / "mine.safetensors", "--only", "tap")
+    assert done.exit_code == 0, done.stderr
+    assert "tap-keys.flac: was set to hold no tap, which was heard in a stretch" in done.stderr
+    assert "| tap | 2 | 4 |" in (tmp_path / "mine.md").read_text()

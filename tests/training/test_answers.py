@@ -11,7 +11,7 @@ import pytest
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.model import load_model
 from asmr_classify.timeline import Segment
-from asmr_classify.training.answers import Said, hear, said_of_clips, said_of_correction
+from asmr_classify.training.answers import Said, hear, said_of_clips, said_of_correction, settle
 from asmr_classify.training.layouts import read_clips
 from tests.conftest import DEMO
 
@@ -127,3 +127,19 @@ def test_what_the_model_was_taught_is_not_its_own_opinion():
     taught = replace(model, ensemble=replace(model.ensemble, taught=layer))
     said = [Said(str(DEMO / "tap-keys.flac"), 1.0, 5.0, ("keys",), ("keys",), "a")]
     np.testing.assert_array_equal(hear(said, taught)[0].logits, hear(said, model)[0].logits)
+
+
+def test_an_answer_counts_before_what_was_set_of_the_whole():
+    tap = ("tap",)
+    heard = Said("a.wav", 5.0, 9.0, tap, (*tap, "whisper"), "m")
+    none = Said("b.wav", 5.0, 9.0, (), tap, "m")
+    absent = Said("a.wav", 30.0, 40.0, (), tap, "m")
+    present = Said("b.wav", 0.0, 10.0, tap, tap, "m")
+    beside = Said("b.wav", 20.0, 30.0, tap, tap, "m")
+    of_another_label = Said("a.wav", 0.0, 10.0, (), ("crinkle",), "m")
+    agreeing = Said("a.wav", 30.0, 40.0, (), ("whisper",), "m")
+    answered = [heard, none]
+    corrected = [absent, present, beside, of_another_label, agreeing]
+    kept, against = settle(answered, corrected)
+    assert kept == [*answered, beside, of_another_label, agreeing]
+    assert against == [absent]
