@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import FileResult, Problem, Status, summarise
 from asmr_classify.errors import MediaError, NoAudioError, WorkerError
 from asmr_classify.evidence import Heard
+from asmr_classify.features.cache import DAMAGED
 from asmr_classify.features.table import iter_samples
 from asmr_classify.features.windows import iter_window_rows
 from asmr_classify.media.decode import AudioStream
@@ -17,11 +19,10 @@ from asmr_classify.model import load_model
 from asmr_classify.threads import one_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from asmr_classify.features.cache import KeptRecording, KeptWriter
+    from asmr_classify.features.windows import WindowRows
     from asmr_classify.media.decode import Listener
     from asmr_classify.model import Model
 
@@ -34,6 +35,7 @@ def label_file(
     model: Model | None = None,
     on_progress: Callable[[float], None] | None = None,
     listener: Listener | None = None,
+    keep: KeptRecording | None = None,
 ) -> FileResult:
     """Label one audio or video file.
 
@@ -48,6 +50,8 @@ def label_file(
     listener : callable, optional
         Called with each :class:`~asmr_classify.media.decode.NativeBlock` of the same decode, for
         what is measured at the recording's own rate and channels.
+    keep : KeptRecording, optional
+        Where its features are kept if it decodes without trouble, for :func:`label_kept`.
 
     Returns
     -------
@@ -68,9 +72,15 @@ def label_file(
     source = as_source(os.fsdecode(path))
     name = str(source)
     try:
-        with AudioStream.open(source, sr=model.features.frames.sr, listener=listener) as stream:
+        with (
+            AudioStream.open(source, sr=model.features.frames.sr, listener=listener) as stream,
+            nullcontext() if keep is None else keep.writing() as writer,
+        ):
             with one_thread():
-                heard = _hear(iter_samples(stream, on_progress), model)
+                rows = iter_window_rows(iter_samples(stream, on_progress), model.features)
+                heard = _hear(rows, model, writer)
+            if writer is not None and stream.problem is None:
+                writer.finish(stream.duration, stream.decoded)
             return summarise(
                 name,
                 heard,
@@ -88,6 +98,36 @@ def label_file(
         return FileResult(name, Status.FAILED, model.id, error=Problem.of(lack_of_memory(name)))
 
 
+def label_kept(
+    path: str | os.PathLike[str], kept: KeptRecording, *, model: Model
+) -> FileResult | None:
+    """Label a file by features that were kept when it was labelled before.
+
+    Parameters
+    ----------
+    path : path
+        Only named.
+    kept : KeptRecording
+        Of its content, and the features of the model.
+    model : Model
+
+    Returns
+    -------
+    FileResult or None
+        To the bit what :func:`label_file` gives; None if nothing is kept, or it is damaged.
+    """
+    name = os.fsdecode(path)
+    try:
+        with kept.reading() as reader, one_thread():
+            heard = _hear(reader.rows(), model)
+    except FileNotFoundError:
+        return None
+    except DAMAGED as exc:
+        logger.info("%s: features that were kept are not used: %s", name, exc)
+        return None
+    return summarise(name, heard, model, duration=reader.duration, decoded=reader.decoded)
+
+
 def lack_of_memory(path: str) -> WorkerError:
     """Say that a file cannot be read in the memory that there is."""
     return WorkerError(
@@ -97,10 +137,11 @@ def lack_of_memory(path: str) -> WorkerError:
     )
 
 
-def _hear(samples: Iterator[NDArray[np.float32]], model: Model) -> Heard:
-    """Run features and networks over a recording, keeping a few numbers a window."""
-    heard = [
-        Heard.of(rows, model.ensemble.predict_logits(rows.X))
-        for rows in iter_window_rows(samples, model.features)
-    ]
+def _hear(parts: Iterable[WindowRows], model: Model, writer: KeptWriter | None = None) -> Heard:
+    """Run the networks over the features of a recording, keeping a few numbers a window."""
+    heard = []
+    for rows in parts:
+        if writer is not None:
+            writer.add(rows)
+        heard.append(Heard.of(rows, model.ensemble.predict_logits(rows.X)))
     return Heard.join(heard, len(model.labels) + len(model.kinds))

@@ -16,6 +16,7 @@ from asmr_classify.config import DecisionSpec, FeatureSpec
 from asmr_classify.estimators import Ensemble, Network
 from asmr_classify.features.schema import column_names, fingerprint
 from asmr_classify.model import Model
+from tests.report.browser import find_chromium, launch
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "data" / "demo"
@@ -111,3 +112,16 @@ def storage(storage_server, monkeypatch):
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 3)  # with a tenth of a second between
     storage_server.recover()
     return storage_server
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real Chromium; where there is none, what needs it is skipped."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium: install Debian's chromium, or Google Chrome")
+    with sync_api.sync_playwright() as playwright:
+        running = launch(playwright, program)
+        yield running
+        running.close()

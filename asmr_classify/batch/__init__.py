@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch.task import R, Task
+    from asmr_classify.features.cache import KeptFeatures
     from asmr_classify.media.discover import Ignored
     from asmr_classify.model import Model
 
@@ -72,6 +73,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     limits: Limits | None = None,
     stop: Event | None = None,
     observer: Observer | None = None,
+    features: KeptFeatures | None = None,
     executor: Any = None,
 ) -> Generator[FileResult]:
     """Label files and folders.
@@ -97,6 +99,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
         Once set, no more files are begun; the results of those at hand are still given.
     observer : Observer, optional
         Told how the run goes.
+    features : KeptFeatures, optional
+        Recordings whose features are kept there are not decoded; those of the others are added.
     executor : distributed.Client or concurrent.futures.Executor, optional
         Who works, instead of ``jobs`` processes of this machine: a Dask cluster, whose workers
         must see the files by the same names, or whatever has ``submit`` as executors have it.
@@ -129,7 +133,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     check_jobs(jobs)
     if jobs is not None and executor is not None:
         raise UsageError("jobs are of this machine: leave them out where an executor works")
-    task = LabelTask(model if model is not None else load_model())
+    task = LabelTask(model if model is not None else load_model(), features)
     run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer(), executor)
     return _iter_results(_find(paths, include, exclude, run), task, journal, run)
 

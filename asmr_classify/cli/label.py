@@ -45,6 +45,12 @@ from asmr_classify.cli.formats import (
     format_of,
 )
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
+from asmr_classify.cli.kept_features import (
+    KeepFeaturesOption,
+    bound_features,
+    open_features,
+    parse_size,
+)
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import open_journal, open_per_file, open_writer
 from asmr_classify.errors import UsageError
@@ -59,6 +65,7 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch import Memory
     from asmr_classify.cli.progress import Progress, Tally
+    from asmr_classify.features.cache import KeptFeatures
     from asmr_classify.model import Model
     from asmr_classify.writers import Writer
 
@@ -91,6 +98,7 @@ class Request:
     catalogue: str | None
     strict: bool
     quiet: bool
+    keep_features: int | None
 
 
 @reporting_errors
@@ -177,6 +185,7 @@ def label(
             rich_help_panel=WHERE,
         ),
     ] = None,
+    keep_features: KeepFeaturesOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
     log_file: LogFileOption = None,
@@ -228,6 +237,7 @@ def label(
         catalogue=str(catalogue) if catalogue else None,
         strict=strict,
         quiet=quiet,
+        keep_features=None if keep_features is None else parse_size(keep_features),
     )
     check_earlier(request.output, request.format)
     return run(request, console)
@@ -250,6 +260,7 @@ def run(request: Request, console: Console) -> ExitStatus:
     model = load_model(request.model).with_thresholds(request.thresholds)
     if request.skip:
         check_skip(request.skip, model.labels)
+    features = None if request.keep_features is None else open_features(request.keep_features)
     progress = Progress(console, quiet=request.quiet)
     try:
         with (
@@ -267,12 +278,16 @@ def run(request: Request, console: Console) -> ExitStatus:
                 tell(FRESH_ANYWAY, lead="note: ", style="bold")
             memory = join_memories(journal, catalogue, model, fresh=request.fresh)
             corrected = CorrectedWriter(writer, catalogue)
-            complete = _label_all(request, model, memory, stop, corrected, progress, executor)
+            complete = _label_all(
+                request, model, memory, features, stop, corrected, progress, executor
+            )
             if stop.is_set():
                 raise KeyboardInterrupt
     finally:
         if progress.listed and not request.quiet:
             console.print(summary(progress), highlight=False, markup=False, soft_wrap=True)
+        if features is not None:
+            bound_features(features, quiet=request.quiet)
     return _exit_status(progress) if complete else ExitStatus.ERROR
 
 
@@ -311,6 +326,7 @@ def _label_all(
     request: Request,
     model: Model,
     memory: Memory[FileResult],
+    features: KeptFeatures | None,
     stop: Event,
     writer: Writer,
     progress: Progress,
@@ -331,6 +347,7 @@ def _label_all(
         stop=stop,
         observer=progress,
         executor=executor,
+        features=features,
     )
     tell_of = _teller(request, progress.console)
     with closing(results):

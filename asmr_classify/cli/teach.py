@@ -137,7 +137,7 @@ def _gather(sources: Sequence[Path], catalogue: Path | None, group_by: Maker) ->
 def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said]:
     from asmr_classify.catalogue import parse_query
     from asmr_classify.labels import TRIGGERS, Kind, kind_of
-    from asmr_classify.training.answers import Said, said_of_correction
+    from asmr_classify.training.answers import Said, said_of_correction, settle
 
     with open_catalogue(catalogue) as known:
         answered = [
@@ -147,9 +147,13 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
         triggers = dict.fromkeys(
             [*TRIGGERS, *(label for label in known.labels if kind_of(label) is Kind.TRIGGER)]
         )
-        for result in known.find(parse_query("corrected")):
-            answered += said_of_correction(result, triggers, _maker(result.path, group_by))
-        paths = dict.fromkeys(each.path for each in answered)
+        corrected = [
+            said
+            for result in known.find(parse_query("corrected"))
+            for said in said_of_correction(result, triggers, _maker(result.path, group_by))
+        ]
+        gathered, against = settle(answered, corrected)
+        paths = dict.fromkeys(each.path for each in gathered)
         changed = {x for x in paths if os.path.lexists(x) and not known.is_current(x)}
     for path in list(changed)[:MOST_NAMED]:
         warn(
@@ -157,7 +161,14 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
         )
     if len(changed) > MOST_NAMED:
         warn(f"{len(changed) - MOST_NAMED} more recordings have changed since")
-    return [each for each in answered if each.path not in changed]
+    for each in against[:MOST_NAMED]:
+        warn(
+            f"{each.path}: was set to hold no {each.asked[0]}, which was heard in a stretch of it; "
+            "the answer counts: correct either by 'set' or 'review'"
+        )
+    if len(against) > MOST_NAMED:
+        warn(f"{len(against) - MOST_NAMED} more were set to hold no label that is heard in them")
+    return [each for each in gathered if each.path not in changed]
 
 
 def _maker(path: str, group_by: Maker) -> str:
@@ -170,15 +181,16 @@ def _maker(path: str, group_by: Maker) -> str:
 
 def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[str]) -> None:
     """Tell which labels nothing could be learnt of."""
+    from asmr_classify.labels import SILENCE
+
     learnt = {each.label for each in taught}
     left = [label for label in examples.labels if label not in learnt] if not only else []
-    if left:
-        shown = ", ".join(map(printable, left))
-        tell(
-            f"nothing is learnt of {shown}: all examples hold it, or none",
-            lead="note: ",
-            style="bold",
-        )
+    shown = ", ".join(printable(label) for label in left if label != SILENCE)
+    reasons = [f"{shown}: all examples hold it, or none"] if shown else []
+    if SILENCE in left:
+        reasons.append(f"{SILENCE}: it is decided by level")
+    for reason in reasons:
+        tell(f"nothing is learnt of {reason}", lead="note: ", style="bold")
 
 
 def _show(taught: Sequence[Taught]) -> None:

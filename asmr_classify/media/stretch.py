@@ -1,7 +1,8 @@
 """One stretch of a recording, without decoding all that lies before it where that can be helped.
 
-Law: a stretch is what the whole decode holds between the same two times, but for what codecs make
-of a start in the middle.
+Law: a stretch is what the whole decode holds between the same two times, to the sample. Two things
+are less exact: stretches of Matroska and WebM may lie a millisecond off, and AAC fills some bands
+with noise that differs from decode to decode.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ NEAR = 60.0
 LEAD = 1.0
 """Seconds before the stretch at which decoding begins: codecs need some frames to settle."""
 
-SEEKABLE = frozenset("aiff caf flac matroska,webm mov,mp4,m4a,3gp,3g2,mj2 ogg w64 wav".split())
-"""Formats, by FFmpeg's names, in which it finds a time exactly. In MP3 it guesses by the bit rate,
-and elsewhere by bytes: there the file is decoded from its start."""
+SEEKABLE = frozenset("aiff caf flac matroska,webm mov,mp4,m4a,3gp,3g2,mj2 mp3 ogg w64 wav".split())
+"""Formats, by FFmpeg's names, in which it finds a time: to the sample, but for Matroska, which
+counts milliseconds. In MP3 it walks along the packets, whatever their rate. Elsewhere it guesses by
+bytes: there the file is decoded from its start."""
 
 
 def read_stretch(

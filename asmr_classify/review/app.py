@@ -7,7 +7,7 @@ Everything below the token of the address::
     GET  /picture/N         waveform and spectrogram of a stretch
     GET  /sound/N           a stretch as WAV
     GET  /original/N        the recording of a stretch, where a browser may play it
-    POST /answer            {"number": N, "labels": [...] or null, "tab": "..."}
+    POST /answer            {"number": N, "labels": [...] or null, "asked": [...], "tab": "..."}
     POST /undo              {"tab": "..."}
     POST /label             {"name": "..."}
     POST /end               {}
@@ -95,11 +95,19 @@ class Review:
         """Keep an answer."""
         asked = await _read(request)
         number, labels, tab = (asked.get(name) for name in ("number", "labels", "tab"))
+        shown = asked.get("asked")
         if labels is not None and not _are_texts(labels):
             raise UsageError("labels must be names, or null")
+        if shown is None or not _are_texts(shown):
+            raise UsageError("an answer needs the labels that were asked about")
         if not isinstance(number, int) or not isinstance(tab, str):
             raise UsageError("an answer needs the number of a stretch, and a tab")
-        return _json(await run_in_threadpool(self._session.answer, number, labels, tab))
+        return _json(await run_in_threadpool(self._answer, number, labels, tab, shown))
+
+    def _answer(
+        self, number: int, labels: list[str] | None, tab: str, asked: list[str]
+    ) -> dict[str, Any]:
+        return self._session.answer(number, labels, tab, asked=asked)
 
     async def undo(self, request: Request) -> Response:
         """Take back the last answer of a tab."""

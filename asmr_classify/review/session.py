@@ -169,11 +169,19 @@ class Session:
         last = min(first + min(count, MOST_AT_ONCE), len(self))
         with self._lock:
             shown = self._stretches[max(0, first) : last]
-            self._n_shown = max(self._n_shown, last)
+            if shown:
+                self._n_shown = max(self._n_shown, last)
         self._look_up(shown)
         return [self._describe(first + k, x) for k, x in enumerate(shown)]
 
-    def answer(self, number: int, labels: Sequence[str] | None, tab: str) -> dict[str, Any]:
+    def answer(
+        self,
+        number: int,
+        labels: Sequence[str] | None,
+        tab: str,
+        *,
+        asked: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
         """Keep what is heard in a stretch.
 
         Parameters
@@ -184,6 +192,9 @@ class Session:
             what was answered.
         tab : str
             Which page says so: each undoes its own answers.
+        asked : sequence of str, optional
+            Labels that the page showed; of others, which may have been named elsewhere meanwhile,
+            nothing is said. All by default.
 
         Raises
         ------
@@ -199,7 +210,8 @@ class Session:
                 raise UsageError(f"{unknown[0]!r} is not offered; name it as a new label first")
             before = _find(known, stretch)
             after = None if labels is None else tuple(dict.fromkeys(labels))
-            self._write(known, stretch, after, self._labels)
+            shown = [x for x in self._labels if asked is None or x in asked]
+            self._write(known, stretch, after, shown)
             steps = self._steps.setdefault(tab, [])
             steps.append(Step(number, before, after))
             self.n_given += (after is not None) - (before is not None)
@@ -213,20 +225,24 @@ class Session:
         ------
         UsageError
             If there is none, or its stretch was answered anew elsewhere.
+        CatalogueError
+            If the catalogue cannot be written: then it can be tried again.
         """
         with self._lock, Catalogue.open(self._catalogue) as known:
             steps = self._steps.get(tab)
             if not steps:
                 raise UsageError("there is nothing to undo")
-            step = steps.pop()
+            step = steps[-1]
             stretch = self.stretch(step.number)
             now = _find(known, stretch)
             if step.after != (None if now is None else now.labels):
+                steps.pop()
                 raise UsageError("this was answered anew elsewhere since, and stays as it is")
             before = step.before
             labels = None if before is None else before.labels
-            self.n_given += (before is not None) - (now is not None)
             self._write(known, stretch, labels, () if before is None else before.asked)
+            steps.pop()  # not before: what cannot be written may be tried again
+            self.n_given += (before is not None) - (now is not None)
         return self._told(step.number)
 
     def _write(

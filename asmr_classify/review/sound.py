@@ -14,7 +14,7 @@ import threading
 import wave
 from contextlib import suppress
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -65,15 +65,17 @@ def media_type(stretch: Stretch) -> str | None:
 
 
 def make_wav(stretch: Stretch) -> bytes:
-    """Decode a stretch to a WAV file of 16 bits.
+    """Decode a stretch to a WAV file of 16 bits; one channel stays one, as loud as it is.
 
     Raises
     ------
     MediaError
         If it cannot be decoded.
     """
-    sr = min(probe(stretch.path).sr, HIGHEST_SR)
-    y = read_stretch(stretch.path, stretch.start, stretch.end, sr=sr, layout="stereo")
+    info = probe(stretch.path)
+    sr = min(info.sr, HIGHEST_SR)
+    layout: Literal["mono", "stereo"] = "mono" if info.n_channels == 1 else "stereo"
+    y = np.atleast_2d(read_stretch(stretch.path, stretch.start, stretch.end, sr=sr, layout=layout))
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
         file.setparams((len(y), 2, sr, 0, "NONE", "NONE"))

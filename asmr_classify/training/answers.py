@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asmr_classify.catalogue.hashing import hash_file
 from asmr_classify.errors import MediaError, OutputError
+from asmr_classify.features.cache import DAMAGED, save_arrays
 from asmr_classify.labels import SPEECH, WHISPER
 from asmr_classify.media.probe import probe
 from asmr_classify.media.stretch import read_stretch
 from asmr_classify.threads import one_thread
-from asmr_classify.training.cache import save_arrays
 from asmr_classify.training.corpus import NONE
 from asmr_classify.training.parallel import iter_results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -181,6 +182,41 @@ def said_of_correction(result: FileResult, known: Iterable[str], group: str) -> 
     return said
 
 
+def settle(answered: Sequence[Said], corrected: Sequence[Said]) -> tuple[list[Said], list[Said]]:
+    """Let answers about stretches and what was set of whole recordings agree.
+
+    An answer is the closer look: where somebody listened to a stretch and was asked for a label,
+    nothing that was set of the whole speaks of that label there. And where it is heard in a
+    stretch though it was set as absent, what was set of it does not count at all.
+
+    Parameters
+    ----------
+    answered : sequence of Said
+    corrected : sequence of Said
+        Of :func:`said_of_correction`: each of one label.
+
+    Returns
+    -------
+    kept : list of Said
+        All answers, and what counts of the rest.
+    against : list of Said
+        What was set as absent, and is heard in an answer.
+    """
+    closer: dict[tuple[str, str], list[Said]] = {}
+    for each in answered:
+        for label in each.asked:
+            closer.setdefault((each.path, label), []).append(each)
+    kept, against = list(answered), []
+    for each in corrected:
+        (label,) = each.asked
+        there = closer.get((each.path, label), [])
+        if not each.labels and any(label in x.labels for x in there):
+            against.append(each)
+        elif not any(x.start < each.end and each.start < x.end for x in there):
+            kept.append(each)
+    return kept, against
+
+
 def hear(
     said: Sequence[Said],
     model: Model,
@@ -216,8 +252,13 @@ def hear(
     kept: list[Said] = []
     embedded, logits = [], []
     errors: dict[str, MediaError] = {}
-    tasks = (delayed(_rows)(each, model.features, cache) for each in said)
-    for each, rows in zip(said, iter_results(tasks, jobs=jobs, batch_size=8), strict=True):
+    places = _places_in(cache, said, model.features)
+    tasks = (
+        delayed(_rows)(each, model.features, place)
+        for each, place in zip(said, places, strict=True)
+    )
+    heard = zip(said, iter_results(tasks, jobs=jobs, batch_size=8), strict=True)
+    for n_heard, (each, rows) in enumerate(heard, 1):
         if isinstance(rows, MediaError):
             errors.setdefault(each.path, rows)
         else:
@@ -229,7 +270,7 @@ def hear(
                 embedded.append(np.mean(of_sound, axis=0) if of_sound is not None else [])
                 logits.append(of_labels.mean(axis=0))
         if on_progress is not None:
-            on_progress(len(kept) + len(errors), len(said))
+            on_progress(n_heard, len(said))
     width = untaught.embedding.n_outputs if untaught.embedding else 0
     return (
         Examples(
@@ -241,24 +282,44 @@ def hear(
     )
 
 
-def _rows(
-    said: Said, features: FeatureSpec, cache: Path | None
-) -> tuple[Array, Array] | MediaError:
-    """Compute the rows of a stretch and their levels, or read them from the cache."""
+def _places_in(
+    cache: Path | None, said: Sequence[Said], features: FeatureSpec
+) -> Iterator[Path | None]:
+    """Yield where the rows of each stretch are kept: by the content of its recording."""
     from asmr_classify.features.schema import fingerprint
+
+    digests: dict[str, bytes | None] = {}
+    for each in said:
+        if cache is not None and each.path not in digests:
+            digests[each.path] = _digest(each.path)
+        digest = digests.get(each.path)
+        if cache is None or digest is None:
+            yield None
+        else:
+            key = f"{digest.hex()} {each.start} {each.end} {fingerprint(features)}"
+            yield cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.stretch.npz"
+
+
+def _digest(path: str) -> bytes | None:
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return hash_file(path, size=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+def _rows(
+    said: Said, features: FeatureSpec, place: Path | None
+) -> tuple[Array, Array] | MediaError:
+    """Compute the rows of a stretch and their levels, or read what was kept of them."""
     from asmr_classify.features.windows import window_rows
 
-    place = None
     try:
-        status = Path(said.path).stat()
-        state = (said.path, status.st_size, status.st_mtime_ns, said.start, said.end)
-        name = hashlib.sha256(f"{state}{fingerprint(features)}".encode(errors="surrogateescape"))
-        place = None if cache is None else cache / f"{name.hexdigest()[:32]}.stretch.npz"
-        if place is not None and place.is_file():
-            with np.load(place, allow_pickle=False) as saved:
+        if place is not None:
+            with place.open("rb") as file, np.load(file, allow_pickle=False) as saved:
                 return saved["X"], saved["levels_db"]
-    except (OSError, ValueError, KeyError):
-        pass  # reading the recording will tell
+    except DAMAGED:
+        pass  # it is not there, or is made anew
     try:
         y = read_stretch(said.path, said.start, said.end, sr=features.frames.sr)
     except MediaError as exc:

@@ -20,6 +20,7 @@ import numpy as np
 from asmr_classify.checksums import file_sha256
 from asmr_classify.config import FeatureSpec
 from asmr_classify.errors import CorpusError, MediaError, OutputError
+from asmr_classify.features.cache import save_arrays
 from asmr_classify.features.edges import CONTEXT_SECONDS, POINTS_PER_SECOND
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.features.windows import WindowRows, concatenate_rows, window_rows
@@ -27,7 +28,6 @@ from asmr_classify.labels import WHITE_NOISE
 from asmr_classify.media.decode import read_audio
 from asmr_classify.threads import one_thread
 from asmr_classify.training.augment import AugmentSpec, augment, coloured_noise, make_steady
-from asmr_classify.training.cache import save_arrays
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.scenes import (
     AUDIBLE_DB,

@@ -16,8 +16,8 @@ import numpy as np
 
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import MissingExtraError, OutputError, UsageError
+from asmr_classify.features.cache import save_arrays
 from asmr_classify.threads import one_thread
-from asmr_classify.training.cache import save_arrays
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.takes import clip_sound
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
 import socket
 import sqlite3
@@ -15,6 +17,8 @@ from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
 from asmr_classify.review.server import open_browser
+from asmr_classify.timeline import Segment
+from tests.conftest import ROOT
 from tests.review.conftest import library, short, write_wav
 
 __all__ = ["library"]  # a fixture
@@ -205,3 +209,22 @@ def test_an_interrupt_ends_it_well(library):
     assert process.returncode == 0
     assert "0 answers kept" in told
     assert "Traceback" not in told
+
+
+def test_the_commands_of_its_guide_ask_what_they_say(review, served, library, place, monkeypatch):
+    guide = (ROOT / "docs" / "review.md").read_text(encoding="utf-8")
+    told = re.findall(r"(?:^|`)(asmr-classify review[^`\n]+)", guide, re.MULTILINE)
+    options = re.findall(r"`(--(?:order|similar)[ =][^`|]+)`", guide)
+    assert len(told) == 2
+    assert options == ["--similar film.mkv@12.5"]
+    monkeypatch.setenv("HOME", str(place))
+    library.add("asmr/short.wav", **unsure(0.4, 0.6))
+    library.add("asmr/long.wav", **short(1300.0, segments=(Segment(20, 30, "whisper", 0.6),)))
+    write_wav(place / "film.mkv", duration=40)
+    library.add("film.mkv", **unsure(0.1, seconds=40.0))
+    asked = []
+    for command in [*told, f"asmr-classify review {options[0]}"]:
+        done = review(*map(os.path.expanduser, shlex.split(command)[2:]))
+        assert done.exit_code == 0, (command, done.output)
+        asked.append({*names(served[-1])})
+    assert asked == [{"short.wav", "long.wav"}, {"long.wav"}, {"short.wav", "long.wav", "film.mkv"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -100,6 +101,55 @@ def test_recordings_that_vanished_are_told_and_the_others_teach(run, folders, tm
     assert (tmp_path / "mine.safetensors").exists()
 
 
+@pytest.mark.usefixtures("in_this_process")
+def test_kept_features_are_labelled_anew_without_decoding(run, folders, tmp_path, monkeypatch):
+    monkeypatch.setattr("asmr_classify.folders.user_cache", lambda: tmp_path / "cache")
+    mine = tmp_path / "mine.safetensors"
+    keep = ["label", folders, "--catalogue", "--keep-features", "1GB", "--format", "jsonl"]
+    done = run(*keep)
+    assert done.exit_code == 0, done.stderr
+    assert re.search(r"features of 6 recordings are kept: 0\.\d MB of 1\.0 GB, in ", done.stderr)
+    assert run("teach", folders, "--output", mine, "-q").exit_code == 0
+    anew = run("label", folders, "--model", mine, "-q", "--format", "jsonl")
+    monkeypatch.setattr("asmr_classify.classify.AudioStream", None)  # nothing can be decoded
+    again = run(*keep, "--model", mine, "-q")
+    assert again.exit_code == 0
+    assert sorted(again.stdout.splitlines()) == sorted(anew.stdout.splitlines())
+    assert "keys" in json.loads(again.stdout.splitlines()[0])["scores"]
+    # what moved is known by its content
+    (folders / "keys" / "tap-keys").rename(folders / "moved")
+    moved = run("label", folders / "moved", *keep[3:], "--model", mine, "-q", "--output", "-")
+    assert moved.exit_code == 0
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_no_more_features_are_kept_than_allowed(run, folders, tmp_path, monkeypatch):
+    monkeypatch.setattr("asmr_classify.folders.user_cache", lambda: tmp_path / "cache")
+    for size, least, most in [("50MB", 6, 6), ("0.05MB", 1, 5), ("0MB", 0, 0)]:
+        done = run("label", folders, "--keep-features", size)
+        kept = sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*.recording.npz"))
+        assert kept <= float(size[:-2]) * 1e6
+        assert least <= int(re.search(r"features of (\d+) rec", done.stderr)[1]) <= most
+
+
+@pytest.mark.parametrize("size", ["much", "2", "-1GB", "2KB"])
+def test_a_size_of_features_that_is_none_is_refused(run, size):
+    done = run("label", DEMO, f"--keep-features={size}")
+    assert done.exit_code == 2
+    assert f"--keep-features {size}: is no size; write 500MB or 2GB" in done.stderr
+
+
+@pytest.mark.parametrize("has_home", [False, True])
+def test_features_that_cannot_be_kept_are_told_before_work(run, tmp_path, monkeypatch, has_home):
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" if has_home else None
+    monkeypatch.setattr("asmr_classify.folders.user_cache", lambda: place)
+    done = run("label", DEMO, "--keep-features", "1GB")
+    assert done.exit_code == 1
+    assert "XDG_CACHE_HOME" in done.stderr
+    assert not done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
@@ -160,3 +210,29 @@ def test_recordings_that_changed_teach_nothing_wrong(run, folders, tmp_path):
     done = run("teach", "--output", tmp_path / "mine.safetensors")
     assert "has changed" not in done.stderr
     assert "| keys | 1 | 4 |" in (tmp_path / "mine.md").read_text()
+
+
+def test_what_cannot_be_learnt_beside_what_can_is_told(run, folders, tmp_path):
+    for path in sorted(folders.rglob("*.flac")):
+        path.rename(folders / path.parent.parent.name / path.name)
+        path.parent.rmdir()
+    (folders / "silence").mkdir()
+    shutil.copy(DEMO / "crinkle-paper.flac", folders / "silence")
+    done = run("teach", folders, "--output", tmp_path / "mine.safetensors", "-q")
+    assert done.exit_code == 0, done.stderr
+    assert "nothing is learnt of silence: it is decided by level" in done.stderr
+    assert "or none" not in done.stderr
+
+
+def test_an_answer_that_contradicts_what_was_set_is_told_and_counts(run, tmp_path):
+    names = [*KEYS, *OTHERS]
+    assert run("label", *(DEMO / name for name in names), "--catalogue", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        for name in names:
+            labels = ("tap",) if name in KEYS else ()
+            catalogue.answer(str(DEMO / name), 0.0, 3.0, labels, ("tap",))
+    assert run("set", DEMO / "tap-keys.flac", "trigger=none", "-q").exit_code == 0
+    done = run("teach", "--output", tmp_path / "mine.safetensors", "--only", "tap")
+    assert done.exit_code == 0, done.stderr
+    assert "tap-keys.flac: was set to hold no tap, which was heard in a stretch" in done.stderr
+    assert "| tap | 2 | 4 |" in (tmp_path / "mine.md").read_text()

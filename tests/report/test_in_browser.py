@@ -9,23 +9,10 @@ import pytest
 
 from asmr_classify.report import compute_waveforms
 from asmr_classify.timeline import Segment
-from tests.report.browser import find_chromium, launch, wait_until
+from tests.report.browser import wait_until
 from tests.report.conftest import HOSTILE, heard, lost, write_wav
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 MEDIA = "document.querySelector('#stage audio, #stage video')"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium: install Debian's chromium, or Google Chrome")
-    with sync_api.sync_playwright() as playwright:
-        running = launch(playwright, program)
-        yield running
-        running.close()
 
 
 @pytest.fixture

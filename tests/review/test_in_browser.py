@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -12,24 +13,11 @@ from asmr_classify.catalogue import Catalogue
 from asmr_classify.timeline import Segment
 from tests.catalogue.results import SETTINGS, found, heard
 from tests.conftest import DEMO
-from tests.report.browser import find_chromium, launch, wait_until
+from tests.report.browser import wait_until
 from tests.review.conftest import short, write_wav
 from tests.review.test_app import encode
 
 PLAYED = "document.getElementById('picture').style.getPropertyValue('--played')"
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium: install Debian's chromium, or Google Chrome")
-    with sync_api.sync_playwright() as playwright:
-        running = launch(playwright, program)
-        yield running
-        running.close()
 
 
 @pytest.fixture
@@ -255,3 +243,87 @@ def test_on_a_phone_nothing_is_cut_off(library, start, show):
     wait_until(page, "document.getElementById('said').textContent === 'kept: tap'")
     for button in page.locator("#labels button").all():
         assert button.bounding_box()["height"] >= 44
+
+
+CONTRASTS = """() => {
+  const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const parts = (colours) => {
+    paint.clearRect(0, 0, 1, 1);
+    for (const colour of colours) { paint.fillStyle = colour; paint.fillRect(0, 0, 1, 1); }
+    return paint.getImageData(0, 0, 1, 1).data;
+  };
+  const light = ([r, g, b]) => [r, g, b].map((x) => x / 255)
+    .map((x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, x, k) => sum + x * [0.2126, 0.7152, 0.0722][k], 0);
+  const found = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].some((x) => x.nodeType === 3 && x.textContent.trim());
+    const unseen = element.closest("script, style, noscript, :disabled");
+    if (!own || unseen || !element.checkVisibility()) continue;
+    const grounds = [];
+    for (let at = element; at; at = at.parentElement)
+      grounds.unshift(getComputedStyle(at).backgroundColor);
+    const ground = parts(grounds), text = parts([...grounds, getComputedStyle(element).color]);
+    const [low, high] = [light(ground), light(text)].sort((a, b) => a - b);
+    found.push([element.textContent.trim(), (high + 0.05) / (low + 0.05)]);
+  }
+  return found;
+}"""
+"""Gives each text that is seen, and its contrast with what is behind it (WCAG 2.1, 1.4.3)."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_stand_out_from_their_ground(library, start, show, scheme):
+    library.add("a folder/a.wav", **short())
+    _, address = start()
+    page = show(address, color_scheme=scheme)
+    press(page, "2", "kept: tap")
+    shown = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert shown == {"light": "rgb(245, 241, 233)", "dark": "rgb(16, 18, 27)"}[scheme]
+    contrasts = page.evaluate(CONTRASTS)
+    texts = {text for text, _ in contrasts}
+    assert {"What do you hear?", "tap", "speech", "kept: tap", "Heard"} <= texts
+    assert [(text, round(x, 2)) for text, x in contrasts if x < 4.5] == []
+
+
+def test_a_screen_reader_is_told_all(library, start, show):
+    """Every control has a name, and what changes is told where changes are listened for."""
+    library.add("a.wav", **short())
+    _, address = start()
+    page = show(address, viewport={"width": 360, "height": 740})
+    for control in page.locator("button, input, a, progress").all():
+        if control.is_visible():
+            tree = control.aria_snapshot()
+            assert re.match(r"""- '?\w+ "[^"]+\"""", tree), tree
+    for name in ("Play", "Undo", "tap", "none of these", "End"):
+        assert page.get_by_role("button", name=name, exact=True).count() == 1, name
+    assert page.get_by_role("progressbar", name="Stretches answered").count() == 1
+    page.get_by_role("button", name="tap", exact=True).click()
+    told = page.get_by_role("status")
+    told.filter(has_text="kept: tap").wait_for()
+    told.filter(has_text="1 of 1 stretches answered").wait_for()
+    assert page.get_by_role("button", name="tap", pressed=True).count() == 1
+    for live in told.all():
+        assert live.get_attribute("aria-live") == "polite"
+    page.keyboard.press("ArrowRight")
+    told.filter(has_text="that was the last stretch").wait_for()
+
+
+def test_a_page_says_nothing_of_labels_that_were_named_on_another(library, start, show):
+    library.add("a.wav", **short())
+    library.add("b.wav", **short(5.0))
+    _, address = start()
+    old, new = show(address), show(address)
+    new.keyboard.press("n")
+    new.keyboard.type("soap")
+    new.keyboard.press("Enter")
+    wait_until(new, "document.getElementById('said').textContent === 'kept: soap'")
+    old.keyboard.press("ArrowRight")
+    at(old, 1)
+    press(old, "2", "kept: tap")
+    with Catalogue.open(library.place) as catalogue:
+        asked = {x.labels: x.asked for x in catalogue.answers()}
+    assert asked == {
+        ("soap",): ("whisper", "tap", "speech", "soap"),
+        ("tap",): ("whisper", "tap", "speech"),
+    }

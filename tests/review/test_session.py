@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from asmr_classify.catalogue import Catalogue
-from asmr_classify.errors import UsageError
+from asmr_classify.errors import CatalogueError, UsageError
 from tests.catalogue.results import SETTINGS, found, heard
 from tests.review.conftest import short
 
@@ -78,3 +78,45 @@ def test_answers_and_what_is_set_of_the_whole_live_side_by_side(library, open_se
     with Catalogue.open(library.place) as catalogue:
         catalogue.add(found(result.path), heard(result.path, **short(model="new@2")), SETTINGS)
     assert library.answers() == [(0.0, ("tap",))]
+
+
+def test_of_labels_that_a_page_did_not_show_nothing_is_said(library, open_session):
+    """Another page has named one meanwhile: who never saw it did not say that it is absent."""
+    session = open_session(library.add("a.wav", **short()), library.add("b.wav", **short(5.0)))
+    shown = [label["name"] for label in session.labels()]
+    session.add_label("soap")
+    session.answer(0, ["tap"], "old", asked=shown)
+    session.answer(1, ["soap"], "new", asked=[*shown, "soap"])
+    session.answer(0, ["tap"], "old", asked=[*shown, "never offered"])
+    with Catalogue.open(library.place) as catalogue:
+        asked = {x.path.rsplit("/", 1)[-1]: x.asked for x in catalogue.answers()}
+    assert asked == {
+        "a.wav": ("whisper", "tap", "speech"),
+        "b.wav": ("whisper", "tap", "speech", "soap"),
+    }
+
+
+def test_an_undo_that_could_not_be_written_is_tried_again(library, open_session, monkeypatch):
+    session = open_session(library.add("a.wav", **short()))
+    session.answer(0, ["tap"], "a")
+
+    def fail(*_):
+        raise CatalogueError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Catalogue, "take_back", fail)
+        with pytest.raises(CatalogueError):
+            session.undo("a")
+    assert session.n_given == 1
+    assert library.answers() == [(0.0, ("tap",))]
+    session.undo("a")
+    assert library.answers() == []
+    assert session.n_given == 0
+
+
+def test_who_asks_beyond_the_end_does_not_freeze_the_order(library, open_session):
+    session = open_session(*(library.add(f"{k}.wav", **short(2.0 + k)) for k in range(4)))
+    assert session.page(99, 5) == []
+    session.page(0, 1)
+    session.rearrange(lambda rest: rest[::-1])
+    assert [session.stretch(k).end for k in range(4)] == [2.0, 5.0, 4.0, 3.0]

@@ -11,7 +11,7 @@ import pytest
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.model import load_model
 from asmr_classify.timeline import Segment
-from asmr_classify.training.answers import Said, hear, said_of_clips, said_of_correction
+from asmr_classify.training.answers import Said, hear, said_of_clips, said_of_correction, settle
 from asmr_classify.training.layouts import read_clips
 from tests.conftest import DEMO
 
@@ -86,7 +86,11 @@ def test_stretches_are_heard_once_and_what_cannot_be_heard_is_told(tmp_path, mon
         Said(str(tmp_path / "gone.flac"), 0.0, 4.0, (), asked, "c"),
         Said(str(DEMO / "none-talk.flac"), 30.0, 34.0, (), asked, "d"),
     ]
-    heard, errors = hear(said, model, cache=tmp_path / "cache")
+    told = []
+    heard, errors = hear(
+        said, model, cache=tmp_path / "cache", on_progress=lambda *numbers: told.append(numbers)
+    )
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert heard.said == (said[0],)
     assert heard.embedded.shape == (1, model.ensemble.embedding.n_outputs)
     assert heard.logits.shape == (1, len(model.labels))
@@ -96,7 +100,8 @@ def test_stretches_are_heard_once_and_what_cannot_be_heard_is_told(tmp_path, mon
         raise AssertionError("read though it is kept")
 
     monkeypatch.setattr("asmr_classify.training.answers.read_stretch", never)
-    again, _ = hear(said[:1], model, cache=tmp_path / "cache")
+    moved = shutil.copy(said[0].path, tmp_path / "moved.flac")  # known by its content
+    again, _ = hear([replace(said[0], path=moved)], model, cache=tmp_path / "cache")
     np.testing.assert_array_equal(again.embedded, heard.embedded)
 
 
@@ -122,3 +127,19 @@ def test_what_the_model_was_taught_is_not_its_own_opinion():
     taught = replace(model, ensemble=replace(model.ensemble, taught=layer))
     said = [Said(str(DEMO / "tap-keys.flac"), 1.0, 5.0, ("keys",), ("keys",), "a")]
     np.testing.assert_array_equal(hear(said, taught)[0].logits, hear(said, model)[0].logits)
+
+
+def test_an_answer_counts_before_what_was_set_of_the_whole():
+    tap = ("tap",)
+    heard = Said("a.wav", 5.0, 9.0, tap, (*tap, "whisper"), "m")
+    none = Said("b.wav", 5.0, 9.0, (), tap, "m")
+    absent = Said("a.wav", 30.0, 40.0, (), tap, "m")
+    present = Said("b.wav", 0.0, 10.0, tap, tap, "m")
+    beside = Said("b.wav", 20.0, 30.0, tap, tap, "m")
+    of_another_label = Said("a.wav", 0.0, 10.0, (), ("crinkle",), "m")
+    agreeing = Said("a.wav", 30.0, 40.0, (), ("whisper",), "m")
+    answered = [heard, none]
+    corrected = [absent, present, beside, of_another_label, agreeing]
+    kept, against = settle(answered, corrected)
+    assert kept == [*answered, beside, of_another_label, agreeing]
+    assert against == [absent]

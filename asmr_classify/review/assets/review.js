@@ -105,7 +105,7 @@ async function answer(stretch, heard) {
   queue.set(stretch.number, { ...stretch, labels: heard });
   if (isAtHand(stretch)) showAnswer(atHand());
   try {
-    const told = await send("answer", { number: stretch.number, labels: heard, tab }, stretch.number);
+    const told = await send("answer", { number: stretch.number, labels: heard, asked: labels.map(({ name }) => name), tab }, stretch.number);
     if (!isWaiting(stretch.number)) take(told);
     say(heard === null ? "answer taken back" : `kept: ${heard.map(nameOf).join(", ") || "none of these"}`);
     trouble("");
