@@ -13,6 +13,7 @@ from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.catalogue.fields import Vocabulary, searchable
 from asmr_classify.catalogue.hashing import hash_file
 from asmr_classify.catalogue.schema import damaged
+from asmr_classify.visual.seen import levels
 from asmr_classify.writers.jsonl import record_to_result, result_to_record
 
 if TYPE_CHECKING:
@@ -184,16 +185,16 @@ class Contents:
 
     def _derive_seen(self, content_id: int, visual: Visual | None) -> None:
         """Make what is searched, from what was seen."""
-        motion, light = (visual.motion, visual.light) if visual else (None, None)
+        motion, light = levels(visual)
         self._database.run(
             "UPDATE contents SET picture = ?, motion = ?, motion_median = ?, light = ?, "
             "light_median = ?, cuts_per_minute = ?, flashes = ? WHERE id = ?",
             [
                 visual and visual.picture.value,
-                motion and motion.level.value,
-                motion and motion.median,
-                light and light.level.value,
-                light and light.median,
+                motion,
+                visual and visual.motion and visual.motion.median,
+                light,
+                visual and visual.light and visual.light.median,
                 visual and visual.cuts_per_minute,
                 visual and visual.flashes,
                 content_id,
