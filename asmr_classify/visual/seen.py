@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 VALUE_DIGITS = 4
 """Finer than motion and light are measured."""
@@ -140,6 +140,11 @@ def levels(visual: Visual | None) -> tuple[MotionLevel | None, LightLevel | None
     """Tell how much moves and how light it is, as words; None where nobody saw."""
     motion, light = (visual.motion, visual.light) if visual else (None, None)
     return motion.level if motion else None, light.level if light else None
+
+
+def shows(visual: Visual | None) -> TypeGuard[Visual]:
+    """Tell whether something is seen: a video, or one picture over sound."""
+    return visual is not None and visual.picture in {Picture.VIDEO, Picture.STILL}
 
 
 def visual_to_record(visual: Visual, *, rounded: bool = True) -> dict[str, Any]:
