@@ -129,7 +129,8 @@ SkipOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="LABEL",
-        help="What --format edl and mpv-edl leave out. Repeatable.",
+        help="What --format edl and mpv-edl leave out; lively: where much moves in a video. "
+        "Repeatable.",
         rich_help_panel=WHERE,
     ),
 ]
