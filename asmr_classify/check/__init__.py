@@ -2,7 +2,8 @@
 
 Loudness, true peak, sudden loud moments, what the channels are to each other, the rhythm of taps
 and the share of talk are measured in the one pass in which a recording is labelled, flat in memory,
-and set against limits. The figures describe a recording; none says what it does to anybody.
+and set against limits; so is how a video looks. The figures describe a recording; none says what it
+does to anybody.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ class CheckResult:
         What it was labelled with; ``labels.path`` is its name, ``labels.status`` and
         ``labels.error`` tell what went wrong.
     figures : tuple of Judged
-        Empty if the file could not be read. Of a video without sound only the channels: none.
+        Empty if the file could not be read. Of a video without sound only the channels (none), and
+        those of the picture, which only videos have.
     startles : tuple of Startle
         The sudden loud moments, largest first.
     """
