@@ -78,7 +78,7 @@ class Light:
     ----------
     level : LightLevel
     median, p95 : float
-        Of relative luminance, over time.
+        Relative luminance of a grey as light as the picture, over time.
     blue : float
         Share of blue in what light there is, of 0 to 1.
     """

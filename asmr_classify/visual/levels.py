@@ -1,0 +1,59 @@
+"""Words for numbers: how much motion is still, slow or lively; how much light dark, dim or bright.
+
+The thresholds, and why they lie where they lie, stand in ``docs/visual.md`` too.
+"""
+
+from __future__ import annotations
+
+from asmr_classify.visual.seen import LightLevel, MotionLevel
+
+STILL = 0.004
+"""Diagonals a second, below which nothing is seen to move, nearly all of the time: a thirtieth of
+the picture at 0.02. Still pictures measure below a fourth of it after lossy compression."""
+
+LIVELY = 0.1
+"""Diagonals a second, from which on a picture is lively for half of the time: all of it goes past
+in 10 s, or a tenth of it, as a hand, crosses a third of the diagonal each second."""
+
+DARK = 0.0623
+"""Relative luminance of lightness L* = 30 (CIE 1976)."""
+
+BRIGHT = 0.1125
+"""Relative luminance of lightness L* = 40. Exposed by a light meter, the mean luminance of a scene
+is that of middle grey, L* = 50; its mean lightness is some ten less, as shadows weigh more."""
+
+
+def motion_level(median: float, p95: float) -> MotionLevel:
+    """Tell how much moves.
+
+    Parameters
+    ----------
+    median, p95 : float
+        Over time, in diagonals a second.
+
+    Examples
+    --------
+    >>> motion_level(0.0, 0.001).value, motion_level(0.0, 0.1).value, motion_level(0.2, 0.4).value
+    ('still', 'slow', 'lively')
+    """
+    if p95 < STILL:
+        return MotionLevel.STILL
+    return MotionLevel.LIVELY if median >= LIVELY else MotionLevel.SLOW
+
+
+def light_level(median: float) -> LightLevel:
+    """Tell how light a picture is.
+
+    Parameters
+    ----------
+    median : float
+        Relative luminance of a grey as light as the picture, over time.
+
+    Examples
+    --------
+    >>> light_level(0.01).value, light_level(0.08).value, light_level(0.3).value
+    ('dark', 'dim', 'bright')
+    """
+    if median < DARK:
+        return LightLevel.DARK
+    return LightLevel.DIM if median < BRIGHT else LightLevel.BRIGHT
