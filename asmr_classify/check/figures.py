@@ -92,7 +92,7 @@ MEANINGS: Mapping[FigureName, Meaning] = {
     FigureName.TAP_PERIODICITY: Meaning("tap periodicity", "", 2),
     FigureName.TALK_SHARE: Meaning("talk", "of the time", 2),
     FigureName.PICTURE: Meaning("picture"),
-    FigureName.LIGHT: Meaning("light", "of white", 2),
+    FigureName.LIGHT: Meaning("light", "of white", 3),
     FigureName.FLASHES: Meaning("most flashes", "in a second", 0),
 }
 """Of every figure, in the order in which they are shown."""

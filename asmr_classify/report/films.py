@@ -25,6 +25,7 @@ from asmr_classify.folders import user_cache
 from asmr_classify.media.probe import is_cover, open_container
 from asmr_classify.report.data import is_video
 from asmr_classify.report.kept import Cache, draw_all
+from asmr_classify.visual.film import MAX_PIXELS, shrink
 
 if TYPE_CHECKING:
     import threading
@@ -50,9 +51,6 @@ MOST = 600
 
 QUALITIES = (5, 10, 18, 31)
 """Quantisers of JPEG, from good to poor; the last packs plain noise into 3200 bytes."""
-
-MAX_PIXELS = 2**26
-"""Of a frame: twice 8K. What claims more is damaged, or would take gigabytes."""
 
 MAX_PACKETS = 400
 """In which a keyframe must come after a seek."""
@@ -119,6 +117,7 @@ def _pictures(container: InputContainer, stop: threading.Event) -> list[NDArray[
     stream = next((x for x in container.streams.video if not is_cover(x)), None)
     if stream is None or not 0 < stream.width * stream.height <= MAX_PIXELS:
         return []
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     stream.codec_context.skip_frame = "NONKEY"
     stream.codec_context.thread_count = 1  # each recording has a thread
     begin, length = container.start_time or 0, container.duration or 0
@@ -147,16 +146,15 @@ def _next_picture(container: InputContainer, stream: VideoStream) -> NDArray[np.
 
 def _fit(frame: av.VideoFrame) -> NDArray[np.uint8]:
     """Make a frame as small as its place in the filmstrip, upright, with black beside it."""
-    turns = round(frame.rotation / 90) % 4
-    width, height = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+    image = np.rot90(shrink(frame), round(frame.rotation / 90))
+    height, width = image.shape[:2]
     scale = min(CELL[0] / width, CELL[1] / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    unturned = size[::-1] if turns % 2 else size
-    small = frame.reformat(*unturned, format="rgb24", interpolation=Interpolation.AREA)
-    image = np.rot90(small.to_ndarray(), turns)
+    upright = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    small = upright.reformat(*size, interpolation=Interpolation.AREA)
     cell = np.zeros((CELL[1], CELL[0], 3), np.uint8)
     top, left = (CELL[1] - size[1]) // 2, (CELL[0] - size[0]) // 2
-    cell[top : top + size[1], left : left + size[0]] = image
+    cell[top : top + size[1], left : left + size[0]] = small.to_ndarray()
     return cell
 
 

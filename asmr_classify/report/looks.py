@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
+from asmr_classify.visual.levels import LIVELY
 from asmr_classify.visual.seen import shows
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def lanes_of(visual: Visual | None) -> dict[str, Any] | None:
         return None
     lanes = visual.lanes
     values: dict[str, Any] = {"seconds": round(100 * lanes.duration)}
-    most = _significant(max((x for x in lanes.motion if x is not None), default=0.0))
+    most = _significant(
+        max([LIVELY, *(x for x in lanes.motion if x is not None)])
+    )  # calm stays low
     for name, lane, top in (("motion", lanes.motion, most), ("light", lanes.light, 1.0)):
         if lane:
             values[name] = [top, to_base64(lane_bytes(lane, top))]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from typing import Any, TypeGuard
 
 VALUE_DIGITS = 4
@@ -15,10 +14,6 @@ VALUE_DIGITS = 4
 
 TIME_DIGITS = 3
 """Milliseconds."""
-
-
-LIVELY_FROM = 0.1
-"""Motion from which on a picture is lively."""
 
 
 class Picture(StrEnum):
@@ -109,29 +104,6 @@ class Lanes:
     def duration(self) -> float:
         """Seconds to the end of the last value, which is past that of the file by less than one."""
         return self.step * max(len(self.motion), len(self.light))
-
-
-def lively_spans(lanes: Lanes) -> list[tuple[float, float]]:
-    """Find where much moves.
-
-    Parameters
-    ----------
-    lanes : Lanes
-
-    Returns
-    -------
-    list of (float, float)
-        Start and end in seconds, ascending, apart from each other: as long as motion reaches
-        :data:`LIVELY_FROM`.
-
-    Examples
-    --------
-    >>> lively_spans(Lanes(2.0, motion=(0.0, 0.2, 0.3, None, 0.4), light=()))
-    [(2.0, 6.0), (8.0, 10.0)]
-    """
-    places = groupby(range(len(lanes.motion)), lambda k: (lanes.motion[k] or 0.0) >= LIVELY_FROM)
-    runs = [[*run] for is_lively, run in places if is_lively]
-    return [(lanes.step * run[0], lanes.step * (run[-1] + 1)) for run in runs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING
 from asmr_classify.errors import NotRepresentableError, UsageError
 from asmr_classify.labels import SILENCE
 from asmr_classify.timeline import Segment, join_spans
-from asmr_classify.visual.seen import MotionLevel, lively_spans
+from asmr_classify.visual.levels import lively_spans
+from asmr_classify.visual.seen import MotionLevel
 from asmr_classify.writers.documents import UNSCORED, document
 
 if TYPE_CHECKING:

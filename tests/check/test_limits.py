@@ -20,6 +20,7 @@ from asmr_classify.check.limits import (
     worst,
 )
 from asmr_classify.errors import LimitsError
+from asmr_classify.visual.levels import BRIGHT
 
 
 def test_the_defaults_are_what_the_guide_says():
@@ -29,6 +30,7 @@ def test_the_defaults_are_what_the_guide_says():
     assert limits[FigureName.CHANNELS].judge("out_of_phase") is Verdict.FAIL
     assert limits[FigureName.CHANNELS].judge("binaural_like") is Verdict.OK
     assert [limits[FigureName.FLASHES].judge(n) for n in (3, 4)] == [Verdict.OK, Verdict.FAIL]
+    assert limits[FigureName.LIGHT] == Range(warn_above=BRIGHT)
     assert FigureName.PICTURE not in limits
 
 

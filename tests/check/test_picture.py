@@ -67,7 +67,7 @@ def shown(result):
 
 def test_the_table_tells_of_the_picture():
     text = shown(checked(visual=seen(flashes=12, light=BRIGHT)))
-    assert "light 0.80 of white warn over" in text
+    assert "light 0.800 of white warn over 0.1125 WARN" in text
     assert "most flashes 12 in a second fail over 3 FAIL" in text
 
 

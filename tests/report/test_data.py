@@ -12,6 +12,7 @@ from asmr_classify.report import report_data
 from asmr_classify.report.data import OWN_COLOURS, natural_key
 from asmr_classify.report.looks import LANE_POINTS, UNSEEN, lane_bytes
 from asmr_classify.timeline import Segment
+from asmr_classify.visual.levels import LIVELY
 from asmr_classify.visual.seen import Picture, Visual
 from tests.catalogue.results import seen
 from tests.report.conftest import MADE, heard, lost
@@ -129,8 +130,8 @@ def test_how_a_video_looks_is_written_compactly():
         "flashes": 0,
     }
     lanes = file["lanes"]
-    assert (lanes["seconds"], lanes["motion"][0], lanes["light"][0]) == (4000, 0.03, 1.0)
-    assert list(base64.b64decode(lanes["motion"][1])) == [207, 254]
+    assert (lanes["seconds"], lanes["motion"][0], lanes["light"][0]) == (4000, LIVELY, 1.0)
+    assert list(base64.b64decode(lanes["motion"][1])) == [114, 139]
     assert list(base64.b64decode(lanes["light"][1])) == [25, 255]
 
 

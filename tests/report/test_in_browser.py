@@ -575,7 +575,7 @@ def test_motion_and_light_are_lanes_of_the_player(show, looks):
             return [tall(0.25), tall(0.75)];
         }"""
     )
-    assert drawn == pytest.approx([0.816, 1.0], abs=0.06)  # roots of 0.02 and 0.03 of 0.03
+    assert drawn == pytest.approx([0.447, 0.548], abs=0.06)  # roots of 0.02 and 0.03 of 0.1
 
 
 def test_without_looks_nothing_speaks_of_them(show, library):

@@ -14,7 +14,8 @@ from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.cli.formats import FormatName
 from asmr_classify.errors import NotRepresentableError, UsageError
 from asmr_classify.timeline import Segment
-from asmr_classify.visual.seen import LIVELY_FROM, Lanes, Picture, Visual
+from asmr_classify.visual.levels import LIVELY
+from asmr_classify.visual.seen import Lanes, Picture, Visual
 from asmr_classify.writers import FORMATS, Options, format_by_name
 from asmr_classify.writers.escapes import escape, unescape
 from tests.catalogue.results import seen
@@ -194,8 +195,8 @@ def test_cuts_are_joined_and_ascend():
 
 
 def test_lively_stretches_are_cut_beside_labels():
-    fast = 2 * LIVELY_FROM
-    lanes = Lanes(4.0, motion=(0.0, fast, LIVELY_FROM, None, 0.0, fast, 0.0, fast), light=())
+    fast = 2 * LIVELY
+    lanes = Lanes(4.0, motion=(0.0, fast, LIVELY, None, 0.0, fast, 0.0, fast), light=())
     talk = (Segment(0, 5, "speech", 0.9), Segment(12, 13, "speech", 0.9))
     video = replace(timeline(duration=30.0), visual=seen(lanes=lanes), segments=talk)
     for skip, cuts in (
