@@ -81,6 +81,14 @@ MaxMemoryOption = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+NoVideoOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-video",
+        help="Only listen: tell nothing of motion, light, cuts and flashes of videos.",
+        rich_help_panel=HOW,
+    ),
+]
 ModelOption = Annotated[
     Path | None,
     typer.Option(

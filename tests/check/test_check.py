@@ -16,6 +16,7 @@ from asmr_classify.check.record import check_to_record
 from asmr_classify.classify import label_file
 from asmr_classify.media import decode
 from asmr_classify.timeline import Segment
+from asmr_classify.visual.look import look
 from asmr_classify.writers.jsonl import record_to_line, record_to_result
 from tests.check.signals import clicks, noise, silence, sine
 from tests.media.make_media import RECIPES, write_float_wav, write_media
@@ -44,7 +45,9 @@ def value(result, name):
 def test_a_sine_is_measured_in_the_pass_that_labels_it(wav, check, tiny_model):
     path = wav(sine(-23, 5))
     result = check(path)
-    assert result.labels == label_file(path, model=tiny_model)
+    assert result.labels == dataclasses.replace(
+        label_file(path, model=tiny_model), visual=look(path)
+    )
     assert value(result, "integrated_loudness") == pytest.approx(-23, abs=0.1)
     assert value(result, "true_peak") == pytest.approx(-23, abs=0.1)
     assert value(result, "channels") == "dual_mono"

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rich.console import Console
 
 from asmr_classify.aggregate import FileResult, Problem, Status
-from asmr_classify.check import CheckResult, Judged
+from asmr_classify.check import CheckResult, Judged, check_file
 from asmr_classify.check.figures import SEEN, FigureName, take_figures
 from asmr_classify.check.limits import Verdict, judge, load_limits, parse_limits
 from asmr_classify.check.listener import Measured
+from asmr_classify.check.record import check_to_record
+from asmr_classify.classify import label_file
 from asmr_classify.cli.check_view import check_view
+from asmr_classify.errors import DecodeError
+from asmr_classify.visual.look import look
 from asmr_classify.visual.seen import Light, LightLevel, Picture, Visual
 from tests.catalogue.results import seen
+from tests.media.make_media import RECIPES, tone, write_media
 
 BRIGHT = Light(LightLevel.BRIGHT, 0.8, 0.9, 0.3)
 
@@ -76,3 +83,45 @@ def test_a_picture_that_cannot_be_seen_is_told_and_not_measured():
     assert verdicts(result) == dict.fromkeys(SEEN)
     assert "the picture is damaged" in shown(result)
     assert "not measured: picture, light, most flashes" in shown(result)
+
+
+@pytest.fixture
+def video(tmp_path):
+    recipe = RECIPES["mp4"]
+    y = tone(1.0, recipe.sr, n_channels=2)
+    return str(write_media(tmp_path / "a.mp4", y, recipe, video_duration=2.0))
+
+
+def test_a_video_is_looked_at_after_it_was_listened_to(video, tiny_model):
+    result = check_file(video, model=tiny_model)
+    assert result.labels == replace(label_file(video, model=tiny_model), visual=look(video))
+    assert result.value(FigureName.LIGHT) == result.labels.visual.light.median > 0
+    assert result.value(FigureName.TRUE_PEAK) is not None
+    record = check_to_record(result)
+    assert list(record["figures"]) == [name.value for name in FigureName]
+
+
+def test_who_only_listens_looks_at_nothing(video, tiny_model, monkeypatch):
+    monkeypatch.setattr("asmr_classify.visual.look.look", None)
+    result = check_file(video, model=tiny_model, video=None)
+    assert result.labels == label_file(video, model=tiny_model)
+    assert not {judged.figure.name for judged in result.figures} & set(SEEN)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        pytest.param(DecodeError("a.mp4", "damaged"), "DecodeError", "a.mp4: damaged", id="media"),
+        pytest.param(ZeroDivisionError("x"), "ZeroDivisionError", "unexpected error", id="other"),
+    ],
+)
+def test_the_picture_never_costs_the_sound(video, tiny_model, monkeypatch, error, kind, message):
+    def fail(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr("asmr_classify.visual.look.look", fail)
+    result = check_file(video, model=tiny_model)
+    assert result.labels.visual_error.kind == kind
+    assert message in result.labels.visual_error.message
+    assert result.value(FigureName.TRUE_PEAK) is not None
+    assert result.value(FigureName.FLASHES) is None
