@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 VALUE_DIGITS = 4
 """Finer than motion and light are measured."""
@@ -129,6 +129,11 @@ class Visual:
     seen: float = 0.0
     effort: Effort = Effort.NORMAL
     lanes: Lanes | None = None
+
+
+def shows(visual: Visual | None) -> TypeGuard[Visual]:
+    """Tell whether something is seen: a video, or one picture over sound."""
+    return visual is not None and visual.picture in {Picture.VIDEO, Picture.STILL}
 
 
 def visual_to_record(visual: Visual, *, rounded: bool = True) -> dict[str, Any]:
