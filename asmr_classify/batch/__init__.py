@@ -29,6 +29,7 @@ from asmr_classify.batch.pool import Limits, count_cores, iter_parallel
 from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.discover import Found, discover
 from asmr_classify.model import load_model
+from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -69,6 +70,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     limits: Limits | None = None,
     stop: Event | None = None,
     observer: Observer | None = None,
+    video: Effort | None = Effort.NORMAL,
 ) -> Generator[FileResult]:
     """Label files and folders.
 
@@ -92,6 +94,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
         Once set, no more files are begun; the results of those at hand are still given.
     observer : Observer, optional
         Told how the run goes.
+    video : Effort or None
+        How much of a picture is looked at; None to listen only.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     ['failed']
     """
     check_jobs(jobs)
-    task = LabelTask(model if model is not None else load_model())
+    task = LabelTask(model if model is not None else load_model(), video)
     run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer())
     return _iter_results(_find(paths, include, exclude, run), task, journal, run)
 
