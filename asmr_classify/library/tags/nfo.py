@@ -77,9 +77,9 @@ def _looks(visual: Visual | None) -> Iterator[str]:
     if not shows(visual):
         return
     motion, light = levels(visual)
-    if visual.picture is Picture.STILL or motion is MotionLevel.STILL:
+    if visual.picture is Picture.STILL:
         yield STILL
-    elif motion is not None:
+    elif motion not in {None, MotionLevel.STILL}:  # as in slide shows
         yield f"{motion} {MOVEMENTS}"
     if light is not None:
         yield f"{light} {PICTURE}"

@@ -276,8 +276,8 @@ def tags_in(nfo):
     [
         pytest.param(seen(), ["slow movements", "dark picture"], id="slow and dark"),
         pytest.param(seen(motion=None, light=None), [], id="nothing more"),
-        pytest.param(seen(motion=Motion(MotionLevel.STILL, 0, 0), light=None), ["still picture"],
-                     id="nothing moves"),
+        pytest.param(seen(motion=Motion(MotionLevel.STILL, 0, 0)), ["dark picture"],
+                     id="slide show"),
         pytest.param(Visual(Picture.STILL), ["still picture"], id="one picture"),
         pytest.param(Visual(Picture.NONE), [], id="sound"),
         pytest.param(None, [], id="not looked at"),
