@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from asmr_classify.cli.arguments import (
     IncludeOption,
     LogFileOption,
     ModelOption,
+    NoVideoOption,
     QuietOption,
     VerboseOption,
     check_writable,
@@ -30,6 +32,7 @@ from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import console_on, forgiving
 from asmr_classify.errors import UsageError
+from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
     from asmr_classify.check.limits import Limits, Verdict
     from asmr_classify.cli.progress import Progress
     from asmr_classify.media.discover import Found
-    from asmr_classify.model import Model
     from asmr_classify.writers.output import Output
 
 logger = logging.getLogger(__name__)
@@ -66,6 +68,7 @@ class Request:
     catalogue: Path | None
     limits: str | None
     quiet: bool
+    video: Effort | None
 
 
 @reporting_errors
@@ -89,6 +92,7 @@ def check(
             rich_help_panel=HOW,
         ),
     ] = False,
+    no_video: NoVideoOption = False,
     model: ModelOption = None,
     catalogue: CatalogueOption = None,
     as_json: Annotated[
@@ -116,8 +120,9 @@ def check(
     """Measure recordings before an upload or a night, and judge them by limits.
 
     Loudness, true peak, sudden loud moments, what the channels are to each other, the rhythm of
-    taps and the share of talk. Exit status: 5 if any file fails a limit, else 3 if any could not be
-    read. Recordings are only read; those that a query finds are measured as they are now.
+    taps and the share of talk; of videos, light and flashes of the picture. Exit status: 5 if any
+    file fails a limit, else 3 if any could not be read. Recordings are only read; those that a
+    query finds are measured as they are now.
     """
     from rich.console import Console
 
@@ -142,6 +147,7 @@ def check(
         catalogue=catalogue,
         limits=str(limits) if limits else None,
         quiet=quiet,
+        video=None if no_video else Effort.NORMAL,
     )
     if request.output != STDOUT:
         check_replaceable(request.output, holds_checks if request.as_json else holds_check_table)
@@ -166,6 +172,7 @@ def run(request: Request, console: Console) -> ExitStatus:
     console : rich.console.Console
         On stderr.
     """
+    from asmr_classify.check import check_safely
     from asmr_classify.check.limits import load_limits
     from asmr_classify.cli.check_view import check_summary
     from asmr_classify.cli.progress import Progress
@@ -180,6 +187,7 @@ def run(request: Request, console: Console) -> ExitStatus:
         quiet=request.quiet,
         catalogue=request.catalogue,
     )
+    check_one = partial(check_safely, model=model, limits=limits, video=request.video)
     progress = Progress(console, quiet=request.quiet)
     verdicts: list[Verdict | None] = []
     with (
@@ -188,7 +196,8 @@ def run(request: Request, console: Console) -> ExitStatus:
         progress,
         interrupts_deferred(progress.on_stopping) as stop,
     ):
-        for result in _iter_checked(_find(paths, request, progress), model, limits, progress, stop):
+        finds = _find(paths, request, progress)
+        for result in _iter_checked(finds, check_one, progress, stop):
             logger.info("%s: %s", printable(result.labels.path), result.verdict or "not read")
             verdicts.append(result.verdict)
             write(result)
@@ -200,11 +209,9 @@ def run(request: Request, console: Console) -> ExitStatus:
 
 
 def _iter_checked(
-    finds: Iterable[Found], model: Model, limits: Limits, progress: Progress, stop: Event
+    finds: Iterable[Found], check_one: Callable[..., CheckResult], progress: Progress, stop: Event
 ) -> Iterator[CheckResult]:
     """Check file after file in this process; one that fails costs no other."""
-    from asmr_classify.check import check_safely
-
     for found in finds:
         if stop.is_set():
             return
@@ -215,7 +222,7 @@ def _iter_checked(
             progress.on_decoded(seconds - decoded)
             decoded = seconds
 
-        result = check_safely(found.path, model=model, limits=limits, on_progress=on_progress)
+        result = check_one(found.path, on_progress=on_progress)
         progress.on_finished(found, result.labels)
         yield result
 

@@ -21,6 +21,7 @@ from asmr_classify.cli.arguments import (
     LogFileOption,
     MaxMemoryOption,
     ModelOption,
+    NoVideoOption,
     NullOption,
     PerFileOption,
     QuietOption,
@@ -46,7 +47,7 @@ from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import open_journal, open_per_file, open_writer
 from asmr_classify.errors import UsageError
-from asmr_classify.visual.seen import Effort
+from asmr_classify.visual.seen import Effort, MotionLevel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,14 +113,7 @@ def label(
             rich_help_panel=HOW,
         ),
     ] = None,
-    no_video: Annotated[
-        bool,
-        typer.Option(
-            "--no-video",
-            help="Only listen: tell nothing of motion, light, cuts and flashes of videos.",
-            rich_help_panel=HOW,
-        ),
-    ] = False,
+    no_video: NoVideoOption = False,
     video_effort: Annotated[
         Effort | None,
         typer.Option(
@@ -205,6 +199,10 @@ def label(
     named = [*map(str, paths or ()), *read_list(files_from, null=null)]
     if no_video and video_effort is not None:
         raise UsageError("--no-video and --video-effort do not go together: leave one out")
+    if no_video and MotionLevel.LIVELY in (skip or ()):
+        raise UsageError(
+            f"--no-video and --skip {MotionLevel.LIVELY} do not go together: leave one out"
+        )
     if not named and files_from is None:
         raise UsageError("nothing to label is named: give files or folders, or --files-from")
     check_writable((output, log_file), inputs=[*named, *filter(None, (files_from, model))])

@@ -5,7 +5,13 @@ The thresholds, and why they lie where they lie, stand in ``docs/visual.md`` too
 
 from __future__ import annotations
 
+from itertools import groupby
+from typing import TYPE_CHECKING
+
 from asmr_classify.visual.seen import LightLevel, MotionLevel
+
+if TYPE_CHECKING:
+    from asmr_classify.visual.seen import Lanes
 
 STILL = 0.0015
 """Diagonals a second, below which nothing is seen to move for half of the time: a thousandth of the
@@ -61,3 +67,27 @@ def light_level(median: float) -> LightLevel:
     if median < DARK:
         return LightLevel.DARK
     return LightLevel.DIM if median < BRIGHT else LightLevel.BRIGHT
+
+
+def lively_spans(lanes: Lanes) -> list[tuple[float, float]]:
+    """Find where much moves.
+
+    Parameters
+    ----------
+    lanes : Lanes
+
+    Returns
+    -------
+    list of (float, float)
+        Start and end in seconds, ascending, apart from each other: as long as motion reaches
+        :data:`LIVELY`.
+
+    Examples
+    --------
+    >>> from asmr_classify.visual.seen import Lanes
+    >>> lively_spans(Lanes(2.0, motion=(0.0, 0.2, 0.3, None, 0.4), light=()))
+    [(2.0, 6.0), (8.0, 10.0)]
+    """
+    places = groupby(range(len(lanes.motion)), lambda k: (lanes.motion[k] or 0.0) >= LIVELY)
+    runs = [[*run] for is_lively, run in places if is_lively]
+    return [(lanes.step * run[0], lanes.step * (run[-1] + 1)) for run in runs]

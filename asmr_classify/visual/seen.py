@@ -100,6 +100,11 @@ class Lanes:
     motion: tuple[float | None, ...]
     light: tuple[float | None, ...]
 
+    @property
+    def duration(self) -> float:
+        """Seconds to the end of the last value, which is past that of the file by less than one."""
+        return self.step * max(len(self.motion), len(self.light))
+
 
 @dataclass(frozen=True, slots=True)
 class Visual:
@@ -129,6 +134,12 @@ class Visual:
     seen: float = 0.0
     effort: Effort = Effort.NORMAL
     lanes: Lanes | None = None
+
+
+def levels(visual: Visual | None) -> tuple[MotionLevel | None, LightLevel | None]:
+    """Tell how much moves and how light it is, as words; None where nobody saw."""
+    motion, light = (visual.motion, visual.light) if visual else (None, None)
+    return motion.level if motion else None, light.level if light else None
 
 
 def shows(visual: Visual | None) -> TypeGuard[Visual]:
