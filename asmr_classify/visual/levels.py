@@ -13,9 +13,13 @@ from asmr_classify.visual.seen import LightLevel, MotionLevel
 if TYPE_CHECKING:
     from asmr_classify.visual.seen import Lanes
 
-STILL = 0.004
-"""Diagonals a second, below which nothing is seen to move, nearly all of the time: a thirtieth of
-the picture at 0.02. Still pictures measure below a fourth of it after lossy compression."""
+STILL = 0.0015
+"""Diagonals a second, below which nothing is seen to move for half of the time: a thousandth of the
+picture at 0.05. Still pictures measure below a half of it after lossy compression."""
+
+STILL_P95 = 0.03
+"""Diagonals a second, which a still picture reaches in no more than a twentieth of the moments, as
+it does where it fades: less than a hand of a tenth of the picture at 0.1."""
 
 LIVELY = 0.1
 """Diagonals a second, from which on a picture is lively for half of the time: all of it goes past
@@ -42,7 +46,7 @@ def motion_level(median: float, p95: float) -> MotionLevel:
     >>> motion_level(0.0, 0.001).value, motion_level(0.0, 0.1).value, motion_level(0.2, 0.4).value
     ('still', 'slow', 'lively')
     """
-    if p95 < STILL:
+    if median < STILL and p95 < STILL_P95:
         return MotionLevel.STILL
     return MotionLevel.LIVELY if median >= LIVELY else MotionLevel.SLOW
 

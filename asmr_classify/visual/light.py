@@ -19,8 +19,8 @@ Plane = NDArray[np.float32]
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
 """Of linear red, green and blue (ITU-R BT.709, item 3.2)."""
 
-BLACK = 12
-"""Of 255: bars are black but for what compression does to them."""
+BLACK, BLACKEST = 12, 48
+"""Of 255: a line of a bar is not lighter in the mean, nor anywhere: compression leaves traces."""
 
 EDGE = 8
 """What lies beside a bar is lighter by so much somewhere, of 255; else it is a dark room."""
@@ -117,7 +117,7 @@ class Bars:
         ----------
         luma : ndarray of float32, shape (height, width), of 0 to 255
         """
-        rows, columns = luma.max(axis=1), luma.max(axis=0)
+        rows, columns = _lines(luma, 1), _lines(luma, 0)
         if self._rows is None or self._columns is None:
             self._rows, self._columns = rows, columns
         elif self._rows.shape == rows.shape and self._columns.shape == columns.shape:
@@ -129,6 +129,11 @@ class Bars:
         if self._rows is None or self._columns is None:
             return 1.0, 1.0
         return _share_inside(self._rows), _share_inside(self._columns)
+
+
+def _lines(luma: Plane, axis: int) -> Plane:
+    """Tell how light each line is: over BLACK where it is none of a bar."""
+    return np.maximum(luma.mean(axis=axis), luma.max(axis=axis) * (BLACK / BLACKEST))
 
 
 def _share_inside(brightest: Plane) -> float:

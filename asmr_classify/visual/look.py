@@ -24,10 +24,10 @@ LANE_STEP = 2.0
 MOST_VALUES = 1000
 """Of a lane: a record of ten hours stays small."""
 
-STILL_CELLS = 2.5
+STILL_CELLS = 4.0
 """Of 255: by so much no part of a still picture changes, but for what compression does to it."""
 
-STILL_SHARE = 0.95
+STILL_SHARE = 0.9
 """Of the frames show the one picture: it may be faded in and out."""
 
 MOST_KEPT = 600

@@ -14,12 +14,13 @@ compared, so that it shows; so frame rates are of no consequence.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asmr_classify.visual.cuts import CUT, difference
+from asmr_classify.visual.cuts import CUT, STANDS_OUT, difference
 
 if TYPE_CHECKING:
     from asmr_classify.visual.cuts import Thumbnail
@@ -147,6 +148,16 @@ def _to_shape(flow: Plane, shape: tuple[int, ...]) -> Plane:
     return 2 * flow[:, rows][:, :, columns]
 
 
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """A frame, and how much it differs from the one before."""
+
+    time: float
+    luma: Plane
+    thumbnail: Thumbnail
+    step: float
+
+
 class MotionMeter:
     """Measures motion, moment by moment, while frames go by.
 
@@ -161,7 +172,7 @@ class MotionMeter:
     def __init__(self) -> None:
         self.moments: list[tuple[float, float]] = []
         self.shape: tuple[int, ...] = (1, 1)
-        self._recent: deque[tuple[float, Plane, Thumbnail]] = deque()
+        self._recent: deque[_Recent] = deque()
         self._measured_at: float | None = None
 
     def see(self, time: float, luma: Plane, thumbnail: Thumbnail, *, is_next: bool) -> None:
@@ -176,13 +187,14 @@ class MotionMeter:
         is_next : bool
             Whether it follows the one before.
         """
-        if self._recent and not (is_next and luma.shape == self._recent[-1][1].shape):
+        if self._recent and not (is_next and luma.shape == self._recent[-1].luma.shape):
             self.finish()
+        step = difference(self._recent[-1].thumbnail, thumbnail) if self._recent else 0.0
         self.shape = luma.shape
         if self._measured_at is None:
             self._measured_at = time
-        self._recent.append((time, luma, thumbnail))
-        while len(self._recent) > 2 and self._recent[1][0] <= time - SPANS[-1]:
+        self._recent.append(_Recent(time, luma, thumbnail, step))
+        while len(self._recent) > 2 and self._recent[1].time <= time - SPANS[-1]:
             self._recent.popleft()
         if time - self._measured_at >= MOMENT:
             self._measure()
@@ -190,14 +202,14 @@ class MotionMeter:
     def finish(self) -> None:
         """Measure what is left, as no more neighbours follow."""
         if self._recent and self._measured_at is not None and len(self._recent) > 1:
-            is_measured = bool(self.moments) and self.moments[-1][0] >= self._recent[0][0]
+            is_measured = bool(self.moments) and self.moments[-1][0] >= self._recent[0].time
             if not is_measured:
                 self._measure()
         self._recent.clear()
         self._measured_at = None
 
     def _measure(self) -> None:
-        time = self._recent[-1][0]
+        time = self._recent[-1].time
         self._measured_at = time
         speed = self._speed()
         if speed is not None:
@@ -206,24 +218,32 @@ class MotionMeter:
     def _speed(self) -> float | None:
         """Measure how fast the picture moves at the last frame."""
         latest = self._recent[-1]
-        b, speed = normalise(latest[1]), None
+        b, speed = normalise(latest.luma), None
         diagonal = float(np.hypot(*b.shape))
-        for earlier in self._pairs(latest[0]):
-            if difference(earlier[2], latest[2]) >= CUT:
-                break
-            moved = displacement(normalise(earlier[1]), b)
+        for earlier in self._pairs(latest.time):
+            moved = displacement(normalise(earlier.luma), b)
             root = float(np.sqrt(np.mean(moved.astype(np.float64) ** 2)))
-            speed = root / diagonal / (latest[0] - earlier[0])
+            speed = root / diagonal / (latest.time - earlier.time)
             if float(np.percentile(moved, 95)) >= ENOUGH:
                 break
         return speed
 
-    def _pairs(self, time: float) -> list[tuple[float, Plane, Thumbnail]]:
-        """Choose earlier frames to compare with, the nearest first."""
-        chosen: list[tuple[float, Plane, Thumbnail]] = []
-        earlier = [x for x in self._recent if 0 < time - x[0] <= LONGEST]
+    def _pairs(self, time: float) -> list[_Recent]:
+        """Choose earlier frames of the same scene to compare with, the nearest first."""
+        chosen: list[_Recent] = []
+        scene = [*self._recent][self._begin_of_scene() :]
+        earlier = [x for x in scene if 0 < time - x.time <= LONGEST]
         for span in SPANS:
-            found = min(earlier, key=lambda x: abs(time - x[0] - span), default=None)
-            if found is not None and all(found[0] != x[0] for x in chosen):
+            found = min(earlier, key=lambda x: abs(time - x.time - span), default=None)
+            if found is not None and all(found.time != x.time for x in chosen):
                 chosen.append(found)
         return chosen
+
+    def _begin_of_scene(self) -> int:
+        """Find the last frame that differs from the one before as no motion would let it."""
+        steps = [x.step for x in self._recent]
+        for at in range(len(steps) - 1, 0, -1):
+            beside = [x for k, x in enumerate(steps) if 0 < abs(k - at) <= 2 and x > 0] or [0.0]
+            if steps[at] >= CUT and steps[at] >= STANDS_OUT * float(np.median(beside)):
+                return at
+        return 0
