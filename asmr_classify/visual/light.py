@@ -133,7 +133,8 @@ class Bars:
 
 def _lines(luma: Plane, axis: int) -> Plane:
     """Tell how light each line is: over BLACK where it is none of a bar."""
-    return np.maximum(luma.mean(axis=axis), luma.max(axis=axis) * (BLACK / BLACKEST))
+    lightest = luma.max(axis=axis) * (BLACK / BLACKEST)
+    return np.asarray(np.maximum(luma.mean(axis=axis), lightest), np.float32)
 
 
 def _share_inside(brightest: Plane) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -101,18 +102,24 @@ def test_what_serves_whom(tiny_model, result, lacking):
 
 
 @pytest.fixture(params=["journal", "catalogue"])
-def memory(request, place, tiny_model):
-    if request.param == "journal":
-        with Journal.open(str(place / "out.journal"), tiny_model) as journal:
-            yield journal
-    else:
-        with Catalogue.open(str(place / "c.sqlite"), create=True) as catalogue:
-            yield KnownResults(catalogue, tiny_model)
+def remembering(request, place, tiny_model):
+    """Opens what keeps results, as each run does anew."""
+
+    @contextmanager
+    def remember():
+        if request.param == "journal":
+            with Journal.open(str(place / "out.journal"), tiny_model) as journal:
+                yield journal
+        else:
+            with Catalogue.open(str(place / "c.sqlite"), create=True) as catalogue:
+                yield KnownResults(catalogue, tiny_model)
+
+    return remember
 
 
 @pytest.mark.usefixtures("in_this_process")
 def test_what_was_only_heard_is_looked_at_later_and_not_heard_again(
-    place, memory, tiny_model, monkeypatch
+    place, remembering, tiny_model, monkeypatch
 ):
     write_film(place / "a.mp4", pan(0.2), TINY)
     n_heard, n_seen = [], []
@@ -127,7 +134,8 @@ def test_what_was_only_heard_is_looked_at_later_and_not_heard_again(
     counting(looks, "look", n_seen)
 
     def label(video):
-        [result] = label_paths(["a.mp4"], model=tiny_model, journal=memory, video=video)
+        with remembering() as memory:
+            [result] = label_paths(["a.mp4"], model=tiny_model, journal=memory, video=video)
         return result
 
     first = label(None)
