@@ -41,12 +41,13 @@ if TYPE_CHECKING:
 ABOUT = """\
 Scenes whose motion, light and cuts are known exactly (see `tests/visual/scenes.py`) are filmed at
 320 x 180, four seconds each, in four codecs at three bit rates, and looked at with normal effort.
-A level is right if it is that of the true motion or light; of scenes none lies within a quarter of
-a threshold. Cuts are found within 0.1 s of the true ones; PySceneDetect's ContentDetector and
-AdaptiveDetector are asked for those of the same files, with their own thresholds, and the better
-one is told. Flashes are compared with a count that follows the definition cell by cell, over the
-decoded frames. Cost is the median of `count` ratios, taken by turns in one process that is pinned to
-one core: a clip of 1080p at 4 Mbit/s, of a real scene where the shared media are there, with stereo
+A level is right if it is that of the true motion or light; of scenes within a quarter of a
+threshold it is not asked. Cuts, and what may be taken for them (fades, flicker, fast pans), are
+told within 0.1 s; PySceneDetect's ContentDetector and AdaptiveDetector are asked for those of the
+same files, with their own thresholds, and the better one is told. Flashes are compared with a count
+that follows the definition cell by cell, over the decoded frames of what flickers or goes past
+fast. Cost is the median of `count` ratios, taken by turns in one process that is pinned to one
+core: a clip of 1080p at 4 Mbit/s, of a real scene where the shared media are there, with stereo
 AAC, repeated to half an hour. Memory is what `label` of a 4K video held at most over what it held
 of its sound alone."""
 
@@ -89,25 +90,20 @@ def make_scenes() -> list[Scene]:
     """List what is filmed; photographs too, where the shared media are there."""
     still, pan, hand, lit = scenes.still(), scenes.pan, scenes.hand, scenes.lit
     some = [
-        still, scenes.grainy(still), scenes.plain(0.1), scenes.plain(0.33), scenes.plain(0.8),
-        pan(0.02), pan(0.05), pan(0.2), pan(0.5), hand(0.05), hand(0.15), hand(0.8),
-        scenes.turning(0.1), scenes.turning(1.0), scenes.zooming(0.1), scenes.zooming(1.0),
-        scenes.grainy(pan(0.05)), scenes.barred(pan(0.2)), scenes.barred(still),
+        still, scenes.grainy(still), scenes.plain(0.1), scenes.plain(0.33),
+        pan(0.02), pan(0.2), pan(0.5), hand(0.05), hand(0.15), hand(0.8),
+        scenes.turning(0.1), scenes.zooming(1.0), scenes.grainy(pan(0.05)), scenes.barred(pan(0.2)),
         lit(still, lambda t: 0.4 + 0.12 * t, "ramp"),
-        lit(pan(0.2), lambda t: 0.4 + 0.12 * t, "ramp"),
-        *(lit(still, _flicker(hertz), f"{hertz} Hz") for hertz in (2, 3, 5, 8, 12)),
+        *(lit(still, _flicker(hertz), f"{hertz} Hz") for hertz in (2, 5, 12)),
         lit(pan(0.05), _flicker(4), "4 Hz"),
-        scenes.joined([scenes.still(k) for k in range(5)], 0.8),
         scenes.joined([scenes.still(k) for k in range(10)], 0.4),
         scenes.joined([pan(0.2, seed=k) for k in range(5)], 0.8),
-        scenes.joined([scenes.grainy(hand(0.15 + 0.01 * k)) for k in range(1)], 4.0),
         scenes.joined([pan(0.05, seed=k) for k in range(4)], 1.0, fade=0.7),
         scenes.joined([scenes.grainy(pan(0.5, seed=k)) for k in range(4)], 1.0),
         scenes.joined([lit(scenes.still(k), lambda _: 0.25, "dark") for k in range(5)], 0.8),
     ]  # fmt: skip
     photographs = [scenes.of_photograph(image) for image in _photographs()]
-    for tex in photographs:
-        some += [pan(speed, tex=tex) for speed in (0.0, 0.3)]
+    some += [pan(0.04, tex=tex) for tex in photographs]
     if photographs:
         some.append(scenes.joined([pan(0.05, tex=tex) for tex in photographs], 1.0))
     return some
@@ -155,8 +151,11 @@ def _judge(path: Path, scene: Scene, tally: Tally) -> None:
     seen, shown = look(path), _frames(path)
     tally.motion += _is_motion_right(scene, seen)
     tally.light += _is_light_right(scene, seen)
-    if scene.name.endswith("Hz") or "0.5" in scene.name:
+    may_flash = scene.name.endswith("Hz") or "0.5" in scene.name
+    if may_flash:
         tally.flashes.append(seen.flashes == brute_force(*_cells(shown)))
+    if not (scene.cuts or may_flash or "fades" in scene.name):
+        return
     tally.cuts += _matches(scene.cuts, _find_cuts(shown))
     for k, found in enumerate(_peer_cuts(path)):
         tally.peers[k] += _matches(scene.cuts, found)

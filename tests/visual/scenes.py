@@ -101,7 +101,7 @@ def pan(speed: float, *, seed: int = 0, angle: float = 0.4, tex: np.ndarray | No
 
 
 def hand(speed: float, *, share: float = 0.12, turn: float = 1.6) -> Scene:
-    """A textured ellipse goes to and fro at a steady speed before a still background."""
+    """A textured ellipse goes back and forth at a steady speed before a still background."""
     ratio = 1.5
 
     def picture(time, size):
