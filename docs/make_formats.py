@@ -78,13 +78,16 @@ written as its file is finished.
 """,
     "csv": """\
 For spreadsheets. Cells never start a formula. Scores are there, the timeline is not. Kinds
-stand in one cell, the surest first: `typing=0.9300 rain=0.7100`.
+stand in one cell, the surest first: `typing=0.9300 rain=0.7100`. Of what is seen there are words
+and counts (`picture`, `motion`, `light`, `cuts_per_minute`, `flashes`), see
+[docs/visual.md](visual.md).
 """,
     "parquet": """\
 For data frames. Needs `pip install 'asmr-classify[parquet]'`. The columns of `csv`, a column
-`share_LABEL` for each label, `segments`, a list of start, end, label and score, and `kinds`, a list
-of kind and score. The file appears when the run ends, also when it is interrupted with Ctrl-C;
-after a crash, run the command again: what was finished is in the journal.
+`share_LABEL` for each label, `segments`, a list of start, end, label and score, `kinds`, a list
+of kind and score, and `visual` and `visual_error` as in `jsonl`. The file appears when the run
+ends, also when it is interrupted with Ctrl-C; after a crash, run the command again: what was
+finished is in the journal.
 
     frame = pd.read_parquet("labels.parquet")
     frame[frame.score_tap > 0.8]

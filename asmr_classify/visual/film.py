@@ -96,7 +96,7 @@ class Shown:
     image : ndarray of uint8, shape (height, width, 3)
         Red, green and blue, of sRGB or BT.709.
     is_next : bool
-        Whether no frame lies between it and the one before.
+        Whether no frame lies between it and the one before, which is of the same shape.
     """
 
     time: float
@@ -296,6 +296,7 @@ class _Reader:
         self._frame_seconds = 1 / rate
         self._on_progress = on_progress
         self._last = -math.inf
+        self._shape: tuple[int, ...] = ()
 
     def iter_all(self) -> Iterator[Shown]:
         """Read from where the file stands to its end."""
@@ -380,7 +381,9 @@ class _Reader:
         self._last = time
         self.n_frames += 1
         self._tell()
-        return Shown(time, shrink(frame), is_next)
+        image = shrink(frame)
+        is_alike, self._shape = image.shape == self._shape, image.shape
+        return Shown(time, image, is_next and is_alike)
 
     def _tell(self) -> None:
         if self._on_progress is not None:

@@ -17,9 +17,9 @@ STILL = 0.0015
 """Diagonals a second, below which nothing is seen to move for half of the time: a thousandth of the
 picture at 0.05. Still pictures measure below a half of it after lossy compression."""
 
-STILL_P95 = 0.03
+STILL_P95 = 0.04
 """Diagonals a second, which a still picture reaches in no more than a twentieth of the moments, as
-it does where it fades: less than a hand of a tenth of the picture at 0.1."""
+it does where it fades: less than a hand of a tenth of the picture at 0.13."""
 
 LIVELY = 0.1
 """Diagonals a second, from which on a picture is lively for half of the time: all of it goes past

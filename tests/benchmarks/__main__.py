@@ -19,6 +19,7 @@ from tests.benchmarks import (
     stages,
     student,
     teach,
+    visual,
 )
 from tests.benchmarks.report import (
     RESULTS,
@@ -44,6 +45,7 @@ BENCHMARKS = {
     "teach": teach.run,
     "check": check.run,
     "library": library.run,
+    "visual": visual.run,
 }
 
 

@@ -79,19 +79,29 @@ def still(seed: int = 0) -> Scene:
     return replace(pan(0.0, seed=seed), name="still", is_still=True)
 
 
-def pan(speed: float, *, seed: int = 0, angle: float = 0.4) -> Scene:
+def of_photograph(image: np.ndarray) -> np.ndarray:
+    """Make a texture of a photograph: mirrored, so that it goes on and on."""
+    half = TEXTURE // 2
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    small = frame.reformat(half, half, interpolation="AREA").to_ndarray() / np.float32(255)
+    wide = np.concatenate([small, small[:, ::-1]], axis=1)
+    return np.concatenate([wide, wide[::-1]])
+
+
+def pan(speed: float, *, seed: int = 0, angle: float = 0.4, tex: np.ndarray | None = None) -> Scene:
     """All of the picture goes past."""
+    background = texture(seed) if tex is None else tex
 
     def picture(time, size):
         rows, columns = places(size)
         along = speed * time
-        return draw(texture(seed), rows + along * np.sin(angle), columns + along * np.cos(angle))
+        return draw(background, rows + along * np.sin(angle), columns + along * np.cos(angle))
 
     return Scene(f"pan {speed:g}", picture, speed)
 
 
 def hand(speed: float, *, share: float = 0.12, turn: float = 1.6) -> Scene:
-    """A textured ellipse goes to and fro at a steady speed before a still background."""
+    """A textured ellipse goes back and forth at a steady speed before a still background."""
     ratio = 1.5
 
     def picture(time, size):
