@@ -78,13 +78,16 @@ written as its file is finished.
 """,
     "csv": """\
 For spreadsheets. Cells never start a formula. Scores are there, the timeline is not. Kinds
-stand in one cell, the surest first: `typing=0.9300 rain=0.7100`.
+stand in one cell, the surest first: `typing=0.9300 rain=0.7100`. Of what is seen there are words
+and counts (`picture`, `motion`, `light`, `cuts_per_minute`, `flashes`), see
+[docs/visual.md](visual.md).
 """,
     "parquet": """\
 For data frames. Needs `pip install 'asmr-classify[parquet]'`. The columns of `csv`, a column
-`share_LABEL` for each label, `segments`, a list of start, end, label and score, and `kinds`, a list
-of kind and score. The file appears when the run ends, also when it is interrupted with Ctrl-C;
-after a crash, run the command again: what was finished is in the journal.
+`share_LABEL` for each label, `segments`, a list of start, end, label and score, `kinds`, a list
+of kind and score, and `visual` and `visual_error` as in `jsonl`. The file appears when the run
+ends, also when it is interrupted with Ctrl-C; after a crash, run the command again: what was
+finished is in the journal.
 
     frame = pd.read_parquet("labels.parquet")
     frame[frame.score_tap > 0.8]
@@ -115,7 +118,8 @@ there through its interface. A marker a segment; `seconds` are texts, as Stash w
     "edl": """\
 For Kodi and MPlayer, which leave out what is listed (`0` is a cut). Kodi looks for it beside the
 video under the same name without its extension, so use `--per-file .`; such files are named
-`evening.edl`. mpv cannot read it: see `mpv-edl`.
+`evening.edl`. mpv cannot read it: see `mpv-edl`. `--skip lively` leaves out where much moves in a
+video, beside labels or alone.
 """,
     "mpv-edl": """\
 For mpv, which plays what is listed: `mpv labels/evening.flac.mpv.edl`. It names the recording as

@@ -31,6 +31,7 @@ from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.discover import Found, discover
 from asmr_classify.media.source import as_source, check_sources, is_url
 from asmr_classify.model import load_model
+from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -73,6 +74,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     limits: Limits | None = None,
     stop: Event | None = None,
     observer: Observer | None = None,
+    video: Effort | None = Effort.NORMAL,
     features: KeptFeatures | None = None,
     executor: Any = None,
 ) -> Generator[FileResult]:
@@ -99,6 +101,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
         Once set, no more files are begun; the results of those at hand are still given.
     observer : Observer, optional
         Told how the run goes.
+    video : Effort or None
+        How much of a picture is looked at; None to listen only.
     features : KeptFeatures, optional
         Recordings whose features are kept there are not decoded; those of the others are added.
     executor : distributed.Client or concurrent.futures.Executor, optional
@@ -133,7 +137,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     check_jobs(jobs)
     if jobs is not None and executor is not None:
         raise UsageError("jobs are of this machine: leave them out where an executor works")
-    task = LabelTask(model if model is not None else load_model(), features)
+    task = LabelTask(model if model is not None else load_model(), video, features)
     run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer(), executor)
     return _iter_results(_find(paths, include, exclude, run), task, journal, run)
 

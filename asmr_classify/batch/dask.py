@@ -27,8 +27,7 @@ except ImportError as exc:
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asmr_classify.batch.engine import Done, Order
-    from asmr_classify.media.discover import Found
+    from asmr_classify.batch.engine import Done, Errand, Order
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +133,7 @@ class DaskEngine:
                 self._seen = now
         return self._n_workers
 
-    def submit(self, batch: list[Found]) -> Future[Done[Any]]:
+    def submit(self, batch: list[Errand[Any]]) -> Future[Done[Any]]:
         """Send a batch."""
         self._n_sent += 1
         sent = self._client.submit(
@@ -206,7 +205,7 @@ class _Brought(WorkerPlugin):
         dismiss(self.order.id)
 
 
-def _do_batch(plugin: str, batch: list[Found]) -> Done[Any]:
+def _do_batch(plugin: str, batch: list[Errand[Any]]) -> Done[Any]:
     """Work on a batch in a worker."""
     brought = cast("_Brought", get_worker().plugins[plugin])
     return do_batch(brought.order, batch)

@@ -93,6 +93,10 @@ class Order(Generic[R]):
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
+Errand = tuple["Found", R | None]
+"""A file, and what is known of it that lacks something; None if nothing is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done(Generic[R]):
     """A batch that was worked on.
@@ -123,7 +127,7 @@ class Engine(Protocol):
     def n_workers(self) -> int:
         """Count the batches that are worked on at a time; 0 while no worker is there."""
 
-    def submit(self, batch: list[Found]) -> Future[Done[Any]]:
+    def submit(self, batch: list[Errand[Any]]) -> Future[Done[Any]]:
         """Send a batch."""
 
     def check(self) -> None:
@@ -159,7 +163,7 @@ class ExecutorEngine:
         """Give the number that the executor was made with; two where it does not say."""
         return getattr(self._executor, "_max_workers", None) or 2
 
-    def submit(self, batch: list[Found]) -> Future[Done[Any]]:
+    def submit(self, batch: list[Errand[Any]]) -> Future[Done[Any]]:
         """Send a batch, and the order with it."""
         future: Future[Done[Any]] = self._executor.submit(do_batch, self._order, batch)
         return future
@@ -188,23 +192,28 @@ class _Bench(Generic[R]):
     def __init__(self, order: Order[R]) -> None:
         self.order_id = order.id
         directory = order.directory or ""
+        self._known: R | None = None
         self._files: queue.SimpleQueue[Found | None] = queue.SimpleQueue()
         self._finds = ReadAhead(iter(self._files.get, None), 1)
         self._outcomes = iter_parallel(
             self._finds,
             order.task,
             1,
-            recall=lambda _: None,
+            recall=self._recall,
             limits=order.limits,
             stop=threading.Event(),
             on_decoded=lambda _: None,
             directory=directory if Path(directory).is_dir() else None,
         )
 
-    def do(self, found: Found) -> Outcome[R]:
+    def do(self, found: Found, known: R | None) -> Outcome[R]:
         """Work on a file."""
+        self._known = known
         self._files.put(found)
         return next(self._outcomes)
+
+    def _recall(self, found: Found) -> Outcome[R] | None:
+        return None if self._known is None else Outcome(found, self._known)
 
     def close(self) -> None:
         """End the worker."""
@@ -217,13 +226,13 @@ _benches: dict[int, _Bench[Any]] = {}
 """By thread: a process may take several batches at a time."""
 
 
-def do_batch(order: Order[R], batch: list[Found]) -> Done[R]:
+def do_batch(order: Order[R], batch: list[Errand[R]]) -> Done[R]:
     """Work on a batch, wherever this is called.
 
     Parameters
     ----------
     order : Order
-    batch : list of Found
+    batch : list of Errand
 
     Returns
     -------
@@ -243,7 +252,7 @@ def do_batch(order: Order[R], batch: list[Found]) -> Done[R]:
             bench.close()
         bench = _benches[thread] = _Bench(order)
     try:
-        outcomes = [bench.do(found) for found in batch]
+        outcomes = [bench.do(found, known) for found, known in batch]
     except BaseException:
         _benches.pop(thread).close()
         raise
@@ -326,7 +335,7 @@ def iter_by_engine(  # noqa: PLR0913 (options by name)
 class _Parcel:
     """A batch, and how often it was sent."""
 
-    batch: list[Found]
+    batch: list[Errand[Any]]
     tries: int = 1
 
 
@@ -338,7 +347,7 @@ class _Desk(Generic[R]):
         self._engine = engine
         self._on_workers = on_workers
         self._n_workers = -1
-        self._batch: list[Found] = []
+        self._batch: list[Errand[Any]] = []
         self._again: deque[_Parcel] = deque()
         self._out: dict[Future[Done[R]], _Parcel] = {}
         self._events: queue.SimpleQueue[Future[Done[R]] | None] = queue.SimpleQueue()
@@ -372,9 +381,9 @@ class _Desk(Generic[R]):
                     self._send_batch()
                 return None
             known = recall(found)
-            if known is not None:
+            if known is not None and not self._task.lacks(known.result):
                 return known
-            self._batch.append(found)
+            self._batch.append((found, None if known is None else known.result))
             if self._is_full(n_workers):
                 self._send_batch()
         return None
@@ -435,13 +444,15 @@ class _Desk(Generic[R]):
         """Send the files of a batch once more, each alone; give up those that were tried enough."""
         logger.warning("%d files come back undone: %r", len(parcel.batch), exc)
         if parcel.tries < TRIES:
-            self._again += [_Parcel([found], parcel.tries + 1) for found in parcel.batch]
+            self._again += [_Parcel([errand], parcel.tries + 1) for errand in parcel.batch]
             return []
-        return [self._failed(found, exc) for found in parcel.batch]
+        return [self._failed(*errand, exc) for errand in parcel.batch]
 
-    def _failed(self, found: Found, exc: Exception) -> Outcome[R]:
+    def _failed(self, found: Found, known: R | None, exc: Exception) -> Outcome[R]:
         why = f"came back undone {TRIES} times ({type(exc).__name__}: {exc}); run again to try more"
         problem = Problem.of(WorkerError(found.path, why))
+        if known is not None:
+            return Outcome(found, self._task.give_up(known, problem))
         return Outcome(found, self._task.fail(found.path, problem))
 
     def close(self) -> None:
@@ -456,14 +467,14 @@ class _Costs:
     def __init__(self) -> None:
         self._seconds = self._expected = 0.0
 
-    def of(self, batch: list[Found]) -> float:
+    def of(self, batch: list[Errand[Any]]) -> float:
         """Estimate the seconds that a batch takes."""
         return self._as_expected(batch) * (self._seconds / self._expected if self._expected else 1)
 
-    def _as_expected(self, batch: list[Found]) -> float:
-        return math.fsum(FILE_SECONDS + BYTE_SECONDS * found.size for found in batch)
+    def _as_expected(self, batch: list[Errand[Any]]) -> float:
+        return math.fsum(FILE_SECONDS + BYTE_SECONDS * found.size for found, _ in batch)
 
-    def learn(self, batch: list[Found], seconds: float) -> None:
+    def learn(self, batch: list[Errand[Any]], seconds: float) -> None:
         """Note what a batch took; later ones count more."""
         self._seconds = 0.9 * self._seconds + seconds
         self._expected = 0.9 * self._expected + self._as_expected(batch)

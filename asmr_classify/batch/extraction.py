@@ -69,3 +69,15 @@ class FeatureTask:
     def fail(self, path: str, problem: Problem) -> Extracted:
         """Make the result of a file that could not be read."""
         return Extracted(path, Status.FAILED, problem)
+
+    def lacks(self, result: Extracted) -> bool:  # noqa: ARG002
+        """Rows are whole at once."""
+        return False
+
+    def add(self, found: Found, result: Extracted, on_progress: Callable[[], None]) -> Extracted:  # noqa: ARG002
+        """Leave a result as it is."""
+        return result
+
+    def give_up(self, result: Extracted, problem: Problem) -> Extracted:  # noqa: ARG002
+        """Leave a result as it is."""
+        return result

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import traceback
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic
 
 from asmr_classify.aggregate import Problem
 from asmr_classify.batch.task import R
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from asmr_classify.batch.task import Task
     from asmr_classify.media.discover import Found
+
+GLANCE = 0.5
+"""Seconds after which it is told again that work gets on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,22 @@ class Outcome(Generic[R]):
     fetched: Fetched = field(default_factory=Fetched)
 
 
-def do_safely(found: Found, task: Task[R], on_decoded: Callable[[float], None]) -> Outcome[R]:
-    """Work on one file; an unexpected error becomes its result.
+@dataclass(frozen=True, slots=True)
+class Safe:
+    """A result that stands, whatever becomes of what is to be added to it."""
+
+    result: Any
+
+
+def do_safely(
+    found: Found,
+    task: Task[R],
+    on_decoded: Callable[[float], None],
+    *,
+    known: R | None = None,
+    on_safe: Callable[[R], None] | None = None,
+) -> Outcome[R]:
+    """Work on one file; an unexpected error becomes its result, or part of it.
 
     Parameters
     ----------
@@ -49,9 +67,20 @@ def do_safely(found: Found, task: Task[R], on_decoded: Callable[[float], None]) 
     task : Task
     on_decoded : callable
         Called with the seconds decoded since the last call.
+    known : Result, optional
+        Kept from an earlier run; only what it lacks is done.
+    on_safe : callable, optional
+        Called with a result before something is added that may crash.
     """
-    from asmr_classify.classify import lack_of_memory
+    outcome = _do(found, task, on_decoded) if known is None else Outcome(found, known)
+    if not task.lacks(outcome.result):
+        return outcome
+    if on_safe is not None and known is None:
+        on_safe(outcome.result)
+    return _add(outcome, task, on_decoded)
 
+
+def _do(found: Found, task: Task[R], on_decoded: Callable[[float], None]) -> Outcome[R]:
     before = 0.0
 
     def on_progress(seconds: float) -> None:
@@ -62,10 +91,38 @@ def do_safely(found: Found, task: Task[R], on_decoded: Callable[[float], None]) 
     take_fetched()  # what was read before is of no file of this run
     try:
         return Outcome(found, task.do(found, on_progress), fetched=take_fetched())
-    except MemoryError:
-        return Outcome(found, task.fail(found.path, Problem.of(lack_of_memory(found.path))))
     except Exception as exc:  # noqa: BLE001 (logged, with its traceback, where outcomes are taken)
-        kind = type(exc).__name__
-        message = f"{found.path}: unexpected error ({kind}: {exc}); please report it with the file"
-        problem = Problem(kind, message, may_pass=True)  # in a later version, at least
-        return Outcome(found, task.fail(found.path, problem), traceback.format_exc())
+        problem, trace = _explain(found, exc)
+        return Outcome(found, task.fail(found.path, problem), trace)
+
+
+def _add(outcome: Outcome[R], task: Task[R], on_decoded: Callable[[float], None]) -> Outcome[R]:
+    """Add to a result what it lacks; it stays as it is if that fails."""
+    told = time.monotonic()
+
+    def on_progress() -> None:
+        nonlocal told
+        if time.monotonic() - told > GLANCE:
+            told = time.monotonic()
+            on_decoded(0.0)
+
+    trace = outcome.trace
+    try:
+        result = task.add(outcome.found, outcome.result, on_progress)
+    except Exception as exc:  # noqa: BLE001 (as above)
+        problem, trace = _explain(outcome.found, exc)
+        result = task.give_up(outcome.result, problem)
+    fetched = outcome.fetched + take_fetched()
+    return replace(outcome, result=result, trace=trace, fetched=fetched)
+
+
+def _explain(found: Found, exc: Exception) -> tuple[Problem, str | None]:
+    """Say what went wrong that nobody expected; the traceback too, unless memory was lacking."""
+    from asmr_classify.classify import lack_of_memory
+
+    if isinstance(exc, MemoryError):
+        return Problem.of(lack_of_memory(found.path)), None
+    kind = type(exc).__name__
+    message = f"{found.path}: unexpected error ({kind}: {exc}); please report it with the file"
+    # It may pass in a later version, at least.
+    return Problem(kind, message, may_pass=True), traceback.format_exc()

@@ -1,20 +1,24 @@
-"""The task of labelling."""
+"""The task of labelling: the sound of a file first, then its picture."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from asmr_classify.aggregate import FileResult, Status
+from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.catalogue.hashing import hash_file
+from asmr_classify.errors import MediaError, WorkerError
+from asmr_classify.visual.seen import Effort, shows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asmr_classify.aggregate import Problem
     from asmr_classify.features.cache import KeptFeatures, KeptRecording
     from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
+
+EFFORTS = tuple(Effort)
+"""From little to much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +28,14 @@ class LabelTask:
     Parameters
     ----------
     model : Model
+    video : Effort or None
+        How much of a picture is looked at; None to listen only.
     features : KeptFeatures, optional
         Those of recordings are taken from there, and kept there, by their content.
     """
 
     model: Model
+    video: Effort | None = None
     features: KeptFeatures | None = None
 
     def load(self) -> None:
@@ -45,7 +52,7 @@ class LabelTask:
                 self.model.ensemble.predict_logits(rows.X)
 
     def do(self, found: Found, on_progress: Callable[[float], None]) -> FileResult:
-        """Label one file."""
+        """Listen to one file."""
         from asmr_classify.classify import label_file, label_kept
 
         keep = self._entry(found)
@@ -66,3 +73,32 @@ class LabelTask:
     def fail(self, path: str, problem: Problem) -> FileResult:
         """Make the result of a file that could not be labelled."""
         return FileResult(path, Status.FAILED, self.model.id, error=problem)
+
+    def lacks(self, result: FileResult) -> bool:
+        """Tell whether a file is to be looked at, and was not, or not as closely as is asked.
+
+        What the machine was at fault for is tried again.
+        """
+        if self.video is None or result.status is Status.FAILED:
+            return False
+        if result.visual_error is not None:
+            return result.visual_error.kind == WorkerError.__name__
+        if not shows(result.visual):
+            return result.visual is None
+        return EFFORTS.index(result.visual.effort) < EFFORTS.index(self.video)
+
+    def add(self, found: Found, result: FileResult, on_progress: Callable[[], None]) -> FileResult:
+        """Look at one file."""
+        from asmr_classify.visual.look import look
+
+        try:
+            visual = look(found.path, effort=self.video or Effort.NORMAL, on_progress=on_progress)
+        except MediaError as exc:
+            return self.give_up(result, Problem.of(exc))
+        return replace(result, visual=visual, visual_error=None)
+
+    def give_up(self, result: FileResult, problem: Problem) -> FileResult:
+        """Say why nothing was seen; what was seen earlier, with less effort, stands."""
+        if result.visual is not None:
+            return result
+        return replace(result, visual_error=problem)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Self, cast
 
 from asmr_classify.aggregate import Problem
-from asmr_classify.batch.isolate import Outcome
+from asmr_classify.batch.isolate import Outcome, Safe
 from asmr_classify.batch.process import FAREWELL, Gone, Worker
 from asmr_classify.batch.task import R
 from asmr_classify.batch.worker import START, Briefing
@@ -143,7 +143,7 @@ class _Crew(Generic[R]):
         self._events: Events = queue.SimpleQueue()
         self._idle: list[Worker] = []
         self._busy: list[Worker] = []
-        self._waiting: list[Found] = []  # for want of a worker
+        self._waiting: list[tuple[Found, R | None]] = []  # for want of a worker
         self._futile_starts = 0
         self._last_look = time.monotonic()
 
@@ -174,17 +174,17 @@ class _Crew(Generic[R]):
     ) -> Outcome[R] | None:
         """Give the files that are there to free workers; return early with a known outcome."""
         while len(self._busy) < self._n_jobs and not stop.is_set():
-            found = self._take(finds)
+            if self._waiting:
+                self._begin(*self._waiting.pop())
+                continue
+            found = finds.take(lambda: self._events.put(None))
             if found is None:
                 break
             known = recall(found)
-            if known is not None:
+            if known is not None and not self._task.lacks(known.result):
                 return known
-            self._begin(found)
+            self._begin(found, None if known is None else known.result)
         return None
-
-    def _take(self, finds: ReadAhead[Found]) -> Found | None:
-        return self._waiting.pop() if self._waiting else finds.take(lambda: self._events.put(None))
 
     def listen(self, timeout: float) -> Outcome[R] | None:
         """Wait for news, ``timeout`` seconds at most; return the outcome of a file, if any."""
@@ -210,32 +210,34 @@ class _Crew(Generic[R]):
         if message is None:
             self._futile_starts = 0
             worker.begin()
+        elif isinstance(message, Safe):
+            worker.known = message.result
         else:
             self._on_decoded(message)
         return None
 
-    def _begin(self, found: Found) -> None:
-        """Give a file to a worker that is free, or to a new one."""
+    def _begin(self, found: Found, known: R | None) -> None:
+        """Give a file, with what is known of it, to a worker that is free, or to a new one."""
         while self._idle:
             worker = self._idle.pop()
             if worker.is_alive:
-                worker.give(found)
+                worker.give(found, known)
                 self._busy.append(worker)
                 return
         try:
-            worker = Worker(found, START, self._briefing, self._directory, self._events)
+            worker = Worker(found, known, START, self._briefing, self._directory, self._events)
         except (OSError, RuntimeError) as exc:
-            self._put_off(found, exc)
+            self._put_off(found, known, exc)
         else:
             self._busy.append(worker)
 
-    def _put_off(self, found: Found, exc: Exception) -> None:
+    def _put_off(self, found: Found, known: R | None, exc: Exception) -> None:
         """Keep a file for later, and do with the workers that there are."""
         if not self._busy:
             raise _cannot_start(str(exc)) from exc
         logger.warning("going on with %d workers, no more can be started: %s", len(self._busy), exc)
         self._n_jobs = len(self._busy)
-        self._waiting.append(found)
+        self._waiting.append((found, known))
 
     def _watch(self) -> None:
         """Kill workers that no longer get on; do without those that cannot be killed.
@@ -259,7 +261,7 @@ class _Crew(Generic[R]):
     def _write_off(self, worker: Worker) -> None:
         if worker.quiet_for > FAREWELL and not worker.written_off:
             worker.written_off = True
-            self._events.put((worker, self._failed(worker.found, self._why(worker, "hangs"))))
+            self._events.put((worker, self._failed(worker, "hangs")))
 
     def _replace(self, worker: Worker) -> Outcome[R] | None:
         """Let a worker go that has ended; the outcome of its file, if it had begun one."""
@@ -270,11 +272,11 @@ class _Crew(Generic[R]):
             return None
         self._busy.remove(worker)
         if worker.is_ready:
-            return self._failed(worker.found, self._why(worker, ended))
+            return self._failed(worker, ended)
         self._futile_starts += 1
         if self._futile_starts >= FUTILE_STARTS:
             raise _cannot_start(f"the last one {ended}")
-        self._begin(worker.found)
+        self._begin(worker.found, worker.known)
         return None
 
     def _why(self, worker: Worker, ended: str) -> str:
@@ -287,9 +289,13 @@ class _Crew(Generic[R]):
             f"the process that read it {ended}; check that it plays, or run again to try once more"
         )
 
-    def _failed(self, found: Found, why: str) -> Outcome[R]:
-        error = WorkerError(found.path, why)
-        return Outcome(found, self._task.fail(found.path, Problem.of(error)))
+    def _failed(self, worker: Worker, ended: str) -> Outcome[R]:
+        """Make the outcome of a worker's file; what was safe of it stands."""
+        found = worker.found
+        problem = Problem.of(WorkerError(found.path, self._why(worker, ended)))
+        if worker.known is None:
+            return Outcome(found, self._task.fail(found.path, problem))
+        return Outcome(found, self._task.give_up(worker.known, problem))
 
 
 def _cannot_start(why: str) -> AsmrClassifyError:

@@ -44,6 +44,8 @@ class Worker:
     ----------
     found : Found
         Its first file.
+    known : Result or None
+        What is known of it.
     start : str
         What its Python runs.
     briefing : bytes
@@ -62,6 +64,8 @@ class Worker:
     ----------
     found : Found
         The file at hand, or the last one.
+    known : Result or None
+        What stands of its result, whatever becomes of the worker.
     is_ready : bool
         Whether it has begun to work.
     quiet_for : float
@@ -75,12 +79,14 @@ class Worker:
     def __init__(
         self,
         found: Found,
+        known: Any,
         start: str,
         briefing: bytes,
         directory: str | None,
         events: Events,
     ) -> None:
         self.found = found
+        self.known = known
         self.is_ready = False
         self.quiet_for = 0.0
         self.given_up = False
@@ -109,16 +115,16 @@ class Worker:
         """Whether the process has not ended."""
         return self._process.poll() is None
 
-    def give(self, found: Found) -> None:
-        """Give the next file."""
-        self.found = found
+    def give(self, found: Found, known: Any) -> None:
+        """Give the next file, with what is known of it."""
+        self.found, self.known = found, known
         self.quiet_for = 0.0
-        self._send(pickle.dumps(found))
+        self._send(pickle.dumps((found, known)))
 
     def begin(self) -> None:
         """Give the first file, now that the worker is ready."""
         self.is_ready = True
-        self.give(self.found)
+        self.give(self.found, self.known)
 
     def kill(self) -> None:
         """End the process at once, if the system can: not while it waits for a disk, say."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,3 +50,15 @@ class Task(Protocol[R_co]):
 
     def fail(self, path: str, problem: Problem) -> R_co:
         """Make the result of a file that nothing came of."""
+
+    def lacks(self, result: Any) -> bool:
+        """Tell whether something is still to be added to a result, be it kept from an earlier run.
+
+        It is safe before that is tried: a crash or a hang then costs only what was to be added.
+        """
+
+    def add(self, found: Found, result: Any, on_progress: Callable[[], None]) -> R_co:
+        """Add what a result lacks; ``on_progress`` is called as long as that gets on."""
+
+    def give_up(self, result: Any, problem: Problem) -> R_co:
+        """Say in a result why nothing could be added."""

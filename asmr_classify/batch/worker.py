@@ -1,9 +1,10 @@
 """A worker: a process that works on the files it is handed, one after the other.
 
 It is started by :mod:`asmr_classify.batch.pool` and talks with it in pickles over two pipes. In
-come a :class:`Briefing`, then files; out go ``None`` when it is ready, seconds of audio as they
-are decoded, and an outcome per file. It ends when nothing more comes in, or when who started it is
-no more, though a file hang.
+come a :class:`Briefing`, then files, each with what is known of it or None; out go ``None`` when
+it is ready, seconds of audio as they are decoded, what is :class:`~.isolate.Safe` of a file though
+the rest crash, and an outcome per file. It ends when nothing more comes in, or when who started it
+is no more, though a file hang.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asmr_classify.batch.isolate import Outcome
+    from asmr_classify.batch.isolate import Outcome, Safe
     from asmr_classify.batch.task import Task
-    from asmr_classify.media.discover import Found
 
-    Message = Outcome[Any] | float | None
+    Message = Outcome[Any] | Safe | float | None
 
 START = """
 import json, sys
@@ -82,7 +82,7 @@ def _end_with(parent: int) -> None:
 
 
 def _work(tasks: Any, send: Any) -> None:
-    from asmr_classify.batch.isolate import do_safely
+    from asmr_classify.batch.isolate import Safe, do_safely
 
     briefing: Briefing = pickle.load(tasks)  # noqa: S301 (of who started this process)
     limit_memory(briefing.max_memory)
@@ -90,8 +90,8 @@ def _work(tasks: Any, send: Any) -> None:
         briefing.task.load()
     send(None)
     while True:
-        found: Found = pickle.load(tasks)  # noqa: S301
-        send(do_safely(found, briefing.task, send))
+        found, known = pickle.load(tasks)  # noqa: S301
+        send(do_safely(found, briefing.task, send, known=known, on_safe=lambda x: send(Safe(x))))
 
 
 def limit_memory(n_bytes: int) -> None:

@@ -13,12 +13,14 @@ from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.catalogue.fields import Vocabulary, searchable
 from asmr_classify.catalogue.hashing import hash_file
 from asmr_classify.catalogue.schema import damaged
+from asmr_classify.visual.seen import levels
 from asmr_classify.writers.jsonl import record_to_result, result_to_record
 
 if TYPE_CHECKING:
-    from asmr_classify.aggregate import FileResult
+    from asmr_classify.aggregate import FileResult, Problem
     from asmr_classify.catalogue.schema import Database
     from asmr_classify.media.discover import Found
+    from asmr_classify.visual.seen import Visual
 
 MOST_HASHES = 1000
 """Hashes that are kept between looking for a file and adding it: more than any run has at hand."""
@@ -178,6 +180,25 @@ class Contents:
         self._database.run(
             "UPDATE contents SET trigger_id = ?, no_talking = ?, longest_talk = ? WHERE id = ?",
             [trigger, result.no_talking, result.longest_talk, content_id],
+        )
+        self._derive_seen(content_id, result.visual)
+
+    def _derive_seen(self, content_id: int, visual: Visual | None) -> None:
+        """Make what is searched, from what was seen."""
+        motion, light = levels(visual)
+        self._database.run(
+            "UPDATE contents SET picture = ?, motion = ?, motion_median = ?, light = ?, "
+            "light_median = ?, cuts_per_minute = ?, flashes = ? WHERE id = ?",
+            [
+                visual and visual.picture.value,
+                motion,
+                visual and visual.motion and visual.motion.median,
+                light,
+                visual and visual.light and visual.light.median,
+                visual and visual.cuts_per_minute,
+                visual and visual.flashes,
+                content_id,
+            ],
         )
 
     def _number(self, name: str, table: str = "vocabulary", column: str = "label") -> int:
@@ -340,8 +361,13 @@ def _storable(text: str) -> str:
 
 
 def renamed(result: FileResult, path: str) -> FileResult:
-    """Give the result of a file another name, in its message too."""
-    error = result.error
-    if error is not None and error.message.startswith(f"{result.path}: "):
-        error = replace(error, message=f"{path}: {error.message.removeprefix(f'{result.path}: ')}")
-    return replace(result, path=path, error=error)
+    """Give the result of a file another name, in its messages too."""
+
+    def told(problem: Problem | None) -> Problem | None:
+        named = f"{result.path}: "
+        if problem is None or not problem.message.startswith(named):
+            return problem
+        return replace(problem, message=f"{path}: {problem.message.removeprefix(named)}")
+
+    error, visual_error = told(result.error), told(result.visual_error)
+    return replace(result, path=path, error=error, visual_error=visual_error)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import Status
@@ -20,14 +20,17 @@ from asmr_classify.catalogue.ranges import (
     Range,
     parse_date,
     parse_duration,
+    parse_number,
     parse_share,
     read_range,
 )
 from asmr_classify.errors import QueryError, UsageError
 from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, Kind, kind_of
+from asmr_classify.visual.seen import LightLevel, MotionLevel, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from enum import StrEnum
 
     from asmr_classify.catalogue.query import Query, Term
 
@@ -43,6 +46,9 @@ LOGIC = {"AND", "OR", "NOT"}
 
 KIND, KIND_SCORE = "kind", "kind."
 """Before a colon and a kind: it was told. Before a kind alone: its score."""
+
+NUMERIC = re.compile(r"[\d.]")
+"""How a range begins, and no word."""
 
 HEARD = "FROM heard WHERE content_id = c.id AND label_id = ?"
 TOLD = "FROM told WHERE content_id = c.id"
@@ -91,7 +97,8 @@ class Field:
     parse : callable, optional
         Turns text into the range that it stands for; fields without are texts or flags.
     condition : callable, optional
-        Turns the text after the colon into a condition, for texts.
+        Turns the text after the colon into a condition, for texts, and for words that stand for
+        a range.
     """
 
     example: str
@@ -116,26 +123,53 @@ def _contains(column: str) -> Callable[[str], Sql]:
     return lambda value: Sql(f"instr({column}, ?) > 0", (searchable(value),))
 
 
-def _has_status(value: str) -> Sql:
-    if value not in list(Status):
-        raise UsageError(f"no status {value!r}; there are {', '.join(Status)}")
-    return Sql("c.status = ?", (value,))
+def _is_one_of(words: type[StrEnum], name: str, column: str) -> Callable[[str], Sql]:
+    def condition(value: str) -> Sql:
+        if value not in list(words):
+            raise UsageError(f"no {name} {value!r}; there are {', '.join(words)}")
+        return Sql(f"{column} = ?", (value,))
+
+    return condition
 
 
 KIND_BY_SCORE = f"SELECT kind_id {TOLD} ORDER BY score DESC, kind_id LIMIT 1"
 SUREST_KIND = f"(SELECT kind FROM kinds WHERE id = ({KIND_BY_SCORE}))"  # noqa: S608 (constants)
 LABEL_OF_TRIGGER = "(SELECT label FROM vocabulary WHERE id = c.trigger_id)"
 
+MOTION = Field(
+    "visual:slow",
+    Sql("c.motion_median"),
+    parse_number,
+    _is_one_of(MotionLevel, "level of motion", "c.motion"),
+)
+"""Asked for by its level, as viewers speak, or by its number; the same goes for light."""
+
 FIELDS: Mapping[str, Field] = {
     "path": Field("path:sleep", Sql("f.path"), condition=_contains("f.folded")),
     "length": Field("length:20m..1h", Sql("c.length"), parse_duration),
     "longest_talk": Field("longest_talk:..10s", Sql("c.longest_talk"), parse_duration),
     "added": Field("added:2026-01..", Sql("c.added"), parse_date),
-    "status": Field("status:failed", Sql("c.status"), condition=_has_status),
+    "status": Field(
+        "status:failed", Sql("c.status"), condition=_is_one_of(Status, "status", "c.status")
+    ),
     "model": Field("model:asmr-4", Sql("c.model"), condition=_contains("c.model_folded")),
     "trigger": Field("trigger:whisper", Sql(LABEL_OF_TRIGGER)),
     KIND: Field("kind:typing", Sql(SUREST_KIND)),
     "no_talking": Field("no_talking", Sql("c.no_talking")),
+    "no_sound": Field("no_sound", Sql("c.status IN ('no_audio', 'silent')")),
+    "picture": Field(
+        "picture:still", Sql("c.picture"), condition=_is_one_of(Picture, "picture", "c.picture")
+    ),
+    "visual": MOTION,
+    "motion": replace(MOTION, example="motion:..0.05"),
+    "light": Field(
+        "light:dark",
+        Sql("c.light_median"),
+        parse_number,
+        _is_one_of(LightLevel, "level of light", "c.light"),
+    ),
+    "cuts": Field("cuts:..2", Sql("c.cuts_per_minute"), parse_number),
+    "flashes": Field("flashes:1..", Sql("c.flashes"), parse_number),
     "corrected": Field("corrected", Sql("c.correction IS NOT NULL")),
     "missing": Field("missing", Sql(f"{MISSING}(f.path)")),
 }
@@ -250,10 +284,11 @@ def _condition(term: Term, field: Field, vocabulary: Vocabulary) -> Sql:
         return _has_trigger(term.value, vocabulary)
     if term.name == KIND and term.operator == ":":
         return _is_told(term.value, vocabulary)
+    is_word = term.operator == ":" and not (field.parse and NUMERIC.match(term.value))
+    if field.condition is not None and is_word:
+        return field.condition(term.value)
     if field.parse is not None:
         return _in_range(field.sql, read_range(term.operator, term.value, field.parse))
-    if field.condition is not None and term.operator == ":":
-        return field.condition(term.value)
     raise UsageError(f"{term.name} is asked for as in {field.example}")
 
 

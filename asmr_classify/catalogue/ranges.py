@@ -1,4 +1,4 @@
-"""Ranges in queries: of scores and shares, durations, and dates.
+"""Ranges in queries: of scores and shares, other numbers, durations, and dates.
 
 ``A..B`` holds both ends, and either may be left out; ``>A``, ``>=A``, ``<A``, ``<=A`` say the same
 otherwise. A date without day or month stands for all of that month or year, in local time.
@@ -124,6 +124,19 @@ def parse_share(text: str) -> Range:
     """
     if not NUMBER.fullmatch(text) or float(text) > 1:
         raise UsageError(f"{text!r} is no number between 0 and 1")
+    return Range(float(text), float(text))
+
+
+def parse_number(text: str) -> Range:
+    """Read a number that is not negative.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    if not NUMBER.fullmatch(text):
+        raise UsageError(f"{text!r} is no number")
     return Range(float(text), float(text))
 
 

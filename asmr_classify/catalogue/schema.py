@@ -3,7 +3,8 @@
 ::
 
     files       where contents lie: a row a path
-    contents    what is known by content hash: a row a content; result in brief, and corrections
+    contents    what is known by content hash: a row a content; in brief what was heard and seen,
+                and corrections
     heard       per content and label: score, share, and whether it is tagged
     vocabulary  the labels, numbered in the order in which they first came
     told        per content and kind of sound that was told: its score
@@ -121,7 +122,32 @@ ANSWERS_SCHEMA = (
     END""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST_SCHEMA, KINDS_SCHEMA, ANSWERS_SCHEMA)
+SEEN_SCHEMA = (
+    "ALTER TABLE contents ADD COLUMN picture TEXT",  # NULL where nothing was looked at
+    "ALTER TABLE contents ADD COLUMN motion TEXT",
+    "ALTER TABLE contents ADD COLUMN motion_median REAL",
+    "ALTER TABLE contents ADD COLUMN light TEXT",
+    "ALTER TABLE contents ADD COLUMN light_median REAL",
+    "ALTER TABLE contents ADD COLUMN cuts_per_minute REAL",
+    "ALTER TABLE contents ADD COLUMN flashes INTEGER",
+    """UPDATE contents SET
+        picture = json_extract(record, '$.visual.picture'),
+        motion = json_extract(record, '$.visual.motion.level'),
+        motion_median = json_extract(record, '$.visual.motion.median'),
+        light = json_extract(record, '$.visual.light.level'),
+        light_median = json_extract(record, '$.visual.light.median'),
+        cuts_per_minute = json_extract(record, '$.visual.cuts_per_minute'),
+        flashes = json_extract(record, '$.visual.flashes')
+    FROM records WHERE content_id = id AND instr(record, '"visual": {') AND json_valid(record)""",
+)
+"""What was labelled before was only listened to, unless its record says more."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    FIRST_SCHEMA,
+    KINDS_SCHEMA,
+    ANSWERS_SCHEMA,
+    SEEN_SCHEMA,
+)
 """Statements that lead from each version to the next, beginning with an empty file. Released ones
 are never changed, only added to."""
 

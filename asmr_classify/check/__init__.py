@@ -2,13 +2,15 @@
 
 Loudness, true peak, sudden loud moments, what the channels are to each other, the rhythm of taps
 and the share of talk are measured in the one pass in which a recording is labelled, flat in memory,
-and set against limits. The figures describe a recording; none says what it does to anybody.
+and set against limits; so is how a video looks. The figures describe a recording; none says what it
+does to anybody.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import FileResult, Problem, Status
@@ -16,9 +18,11 @@ from asmr_classify.check.figures import Figure, FigureName, Figures, take_figure
 from asmr_classify.check.limits import Limits, Verdict, judge, load_limits, worst
 from asmr_classify.check.listener import Listener, Measured
 from asmr_classify.classify import label_file
+from asmr_classify.errors import MediaError
+from asmr_classify.media.source import as_source
+from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
     from asmr_classify.check.startle import Startle
@@ -47,7 +51,8 @@ class CheckResult:
         What it was labelled with; ``labels.path`` is its name, ``labels.status`` and
         ``labels.error`` tell what went wrong.
     figures : tuple of Judged
-        Empty if the file could not be read. Of a video without sound only the channels: none.
+        Empty if the file could not be read. Of a video without sound only the channels (none), and
+        those of the picture, which only videos have.
     startles : tuple of Startle
         The sudden loud moments, largest first.
     """
@@ -73,9 +78,10 @@ def check_file(
     *,
     model: Model | None = None,
     limits: Limits | None = None,
+    video: Effort | None = Effort.NORMAL,
     on_progress: Callable[[float], None] | None = None,
 ) -> CheckResult:
-    """Label and measure one audio or video file, in one pass.
+    """Label and measure one audio or video file: its sound in one pass, then its picture.
 
     Parameters
     ----------
@@ -84,6 +90,8 @@ def check_file(
         The shipped model by default.
     limits : dict of FigureName to Limit, optional
         The defaults of :mod:`asmr_classify.check.limits` by default.
+    video : Effort or None
+        How much of a picture is looked at; None to listen only.
     on_progress : callable, optional
         Called now and then with the seconds decoded so far.
 
@@ -108,9 +116,31 @@ def check_file(
     result = label_file(path, model=model, on_progress=on_progress, listener=listener)
     if result.status is Status.FAILED:
         return CheckResult(result)
+    if video is not None:
+        result = _look(as_source(os.fsdecode(path)), result, video)
     nothing = result.status is Status.NO_AUDIO
     taken = take_figures(Measured.nothing() if nothing else listener.conclude(), result)
     return _judge_all(result, taken, limits)
+
+
+def _look(path: str, result: FileResult, video: Effort) -> FileResult:
+    """Add what is seen in a file, or why nothing is: what was heard stands."""
+    from asmr_classify.visual.look import look
+
+    try:
+        return replace(result, visual=look(path, effort=video))
+    except MediaError as exc:
+        return replace(result, visual_error=Problem.of(exc))
+    except Exception as exc:  # noqa: BLE001 (logged; the picture must not cost the sound)
+        return replace(result, visual_error=_unexpected(path, exc))
+
+
+def _unexpected(path: str, exc: Exception) -> Problem:
+    """Say what went wrong that nobody expected, and log where."""
+    logger.exception("%s: unexpected error", path)
+    kind = type(exc).__name__
+    message = f"{path}: unexpected error ({kind}: {exc}); please report it with the file"
+    return Problem(kind, message)
 
 
 def _judge_all(result: FileResult, taken: Figures, limits: Limits) -> CheckResult:
@@ -119,7 +149,12 @@ def _judge_all(result: FileResult, taken: Figures, limits: Limits) -> CheckResul
 
 
 def check_safely(
-    path: str, *, model: Model, limits: Limits, on_progress: Callable[[float], None] | None = None
+    path: str,
+    *,
+    model: Model,
+    limits: Limits,
+    video: Effort | None = Effort.NORMAL,
+    on_progress: Callable[[float], None] | None = None,
 ) -> CheckResult:
     """Check one file; an error that nobody expected becomes its result, and is logged.
 
@@ -128,6 +163,8 @@ def check_safely(
     path : str
     model : Model
     limits : dict of FigureName to Limit
+    video : Effort or None
+        How much of a picture is looked at; None to listen only.
     on_progress : callable, optional
         Called now and then with the seconds decoded so far.
 
@@ -136,9 +173,7 @@ def check_safely(
     CheckResult
     """
     try:
-        return check_file(path, model=model, limits=limits, on_progress=on_progress)
-    except Exception as exc:  # one file must not cost the others
-        logger.exception("%s: unexpected error", path)
-        kind = type(exc).__name__
-        message = f"{path}: unexpected error ({kind}: {exc}); please report it with the file"
-        return CheckResult(FileResult(path, Status.FAILED, model.id, error=Problem(kind, message)))
+        return check_file(path, model=model, limits=limits, video=video, on_progress=on_progress)
+    except Exception as exc:  # noqa: BLE001 (logged; one file must not cost the others)
+        problem = _unexpected(path, exc)
+        return CheckResult(FileResult(path, Status.FAILED, model.id, error=problem))

@@ -22,6 +22,7 @@ from asmr_classify.check.startle import find_startles
 from asmr_classify.check.truepeak import amplitude_to_db
 from asmr_classify.labels import SPEECH, TAP, WHISPER
 from asmr_classify.timeline import join_spans
+from asmr_classify.visual.seen import shows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,6 +52,9 @@ class FigureName(StrEnum):
     TAP_VARIATION = "tap_variation"
     TAP_PERIODICITY = "tap_periodicity"
     TALK_SHARE = "talk_share"
+    PICTURE = "picture"
+    LIGHT = "light"
+    FLASHES = "flashes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +91,14 @@ MEANINGS: Mapping[FigureName, Meaning] = {
     FigureName.TAP_VARIATION: Meaning("tap intervals vary by", "", 2),
     FigureName.TAP_PERIODICITY: Meaning("tap periodicity", "", 2),
     FigureName.TALK_SHARE: Meaning("talk", "of the time", 2),
+    FigureName.PICTURE: Meaning("picture"),
+    FigureName.LIGHT: Meaning("light", "of white", 3),
+    FigureName.FLASHES: Meaning("most flashes", "in a second", 0),
 }
 """Of every figure, in the order in which they are shown."""
+
+SEEN = (FigureName.PICTURE, FigureName.LIGHT, FigureName.FLASHES)
+"""Of what can be seen alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,7 @@ class Figure:
     """
 
     name: FigureName
-    value: Value
+    value: Value = None
     at: float | None = None
 
 
@@ -130,8 +140,9 @@ def take_figures(measured: Measured, result: FileResult) -> Figures:
     -------
     Figures
     """
+    seen = tuple(_seen_figures(result))
     if measured.ears.channels is Channels.NONE:
-        return Figures((Figure(FigureName.CHANNELS, Channels.NONE.value),))
+        return Figures((Figure(FigureName.CHANNELS, Channels.NONE.value), *seen))
     sudden = find_startles(measured.powers)
     figures = (
         *_loudness_figures(measured),
@@ -139,6 +150,7 @@ def take_figures(measured: Measured, result: FileResult) -> Figures:
         *_ear_figures(measured),
         *_tap_figures(measured, result),
         Figure(FigureName.TALK_SHARE, talk_share(result)),
+        *seen,
     )
     return Figures(figures, sudden.moments)
 
@@ -183,6 +195,18 @@ def _tap_figures(measured: Measured, result: FileResult) -> Iterable[Figure]:
     yield Figure(FigureName.TAP_RATE, rhythm.rate)
     yield Figure(FigureName.TAP_VARIATION, rhythm.variation)
     yield Figure(FigureName.TAP_PERIODICITY, rhythm.periodicity)
+
+
+def _seen_figures(result: FileResult) -> Iterable[Figure]:
+    """Tell how a video looks; nothing of what is only heard."""
+    visual = result.visual
+    if shows(visual):
+        light = visual.light.median if visual.light else None
+        yield Figure(FigureName.PICTURE, visual.picture.value)
+        yield Figure(FigureName.LIGHT, light)
+        yield Figure(FigureName.FLASHES, visual.flashes)
+    elif result.visual_error is not None:
+        yield from map(Figure, SEEN)
 
 
 def talk_share(result: FileResult) -> float | None:

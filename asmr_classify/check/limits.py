@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from asmr_classify.check.binaural import Channels
 from asmr_classify.check.figures import FigureName
 from asmr_classify.errors import LimitsError
+from asmr_classify.visual.seen import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from asmr_classify.check.figures import Figure
 
 DEFAULTS = "limits.toml"
+
+WORDS: Mapping[FigureName, tuple[str, ...]] = {
+    FigureName.CHANNELS: tuple(Channels),
+    FigureName.PICTURE: (Picture.VIDEO, Picture.STILL),
+}
+"""Figures that are words, and which those are."""
 
 
 class Verdict(StrEnum):
@@ -194,7 +201,7 @@ def parse_limits(text: str, name: str) -> Limits:
 
 
 def _example(figure: FigureName) -> str:
-    return 'fail = ["silent"]' if figure is FigureName.CHANNELS else "warn_above = 10"
+    return f'fail = ["{WORDS[figure][1]}"]' if figure in WORDS else "warn_above = 10"
 
 
 def _check_known(key: str, known: Iterable[str], where: str, what: str) -> None:
@@ -207,22 +214,27 @@ def _check_known(key: str, known: Iterable[str], where: str, what: str) -> None:
 
 
 def _parse_table(figure: FigureName, table: dict[str, Any], name: str) -> Limit:
-    kind = Words if figure is FigureName.CHANNELS else Range
+    kind = Words if figure in WORDS else Range
     where = f"{name}: [{figure}]"
     for key in table:
         _check_known(key, [field.name for field in fields(kind)], where, "limit")
     if kind is Words:
-        return Words(**{key: _parse_words(value, key, where) for key, value in table.items()})
+        return Words(
+            **{key: _parse_words(value, key, where, figure) for key, value in table.items()}
+        )
     numbers = {key: _parse_number(value, key, where) for key, value in table.items()}
     _check_order(numbers, where)
     return Range(**numbers)
 
 
-def _parse_words(value: object, key: str, where: str) -> tuple[str, ...]:
+def _parse_words(value: object, key: str, where: str, figure: FigureName) -> tuple[str, ...]:
+    known = WORDS[figure]
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise LimitsError(f'{where} {key} = {value!r}: expected a list of words, as in ["mono"]')
+        raise LimitsError(
+            f'{where} {key} = {value!r}: expected a list of words, as in ["{known[1]}"]'
+        )
     for word in value:
-        _check_known(word, [*Channels], f"{where} {key}", "kind of channels")
+        _check_known(word, known, f"{where} {key}", f"kind of {figure}")
     return tuple(value)
 
 

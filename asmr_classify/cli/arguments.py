@@ -91,6 +91,14 @@ MaxMemoryOption = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+NoVideoOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-video",
+        help="Only listen: tell nothing of motion, light, cuts and flashes of videos.",
+        rich_help_panel=HOW,
+    ),
+]
 ModelOption = Annotated[
     Path | None,
     typer.Option(
@@ -139,7 +147,8 @@ SkipOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="LABEL",
-        help="What --format edl and mpv-edl leave out. Repeatable.",
+        help="What --format edl and mpv-edl leave out; lively: where much moves in a video. "
+        "Repeatable.",
         rich_help_panel=WHERE,
     ),
 ]

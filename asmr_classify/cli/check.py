@@ -6,6 +6,7 @@ import logging
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from asmr_classify.cli.arguments import (
     IncludeOption,
     LogFileOption,
     ModelOption,
+    NoVideoOption,
     QuietOption,
     VerboseOption,
     check_writable,
@@ -29,6 +31,7 @@ from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import console_on, forgiving
 from asmr_classify.errors import UsageError
+from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -41,7 +44,6 @@ if TYPE_CHECKING:
     from asmr_classify.check.limits import Limits, Verdict
     from asmr_classify.cli.progress import Progress
     from asmr_classify.media.discover import Found
-    from asmr_classify.model import Model
     from asmr_classify.writers.output import Output
 
 logger = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Request:
     catalogue: Path | None
     limits: str | None
     quiet: bool
+    video: Effort | None
 
 
 @reporting_errors
@@ -88,6 +91,7 @@ def check(
             rich_help_panel=HOW,
         ),
     ] = False,
+    no_video: NoVideoOption = False,
     model: ModelOption = None,
     catalogue: CatalogueOption = None,
     as_json: Annotated[
@@ -115,8 +119,9 @@ def check(
     """Measure recordings before an upload or a night, and judge them by limits.
 
     Loudness, true peak, sudden loud moments, what the channels are to each other, the rhythm of
-    taps and the share of talk. Exit status: 5 if any file fails a limit, else 3 if any could not be
-    read. Recordings are only read; those that a query finds are measured as they are now.
+    taps and the share of talk; of videos, light and flashes of the picture. Exit status: 5 if any
+    file fails a limit, else 3 if any could not be read. Recordings are only read; those that a
+    query finds are measured as they are now.
     """
     from rich.console import Console
 
@@ -141,6 +146,7 @@ def check(
         catalogue=catalogue,
         limits=str(limits) if limits else None,
         quiet=quiet,
+        video=None if no_video else Effort.NORMAL,
     )
     if request.output != STDOUT:
         check_replaceable(request.output, holds_checks if request.as_json else holds_check_table)
@@ -165,6 +171,7 @@ def run(request: Request, console: Console) -> ExitStatus:
     console : rich.console.Console
         On stderr.
     """
+    from asmr_classify.check import check_safely
     from asmr_classify.check.limits import load_limits
     from asmr_classify.cli.check_view import check_summary
     from asmr_classify.cli.progress import Progress
@@ -179,6 +186,7 @@ def run(request: Request, console: Console) -> ExitStatus:
         quiet=request.quiet,
         catalogue=request.catalogue,
     )
+    check_one = partial(check_safely, model=model, limits=limits, video=request.video)
     progress = Progress(console, quiet=request.quiet)
     verdicts: list[Verdict | None] = []
     with (
@@ -187,7 +195,8 @@ def run(request: Request, console: Console) -> ExitStatus:
         progress,
         interrupts_deferred(progress.on_stopping) as stop,
     ):
-        for result in _iter_checked(_find(paths, request, progress), model, limits, progress, stop):
+        finds = _find(paths, request, progress)
+        for result in _iter_checked(finds, check_one, progress, stop):
             logger.info("%s: %s", printable(result.labels.path), result.verdict or "not read")
             verdicts.append(result.verdict)
             write(result)
@@ -199,10 +208,9 @@ def run(request: Request, console: Console) -> ExitStatus:
 
 
 def _iter_checked(
-    finds: Iterable[Found], model: Model, limits: Limits, progress: Progress, stop: Event
+    finds: Iterable[Found], check_one: Callable[..., CheckResult], progress: Progress, stop: Event
 ) -> Iterator[CheckResult]:
     """Check file after file in this process; one that fails costs no other."""
-    from asmr_classify.check import check_safely
     from asmr_classify.media.remote import take_fetched
 
     for found in finds:
@@ -216,7 +224,7 @@ def _iter_checked(
             progress.on_decoded(seconds - decoded)
             decoded = seconds
 
-        result = check_safely(found.path, model=model, limits=limits, on_progress=on_progress)
+        result = check_one(found.path, on_progress=on_progress)
         progress.on_finished(found, result.labels)
         fetched = take_fetched()
         if fetched.n_requests:

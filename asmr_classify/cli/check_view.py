@@ -49,8 +49,7 @@ def check_view(result: CheckResult, limits: Limits) -> RenderableType:
     rich renderable
     """
     parts: list[RenderableType] = [_title(result)]
-    error = result.labels.error
-    if error is not None:
+    for error in filter(None, (result.labels.error, result.labels.visual_error)):
         reason = error.message.removeprefix(f"{result.labels.path}: ")
         parts.append(Text(f"  {printable(reason)}", style="yellow", overflow="fold"))
     shown = [judged for judged in result.figures if judged.figure.value is not None]

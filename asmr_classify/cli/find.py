@@ -58,8 +58,11 @@ def find(
     `kind:typing` a kind of sound that was told, `kind.typing>0.8` its score; a dash in front means
     the opposite (`-crinkle`). Further fields: `no_talking`, `length:20m..1h`,
     `longest_talk:..10s`, `path:text`, `trigger:tap` (the main one, or `none`), `status:failed`,
-    `model:text`, `added:2026-01..`, `corrected` (by hand), `missing` (no longer there). Terms side
-    by side must all hold; a comma stands for or.
+    `model:text`, `added:2026-01..`, `corrected` (by hand), `missing` (no longer there). Of what is
+    seen: `visual:slow` (or `still`, `lively`), `light:dark` (or `dim`, `bright`), `picture:still`
+    (or `video`, `cover`, `none`), `motion`, `light`, `cuts` and `flashes` by number
+    (`cuts:..2`), `no_sound` (nothing is heard). Terms side by side must all hold; a comma stands
+    for or.
 
     `A..B` holds both ends. In a shell, `>` and `<` need quotes; `whisper:0.8..` needs none.
     """

@@ -22,6 +22,7 @@ from asmr_classify.cli.arguments import (
     LogFileOption,
     MaxMemoryOption,
     ModelOption,
+    NoVideoOption,
     NullOption,
     PerFileOption,
     QuietOption,
@@ -54,6 +55,7 @@ from asmr_classify.cli.kept_features import (
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import open_journal, open_per_file, open_writer
 from asmr_classify.errors import UsageError
+from asmr_classify.visual.seen import Effort, MotionLevel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +100,7 @@ class Request:
     catalogue: str | None
     strict: bool
     quiet: bool
+    video: Effort | None
     keep_features: int | None
 
 
@@ -122,6 +125,17 @@ def label(
             metavar="LABEL=X",
             help="Score from which on a label counts, in the file and in its timeline, "
             "between 0 and 1. Repeatable.",
+            rich_help_panel=HOW,
+        ),
+    ] = None,
+    no_video: NoVideoOption = False,
+    video_effort: Annotated[
+        Effort | None,
+        typer.Option(
+            metavar="low|normal|full",
+            help="How much of a long video is looked at; full decodes all of it, which may take "
+            "many times as long as its sound. Default: normal. docs/visual.md tells more.",
+            show_default=False,
             rich_help_panel=HOW,
         ),
     ] = None,
@@ -200,6 +214,12 @@ def label(
 
     console = Console(stderr=True)
     named = [*(paths or ()), *read_list(files_from, null=null)]
+    if no_video and video_effort is not None:
+        raise UsageError("--no-video and --video-effort do not go together: leave one out")
+    if no_video and MotionLevel.LIVELY in (skip or ()):
+        raise UsageError(
+            f"--no-video and --skip {MotionLevel.LIVELY} do not go together: leave one out"
+        )
     if not named and files_from is None:
         raise UsageError("nothing to label is named: give files or folders, or --files-from")
     check_writable((output, log_file), inputs=[*named, *filter(None, (files_from, model))])
@@ -237,6 +257,7 @@ def label(
         catalogue=str(catalogue) if catalogue else None,
         strict=strict,
         quiet=quiet,
+        video=None if no_video else video_effort or Effort.NORMAL,
         keep_features=None if keep_features is None else parse_size(keep_features),
     )
     check_earlier(request.output, request.format)
@@ -346,6 +367,7 @@ def _label_all(
         limits=Limits(request.timeout, request.max_memory),
         stop=stop,
         observer=progress,
+        video=request.video,
         executor=executor,
         features=features,
     )
@@ -370,9 +392,13 @@ def _teller(request: Request, console: Console) -> Callable[[FileResult], None]:
         if logger.isEnabledFor(logging.INFO):
             found = ", ".join(f"{tag} {result.scores[tag]:.2f}" for tag in result.tags)
             logger.info("%s: %s %s", printable(result.path), result.status.value, printable(found))
+        if result.visual_error is not None:
+            tell_why(f"picture not seen: {printable(result.visual_error.message)}")
         if result.error is None or result.status is Status.NO_AUDIO:
             return
-        text = f"{result.status.value}: {printable(result.error.message)}"
+        tell_why(f"{result.status.value}: {printable(result.error.message)}")
+
+    def tell_why(text: str) -> None:
         logger.debug("%s", text)
         if not silent:
             console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)

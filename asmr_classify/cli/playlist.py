@@ -6,7 +6,7 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -17,11 +17,14 @@ from asmr_classify.cli.formats import STDOUT
 from asmr_classify.errors import UsageError
 from asmr_classify.library.playlist import MIN_SEGMENT, Player, Wish
 from asmr_classify.library.variety import Order
+from asmr_classify.visual.seen import LightLevel, MotionLevel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asmr_classify.library.playlist import Item
+
+Level = TypeVar("Level", MotionLevel, LightLevel)
 
 WHAT, HOW, WHERE = "What to play", "In which order", "The playlist"
 """Panels of the help."""
@@ -46,7 +49,7 @@ def playlist(
         typer.Option(
             metavar="LABELS",
             help="Play what holds any of these labels or kinds: whisper,tap,typing. Default: any "
-            "trigger.",
+            "trigger; with --visual or --light, whatever looks so.",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -69,6 +72,25 @@ def playlist(
             rich_help_panel=WHAT,
         ),
     ] = False,
+    visual: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LEVELS",
+            help="Only videos in which as much moves: still, slow or lively; or several: "
+            "still,slow.",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    light: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LEVELS",
+            help="Only videos whose picture is as light: dark, dim or bright; or several.",
+            show_default=False,
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
     segments: Annotated[
         bool,
         typer.Option(
@@ -165,7 +187,16 @@ def playlist(
     from asmr_classify.library.playlist import fill, find_items, known_labels, widen_avoided
     from asmr_classify.library.variety import iter_ordered
 
-    wish = Wish(_labels(want), _labels(avoid), min_score, min_segment, no_talking, segments)
+    wish = Wish(
+        _labels(want),
+        _labels(avoid),
+        min_score,
+        min_segment,
+        no_talking,
+        segments,
+        _levels(visual, MotionLevel, "--visual"),
+        _levels(light, LightLevel, "--light"),
+    )
     seconds = _parse_length(length)
     _check_output(str(output), sources or ())
     console = Console(stderr=True)
@@ -208,6 +239,21 @@ def _labels(texts: Sequence[str] | None) -> tuple[str, ...]:
     """Read lists of labels, as in ``whisper,tap``; each label once."""
     labels = (label.strip() for text in texts or () for label in text.split(","))
     return tuple(dict.fromkeys(filter(None, labels)))
+
+
+def _levels(texts: Sequence[str] | None, kind: type[Level], option: str) -> tuple[Level, ...]:
+    """Read lists of levels, as in ``still,slow``.
+
+    Raises
+    ------
+    UsageError
+        If there is no such level.
+    """
+    names = _labels(texts)
+    for name in names:
+        if name not in list(kind):
+            raise UsageError(f"{option} {name!r}: the levels are {', '.join(kind)}")
+    return tuple(map(kind, names))
 
 
 def _parse_length(text: str | None) -> float | None:

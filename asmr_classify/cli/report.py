@@ -17,13 +17,13 @@ from asmr_classify.cli.select import select_results
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
     from rich.progress import Progress
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.report import Waveforms
+    from asmr_classify.report import Drawn
 
 PAGE_SUFFIXES = (".html", ".htm")
 
@@ -50,7 +50,8 @@ def report(
         bool,
         typer.Option(
             "--no-waveforms",
-            help="Draw timelines alone: quicker, as no recording is decoded again, and smaller.",
+            help="Draw timelines alone, without waveforms and filmstrips: quicker, as no recording "
+            "is decoded again, and smaller.",
         ),
     ] = False,
     model: SelectionModelOption = None,
@@ -60,11 +61,18 @@ def report(
     """Make one HTML page that lists, sorts, filters, draws and plays what recordings hold.
 
     The page needs no network and no other file but the recordings, which are played from where
-    they lie. Waveforms are kept in the user's cache, so that the next page is quick.
+    they lie. Waveforms and filmstrips are kept in the user's cache, so that the next page is quick.
     """
     from rich.console import Console
 
-    from asmr_classify.report import render_page, report_data, write_page
+    from asmr_classify.report import (
+        Drawn,
+        compute_waveforms,
+        make_films,
+        render_page,
+        report_data,
+        write_page,
+    )
 
     console = Console(stderr=True)
     check_page(output, sources or ())
@@ -73,12 +81,16 @@ def report(
     )
     if not results:
         return nothing_to_do("no recordings were found, so there is no page")
-    waveforms = None if no_waveforms else hear_waveforms(results, console, quiet=quiet)
+    waveforms = films = Drawn({})
+    if not no_waveforms:
+        waveforms = draw("waveforms", compute_waveforms, results, console, quiet=quiet)
+        films = draw("filmstrips", make_films, results, console, quiet=quiet)
     data = report_data(
         results,
         folder=str(output.parent),
         made=datetime.now().astimezone(),
-        waveforms=waveforms.peaks if waveforms else None,
+        waveforms=waveforms.contents,
+        films=films.contents,
     )
     write_page(render_page(data), str(output))
     if not quiet:
@@ -130,41 +142,59 @@ def gather_results(
     return list(results.values())
 
 
-def hear_waveforms(
-    results: Sequence[FileResult], console: Console, *, quiet: bool = False
-) -> Waveforms:
-    """Compute waveforms, with progress.
+def draw(
+    what: str,
+    compute: Callable[..., Drawn],
+    results: Sequence[FileResult],
+    console: Console,
+    *,
+    quiet: bool = False,
+) -> Drawn:
+    """Draw what a page shows of recordings, with progress.
+
+    Parameters
+    ----------
+    what : str
+        That is drawn, as "waveforms".
+    compute : callable
+        Takes results, ``stop`` and ``on_progress``.
+    results : sequence of FileResult
+    console : rich.console.Console
+        On stderr.
+    quiet : bool
+        Show no progress.
 
     Raises
     ------
     KeyboardInterrupt
-        If the user asked to stop; what was computed is in the cache.
+        If the user asked to stop; what was drawn is in the cache.
     """
-    from asmr_classify.report import compute_waveforms
-
     with (
-        interrupts_tell("no page was written; the waveforms heard so far are kept"),
-        WaveformProgress(console, quiet=quiet) as progress,
+        interrupts_tell(f"no page was written; the {what} so far are kept"),
+        DrawingProgress(what, console, quiet=quiet) as progress,
     ):
         with interrupts_deferred() as stop:
-            waveforms = compute_waveforms(results, stop=stop, on_progress=progress.show)
+            drawn = compute(results, stop=stop, on_progress=progress.show)
         if stop.is_set():
             raise KeyboardInterrupt
-    return waveforms
+    return drawn
 
 
-class WaveformProgress:
-    """Shows how many waveforms are done: a bar on a terminal, else a line now and then.
+class DrawingProgress:
+    """Shows how many are drawn: a bar on a terminal, else a line now and then.
 
     Parameters
     ----------
+    what : str
+        That is drawn.
     console : rich.console.Console
         On stderr.
     quiet : bool
         Show nothing.
     """
 
-    def __init__(self, console: Console, *, quiet: bool) -> None:
+    def __init__(self, what: str, console: Console, *, quiet: bool) -> None:
+        self._what = what
         self._console = console
         self._quiet = quiet
         self._last_line = time.monotonic()
@@ -176,7 +206,7 @@ class WaveformProgress:
 
             columns = (*Progress.get_default_columns(), MofNCompleteColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)
-            self._bar.add_task("waveforms", total=None)
+            self._bar.add_task(self._what, total=None)
             self._bar.start()
         return self
 
@@ -192,4 +222,4 @@ class WaveformProgress:
         now = time.monotonic()
         if not self._quiet and now - self._last_line > PLAIN_INTERVAL:
             self._last_line = now
-            self._console.print(f"{done}/{total} waveforms", highlight=False)
+            self._console.print(f"{done}/{total} {self._what}", highlight=False)

@@ -10,6 +10,9 @@ one stretch, under the label that covers most of it; segments of avoided labels 
 and what is left of it is taken if it is long enough. Kinds are told of whole recordings: an avoided
 one leaves out all stretches, and none can be wanted.
 
+How videos look is asked of whole recordings too, also where stretches are played. Whoever asks for
+it and names no label wants all that looks so, be it without a trigger or without any sound.
+
 What was set by hand counts more than what the model says: where the trigger was, a trigger that is
 no tag is neither wanted nor avoided there. Recordings that are no longer there are left out.
 """
@@ -25,11 +28,13 @@ from typing import TYPE_CHECKING
 from asmr_classify.config import DecisionSpec
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import DEFINITIONS, SILENCE, SPEECH, WHISPER, Kind, kind_of
+from asmr_classify.visual.seen import levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from asmr_classify.aggregate import FileResult
+    from asmr_classify.visual.seen import LightLevel, MotionLevel
 
 AVOIDED_FROM = 0.5
 """Score from which on an avoided label keeps a recording out: scores are calibrated, so that from
@@ -63,7 +68,7 @@ class Wish:
     Parameters
     ----------
     want : tuple of str
-        Any of these labels and kinds; by default, any trigger.
+        Any of these labels and kinds; by default, any trigger, or whatever looks as is wished.
     avoid : tuple of str
         None of these.
     min_score : float
@@ -75,6 +80,10 @@ class Wish:
         No speech and no whisper; of stretches: none in them.
     segments : bool
         Stretches, not whole recordings.
+    motion : tuple of MotionLevel
+        Only what was seen to move as one of these; by default, what was not looked at will do.
+    light : tuple of LightLevel
+        Likewise.
 
     Raises
     ------
@@ -88,6 +97,8 @@ class Wish:
     min_segment: float = MIN_SEGMENT
     no_talking: bool = False
     segments: bool = False
+    motion: tuple[MotionLevel, ...] = ()
+    light: tuple[LightLevel, ...] = ()
 
     def __post_init__(self) -> None:
         for label in self.want:
@@ -107,6 +118,11 @@ class Wish:
             return label in self.want
         return kind_of(label) is Kind.TRIGGER and label not in self.kept_out
 
+    @property
+    def is_of_looks(self) -> bool:
+        """Whether what looks so will do, whatever is heard."""
+        return bool(self.motion or self.light) and not self.want
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -117,7 +133,7 @@ class Item:
     path : str
         The recording.
     label : str
-        The wanted label or kind that it is played for.
+        The wanted label or kind that it is played for, or the level of motion or light.
     start, end : float
         Seconds from the beginning of the recording, to the millisecond.
     score : float
@@ -261,7 +277,8 @@ def find_items(results: Iterable[FileResult], wish: Wish, kinds: Iterable[str] =
     results = list(results)
     check_labels(wish, results, kinds)
     find = _stretches if wish.segments else _whole
-    items = [item for result in results if is_playable(result) for item in find(result, wish)]
+    shown = [result for result in results if playing_time(result) > 0 and _looks(result, wish)]
+    items = [item for result in shown for item in find(result, wish)]
     return sorted(items, key=lambda item: (item.path, item.start))
 
 
@@ -304,6 +321,22 @@ def is_playable(result: FileResult) -> bool:
     return is_heard(result) and length_of(result) > 0
 
 
+def playing_time(result: FileResult) -> float:
+    """Tell how many seconds a recording plays, be it without sound; 0 for what nobody can play."""
+    from asmr_classify.aggregate import Status
+
+    if is_playable(result):
+        return length_of(result)
+    lanes = result.visual and result.visual.lanes
+    return lanes.duration if lanes and result.status is Status.NO_AUDIO else 0.0
+
+
+def _looks(result: FileResult, wish: Wish) -> bool:
+    """Whether a recording looks as is wished."""
+    motion, light = levels(result.visual)
+    return (not wish.motion or motion in wish.motion) and (not wish.light or light in wish.light)
+
+
 def is_ruled_out(result: FileResult, label: str) -> bool:
     """Tell whether someone set by hand that a trigger is not there."""
     is_set = "trigger" in result.corrected and kind_of(label) is Kind.TRIGGER
@@ -340,7 +373,7 @@ def _may_hold(result: FileResult, label: str) -> bool:
 
 
 def _whole(result: FileResult, wish: Wish) -> Iterator[Item]:
-    if wish.no_talking and not result.no_talking:
+    if wish.no_talking and not (result.no_talking or _is_mute(result)):
         return
     if any(_may_hold(result, label) for label in wish.avoid):
         return
@@ -354,6 +387,16 @@ def _whole(result: FileResult, wish: Wish) -> Iterator[Item]:
         label = max(held, key=lambda label: (label == result.trigger, _score(result, label)))
         score = _score(result, label)
         yield Item(result.path, label, 0.0, length_of(result), score, is_whole=True)
+    elif wish.is_of_looks:
+        motion, light = levels(result.visual)
+        level = (motion if wish.motion else light) or ""
+        yield Item(result.path, level, 0.0, playing_time(result), 1.0, is_whole=True)
+
+
+def _is_mute(result: FileResult) -> bool:
+    from asmr_classify.aggregate import Status
+
+    return result.status in {Status.NO_AUDIO, Status.SILENT}
 
 
 def _stretches(result: FileResult, wish: Wish) -> Iterator[Item]:

@@ -26,6 +26,7 @@ from asmr_classify.library.tags.sidecar import (
     sidecar_text,
 )
 from asmr_classify.library.tags.steps import WriteTags
+from asmr_classify.visual.seen import shows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -267,8 +268,9 @@ class _Planner:
 
 
 def _why_not(result: FileResult) -> str | None:
-    """Why a file gets no tags; None if it does."""
-    if result.status is Status.FAILED or result.status is Status.NO_AUDIO:
+    """Why a file gets no tags; None if it does, as what is only seen does too."""
+    is_mute = result.status is Status.NO_AUDIO and not shows(result.visual)
+    if result.status is Status.FAILED or is_mute:
         message = "nothing is known of it" if result.error is None else result.error.message
         return message.removeprefix(f"{result.path}: ")
     return None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.errors import TemplateError
 from asmr_classify.library.names import UNSAFE, safe_name, split_name
+from asmr_classify.visual.seen import levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,6 +59,11 @@ def _talk(subject: Subject) -> str | None:
     return names[subject.result.no_talking]
 
 
+def _picture(subject: Subject) -> str | None:
+    visual = subject.result.visual
+    return None if visual is None else visual.picture.value
+
+
 def _length(subject: Subject) -> str | None:
     duration = subject.result.duration
     return None if duration is None else length_text(duration)
@@ -70,6 +76,9 @@ FIELDS: Mapping[str, tuple[str, Callable[[Subject], Value]]] = {
     "kinds": ("all kinds, the surest first", lambda s: ", ".join(s.result.kinds) or None),
     "score": ("of the trigger", _score),
     "talk": ("'talking' or 'no talking'", _talk),
+    "visual": ("how much moves: 'still', 'slow' or 'lively'", lambda s: levels(s.result.visual)[0]),
+    "light": ("of the picture: 'dark', 'dim' or 'bright'", lambda s: levels(s.result.visual)[1]),
+    "picture": ("'video', 'still', 'cover' or 'none'", _picture),
     "length": ("as 1h02m, 12m05s or 42s", _length),
     "duration": ("in seconds", lambda s: s.result.duration),
     "status": ("of the labelling, as 'ok'", lambda s: s.result.status.value),

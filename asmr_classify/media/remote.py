@@ -74,6 +74,9 @@ class Fetched:
     n_bytes: int = 0
     n_requests: int = 0
 
+    def __add__(self, other: Fetched) -> Fetched:
+        return Fetched(self.n_bytes + other.n_bytes, self.n_requests + other.n_requests)
+
     def __str__(self) -> str:
         return f"{self.n_bytes} bytes in {self.n_requests} request{'s' * (self.n_requests != 1)}"
 

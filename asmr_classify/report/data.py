@@ -2,13 +2,12 @@
 
 Seconds are whole hundredths, scores whole per cents, labels, kinds and models places in their
 lists, a timeline one flat list of ``label, start, length, score``, the kinds of a file one of
-``kind, score``, and a waveform its bytes in base64.
-What a file lacks has no key.
+``kind, score``, and waveforms and filmstrips their bytes in base64. How a video looks is the matter
+of :mod:`asmr_classify.report.looks`. What a file lacks has no key.
 """
 
 from __future__ import annotations
 
-import base64
 import re
 import unicodedata
 from collections import Counter
@@ -27,18 +26,20 @@ from asmr_classify.labels import (
     letters_of,
 )
 from asmr_classify.report.links import link_to
+from asmr_classify.report.looks import lanes_of, look_of, to_base64
+from asmr_classify.visual.seen import shows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from asmr_classify.aggregate import FileResult
+    from asmr_classify.aggregate import FileResult, Problem
 
 VIDEO_EXTENSIONS = frozenset(
     "3g2 3gp asf avi f4v flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogm ogv rm rmvb ts vob webm "
     "wmv".split()
 )
-"""Extensions of what is shown in a picture, too, when it is played."""
+"""Extensions of what is a video as long as nobody looked at it."""
 
 OWN_COLOURS = 5
 """Colours that the style holds for labels of a user's own model; more labels take turns."""
@@ -124,6 +125,11 @@ class ReportData:
     seconds: float
     files: list[dict[str, Any]]
 
+    @property
+    def has_looks(self) -> bool:
+        """Whether any file was looked at and shows something."""
+        return any("seen" in file for file in self.files)
+
     def to_record(self) -> dict[str, Any]:
         """Give what the page's script reads: labels, kinds, models and files."""
         return {
@@ -143,6 +149,7 @@ def report_data(
     folder: str,
     made: datetime,
     waveforms: Mapping[str, bytes] | None = None,
+    films: Mapping[str, bytes] | None = None,
 ) -> ReportData:
     """Gather what a page shows.
 
@@ -155,6 +162,8 @@ def report_data(
         When the report is made.
     waveforms : mapping of str to bytes, optional
         By path; see :func:`~asmr_classify.report.waveforms.compute_waveforms`.
+    films : mapping of str to bytes, optional
+        By path; see :func:`~asmr_classify.report.films.make_films`.
 
     Returns
     -------
@@ -170,6 +179,7 @@ def report_data(
         models={name: k for k, (name, _) in enumerate(models)},
         folder=folder,
         waveforms=waveforms or {},
+        films=films or {},
     )
     return ReportData(
         made=made,
@@ -252,9 +262,9 @@ class _Encoder:
     models: Mapping[str, int]
     folder: str
     waveforms: Mapping[str, bytes]
+    films: Mapping[str, bytes]
 
     def encode(self, result: FileResult) -> dict[str, Any]:
-        peaks = self.waveforms.get(result.path)
         values = {
             "path": result.path,
             "url": link_to(result.path, self.folder),
@@ -269,9 +279,13 @@ class _Encoder:
             "quiet": result.no_talking,
             "talk": _hundredths(result.longest_talk),
             "corrected": list(result.corrected) or None,
-            "peaks": None if peaks is None else base64.b64encode(peaks).decode(),
-            "video": PurePath(result.path).suffix.lstrip(".").lower() in VIDEO_EXTENSIONS or None,
-            "error": _reason(result),
+            "peaks": to_base64(self.waveforms.get(result.path)),
+            "film": to_base64(self.films.get(result.path)),
+            "video": is_video(result) or None,
+            "seen": look_of(result.visual),
+            "lanes": lanes_of(result.visual),
+            "error": _reason(result, result.error),
+            "unseen": _reason(result, result.visual_error),
         }
         return {key: value for key, value in values.items() if value is not None}
 
@@ -298,8 +312,15 @@ def _hundredths(seconds: float | None) -> int | None:
     return None if seconds is None else round(100 * seconds)
 
 
-def _reason(result: FileResult) -> list[str] | None:
+def is_video(result: FileResult) -> bool:
+    """Tell whether there is something to see: as it was seen, or by its name if nobody looked."""
+    if result.visual is not None:
+        return shows(result.visual)
+    return PurePath(result.path).suffix.lstrip(".").lower() in VIDEO_EXTENSIONS
+
+
+def _reason(result: FileResult, problem: Problem | None) -> list[str] | None:
     """Kind and message of what went wrong, without the path that the page shows anyway."""
-    if result.error is None:
+    if problem is None:
         return None
-    return [result.error.kind, result.error.message.removeprefix(f"{result.path}: ")]
+    return [problem.kind, problem.message.removeprefix(f"{result.path}: ")]

@@ -31,6 +31,7 @@ SCRIPTS = (
     "data.js",
     "view.js",
     "timeline.js",
+    "looks.js",
     "table.js",
     "player.js",
     "main.js",

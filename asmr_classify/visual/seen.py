@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 VALUE_DIGITS = 4
 """Finer than motion and light are measured."""
@@ -73,7 +73,7 @@ class Light:
     ----------
     level : LightLevel
     median, p95 : float
-        Of relative luminance, over time.
+        Relative luminance of a grey as light as the picture, over time.
     blue : float
         Share of blue in what light there is, of 0 to 1.
     """
@@ -99,6 +99,11 @@ class Lanes:
     step: float
     motion: tuple[float | None, ...]
     light: tuple[float | None, ...]
+
+    @property
+    def duration(self) -> float:
+        """Seconds to the end of the last value, which is past that of the file by less than one."""
+        return self.step * max(len(self.motion), len(self.light))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,17 @@ class Visual:
     seen: float = 0.0
     effort: Effort = Effort.NORMAL
     lanes: Lanes | None = None
+
+
+def levels(visual: Visual | None) -> tuple[MotionLevel | None, LightLevel | None]:
+    """Tell how much moves and how light it is, as words; None where nobody saw."""
+    motion, light = (visual.motion, visual.light) if visual else (None, None)
+    return motion.level if motion else None, light.level if light else None
+
+
+def shows(visual: Visual | None) -> TypeGuard[Visual]:
+    """Tell whether something is seen: a video, or one picture over sound."""
+    return visual is not None and visual.picture in {Picture.VIDEO, Picture.STILL}
 
 
 def visual_to_record(visual: Visual, *, rounded: bool = True) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Options:
     Parameters
     ----------
     skip : tuple of str
-        Labels that edit decision lists leave out.
+        Labels that edit decision lists leave out, and ``lively`` for where much moves.
     folder : str
         Where the output lies: the mpv list names recordings from there.
     """

@@ -1,6 +1,7 @@
 r"""CSV: one row a file, for spreadsheets. Holds all but the timeline and the shares.
 
-Kinds stand in one cell, each with its score: ``typing=0.9300 rain=0.7100``.
+Kinds stand in one cell, each with its score: ``typing=0.9300 rain=0.7100``. Of what was seen there
+are words and counts, which are not read back.
 
 Spreadsheets run cells that begin with ``=``, ``+``, ``-`` or ``@`` as formulas, and a file can be
 named so. Such texts, and those that begin with an apostrophe, get an apostrophe in front [1]_.
@@ -41,6 +42,11 @@ FIXED_COLUMNS = (
     "model",
     "corrected",
     "kinds",
+    "picture",
+    "motion",
+    "light",
+    "cuts_per_minute",
+    "flashes",
 )
 SCORE_PREFIX = "score_"
 
@@ -96,7 +102,27 @@ def _fixed_cells(result: FileResult) -> list[str]:
         escape_cell(result.model),
         " ".join(result.corrected),
         " ".join(f"{_word(kind)}={score:.4f}" for kind, score in result.kinds.items()),
+        *map(_seen_cell, seen_values(result).values()),
     ]
+
+
+def seen_values(result: FileResult) -> dict[str, str | float | int | None]:
+    """Tell what was seen in one value a column; None where nothing was."""
+    visual = result.visual
+    motion, light = (visual.motion, visual.light) if visual else (None, None)
+    return {
+        "picture": visual.picture.value if visual else None,
+        "motion": motion.level.value if motion else None,
+        "light": light.level.value if light else None,
+        "cuts_per_minute": visual.cuts_per_minute if visual else None,
+        "flashes": visual.flashes if visual else None,
+    }
+
+
+def _seen_cell(value: str | float | None) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return "" if value is None else str(value)
 
 
 def _seconds(value: float | None) -> str:

@@ -8,6 +8,8 @@ Two formats share the ending ``.edl``, and no player reads both:
   are to be *played* [2]_. mpv is given the list in place of the recording. Names are relative to
   the folder of the list, and are given with their length in bytes, so that any name will do.
 
+Beside labels, stretches in which much moves can be left out, as :data:`LIVELY`.
+
 References
 ----------
 .. [1] Kodi, Edit decision list. https://kodi.wiki/view/Edit_decision_list
@@ -23,6 +25,8 @@ from typing import TYPE_CHECKING
 from asmr_classify.errors import NotRepresentableError, UsageError
 from asmr_classify.labels import SILENCE
 from asmr_classify.timeline import Segment, join_spans
+from asmr_classify.visual.levels import lively_spans
+from asmr_classify.visual.seen import MotionLevel
 from asmr_classify.writers.documents import UNSCORED, document
 
 if TYPE_CHECKING:
@@ -41,6 +45,9 @@ MPV_HEADER = b"# mpv EDL v0\n# asmr-classify: what to play\n"
 
 MPV_PART = re.compile(rb"%(\d+)%")
 
+LIVELY = MotionLevel.LIVELY.value
+"""Names stretches of a video, and no label."""
+
 SKIPPED, PLAYED = "skip", "play"
 """Labels of what is read back."""
 
@@ -51,7 +58,7 @@ def check_skip(skip: Sequence[str], labels: Sequence[str]) -> None:
     Parameters
     ----------
     skip : sequence of str
-        Labels to skip.
+        Labels to skip, and :data:`LIVELY`.
     labels : sequence of str
         The model's.
 
@@ -64,20 +71,43 @@ def check_skip(skip: Sequence[str], labels: Sequence[str]) -> None:
         raise UsageError("nothing to skip is named: give --skip LABEL, once for each label")
     known = (*labels, SILENCE)
     for label in skip:
-        if label not in known:
-            raise UsageError(f"--skip {label!r}: the labels are {', '.join(known)}")
+        if label not in (*known, LIVELY):
+            raise UsageError(
+                f"--skip {label!r}: the labels are {', '.join(known)}; {LIVELY} stands for "
+                "stretches of a video in which much moves"
+            )
 
 
 def skipped_spans(result: FileResult, skip: Sequence[str]) -> list[tuple[float, float]]:
-    """Join the segments of some labels.
+    """Join the segments of some labels, and the lively stretches of a video if they are named.
 
     Returns
     -------
     list of (float, float)
         Start and end in seconds, rounded to milliseconds, ascending, apart from each other.
+
+    Raises
+    ------
+    NotRepresentableError
+        If lively stretches are to be skipped, and nobody looked whether there are any.
     """
-    spans = ((round(s.start, 3), round(s.end, 3)) for s in result.segments if s.label in skip)
-    return join_spans(spans)
+    spans = [(s.start, s.end) for s in result.segments if s.label in skip]
+    if LIVELY in skip:
+        spans += _lively_spans(result)
+    return join_spans((round(start, 3), round(end, 3)) for start, end in spans)
+
+
+def _lively_spans(result: FileResult) -> list[tuple[float, float]]:
+    visual = result.visual
+    if visual is None:
+        reason = "it was only listened to" if result.visual_error is None else "it cannot be seen"
+        raise NotRepresentableError(
+            f"{result.path}: what moves in it is not known, as {reason}; label it anew, or leave "
+            f"--skip {LIVELY} out"
+        )
+    end = max(result.duration or 0.0, result.decoded)
+    spans = [] if visual.lanes is None else lively_spans(visual.lanes)
+    return [(start, min(stop, end)) for start, stop in spans if start < end]
 
 
 def cuts_of(result: FileResult, options: Options) -> str:
@@ -102,7 +132,7 @@ def read_edl(lines: Iterable[str]) -> Iterator[FileResult]:
 
 
 def played_spans(result: FileResult, skip: Sequence[str]) -> list[tuple[float, float | None]]:
-    """Find what is left when segments of some labels are skipped.
+    """Find what is left when segments of some labels, or lively stretches, are skipped.
 
     Returns
     -------

@@ -1,7 +1,8 @@
 """Parquet: one row a recording, for pandas, Polars, DuckDB and R. Holds all that JSON Lines does.
 
 The columns of :mod:`~asmr_classify.writers.csv`, a ``share_`` column for each label and silence,
-``segments``, a list of ``{start, end, label, score}``, and ``kinds``, a list of ``{kind, score}``:
+``segments``, a list of ``{start, end, label, score}``, ``kinds``, a list of ``{kind, score}``, and
+``visual`` and ``visual_error`` as in JSON Lines:
 scores and shares are plain columns, so that ``df[df.score_tap > 0.8]`` needs no unpacking, and
 ``df.explode("segments")`` gives a row a segment. Numbers are not rounded. What was not heard or is
 not known is null. Text is as it is, but for bytes of names that are not UTF-8, see
@@ -21,7 +22,8 @@ from typing import IO, TYPE_CHECKING, Any
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.labels import SILENCE
 from asmr_classify.timeline import Segment
-from asmr_classify.writers.csv import SCORE_PREFIX
+from asmr_classify.visual.seen import record_to_visual, visual_to_record
+from asmr_classify.writers.csv import SCORE_PREFIX, seen_values
 from asmr_classify.writers.escapes import NOT_UTF8, escape, unescape
 
 if TYPE_CHECKING:
@@ -107,8 +109,34 @@ def make_schema(labels: Sequence[str]) -> Any:
             *((name, pa.float64()) for name in _columns(SHARE_PREFIX, labels).values()),
             ("segments", pa.list_(segment)),
             ("kinds", pa.list_(pa.struct([("kind", pa.string()), ("score", pa.float64())]))),
+            ("picture", pa.string()),
+            ("motion", pa.string()),
+            ("light", pa.string()),
+            ("cuts_per_minute", pa.float64()),
+            ("flashes", pa.int64()),
+            ("visual", _visual_type()),
+            ("visual_error", pa.struct([("kind", pa.string()), ("message", pa.string())])),
         ],
         metadata={SCHEMA_KEY: SCHEMA_VERSION},
+    )
+
+
+def _visual_type() -> Any:
+    import pyarrow as pa
+
+    def struct(**fields: Any) -> Any:
+        return pa.struct([*fields.items()])
+
+    text, number, lane = pa.string(), pa.float64(), pa.list_(pa.float64())
+    return struct(
+        picture=text,
+        motion=struct(level=text, median=number, p95=number),
+        light=struct(level=text, median=number, p95=number, blue=number),
+        cuts_per_minute=number,
+        flashes=pa.int64(),
+        seen=number,
+        effort=text,
+        timeline=struct(step=number, motion=lane, light=lane),
     )
 
 
@@ -144,7 +172,14 @@ def _row(result: FileResult, labels: Sequence[str]) -> dict[str, Any]:
             for s in result.segments
         ],
         "kinds": [{"kind": _text(kind), "score": score} for kind, score in result.kinds.items()],
+        **seen_values(result),
+        "visual": result.visual and visual_to_record(result.visual, rounded=False),
+        "visual_error": _problem_of(result.visual_error),
     }
+
+
+def _problem_of(error: Problem | None) -> dict[str, str] | None:
+    return None if error is None else {"kind": _text(error.kind), "message": _text(error.message)}
 
 
 def _values(
@@ -189,7 +224,13 @@ def _result(row: dict[str, Any]) -> FileResult:
         longest_talk=row["longest_talk"],
         corrected=tuple(row["corrected"]),
         kinds={unescape(kind["kind"]): kind["score"] for kind in row.get("kinds") or ()},
+        visual=record_to_visual(row["visual"]) if row.get("visual") else None,
+        visual_error=_visual_problem(row.get("visual_error")),
     )
+
+
+def _visual_problem(error: dict[str, str] | None) -> Problem | None:
+    return None if error is None else Problem(unescape(error["kind"]), unescape(error["message"]))
 
 
 def _problem(row: dict[str, Any]) -> Problem | None:

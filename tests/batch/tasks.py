@@ -43,6 +43,17 @@ class Stub:
     def fail(self, path, problem):
         return FileResult(path, Status.FAILED, "stub@1", error=problem)
 
+    def lacks(self, result):
+        """Tell whether a result was made by less than all."""
+        return result.model == "half@1"
+
+    def add(self, found, _result, on_progress):
+        on_progress()
+        return self.do(found, lambda _: None)
+
+    def give_up(self, result, problem):
+        return FileResult(result.path, Status.PARTIAL, "half@1", error=problem)
+
     def __setstate__(self, state):
         self.__dict__.update(state)
         (self.marks / f"arrived.{uuid4()}").touch()

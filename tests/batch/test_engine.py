@@ -7,11 +7,12 @@ import threading
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 import pytest
 
 from asmr_classify import label_paths
-from asmr_classify.aggregate import Status
+from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.batch import Limits, engine
 from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.engine import (
@@ -70,10 +71,10 @@ class Instant:
         return future
 
     def _work(self, batch):
-        for found in batch:
+        for found, _ in batch:
             if found.path in self.fails:
                 raise self.fails[found.path]
-        outcomes = [Outcome(found, self.task.do(found, lambda _: None)) for found in batch]
+        outcomes = [Outcome(found, self.task.do(found, lambda _: None)) for found, _ in batch]
         return Done(outcomes, self.takes * len(batch))
 
 
@@ -110,6 +111,21 @@ def test_what_is_kept_is_not_sent_out(tiny_model, recordings):
     assert {result.model for result in results} == {"stub@1"}
 
 
+def test_what_is_known_in_part_is_sent_out_with_that(stub):
+    """The picture of a file, say, whose sound was labelled before."""
+    half = FileResult("crashes", Status.OK, "half@1")
+    with ThreadPoolExecutor(1) as workers:
+        outcomes = run(
+            named("a", "crashes"),
+            stub,
+            ExecutorEngine(workers),
+            recall=lambda found: Outcome(found, replace(half, path=found.path), is_recalled=True),
+        )
+        results = {outcome.found.path: outcome.result for outcome in outcomes}
+    assert results["a"].model == "stub@1"
+    assert (results["crashes"].model, results["crashes"].status) == ("half@1", Status.PARTIAL)
+
+
 def test_few_batches_are_out_however_many_files_there_are():
     task = Quick(None)
     executor = Instant(task)
@@ -139,7 +155,7 @@ def test_a_batch_that_comes_back_undone_goes_out_file_by_file():
     assert [result.path for result in failed] == ["3"]
     assert "no link" in failed[0].error.message
     assert failed[0].error.may_pass
-    assert sum(found.path == "3" for batch in executor.batches for found in batch) == TRIES
+    assert sum(found.path == "3" for batch in executor.batches for found, _ in batch) == TRIES
 
 
 def test_a_file_that_crashes_its_process_costs_itself_only(stub):
@@ -190,7 +206,7 @@ def test_names_start_from_where_the_run_was_started(tiny_model):
 def test_another_version_is_refused(stub):
     order = engine.Order(stub, Limits(), version="0.0.1")
     with pytest.raises(UsageError, match=rf"has asmr-classify {engine.own_version()}.*0\.0\.1"):
-        engine.do_batch(order, named("a"))
+        engine.do_batch(order, [(named("a")[0], None)])
 
 
 def test_jobs_and_an_executor_exclude_each_other(tiny_model):

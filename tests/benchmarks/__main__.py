@@ -21,6 +21,7 @@ from tests.benchmarks import (
     storage,
     student,
     teach,
+    visual,
 )
 from tests.benchmarks.report import (
     RESULTS,
@@ -48,6 +49,7 @@ BENCHMARKS = {
     "library": library.run,
     "storage": storage.run,
     "cluster": cluster.run,
+    "visual": visual.run,
 }
 
 

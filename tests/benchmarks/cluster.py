@@ -52,6 +52,10 @@ class Nothing:
         """Give a failure."""
         return FileResult(path, Status.FAILED, "nothing@1", error=problem)
 
+    def lacks(self, result: FileResult) -> bool:  # noqa: ARG002
+        """Lack nothing."""
+        return False
+
 
 HOW: dict[str, Any] = {
     "recall": lambda _: None,

@@ -7,6 +7,15 @@ from pathlib import Path
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.media.discover import Found
 from asmr_classify.timeline import Segment
+from asmr_classify.visual.seen import (
+    Lanes,
+    Light,
+    LightLevel,
+    Motion,
+    MotionLevel,
+    Picture,
+    Visual,
+)
 
 SETTINGS = "digest of a model"
 
@@ -27,6 +36,19 @@ def heard(path, **changes):
         "longest_talk": 20.0,
     }
     return FileResult(path=str(path), **{**fields, **changes})
+
+
+def seen(**changes):
+    """What was seen in a video of slow hands in a dark room."""
+    fields = {
+        "motion": Motion(MotionLevel.SLOW, median=0.02, p95=0.06),
+        "light": Light(LightLevel.DARK, median=0.01, p95=0.03, blue=0.1),
+        "cuts_per_minute": 0.5,
+        "flashes": 0,
+        "seen": 12.0,
+        "lanes": Lanes(20.0, motion=(0.02, 0.03), light=(0.01, None)),
+    }
+    return Visual(Picture.VIDEO, **{**fields, **changes})
 
 
 def failed(path):

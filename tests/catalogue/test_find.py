@@ -18,7 +18,8 @@ from asmr_classify.catalogue.query import Query, Term
 from asmr_classify.catalogue.schema import Database
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import Kind, kind_of
-from tests.catalogue.results import SETTINGS, failed, found, heard
+from asmr_classify.visual.seen import Light, LightLevel, Motion, MotionLevel, Picture, Visual
+from tests.catalogue.results import SETTINGS, failed, found, heard, seen
 
 LABELS = ("tap", "whisper", "speech")
 CONTEXT_LABELS = ("speech", "music", "silence")
@@ -33,11 +34,12 @@ def random_result(path, rng):
     if kind == 0:
         return failed(path)
     labels = LABELS[: rng.integers(1, 4)]
+    statuses = [Status.OK, Status.SILENT, Status.PARTIAL, Status.NO_AUDIO]
     scores = {label: round(float(rng.random()), 1) for label in labels}
     tags = tuple(x for x in labels if kind_of(x) is Kind.TRIGGER and scores[x] >= 0.5)
     return heard(
         path,
-        status=[Status.OK, Status.SILENT, Status.PARTIAL][rng.integers(3)],
+        status=statuses[rng.integers(4)],
         model=f"m{rng.integers(2)}@1",
         duration=None if kind == 1 else float(rng.integers(1, 7200)),
         tags=tags,
@@ -47,6 +49,21 @@ def random_result(path, rng):
         no_talking=[True, False, None][rng.integers(3)],
         longest_talk=[None, 0.0, 12.0][rng.integers(3)],
         kinds={kind: round(float(rng.random()), 1) for kind in KINDS if rng.random() > 0.6},
+        visual=random_visual(rng),
+    )
+
+
+def random_visual(rng):
+    """What was seen in a file of any kind, or none where it was only listened to."""
+    picture = [None, *Picture][rng.integers(5)]
+    if picture is None or picture in {Picture.NONE, Picture.COVER}:
+        return picture and Visual(picture)
+    motion, light = round(float(rng.random()), 1), round(float(rng.random()), 1)
+    return seen(
+        motion=Motion([*MotionLevel][int(3 * motion) % 3], motion, 1.0) if motion > 0.2 else None,
+        light=Light([*LightLevel][int(3 * light) % 3], light, 1.0, 0.2) if light > 0.2 else None,
+        cuts_per_minute=None if motion < 0.1 else round(7 * motion, 1),
+        flashes=int(rng.integers(4)),
     )
 
 
@@ -83,16 +100,30 @@ PLAIN = {
     "model": lambda value, result: value in result.model,
     "trigger": lambda value, result: (result.trigger or "none") == value,
     "kind": lambda value, result: not result.kinds if value == "none" else value in result.kinds,
+    "no_sound": lambda _value, result: result.status in {Status.NO_AUDIO, Status.SILENT},
+    "picture": lambda value, result: result.visual and result.visual.picture.value == value,
+}
+
+LEVELS = {
+    "visual": lambda visual: visual.motion,
+    "motion": lambda visual: visual.motion,
+    "light": lambda visual: visual.light,
+}
+NUMBERS = {
+    "length": lambda result: result.duration,
+    "longest_talk": lambda result: result.longest_talk,
+    "cuts": lambda result: result.visual and result.visual.cuts_per_minute,
+    "flashes": lambda result: result.visual and result.visual.flashes,
 }
 
 
 def _holds(term, result):
     if term.name in PLAIN:
         return PLAIN[term.name](term.value, result)
-    if term.name == "length":
-        return _compares(result.duration, term)
-    if term.name == "longest_talk":
-        return _compares(result.longest_talk, term)
+    if term.name in LEVELS:
+        return _is_at(result.visual and LEVELS[term.name](result.visual), term)
+    if term.name in NUMBERS:
+        return _compares(NUMBERS[term.name](result), term)
     if term.name.startswith("kind."):
         return _compares(result.kinds.get(term.name.removeprefix("kind.")), term)
     label = term.name.removeprefix("share.")
@@ -100,6 +131,12 @@ def _holds(term, result):
         values = result.shares if term.name.startswith("share.") else result.scores
         return _compares(values.get(label), term)
     return label in result.tags if label not in CONTEXT_LABELS else result.shares.get(label, 0) > 0
+
+
+def _is_at(measured, term):
+    if term.value.isalpha():
+        return measured and measured.level.value == term.value
+    return _compares(measured and measured.median, term)
 
 
 def _compares(value, term):
@@ -137,7 +174,7 @@ def texts(name, values):
 labels = st.sampled_from([*LABELS, "music", "silence"])
 tenths = st.integers(0, 10).map(lambda parts: parts / 10)
 terms = (
-    st.builds(Term, labels | st.sampled_from(["no_talking", "corrected", "missing"]),
+    st.builds(Term, labels | st.sampled_from(["no_talking", "no_sound", "corrected", "missing"]),
               negated=st.booleans())
     | numbers(labels | labels.map(lambda label: f"share.{label}"), tenths)
     | numbers(st.sampled_from(KINDS).map(lambda kind: f"kind.{kind}"), tenths)
@@ -147,6 +184,12 @@ terms = (
     | texts("model", ["m0", "@", "tiny"])
     | texts("trigger", ["tap", "whisper", "none"])
     | texts("kind", [*KINDS, "none"])
+    | texts("picture", [*Picture])
+    | texts("visual", [*MotionLevel])
+    | texts("motion", [*MotionLevel])
+    | texts("light", [*LightLevel])
+    | numbers(st.sampled_from([*LEVELS]), tenths)
+    | numbers(st.sampled_from(["cuts", "flashes"]), tenths.map(lambda tenth: 7 * tenth))
 )  # fmt: skip
 queries = st.lists(st.lists(terms, min_size=1, max_size=3).map(tuple), min_size=1, max_size=3).map(
     lambda alternatives: Query(tuple(alternatives))
@@ -171,6 +214,10 @@ def values_of(results, value_of):
     return [value for value in values if value is not None], values.count(None)
 
 
+def median_of(measured):
+    return measured and measured.median
+
+
 @pytest.mark.parametrize(
     ("name", "value_of"),
     [
@@ -180,6 +227,9 @@ def values_of(results, value_of):
         pytest.param("trigger", lambda result: result.trigger, id="trigger"),
         pytest.param("path", lambda result: os.fsencode(result.path), id="path"),
         pytest.param("kind.rain", lambda result: result.kinds.get("rain"), id="kind"),
+        pytest.param("light", lambda r: median_of(r.visual and r.visual.light), id="light"),
+        pytest.param("motion", lambda r: median_of(r.visual and r.visual.motion), id="motion"),
+        pytest.param("flashes", lambda r: r.visual and r.visual.flashes, id="flashes"),
     ],
 )
 def test_results_are_sorted_and_what_has_no_value_comes_last(library, name, value_of):
@@ -232,6 +282,29 @@ def test_files_are_found_by_when_they_were_added(library):
     assert not list(catalogue.find(parse_query("added<2020")))
 
 
+def test_visual_only_videos_are_found(labelled, paths_found):
+    labelled("slow.mp4", status=Status.NO_AUDIO, visual=seen())
+    labelled("silent.mp4", status=Status.SILENT, visual=seen())
+    labelled("bright.mp4", status=Status.SILENT, visual=seen(motion=None))
+    labelled("heard.mp4", visual=seen())
+    labelled("only-heard.mp4")
+    assert paths_found("no_sound visual:slow") == ["silent.mp4", "slow.mp4"]
+    assert paths_found("visual:slow light:dark") == ["heard.mp4", "silent.mp4", "slow.mp4"]
+    assert paths_found("-visual:slow") == ["bright.mp4", "only-heard.mp4"]
+
+
+def test_what_was_seen_is_kept_and_gives_way(catalogue, write):
+    path = write("video.mp4")
+    catalogue.add(found(path), heard(path, visual=seen()), SETTINGS)
+    (result,) = catalogue.find(parse_query("light:dark cuts:..2 flashes:..0 motion<0.03"))
+    assert result.visual == seen()
+    catalogue.correct([str(path)], Correction(tags=("whisper",)))
+    assert len(list(catalogue.find(parse_query("light:dark trigger:whisper")))) == 1
+    catalogue.add(found(path), heard(path), "another model")
+    assert not list(catalogue.find(parse_query("light:dark")))
+    assert not list(catalogue.find(parse_query("picture:video, cuts:0.., flashes:0..")))
+
+
 def test_queries_go_on_while_results_are_added(library, tmp_path):
     catalogue, everything = library
     results = catalogue.find(limit=5)
@@ -260,8 +333,10 @@ def fill(database, n_files):
         template.describe(first, heard("/x.mp3"), SETTINGS)
         many = database._connection.executemany
         many(
-            "INSERT INTO contents SELECT ?, ?, size, added, settings, model, model_folded, status,"
-            " ?, trigger_id, ?, longest_talk, NULL FROM contents WHERE id = 1",
+            "INSERT INTO contents (id, hash, size, added, settings, model, model_folded, status, "
+            "length, trigger_id, no_talking, longest_talk) SELECT ?, ?, size, added, settings, "
+            "model, model_folded, status, ?, trigger_id, ?, longest_talk FROM contents "
+            "WHERE id = 1",
             ((k, b"%d" % k, 7200 * rows[k, 0], k % 2) for k in range(2, n_files)),
         )
         many(

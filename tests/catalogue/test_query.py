@@ -109,6 +109,18 @@ def test_nothing_means_everything(text):
         pytest.param("added:2026-13..", "'2026-13' is no date; write 2026", "^" * 15, id="month"),
         pytest.param("added:soon..", "'soon' is no date", "^" * 12, id="date"),
         pytest.param("status:bad", "no status 'bad'; there are ok, silent", "^" * 10, id="status"),
+        pytest.param(
+            "light:drak", "no level of light 'drak'; there are dark, dim", "^" * 10, id="light"
+        ),
+        pytest.param(
+            "visual:fast", "no level of motion 'fast'; there are still, slow", "^" * 11, id="motion"
+        ),
+        pytest.param(
+            "picture:photo", "no picture 'photo'; there are video, still", "^" * 13, id="picture"
+        ),
+        pytest.param("light>dark", "'dark' is no number", "^" * 10, id="level as a number"),
+        pytest.param("cuts:2", "'2' is one value; write a range", "^" * 6, id="one number"),
+        pytest.param("no_sound:yes", "no_sound is true or false", "^" * 12, id="flag"),
         pytest.param("trigger:whimper", "no trigger 'whimper'; there are", "^" * 15, id="trigger"),
         pytest.param("kind:fire", "no kind 'fire' was told; there are typing, rain, none", "^" * 9,
                      id="kind"),

@@ -14,7 +14,8 @@ import pytest
 from asmr_classify.catalogue import Catalogue, parse_query, schema
 from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.errors import CatalogueError
-from tests.catalogue.results import SETTINGS, found, heard
+from asmr_classify.visual.seen import Picture, Visual
+from tests.catalogue.results import SETTINGS, found, heard, seen
 
 CURRENT = len(schema.MIGRATIONS)
 GROW = ("ALTER TABLE files ADD COLUMN note TEXT", "UPDATE files SET note = 'grown'")
@@ -114,18 +115,29 @@ WITHOUT_ANSWERS = """DROP TABLE answers; DROP TRIGGER answers_keep_the_path_of_a
 DROP TRIGGER answers_keep_the_path_of_a_content"""
 
 
+SEEN_COLUMNS = "picture motion motion_median light light_median cuts_per_minute flashes".split()
+WITHOUT_SEEN = "".join(f"ALTER TABLE contents DROP COLUMN {name};" for name in SEEN_COLUMNS)
+
+
+def make_third(path):
+    """Make a catalogue what the third version left."""
+    connection = sqlite3.connect(path)
+    connection.executescript(f"{WITHOUT_SEEN} PRAGMA user_version = 3")
+    connection.close()
+
+
 def make_first(path):
     """Make a catalogue what the first version left."""
     connection = sqlite3.connect(path)
     connection.executescript("DROP TABLE told; DROP TABLE kinds; PRAGMA user_version = 1")
-    connection.executescript(WITHOUT_ANSWERS)
+    connection.executescript(f"{WITHOUT_ANSWERS}; {WITHOUT_SEEN}")
     connection.close()
 
 
 def make_second(path):
     """Make a catalogue what the second version left."""
     connection = sqlite3.connect(path)
-    connection.executescript(f"{WITHOUT_ANSWERS}; PRAGMA user_version = 2")
+    connection.executescript(f"{WITHOUT_ANSWERS}; {WITHOUT_SEEN} PRAGMA user_version = 2")
     connection.close()
 
 
@@ -159,6 +171,28 @@ def test_a_catalogue_without_answers_keeps_all_and_takes_them(library, place):
     with Catalogue.open(f"{library}.v2.bak") as copy:
         assert list(copy.find()) == before
         assert copy.answers() == []
+
+
+def test_a_catalogue_that_was_not_searched_by_what_is_seen_is_from_its_records(library, place):
+    silent, dark, other = (str(place / f"{number:02d}.mp3") for number in (3, 4, 5))
+    with Catalogue.open(library) as catalogue:
+        catalogue.add(found(dark), heard(dark, visual=seen()), SETTINGS)
+        catalogue.add(found(silent), heard(silent, visual=Visual(Picture.NONE)), SETTINGS)
+        catalogue._database.run(
+            "UPDATE records SET record = ? WHERE content_id = "
+            "(SELECT content_id FROM files WHERE path = ?)",
+            ['{"visual": {', os.fsencode(other)],
+        )
+        columns = f"SELECT {', '.join(SEEN_COLUMNS)} FROM contents ORDER BY id"  # noqa: S608
+        before = catalogue._database.rows(columns)
+    make_third(library)
+    with Catalogue.open(library) as catalogue:
+        assert catalogue._database.rows(columns) == before
+        assert len(set(before)) == 3
+        query = "visual:slow motion:0.01..0.03 light:dark light:..0.02 cuts:..1 flashes:..0"
+        assert [result.path for result in catalogue.find(parse_query(query))] == [dark]
+        assert [result.path for result in catalogue.find(parse_query("picture:none"))] == [silent]
+    assert version_of(f"{library}.v3.bak") == 3
 
 
 def test_copies_are_not_written_over(library, monkeypatch):

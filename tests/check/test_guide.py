@@ -11,6 +11,7 @@ from asmr_classify.check import binaural, loudness, rhythm, startle, truepeak
 from asmr_classify.check.binaural import Channels
 from asmr_classify.check.figures import FigureName
 from asmr_classify.check.limits import default_limits_text
+from asmr_classify.visual.seen import Picture
 from tests.conftest import DEMO, ROOT
 from tests.test_readme import shell
 
@@ -35,7 +36,7 @@ def test_its_limits_are_those_of_the_program():
     assert shown[1] == default_limits_text()
 
 
-@pytest.mark.parametrize("name", [*FigureName, *Channels])
+@pytest.mark.parametrize("name", [*FigureName, *Channels, Picture.VIDEO, Picture.STILL])
 def test_every_figure_and_kind_is_explained(name):
     assert f"`{name}`" in GUIDE
 

@@ -20,6 +20,7 @@ from asmr_classify.check.limits import (
     worst,
 )
 from asmr_classify.errors import LimitsError
+from asmr_classify.visual.levels import BRIGHT
 
 
 def test_the_defaults_are_what_the_guide_says():
@@ -28,6 +29,9 @@ def test_the_defaults_are_what_the_guide_says():
     assert limits[FigureName.STARTLE] == Range(warn_above=10, fail_above=15)
     assert limits[FigureName.CHANNELS].judge("out_of_phase") is Verdict.FAIL
     assert limits[FigureName.CHANNELS].judge("binaural_like") is Verdict.OK
+    assert [limits[FigureName.FLASHES].judge(n) for n in (3, 4)] == [Verdict.OK, Verdict.FAIL]
+    assert limits[FigureName.LIGHT] == Range(warn_above=BRIGHT)
+    assert FigureName.PICTURE not in limits
 
 
 def test_every_default_has_a_reason_and_every_figure_is_named():
@@ -72,6 +76,13 @@ def test_a_file_stands_for_itself():
         ("[channels]\nfail = 'mono'", "fail = 'mono': expected a list of words"),
         ("[channels]\nfail = [1]", "expected a list of words"),
         ("[channels]\nfail = ['monno']", "no kind of channels is called 'monno'; did you mean mon"),
+        ("[picture]\nwarn = 'still'", r'expected a list of words, as in \["still"\]'),
+        (
+            "[picture]\nwarn = ['cover']",
+            "no kind of picture is called 'cover'; there are video, st",
+        ),
+        ("picture = 1", r"expected a table, as in\n\[picture\]\nfail = \[\"still\"\]"),
+        ("[flashes]\nfail = ['some']", "no limit is called 'fail'"),
         ("[channels]\nfail_above = 1", "no limit is called 'fail_above'"),
         (
             "[startle]\nwarn_above = 9\nfail_above = 5",

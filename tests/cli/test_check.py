@@ -14,7 +14,7 @@ from asmr_classify import check as package
 from asmr_classify.check.limits import default_limits_text, load_limits
 from asmr_classify.cli.app import app
 from tests.check.signals import noise, silence, sine
-from tests.media.make_media import write_float_wav
+from tests.media.make_media import RECIPES, write_float_wav, write_media
 
 
 @pytest.fixture
@@ -241,3 +241,13 @@ def test_only_earlier_checks_are_written_over(check, good, broken, place, name):
     (place / name).unlink()
     for file, status in ((good, 0), (broken, 3), (good, 0)):
         assert check(file.name, "--output", name).exit_code == status
+
+
+def test_videos_are_looked_at_unless_told_to_only_listen(check, place):
+    write_media(place / "a.mp4", None, RECIPES["mp4"], video_duration=2.0)
+    seen, heard = (
+        json.loads(check("a.mp4", "--json", *more).stdout) for more in ([], ["--no-video"])
+    )
+    assert list(seen["figures"]) == ["channels", "picture", "light", "flashes"]
+    assert seen["labels"]["visual"]["effort"] == "normal"
+    assert (list(heard["figures"]), heard["labels"]["visual"]) == (["channels"], None)

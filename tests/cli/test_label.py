@@ -446,3 +446,56 @@ def test_json_is_another_way_to_ask_for_json_lines(label, touch, place):
 
 def find(*words):
     return CliRunner().invoke(app, ["find", *words])
+
+
+@pytest.fixture
+def looking(monkeypatch):
+    """Stands in for looking: writes down with which effort."""
+    from asmr_classify.errors import DecodeError
+    from asmr_classify.visual.seen import Picture, Visual
+
+    efforts = []
+
+    def look(path, *, effort, on_progress):  # noqa: ARG001
+        efforts.append(effort.value)
+        if "blind" in path:
+            raise DecodeError(path, "no picture could be decoded")
+        return Visual(Picture.VIDEO, effort=effort)
+
+    monkeypatch.setattr("asmr_classify.visual.look.look", look)
+    return efforts
+
+
+@pytest.mark.parametrize(
+    ("options", "efforts"),
+    [
+        pytest.param([], ["normal"], id="default"),
+        pytest.param(["--video-effort", "low"], ["low"], id="low"),
+        pytest.param(["--video-effort", "full"], ["full"], id="full"),
+        pytest.param(["--no-video"], [], id="none"),
+    ],
+)
+def test_how_closely_videos_are_looked_at(options, efforts, label, touch, looking):
+    touch("a.mp4")
+    result = label("a.mp4", "--json", *options)
+    assert looking == efforts
+    visual = json.loads(result.stdout)["visual"]
+    assert ([visual["effort"]] if visual else []) == efforts
+
+
+def test_not_to_look_and_how_closely_do_not_go_together(label, touch):
+    touch("a.mp4")
+    result = label("a.mp4", "--no-video", "--video-effort", "low")
+    assert result.exit_code == 2
+    assert "do not go together" in result.stderr
+
+
+@pytest.mark.usefixtures("looking")
+def test_a_picture_that_cannot_be_seen_is_told_and_fails_nothing(label, touch):
+    touch("blind.mp4")
+    result = label("blind.mp4", "--json")
+    assert result.exit_code == 0
+    assert "picture not seen: blind.mp4: no picture could be decoded" in result.stderr
+    record = json.loads(result.stdout)
+    assert (record["status"], record["visual"]) == ("ok", None)
+    assert record["visual_error"]["kind"] == "DecodeError"

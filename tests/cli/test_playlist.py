@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from asmr_classify.aggregate import Status
 from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli.app import app
 from asmr_classify.cli.select import known_kinds
 from asmr_classify.library.m3u8 import BEGIN, read_m3u8
-from tests.catalogue.results import found, heard
+from tests.catalogue.results import found, heard, seen
 from tests.conftest import DEMO, ROOT
 
 
@@ -84,6 +85,17 @@ def test_kinds_of_the_model_are_known_where_it_labelled_all(monkeypatch, tiny_mo
     assert known_kinds([ours, other], catalogue=None, model=None) == ()
 
 
+def test_videos_are_chosen_by_their_looks(library, place):
+    path = place / "mute.mp4"
+    with Catalogue.open(str(place / "library.sqlite")) as catalogue:
+        mute = heard(path, status=Status.NO_AUDIO, trigger=None, tags=(), visual=seen())
+        catalogue.add(found(path), mute, "another model")
+    assert names_in(library("--visual", "still,slow", "--light", "dark")) == ["mute.mp4"]
+    assert library("--visual", "slow", "--want", "tap").exit_code == 4
+    assert library("--light", "bright,dim").exit_code == 4
+    assert names_in(library("no_sound visual:slow", "--visual", "slow")) == ["mute.mp4"]
+
+
 def test_the_same_creator_is_spaced_and_the_seed_decides(library):
     names = names_in(library("--order", "variety", "path:Mia,", "path:Zoe"))
     assert names[1] == "Zoe - c.mp3"
@@ -151,6 +163,10 @@ def test_stretches_that_are_too_short_are_told_of(library):
         pytest.param(["--length", "soon"], "--length 'soon' is no duration", id="length"),
         pytest.param(["--length", "0"], "is nothing to listen to", id="no length"),
         pytest.param(["--want", "tap", "--avoid", "tap"], "both wanted and avoided", id="both"),
+        pytest.param(["--visual", "slow,fast"], "--visual 'fast': the levels are still, slow",
+                     id="motion"),
+        pytest.param(["--light", "drak"], "--light 'drak': the levels are dark, dim, bright",
+                     id="light"),
         pytest.param(["-o", "a.txt"], "name a .m3u8", id="ending"),
         pytest.param(["-o", "in/d.mp3"], "name a .m3u8", id="recording"),
         pytest.param(["whisper>x"], "is no number", id="query"),
@@ -171,9 +187,8 @@ def test_the_commands_of_the_guide_run(run, place):  # noqa: ARG001 (the catalog
     for program, *arguments in commands:
         assert program == "asmr-classify"
         done = CliRunner().invoke(app, arguments)
-        is_told = "--no-talking" in arguments or "speech" in arguments  # here, all is talked over
-        assert done.exit_code == (4 if is_told and "--segments" not in arguments else 0), (
-            done.stderr
-        )
+        fits_none = "--no-talking" in arguments or "speech" in arguments  # here, all is talked over
+        fits_none = (fits_none and "--segments" not in arguments) or "--visual" in arguments
+        assert done.exit_code == (4 if fits_none else 0), done.stderr
         if "--output" in arguments and not done.exit_code:
             assert (place / arguments[-1]).read_text(encoding="utf-8").startswith(BEGIN)

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
-from asmr_classify.cli.report import WaveformProgress
+from asmr_classify.cli.report import DrawingProgress
 from asmr_classify.model import load_model
 from asmr_classify.writers.jsonl import result_to_line
 from tests.cli.conftest import heard, lost
@@ -124,11 +124,11 @@ def test_an_interrupt_leaves_the_waveforms_that_are_done(report, record, place, 
     write_results(place / "r.jsonl", *map(heard, names))
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     monkeypatch.setattr(
-        WaveformProgress, "show", lambda _, done, __: done == 1 and signal.raise_signal(2)
+        DrawingProgress, "show", lambda _, done, __: done == 1 and signal.raise_signal(2)
     )
     done = report("r.jsonl")
     assert done.exit_code == 130
-    assert "interrupted: no page was written; the waveforms heard so far are kept" in done.stderr
+    assert "interrupted: no page was written; the waveforms so far are kept" in done.stderr
     assert not (place / "report.html").exists()
     assert list((place / "cache").rglob("waveforms/*/*"))
 

@@ -38,7 +38,9 @@ from asmr_classify.library.playlist import (
 )
 from asmr_classify.library.variety import Order, iter_ordered
 from asmr_classify.timeline import Segment, join_spans
+from asmr_classify.visual.seen import LightLevel, Motion, MotionLevel
 from asmr_classify.writers.output import check_replaceable
+from tests.catalogue.results import seen
 
 LABELS = ("whisper", "tap", "crinkle", "speech", "music")
 
@@ -97,6 +99,51 @@ MUSIC = result("music.mp3", ("music", 0, 60))
 )  # fmt: skip
 def test_whole_recordings_fit_a_wish(wish, expected):
     assert names(find_items([TAP, WHISPER, BOTH, MUSIC], Wish(**wish))) == expected
+
+
+SLOW = replace(TAP, path="slow.mp4", visual=seen())
+LIVELY = replace(
+    TAP, path="lively.mp4", visual=seen(motion=Motion(MotionLevel.LIVELY, 0.5, 0.9), light=None)
+)
+MUTE = FileResult("mute.mp4", Status.NO_AUDIO, "tiny@0.1", visual=seen())
+TALK = result("talk.mp4", ("speech", 0, 60), visual=seen())
+DARK, STILL, MOVING = (LightLevel.DARK,), (MotionLevel.STILL,), (MotionLevel.SLOW,)
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        pytest.param({}, ["tap tap.mp3", "tap lively.mp4", "tap slow.mp4"], id="any"),
+        pytest.param(
+            {"motion": MOVING}, ["slow mute.mp4", "tap slow.mp4", "slow talk.mp4"], id="motion"
+        ),
+        pytest.param(
+            {"light": DARK}, ["dark mute.mp4", "tap slow.mp4", "dark talk.mp4"], id="light"
+        ),
+        pytest.param({"motion": (MotionLevel.LIVELY,)}, ["tap lively.mp4"], id="lively"),
+        pytest.param(
+            {"motion": (MotionLevel.LIVELY, *MOVING), "light": DARK, "want": ("tap",)},
+            ["tap slow.mp4"],
+            id="both and a trigger",
+        ),
+        pytest.param(
+            {"motion": MOVING, "no_talking": True}, ["slow mute.mp4", "tap slow.mp4"], id="talkless"
+        ),
+        pytest.param(
+            {"motion": MOVING, "avoid": ("tap",)}, ["slow mute.mp4", "slow talk.mp4"], id="avoided"
+        ),
+        pytest.param({"motion": MOVING, "segments": True}, ["tap slow.mp4"], id="stretches"),
+        pytest.param({"motion": STILL}, [], id="none"),
+    ],
+)
+def test_recordings_fit_a_wish_by_their_looks(wish, expected):
+    items = find_items([TAP, SLOW, LIVELY, MUTE, TALK], Wish(**wish))
+    assert sorted(f"{item.label} {item.path}" for item in items) == sorted(expected)
+
+
+def test_a_video_without_sound_plays_as_long_as_it_was_looked_at():
+    (only,) = find_items([MUTE, replace(MUTE, visual=seen(lanes=None))], Wish(light=DARK))
+    assert (only.end, only.is_whole) == (40.0, True)
 
 
 def test_a_likely_label_without_a_segment_is_avoided_too():

@@ -6,9 +6,16 @@ from hypothesis import strategies as st
 
 from asmr_classify.errors import TemplateError
 from asmr_classify.library.template import FIELDS, Subject, Template
+from tests.catalogue.results import seen
 from tests.library.worlds import heard
 
-RESULT = heard("in/rain.mp3", "tap", tags=("tap", "whisper"), kinds={"rain": 0.9, "page_turn": 0.8})
+RESULT = heard(
+    "in/rain.mp3",
+    "tap",
+    tags=("tap", "whisper"),
+    kinds={"rain": 0.9, "page_turn": 0.8},
+    visual=seen(),
+)
 
 
 def fill(template, result=RESULT, name="rain.mp3", folder="in"):
@@ -21,6 +28,7 @@ def fill(template, result=RESULT, name="rain.mp3", folder="in"):
     [
         ("{trigger}/{stem} [{tags}].{ext}", "tap/rain [tap, whisper]"),
         ("{kind}/{stem} ({kinds}).{ext}", "rain/rain (rain, page_turn)"),
+        ("{visual}/{light}/{stem} [{picture}].{ext}", "slow/dark/rain [video]"),
         ("{name}", "rain"),
         ("x {name}", "x rain"),
         ("{score:.2f} {scores.whisper} {shares.tap:.0%}.{ext}", "0.90 0.25 50%"),
@@ -48,6 +56,9 @@ def test_a_missing_value_takes_its_default_or_is_told():
     assert fill("{kind|none}/{kinds|-}.{ext}", silent) == "none/-"
     with pytest.raises(ValueError, match=r"has no kinds: give a default .* \{kinds\|none\}"):
         fill("{kinds}/{name}", silent)
+    assert fill("{visual|-} {light|-} {picture|-}.{ext}", silent) == "- - -"
+    with pytest.raises(ValueError, match=r"has no visual: give a default .* \{visual\|none\}"):
+        fill("{visual}/{name}", silent)
     with pytest.raises(ValueError, match=r"has no scores.music"):
         fill("{scores.music}.{ext}", silent)
 

@@ -64,8 +64,8 @@ def make_page(tmp_path, monkeypatch):
     """Writes a report into an empty folder, which is then the working directory."""
     monkeypatch.chdir(tmp_path)
 
-    def make(results, waveforms=None):
-        data = report_data(results, folder=".", made=MADE, waveforms=waveforms)
+    def make(results, waveforms=None, films=None):
+        data = report_data(results, folder=".", made=MADE, waveforms=waveforms, films=films)
         write_page(render_page(data), "report.html")
         return tmp_path / "report.html"
 

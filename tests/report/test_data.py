@@ -7,10 +7,14 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asmr_classify.aggregate import Status
+from asmr_classify.aggregate import Problem, Status
 from asmr_classify.report import report_data
 from asmr_classify.report.data import OWN_COLOURS, natural_key
+from asmr_classify.report.looks import LANE_POINTS, UNSEEN, lane_bytes
 from asmr_classify.timeline import Segment
+from asmr_classify.visual.levels import LIVELY
+from asmr_classify.visual.seen import Picture, Visual
+from tests.catalogue.results import seen
 from tests.report.conftest import MADE, heard, lost
 
 
@@ -112,3 +116,52 @@ def test_times_are_kept_to_the_hundredth(spans):
         _, start, length, _ = flat[4 * k : 4 * k + 4]
         assert abs(start / 100 - segment.start) <= 0.0051
         assert abs((start + length) / 100 - segment.end) <= 0.0051
+
+
+def test_how_a_video_looks_is_written_compactly():
+    (file,) = data_of(heard("x.bin", visual=seen()), films={"x.bin": b"film"}).files
+    assert file["video"] is True
+    assert base64.b64decode(file["film"]) == b"film"
+    assert file["seen"] == {
+        "picture": "video",
+        "motion": ["slow", 0.02],
+        "light": ["dark", 0.01],
+        "cuts": 0.5,
+        "flashes": 0,
+    }
+    lanes = file["lanes"]
+    assert (lanes["seconds"], lanes["motion"][0], lanes["light"][0]) == (4000, LIVELY, 1.0)
+    assert list(base64.b64decode(lanes["motion"][1])) == [114, 139]
+    assert list(base64.b64decode(lanes["light"][1])) == [25, 255]
+
+
+def test_what_is_only_heard_has_no_looks():
+    error = Problem("DecodeError", "b.mp4: the picture is damaged")
+    data = data_of(
+        heard("a.mp3"),
+        heard("b.mp4", visual_error=error),
+        heard("c.mp4", visual=Visual(Picture.COVER)),
+    )
+    keys = {"seen", "lanes", "film", "video", "unseen"}
+    shown = [{key: file[key] for key in keys & set(file)} for file in data.files]
+    assert shown == [{}, {"video": True, "unseen": ["DecodeError", "the picture is damaged"]}, {}]
+    assert not data.has_looks
+
+
+@given(
+    st.lists(st.none() | st.floats(0, 10), min_size=1, max_size=3 * LANE_POINTS),
+    st.floats(0.01, 20),
+)
+def test_lanes_are_short_and_each_point_is_the_mean_of_its_part(values, top):
+    points = lane_bytes(values, top)
+    assert len(points) == min(len(values), LANE_POINTS)
+    if len(values) <= LANE_POINTS:
+        for point, value in zip(points, values, strict=True):
+            assert (point == UNSEEN) == (value is None)
+            if value is not None:
+                assert abs(top * (point / 254) ** 2 - min(top, value)) <= top / 127
+    known = [value for value in values if value is not None]
+    seen_points = [top * (point / 254) ** 2 for point in points if point != UNSEEN]
+    assert bool(known) == bool(seen_points)
+    if known:
+        assert max(seen_points) <= min(top, max(known)) + top / 127

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from asmr_classify.aggregate import Problem, Status
 from asmr_classify.report import compute_waveforms
+from asmr_classify.report.films import pack_jpeg
 from asmr_classify.timeline import Segment
+from asmr_classify.visual.seen import Light, LightLevel, Motion, MotionLevel, Picture, Visual
+from tests.catalogue.results import seen
 from tests.report.browser import wait_until
 from tests.report.conftest import HOSTILE, heard, lost, write_wav
 
@@ -78,8 +83,8 @@ def library(make_page, tmp_path):
     for result in LIBRARY[:3]:
         write_wav(tmp_path / result.path)
     waveforms = compute_waveforms(LIBRARY, cache=tmp_path / "cache")
-    assert len(waveforms.peaks) == 3
-    return make_page(LIBRARY, waveforms.peaks)
+    assert len(waveforms.contents) == 3
+    return make_page(LIBRARY, waveforms.contents)
 
 
 def names(page):
@@ -466,6 +471,112 @@ def test_kinds_stand_below_the_triggers_and_narrow_the_list(show, make_page, tmp
     page.get_by_role("button", name="Clear").click()
     wait_until(page, "document.querySelectorAll('#rows tr').length === 3")
     assert page.get_by_text("Kinds of sound, in small letters").count() == 1
+
+
+def lively_and_bright(path, **changes):
+    motion, light = Motion(MotionLevel.LIVELY, 0.4, 0.9), Light(LightLevel.BRIGHT, 0.6, 0.9, 0.3)
+    return heard(path, visual=seen(motion=motion, light=light, flashes=5), **changes)
+
+
+LOOKS = (
+    heard("a.mp4", visual=seen()),
+    lively_and_bright("b.mp4"),
+    heard("c.mp4", status=Status.NO_AUDIO, duration=None, decoded=0.0, segments=(), visual=seen()),
+    heard("d.mp4", visual=Visual(Picture.STILL, light=Light(LightLevel.DARK, 0.01, 0.02, 0.1))),
+    heard("e.mp4", visual_error=Problem("DecodeError", "e.mp4: <b>damaged</b>")),
+    heard("f.mp3"),
+)
+
+
+@pytest.fixture
+def looks(make_page, tmp_path):
+    for name in ("a.mp4", "c.mp4"):
+        write_wav(tmp_path / name)
+    film = pack_jpeg(np.full((36, 384, 3), 200, np.uint8))
+    return make_page(LOOKS, films={"a.mp4": film, "c.mp4": film})
+
+
+def test_looks_stand_below_the_triggers_and_narrow_the_list(show, looks):
+    page = show(looks)
+    lines = page.locator("#rows .looks")
+    assert lines.all_text_contents() == [
+        "motion slow, light dark",
+        "motion lively, light bright",
+        "motion slow, light dark",
+        "still picture, light dark",
+        "picture not seen",
+    ]
+    told = "motion lively (0.4), light bright (0.6), 0.5 cuts a minute, most flashes in a second: 5"
+    assert lines.nth(1).get_attribute("title") == told
+    assert lines.nth(4).get_attribute("title") == "<b>damaged</b>"
+    options = page.locator("#light option").all_text_contents()
+    assert options == ["any", "dark (3)", "bright (1)"]
+    for label, option, left in (
+        ("Light", "dark (3)", ["a.mp4", "c.mp4", "d.mp4"]),
+        ("Motion", "slow (2)", ["a.mp4", "c.mp4"]),
+        ("Picture", "still (1)", []),
+    ):
+        page.get_by_label(label).select_option(option)
+        assert names(page) == left
+    page.get_by_role("button", name="Clear").click()
+    wait_until(page, "document.querySelectorAll('#rows tr').length === 6")
+
+
+def test_filmstrips_are_shown_above_the_timeline(show, looks):
+    page = show(looks)
+    films = page.locator("#rows img.film")
+    assert films.count() == 2
+    is_shown = "(image) => image.complete && image.naturalWidth === 384"
+    wait_until(page, f"[...document.querySelectorAll('img.film')].every({is_shown})")
+    strip = page.locator("#rows tr", has_text="a.mp4").locator(".strip").bounding_box()
+    film = films.first.bounding_box()
+    assert film["width"] == strip["width"]
+    assert film["y"] + film["height"] <= strip["y"]
+
+
+def test_motion_and_light_are_lanes_of_the_player(show, looks):
+    page = show(looks)
+    page.get_by_role("button", name="Play c.mp4").click()
+    lanes = page.locator("#lanes .of-looks")
+    assert [" ".join(text.split()) for text in lanes.all_inner_texts()] == [
+        "motion slow",
+        "light dark",
+    ]
+    assert page.locator("#clock").text_content().endswith("/ 0:40")
+    track = page.get_by_role("img", name="motion over time: slow")
+    for what, title in (("motion", "motion 0.030 at 0:30"), ("light", "light not seen at 0:30")):
+        lane = page.get_by_role("img", name=f"{what} over time")
+        box = lane.bounding_box()
+        page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 5)
+        assert lane.get_attribute("title") == title
+    drawn = track.locator("canvas").evaluate(
+        """(canvas) => {
+            const { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            const tall = (share) => {
+                const x = Math.round(share * width);
+                const at = (y) => data[4 * (y * width + x) + 3];
+                const rows = [...Array(height).keys()];
+                return rows.filter((y) => at(y) === 255).length / height;
+            };
+            return [tall(0.25), tall(0.75)];
+        }"""
+    )
+    assert drawn == pytest.approx([0.447, 0.548], abs=0.06)  # roots of 0.02 and 0.03 of 0.1
+
+
+def test_without_looks_nothing_speaks_of_them(show, library):
+    page = show(library)
+    assert not page.get_by_label("Light").is_visible()
+    assert page.locator("#rows .looks, #rows .film").count() == 0
+    assert page.get_by_text("Motion and light of videos").count() == 0
+
+
+@pytest.mark.parametrize("width", [320, 390, 820, 1100])
+def test_looks_fit_any_width(show, looks, width):
+    page = show(looks, viewport={"width": width, "height": 700})
+    page.get_by_role("button", name="Play a.mp4").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_without_kinds_nothing_speaks_of_them(show, library):

@@ -6,13 +6,19 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asmr_classify.errors import OutputError
 from asmr_classify.report import render_page, report_data, write_page
+from asmr_classify.report.films import MAX_BYTES, pack_jpeg
 from asmr_classify.report.page import SCRIPTS, escape_json
+from asmr_classify.report.waveforms import POINTS
+from asmr_classify.timeline import Segment
+from asmr_classify.visual.seen import Lanes
+from tests.catalogue.results import seen
 from tests.report.conftest import HOSTILE, MADE, heard, lost
 
 TEXTS = st.text(st.characters(codec=None))
@@ -143,3 +149,22 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         write_page("new", str(target))
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
     assert target.read_text() == "earlier"
+
+
+def test_a_page_of_five_hundred_videos_stays_below_5_mb(rng):
+    """The most that a video can take: filmstrips of noise, long timelines, changing motion."""
+    noise = rng.integers(0, 256, (36, 384, 3), dtype=np.uint8)
+    film = pack_jpeg(noise).ljust(MAX_BYTES, b"\0")
+    lanes = Lanes(2.0, tuple(rng.random(3600)), tuple(rng.random(3600)))
+    segments = tuple(Segment(30 * k, 30 * k + 25, "tap", 0.7) for k in range(60))
+    results = [
+        heard(
+            f"a folder of videos/{k} of a creator.mp4", segments=segments, visual=seen(lanes=lanes)
+        )
+        for k in range(500)
+    ]
+    paths = [result.path for result in results]
+    waveforms = dict.fromkeys(paths, bytes(rng.integers(0, 256, POINTS, dtype=np.uint8)))
+    options = {"waveforms": waveforms, "films": dict.fromkeys(paths, film)}
+    page = render_page(report_data(results, folder="/pages", made=MADE, **options))
+    assert len(page.encode()) < 5_000_000

@@ -55,7 +55,7 @@ def test_a_click_stands_where_it_is(tmp_path):
     with wave.open(str(tmp_path / "a.wav"), "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", "NONE"))
         file.writeframes(samples.tobytes())
-    peaks = compute(tmp_path, heard(str(tmp_path / "a.wav"))).peaks[str(tmp_path / "a.wav")]
+    peaks = compute(tmp_path, heard(str(tmp_path / "a.wav"))).contents[str(tmp_path / "a.wav")]
     assert np.argmax(np.frombuffer(peaks, np.uint8)) == POINTS // 2
 
 
@@ -65,7 +65,7 @@ def test_the_cache_gives_the_same_again(tmp_path, recording, monkeypatch):
     monkeypatch.setattr("asmr_classify.report.waveforms._decode_peaks", None)  # not called again
     second = compute(tmp_path, heard(str(recording)))
     assert second.n_cached == 1
-    assert second.peaks == first.peaks
+    assert second.contents == first.contents
 
 
 def test_a_relative_name_finds_what_an_absolute_one_kept(tmp_path, recording, monkeypatch):
@@ -83,7 +83,7 @@ def test_a_changed_recording_is_heard_again(tmp_path, recording, change):
         os.utime(recording, ns=(1, 1))
     after = compute(tmp_path, heard(str(recording)))
     assert after.n_cached == 0
-    assert (after.peaks == before.peaks) == (change == "time")
+    assert (after.contents == before.contents) == (change == "time")
     kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert len(kept) == 1
 
@@ -94,13 +94,13 @@ def test_a_damaged_cache_is_made_anew(tmp_path, recording, damage):
     (kept,) = (path for path in (tmp_path / "cache").rglob("*") if path.is_file())
     kept.write_bytes(kept.read_bytes()[:-1] if damage is None else damage)
     again = compute(tmp_path, heard(str(recording)))
-    assert (again.n_cached, again.peaks) == (0, first.peaks)
+    assert (again.n_cached, again.contents) == (0, first.contents)
     assert compute(tmp_path, heard(str(recording))).n_cached == 1
 
 
 def test_without_a_place_for_a_cache_waveforms_are_computed(tmp_path, recording):
     (tmp_path / "cache").write_text("in the way")
-    assert len(compute(tmp_path, heard(str(recording))).peaks) == 1
+    assert len(compute(tmp_path, heard(str(recording))).contents) == 1
 
 
 def test_what_is_gone_or_no_sound_has_no_waveform(tmp_path, recording):
@@ -110,7 +110,7 @@ def test_what_is_gone_or_no_sound_has_no_waveform(tmp_path, recording):
     results = [heard(str(tmp_path / name)) for name in ("gone.wav", "broken.wav", "pipe.wav")]
     mute = heard(str(recording), status=Status.NO_AUDIO)
     nameless = [heard("a\0b.wav"), heard("a\ud800b.wav")]
-    assert compute(tmp_path, *results, *nameless, mute, lost(str(recording))).peaks == {}
+    assert compute(tmp_path, *results, *nameless, mute, lost(str(recording))).contents == {}
 
 
 def test_progress_counts_up_to_all(tmp_path):
@@ -126,7 +126,7 @@ def test_progress_counts_up_to_all(tmp_path):
 def test_once_told_to_stop_nothing_more_is_computed(tmp_path, recording):
     stop = threading.Event()
     stop.set()
-    assert compute(tmp_path, heard(str(recording)), stop=stop).peaks == {}
+    assert compute(tmp_path, heard(str(recording)), stop=stop).contents == {}
     assert not (tmp_path / "cache").exists()
 
 
@@ -139,13 +139,13 @@ def test_without_a_home_nothing_is_cached(monkeypatch, recording):
     monkeypatch.setattr("asmr_classify.report.waveforms.user_cache", lambda: None)
     for _ in range(2):
         waveforms = compute_waveforms([heard(str(recording))])
-        assert list(waveforms.peaks) == [str(recording)]
+        assert list(waveforms.contents) == [str(recording)]
         assert waveforms.n_cached == 0
 
 
 def test_sound_that_begins_late_is_drawn_late(tmp_path):
     path = str(write_clicks(tmp_path / "a.mkv", "matroska", sound_at=4.0, pictures=(0.0, 9.0)))
-    peaks = np.frombuffer(compute(tmp_path, heard(path)).peaks[path], np.uint8)
+    peaks = np.frombuffer(compute(tmp_path, heard(path)).contents[path], np.uint8)
     loud = np.flatnonzero(peaks > 128) / len(peaks) * 8.0  # of what was decoded
     first_of_each = loud[np.concatenate([[True], np.diff(loud) > 0.5])]
     assert first_of_each == pytest.approx(np.add(CLICKS, 4.0), abs=0.1)

@@ -1,7 +1,10 @@
 """Records of what was seen."""
 
+import csv
+import io
 from dataclasses import replace
 
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +22,7 @@ from asmr_classify.visual.seen import (
     visual_to_record,
 )
 from asmr_classify.writers.jsonl import read_jsonl, record_to_result, result_to_line
+from tests.writers.roundtrip import read, write
 
 numbers = st.floats(0, 10)
 values = st.lists(st.none() | numbers, max_size=5).map(tuple)
@@ -59,3 +63,36 @@ def test_records_from_before_pictures_were_looked_at_are_read():
         "segments": [],
     }
     assert record_to_result(record) == FileResult("a.mp3", Status.OK, "m@1")
+
+
+@given(visuals)
+def test_parquet_keeps_what_was_seen_and_its_words_stand_in_columns(visual):
+    result = FileResult("a.mp4", Status.OK, "m@1", visual=visual, visual_error=Problem("E", "why"))
+    table = write("parquet", [result], ("tap",))
+    assert read("parquet", table)[0] == result
+    frame = pd.read_parquet(io.BytesIO(table))
+    assert frame.picture[0] == visual.picture.value
+    assert pd.isna(frame.motion[0]) == (visual.motion is None)
+
+
+def test_a_spreadsheet_finds_what_was_seen():
+    visual = Visual(
+        Picture.VIDEO, Motion(MotionLevel.SLOW, 0.02, 0.1), Light(LightLevel.DARK, 0.01, 0.02, 0.3),
+        1.5, 2,
+    )  # fmt: skip
+    some = [
+        FileResult("a.mp4", Status.OK, "m@1", visual=visual),
+        FileResult("b.mp3", Status.OK, "m@1"),
+    ]
+    rows = [*csv.DictReader(io.StringIO(write("csv", some, ("tap",))))]
+    names = ("picture", "motion", "light", "cuts_per_minute", "flashes")
+    assert [rows[0][name] for name in names] == ["video", "slow", "dark", "1.5000", "2"]
+    assert [rows[1][name] for name in names] == [""] * 5
+
+
+def test_tables_of_older_versions_can_be_read():
+    text = write("csv", [FileResult("a.mp3", Status.OK, "m@1", kinds={"typing": 0.5})], ("tap",))
+    head, row = text.splitlines()
+    older = [",".join(line.split(",")[:13]) for line in (head, row)]
+    assert older[0].endswith(",kinds")
+    assert read("csv", "\n".join(older))[0].kinds == {"typing": 0.5}

@@ -14,8 +14,11 @@ from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.cli.formats import FormatName
 from asmr_classify.errors import NotRepresentableError, UsageError
 from asmr_classify.timeline import Segment
+from asmr_classify.visual.levels import LIVELY
+from asmr_classify.visual.seen import Lanes, Picture, Visual
 from asmr_classify.writers import FORMATS, Options, format_by_name
 from asmr_classify.writers.escapes import escape, unescape
+from tests.catalogue.results import seen
 from tests.writers.roundtrip import SKIP, holds, read, timeline, write
 from tests.writers.strategies import LABELS, names, results, timelines
 from tests.writers.test_hostile_names import HOSTILE
@@ -143,7 +146,7 @@ def test_readers_refuse_what_is_something_else(form):
     ("skip", "message"),
     [
         pytest.param((), "nothing to skip is named: give --skip LABEL", id="none"),
-        pytest.param(("hum",), "'hum': the labels are tap, whisper, speech, silence", id="wrong"),
+        pytest.param(("hum",), "'hum': the labels are tap, .*, silence; lively stands", id="wrong"),
     ],
 )
 def test_labels_to_skip_must_be_named_and_known(form, skip, message):
@@ -189,6 +192,34 @@ def test_cuts_are_joined_and_ascend():
     assert text.splitlines()[1:] == ["0.000\t20.000\t0", "40.000\t50.000\t0"]
     parts = write("mpv-edl", [result], LABELS, Options(skip=("speech", "silence")))
     assert parts.splitlines()[2:] == [b"%5%a.mp3,20.000,20.000", b"%5%a.mp3,50.000"]
+
+
+def test_lively_stretches_are_cut_beside_labels():
+    fast = 2 * LIVELY
+    lanes = Lanes(4.0, motion=(0.0, fast, LIVELY, None, 0.0, fast, 0.0, fast), light=())
+    talk = (Segment(0, 5, "speech", 0.9), Segment(12, 13, "speech", 0.9))
+    video = replace(timeline(duration=30.0), visual=seen(lanes=lanes), segments=talk)
+    for skip, cuts in (
+        (("lively",), [(4, 12), (20, 24), (28, 30)]),
+        (("speech", "lively"), [(0, 13), (20, 24), (28, 30)]),
+    ):
+        text = write("edl", [video], LABELS, Options(skip=skip))
+        assert text.splitlines()[1:] == [f"{start:.3f}\t{end:.3f}\t0" for start, end in cuts]
+    parts = write("mpv-edl", [video], LABELS, Options(skip=("lively",)))
+    assert parts.splitlines()[2:] == [b"%5%a.mp3,0.000,4.000", b"%5%a.mp3,12.000,8.000",
+                                      b"%5%a.mp3,24.000,4.000"]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["edl", "mpv-edl"])
+def test_what_nobody_saw_is_not_taken_for_calm(form):
+    for changes, reason in (
+        ({}, "it was only listened to"),
+        ({"visual_error": Problem("DecodeError", "x")}, "it cannot be seen"),
+    ):
+        with pytest.raises(NotRepresentableError, match=f"not known, as {reason}; label it anew"):
+            write(form, [replace(timeline(), **changes)], LABELS, Options(skip=("lively",)))
+    sound = replace(timeline(), visual=Visual(Picture.NONE))
+    assert write(form, [sound], LABELS, Options(skip=("lively",)))
 
 
 def test_mpv_names_recordings_from_the_folder_of_the_list(tmp_path):

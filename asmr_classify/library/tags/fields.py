@@ -5,6 +5,7 @@
     ASMR_TRIGGERS=whisper;tap                    triggers, most heard first
     ASMR_SCORES=whisper=0.97 tap=0.81 speech=0.05  probability of each label of the model
     ASMR_NO_TALKING=true                         neither speech nor whisper; absent where unknown
+    ASMR_VISUAL=picture=video motion=slow light=dark  what is seen, where there is something to see
     ASMR_MODEL=asmr-4@1.0.0                      what said so
     ASMR_GENRE, ASMR_COMMENT                     the genre and the comment that we added
     ASMR_CHAPTERS                                number and checksum of the chapters that we added
@@ -23,22 +24,25 @@ from typing import TYPE_CHECKING
 from asmr_classify.library.tags.chapters import timeline_chapters
 from asmr_classify.library.tags.spelling import escape, readable, unescape
 from asmr_classify.library.tags.state import TagState
+from asmr_classify.visual.seen import levels, shows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.library.tags.state import Chapter
+    from asmr_classify.visual.seen import Visual
 
-TRIGGERS, SCORES, NO_TALKING, MODEL = (
+TRIGGERS, SCORES, NO_TALKING, VISUAL, MODEL = (
     "ASMR_TRIGGERS",
     "ASMR_SCORES",
     "ASMR_NO_TALKING",
+    "ASMR_VISUAL",
     "ASMR_MODEL",
 )
 GENRE, COMMENT, CHAPTERS = "ASMR_GENRE", "ASMR_COMMENT", "ASMR_CHAPTERS"
 
-FIELD_NAMES = (TRIGGERS, SCORES, NO_TALKING, MODEL, GENRE, COMMENT, CHAPTERS)
+FIELD_NAMES = (TRIGGERS, SCORES, NO_TALKING, VISUAL, MODEL, GENRE, COMMENT, CHAPTERS)
 """All names that are ours; nothing else is ever taken for ours."""
 
 GENRE_TEXT = "ASMR"
@@ -128,9 +132,26 @@ def result_to_fields(result: FileResult) -> dict[str, str]:
         TRIGGERS: ";".join(map(escape, result.tags)),
         SCORES: scores,
         NO_TALKING: "" if result.no_talking is None else str(result.no_talking).lower(),
+        VISUAL: visual_text(result.visual),
         MODEL: readable(result.model, keep="_"),
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def visual_text(visual: Visual | None) -> str:
+    """Say what is seen; empty where nobody looked, and where there is no more than a cover.
+
+    Examples
+    --------
+    >>> from asmr_classify.visual.seen import Picture, Visual
+    >>> visual_text(Visual(Picture.STILL)), visual_text(Visual(Picture.NONE))
+    ('picture=still', '')
+    """
+    if not shows(visual):
+        return ""
+    motion, light = levels(visual)
+    values = (("picture", visual.picture), ("motion", motion), ("light", light))
+    return " ".join(f"{name}={value}" for name, value in values if value)
 
 
 def comment_text(result: FileResult) -> str:
@@ -185,6 +206,8 @@ def describe_change(old: TagState, new: TagState) -> str:
     ):
         parts += [f"+ {name} {text!r}" for text in after if text not in before]
         parts += [f"- {name} {text!r}" for text in before if text not in after]  # fmt: skip
+    if new.fields.get(VISUAL, old.fields.get(VISUAL)) != old.fields.get(VISUAL):
+        parts.append(f"seen: {new.fields[VISUAL]}")
     if new.chapters != old.chapters:
         parts.append(f"chapters: {len(old.chapters)} → {len(new.chapters)}")
     return "; ".join(parts)

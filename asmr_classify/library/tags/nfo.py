@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from asmr_classify.aggregate import Status
 from asmr_classify.errors import StepError
 from asmr_classify.library.places import check_folder, remove_if_there, sync_folder
 from asmr_classify.library.plan import Description, Step
@@ -25,12 +26,14 @@ from asmr_classify.library.tags.nfo_text import (
     new_nfo,
 )
 from asmr_classify.library.tags.spelling import readable
+from asmr_classify.visual.seen import MotionLevel, Picture, levels, shows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.library.plan import Work
+    from asmr_classify.visual.seen import Visual
 
 SUFFIX = ".nfo"
 
@@ -45,6 +48,9 @@ VIDEOS = frozenset(
 
 NO_TALKING = "no talking"
 
+STILL, MOVEMENTS, PICTURE = "still picture", "movements", "picture"
+"""What is seen, as in *slow movements* and *dark picture*."""
+
 
 def is_video(path: str) -> bool:
     """Tell by its name whether media servers take a file for a video."""
@@ -57,11 +63,27 @@ def nfo_path(path: str) -> str:
 
 
 def wanted_of(result: FileResult, *, genre: bool) -> Wanted:
-    """Tell what is to be said of a video; nothing where no trigger is heard."""
+    """Tell what is to be said of a video; nothing where sounds are heard and no trigger is."""
+    seen = tuple(_looks(result.visual))
+    if result.status is Status.NO_AUDIO:
+        return Wanted(seen, genre and bool(seen))
     if not result.tags:
         return Wanted()
     silent = (NO_TALKING,) if result.no_talking else ()
-    return Wanted((*map(readable, result.tags), *silent), genre)
+    return Wanted((*map(readable, result.tags), *silent, *seen), genre)
+
+
+def _looks(visual: Visual | None) -> Iterator[str]:
+    """Say how a video looks, in words that are a tag each."""
+    if not shows(visual):
+        return
+    motion, light = levels(visual)
+    if visual.picture is Picture.STILL:
+        yield STILL
+    elif motion not in {None, MotionLevel.STILL}:  # as in slide shows
+        yield f"{motion} {MOVEMENTS}"
+    if light is not None:
+        yield f"{light} {PICTURE}"
 
 
 def plan_nfo(path: str, result: FileResult, *, asked: bool, genre: bool) -> WriteNfo | None:

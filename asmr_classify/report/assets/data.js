@@ -56,4 +56,5 @@ files.forEach((file, place) => {
   file.shown = printable(file.path);
   file.search = `${file.path}\n${file.shown}`.normalize("NFKC").toLowerCase();
   file.labelled = triggerShare(file);
+  if (!file.duration && !file.decoded && file.lanes) file.duration = file.lanes.seconds; // only seen
 });

@@ -14,6 +14,7 @@ function setUpFilters() {
   const told = kinds.map((_, kind) => files.filter((file) => kindsOf(file).some((one) => one.kind === kind)).length);
   told.forEach((number, kind) => find("kind").append(make("option", { value: kind, text: `${kindName(kind)} (${number.toLocaleString("en")})` })));
   find("of-kind").hidden = !kinds.length;
+  setUpLooks();
   find("filters").addEventListener("submit", (event) => event.preventDefault());
   find("filters").addEventListener("input", refresh);
   find("filters").addEventListener("reset", () => {

@@ -148,7 +148,7 @@ function markRow() {
 
 function buildLanes(file) {
   const held = [...new Set(player.segments.map((segment) => segment.label))].sort((a, b) => a - b);
-  find("lanes").replaceChildren(...held.map((label) => buildLane(file, label)));
+  find("lanes").replaceChildren(...held.map((label) => buildLane(file, label)), ...lookLanes(file));
   const first = find("lanes").querySelector("button");
   if (first) first.tabIndex = 0;
 }
@@ -220,7 +220,9 @@ function moveOnWave(event) {
 }
 
 function drawPlayer() {
-  if (player.file) drawTimeline(find("wave").querySelector("canvas"), player.file);
+  if (!player.file) return;
+  drawTimeline(find("wave").querySelector("canvas"), player.file);
+  for (const lane of find("lanes").children) lane.draw?.();
 }
 
 function setUpPlayer() {

@@ -67,8 +67,8 @@ function drawRows() {
 function buildRow(file, place) {
   const row = make("tr", { role: "row", "aria-rowindex": place + 2 },
     cell("file", nameButton(file)),
-    cell("tags", ...tagChips(file), ...kindsLine(file)),
-    cell("timeline", timelineOf(file)),
+    cell("tags", ...tagChips(file), ...kindsLine(file), ...looksLine(file)),
+    cell("timeline", ...filmOf(file), timelineOf(file)),
     cell("length", make("span", { text: file.duration === undefined ? "–" : clock(file.duration / 100) })),
     cell("talk", make("span", { text: describeTalk(file), class: file.quiet ? "good" : "" }), ...setMark(file, "no_talking")),
     cell("status", make("span", { text: STATUSES[file.status], class: `status ${file.status}` })));

@@ -42,18 +42,20 @@ function readFilters() {
     shortest: minutes("shortest"),
     longest: minutes("longest"),
     status: find("status").value,
+    looks: readLooks(),
     triggers: [...view.triggers],
   };
 }
 
 function wanted(file, filters) {
-  const { words, tagged, kind, talking, shortest, longest, status, triggers } = filters;
+  const { words, tagged, kind, talking, shortest, longest, status, looks, triggers } = filters;
   if (status && file.status !== status) return false;
   if (tagged && (tagged === "some") !== file.tags.length > 0) return false;
   if (kind && !kindsOf(file).some((told) => told.kind === Number(kind))) return false;
   if (talking && (file.quiet === undefined || (talking === "no") !== file.quiet)) return false;
   if (shortest !== null && !(file.duration >= shortest)) return false;
   if (longest !== null && !(file.duration <= longest)) return false;
+  if (!looksSo(file, looks)) return false;
   return triggers.every((trigger) => file.tags.includes(trigger)) && words.every((word) => file.search.includes(word));
 }
 

@@ -10,6 +10,7 @@ import pytest
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.library.tags.carriers import find_carrier
 from asmr_classify.timeline import Segment
+from tests.catalogue.results import seen
 from tests.library.conftest import quick_folder
 from tests.media.make_media import RECIPES, tone, write_media
 
@@ -80,5 +81,6 @@ def heard(path, **changes):
         "scores": {"tap": 0.912, "white_noise": 0.7, "speech": 0.05},
         "segments": (Segment(0, 40, "tap", 0.9), Segment(20, 40, "white_noise", 0.7)),
         "no_talking": True,
+        "visual": seen(),
     }
     return FileResult(path=str(path), **{**fields, **changes})

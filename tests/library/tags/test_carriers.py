@@ -13,13 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.errors import MediaError, NotCarriedError, OpenError, TagError
 from asmr_classify.library.tags.carriers import CARRIERS, find_carrier, read_fields
 from asmr_classify.library.tags.fields import FIELD_NAMES, Wishes, tagged, untagged
 from asmr_classify.library.tags.state import Chapter, TagState
 from asmr_classify.library.tags.streams import digest_streams
+from tests.catalogue.results import seen
 from tests.conftest import shared_folder
 from tests.library.tags.conftest import CARRIED, NOT_CARRIED, WITH_CHAPTERS, heard, read, write
+from tests.media.make_media import RECIPES, write_media
 
 ALL = Wishes(genre=True, comment=True, chapters=True)
 
@@ -55,11 +58,26 @@ def test_what_is_written_is_read_back(recording, ext):
         "ASMR_TRIGGERS": "tap;white_noise",
         "ASMR_SCORES": "tap=0.91 white_noise=0.70 speech=0.05",
         "ASMR_NO_TALKING": "true",
+        "ASMR_VISUAL": "picture=video motion=slow light=dark",
         "ASMR_MODEL": "tiny@0.1",
         "ASMR_GENRE": "ASMR",
         "ASMR_COMMENT": "ASMR: tap, white noise; no talking",
         **({"ASMR_CHAPTERS": new.fields["ASMR_CHAPTERS"]} if new.chapters else {}),
     }
+
+
+@pytest.mark.parametrize("ext", ["mp4", "mov", "mkv", "webm"])
+def test_a_video_without_sound_is_tagged_with_what_is_seen(tmp_path, ext):
+    path = str(tmp_path / f"a.{ext}")
+    write_media(Path(path), None, RECIPES[ext], video_duration=1.0)
+    before = digest_streams(path)
+    mute = FileResult(path, Status.NO_AUDIO, "tiny@0.1", visual=seen())
+    write(path, tagged(read(path), mute, Wishes()))
+    assert read_fields(path) == {
+        "ASMR_VISUAL": "picture=video motion=slow light=dark",
+        "ASMR_MODEL": "tiny@0.1",
+    }
+    assert digest_streams(path) == before
 
 
 @each_kind
@@ -189,7 +207,7 @@ TEXT = st.text(
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(fields=st.dictionaries(st.sampled_from(FIELD_NAMES[:4]), TEXT, min_size=1), comment=TEXT)
+@given(fields=st.dictionaries(st.sampled_from(FIELD_NAMES[:5]), TEXT, min_size=1), comment=TEXT)
 def test_any_text_survives(recording, ext, fields, comment):
     path = recording(ext)
     new = TagState(fields, comment=(comment,))

@@ -24,7 +24,9 @@ from asmr_classify.library.tags.fields import (
 from asmr_classify.library.tags.spelling import escape, unescape
 from asmr_classify.library.tags.state import Chapter, TagState
 from asmr_classify.timeline import Segment
+from asmr_classify.visual.seen import Picture, Visual
 from asmr_classify.writers.youtube import chapters_of
+from tests.catalogue.results import seen
 from tests.library.tags.conftest import heard
 
 ALL = Wishes(genre=True, comment=True, chapters=True)
@@ -50,10 +52,25 @@ def test_results_of_any_model_can_be_read_from_fields(scores):
 
 
 def test_empty_fields_are_left_out():
-    silent = heard("a", status=Status.SILENT, tags=(), scores={}, no_talking=None)
+    silent = heard("a", status=Status.SILENT, tags=(), scores={}, no_talking=None, visual=None)
     assert result_to_fields(silent) == {"ASMR_MODEL": "tiny@0.1"}
     assert read_triggers({}) == ()
     assert read_scores({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("visual", "text"),
+    [
+        pytest.param(seen(), "picture=video motion=slow light=dark", id="video"),
+        pytest.param(seen(motion=None), "picture=video light=dark", id="no motion"),
+        pytest.param(seen(motion=None, light=None), "picture=video", id="nothing more"),
+        pytest.param(Visual(Picture.COVER), None, id="cover"),
+        pytest.param(Visual(Picture.NONE), None, id="sound"),
+        pytest.param(None, None, id="not looked at"),
+    ],
+)
+def test_what_is_seen_is_told_where_there_is_something_to_see(visual, text):
+    assert result_to_fields(heard("a", visual=visual)).get("ASMR_VISUAL") == text
 
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1)
@@ -153,6 +170,13 @@ def test_a_long_title_is_cut_between_characters():
 def test_the_comment_is_for_people():
     assert comment_text(heard("a")) == "ASMR: tap, white noise; no talking"
     assert comment_text(heard("a", tags=())) == ""
+
+
+def test_what_is_seen_is_told_where_it_changes():
+    old = tagged(TagState(), heard("a", visual=None), Wishes())
+    new = tagged(old, heard("a", visual=seen(light=None)), Wishes())
+    told = "tap, white_noise; seen: picture=video motion=slow"
+    assert (describe_change(old, new), describe_change(new, old)) == (told, "tap, white_noise")
 
 
 def test_a_change_is_told_in_a_line():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import os
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asmr_classify.aggregate import FileResult, Status
+from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.library.journal import Store
 from asmr_classify.library.runs import carry_out
 from asmr_classify.library.tagging import TagOptions, plan_removal, plan_tags
@@ -18,6 +19,8 @@ from asmr_classify.library.tags.fields import Wishes
 from asmr_classify.library.tags.nfo import WriteNfo
 from asmr_classify.library.tags.nfo_text import MARK, Nfo, NotMergeableError, Wanted, new_nfo
 from asmr_classify.library.undo import choose_run, plan_undo, read_runs
+from asmr_classify.visual.seen import Motion, MotionLevel, Picture, Visual
+from tests.catalogue.results import seen
 
 MOVIE = """\
 <?xml version="1.0" encoding="UTF-8" standalone="yes" ?>
@@ -262,6 +265,39 @@ def test_no_trigger_begins_no_file_and_leaves_none_of_ours(video, store):
     nfo.write_text(MOVIE)
     tag(store, heard(video, ()))
     assert nfo.read_text() == MOVIE.replace("    <tag>ASMR: crinkle</tag>\n", "")
+
+
+def tags_in(nfo):
+    return [x.text for x in ET.fromstring(nfo.read_bytes()).iter("tag")]  # noqa: S314 (our own)
+
+
+@pytest.mark.parametrize(
+    ("visual", "tags"),
+    [
+        pytest.param(seen(), ["slow movements", "dark picture"], id="slow and dark"),
+        pytest.param(seen(motion=None, light=None), [], id="nothing more"),
+        pytest.param(seen(motion=Motion(MotionLevel.STILL, 0, 0)), ["dark picture"],
+                     id="slide show"),
+        pytest.param(Visual(Picture.STILL), ["still picture"], id="one picture"),
+        pytest.param(Visual(Picture.NONE), [], id="sound"),
+        pytest.param(None, [], id="not looked at"),
+    ],
+)  # fmt: skip
+def test_how_a_video_looks_is_a_tag_or_two(video, store, visual, tags):
+    tag(store, heard(video, no_talking=False, visual=visual))
+    expected = ["tap", *tags]
+    assert tags_in(video.with_suffix(".nfo")) == [f"ASMR: {name}" for name in expected]
+
+
+def test_a_video_without_sound_has_tags_of_what_is_seen(video, store):
+    error = Problem("NoAudioError", f"{video}: mute")
+    mute = FileResult(str(video), Status.NO_AUDIO, "tiny@0.1", error)
+    made = tag(store, mute, genre=True)
+    assert (made.plan.steps, [note.reason for note in made.notes]) == ((), ["mute"])
+    tag(store, replace(mute, visual=seen()), genre=True)
+    nfo = video.with_suffix(".nfo")
+    assert tags_in(nfo) == ["ASMR: slow movements", "ASMR: dark picture"]
+    assert b"<genre>ASMR</genre>" in nfo.read_bytes()
 
 
 def test_what_cannot_be_merged_is_left_with_a_reason(tmp_path, store):

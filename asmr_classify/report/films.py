@@ -1,0 +1,184 @@
+"""Videos to the filmstrips that a page shows.
+
+A filmstrip is one small JPEG of :data:`FRAMES` pictures side by side, evenly spread over the
+recording, so that it lies over the waveform in time. It takes :data:`MAX_BYTES` at most: what is
+too rich in detail is packed more coarsely. Each picture is the keyframe before its time, found by
+seeking, so that nothing else is decoded. Only :data:`MOST` videos of a page get one; both bounds
+together keep a page of 500 videos below 5 MB.
+
+Filmstrips are kept below ``films/`` in the user's cache, see :mod:`asmr_classify.report.kept`.
+"""
+
+from __future__ import annotations
+
+import logging
+from fractions import Fraction
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation
+
+from asmr_classify.aggregate import Status
+from asmr_classify.folders import user_cache
+from asmr_classify.media.probe import is_cover, open_container
+from asmr_classify.report.data import is_video
+from asmr_classify.report.kept import Cache, draw_all
+from asmr_classify.visual.film import MAX_PIXELS, shrink
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+    from numpy.typing import NDArray
+
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.report.kept import Drawn
+
+logger = logging.getLogger(__name__)
+
+FRAMES = 6
+CELL = (64, 36)
+"""Width and height of each picture in pixels: 16 to 9, in which others stand with black beside."""
+
+MAX_BYTES = 4500
+MOST = 600
+"""With the third that base64 adds, all filmstrips of a page are 3.6 MB at most."""
+
+QUALITIES = (5, 10, 18, 31)
+"""Quantisers of JPEG, from good to poor; the last packs plain noise into 3200 bytes."""
+
+MAX_PACKETS = 400
+"""In which a keyframe must come after a seek."""
+
+MAGIC = b"fil1"
+"""Changed when filmstrips are made otherwise."""
+
+
+def make_films(
+    results: Iterable[FileResult],
+    *,
+    cache: Path | None = None,
+    jobs: int | None = None,
+    stop: threading.Event | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Drawn:
+    """Make the filmstrips of videos, or take them from the cache.
+
+    Parameters
+    ----------
+    results : iterable of FileResult
+        Of more than :data:`MOST` videos, the first get one.
+    cache : Path, optional
+        A folder; by default that of the user. Where it cannot be written, nothing is kept.
+    jobs : int, optional
+        Threads; one per core by default.
+    stop : threading.Event, optional
+        Once set, no more are made.
+    on_progress : callable, optional
+        Called in this thread with the number of videos done and of all.
+
+    Returns
+    -------
+    Drawn
+        Of each a JPEG. Of what is gone, damaged or shows nothing, there is none.
+    """
+    videos = (x.path for x in results if x.status is not Status.FAILED and is_video(x))
+    cache = default_cache() if cache is None else cache
+    kept = Cache(cache, MAGIC)
+    return draw_all(
+        islice(videos, MOST), _make, kept, jobs=jobs, stop=stop, on_progress=on_progress
+    )
+
+
+def default_cache() -> Path | None:
+    """Give the folder of filmstrips in the user's cache, if the user has one."""
+    folder = user_cache()
+    return None if folder is None else folder / "films"
+
+
+def _make(path: str, stop: threading.Event) -> bytes | None:
+    """Make the filmstrip of a video; None if there is none, or told to stop."""
+    try:
+        with open_container(path) as container:
+            pictures = _pictures(container, stop)
+        return pack_jpeg(np.hstack(pictures)) if pictures else None
+    except Exception as exc:  # noqa: BLE001 (no picture is worth a report)
+        logger.info("%s: no filmstrip: %s", path, exc)
+        return None
+
+
+def _pictures(container: InputContainer, stop: threading.Event) -> list[NDArray[np.uint8]]:
+    """Find the pictures of a filmstrip; none if nothing is seen, or told to stop."""
+    stream = next((x for x in container.streams.video if not is_cover(x)), None)
+    if stream is None or not 0 < stream.width * stream.height <= MAX_PIXELS:
+        return []
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    stream.codec_context.skip_frame = "NONKEY"
+    stream.codec_context.thread_count = 1  # each recording has a thread
+    begin, length = container.start_time or 0, container.duration or 0
+    pictures = []
+    for k in range(FRAMES):
+        if stop.is_set():
+            return []
+        container.seek(begin + (2 * k + 1) * length // (2 * FRAMES))
+        pictures.append(_next_picture(container, stream))
+    blank = np.zeros((CELL[1], CELL[0], 3), np.uint8)
+    seen = any(picture is not None for picture in pictures)
+    return [blank if picture is None else picture for picture in pictures] if seen else []
+
+
+def _next_picture(container: InputContainer, stream: VideoStream) -> NDArray[np.uint8] | None:
+    """Decode the keyframe that comes next; None if none does."""
+    for packet in islice(container.demux(stream), MAX_PACKETS):
+        try:
+            frame = next(iter(packet.decode()), None)
+        except av.error.InvalidDataError:
+            continue  # what is damaged may be followed by what is not
+        if frame is not None and frame.width * frame.height <= MAX_PIXELS:
+            return _fit(frame)
+    return None
+
+
+def _fit(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """Make a frame as small as its place in the filmstrip, upright, with black beside it."""
+    image = np.rot90(shrink(frame), round(frame.rotation / 90))
+    height, width = image.shape[:2]
+    scale = min(CELL[0] / width, CELL[1] / height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    upright = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    small = upright.reformat(*size, interpolation=Interpolation.AREA)
+    cell = np.zeros((CELL[1], CELL[0], 3), np.uint8)
+    top, left = (CELL[1] - size[1]) // 2, (CELL[0] - size[0]) // 2
+    cell[top : top + size[1], left : left + size[0]] = small.to_ndarray()
+    return cell
+
+
+def pack_jpeg(image: NDArray[np.uint8]) -> bytes | None:
+    """Pack a picture into a JPEG, as well as :data:`MAX_BYTES` allow.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3), red, green, blue
+
+    Returns
+    -------
+    bytes or None
+        None if no quality is poor enough.
+    """
+    packed = (_jpeg(image, quality) for quality in QUALITIES)
+    return next((jpeg for jpeg in packed if len(jpeg) <= MAX_BYTES), None)
+
+
+def _jpeg(image: NDArray[np.uint8], quality: int) -> bytes:
+    context = av.CodecContext.create("mjpeg", "w")
+    context.height, context.width = image.shape[:2]
+    context.pix_fmt, context.time_base = "yuvj420p", Fraction(1, 25)
+    context.qmin = context.qmax = quality
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    packets = [*context.encode(frame.reformat(format="yuvj420p")), *context.encode(None)]
+    return b"".join(map(bytes, packets))

@@ -1,0 +1,172 @@
+"""What is drawn of recordings, made once and then kept in the cache until a recording changes.
+
+Layout of a cache, a folder in the user's: a file per recording, named by a hash of its absolute
+path, holds :data:`HEADER` and the content. The header repeats size and time of change of the
+recording; where they differ, or the length is not what the header says, the content is made anew.
+Files are written beside and moved into place, so that one that was broken off is never read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+HEADER = struct.Struct("<4sHqq")
+"""Magic, number of bytes, and size and mtime_ns of the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """Where one kind of content is kept.
+
+    Parameters
+    ----------
+    folder : Path or None
+        None keeps nothing.
+    magic : bytes
+        Four, which tell the kind; changed when it is made otherwise.
+    """
+
+    folder: Path | None
+    magic: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What is drawn of some recordings.
+
+    Parameters
+    ----------
+    contents : dict of str to bytes
+        By path.
+    n_cached : int
+        How many were in the cache.
+    """
+
+    contents: dict[str, bytes]
+    n_cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Recording:
+    """A recording as it is now, and the place of its content in the cache."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    magic: bytes
+    kept: Path | None
+
+    @classmethod
+    def find(cls, path: str, cache: Cache) -> _Recording | None:
+        """Find a recording; None if it is gone or no regular file."""
+        try:
+            status = Path(path).stat()
+            name = hashlib.sha256(os.fsencode(Path(path).absolute())).hexdigest()
+        except (OSError, ValueError):  # ValueError: what no path can hold, NUL say
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        kept = None if cache.folder is None else cache.folder / name[:2] / name[2:]
+        return cls(path, status.st_size, status.st_mtime_ns, cache.magic, kept)
+
+    def read(self) -> bytes | None:
+        """Read from the cache; None if nothing is there of the recording as it is now."""
+        if self.kept is None:
+            return None
+        try:
+            held = self.kept.read_bytes()
+            known = HEADER.unpack_from(held)
+        except (OSError, struct.error):
+            return None
+        content = held[HEADER.size :]
+        return content if known == self._header(content) else None
+
+    def keep(self, content: bytes) -> None:
+        """Write into the cache, or do without where that is not possible."""
+        if self.kept is None:
+            return
+        scratch = self.kept.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
+        try:
+            self.kept.parent.mkdir(parents=True, exist_ok=True)
+            scratch.write_bytes(HEADER.pack(*self._header(content)) + content)
+            scratch.replace(self.kept)
+        except OSError:
+            with suppress(OSError):
+                scratch.unlink()
+
+    def _header(self, content: bytes) -> tuple[bytes, int, int, int]:
+        return self.magic, len(content), self.size, self.mtime_ns
+
+
+def draw_all(
+    paths: Iterable[str],
+    draw: Callable[[str, threading.Event], bytes | None],
+    cache: Cache,
+    *,
+    jobs: int | None = None,
+    stop: threading.Event | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Drawn:
+    """Draw recordings, or take what is drawn of them from the cache.
+
+    Parameters
+    ----------
+    paths : iterable of str
+    draw : callable
+        Turns a recording into at most 65,535 bytes; None where that cannot be, or if told to stop.
+    cache : Cache
+        Where it cannot be written, nothing is kept.
+    jobs : int, optional
+        Threads; one per core by default. FFmpeg decodes without Python's lock.
+    stop : threading.Event, optional
+        Once set, no more is drawn.
+    on_progress : callable, optional
+        Called in this thread with the number of recordings done and of all.
+
+    Returns
+    -------
+    Drawn
+        Of recordings that are gone or cannot be decoded, there is nothing.
+    """
+    stop = threading.Event() if stop is None else stop
+    found = [x for x in (_Recording.find(path, cache) for path in dict.fromkeys(paths)) if x]
+    contents = {x.path: kept for x in found if (kept := x.read()) is not None}
+    n_cached = len(contents)
+    todo = [x for x in found if x.path not in contents]
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        futures = {pool.submit(_draw, recording, draw, stop): recording for recording in todo}
+        try:
+            for done, future in enumerate(as_completed(futures), start=n_cached + 1):
+                drawn = future.result()
+                if drawn is not None:
+                    contents[futures[future].path] = drawn
+                if on_progress is not None:
+                    on_progress(done, len(found))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # what was raised need not wait for all
+    return Drawn(contents, n_cached)
+
+
+def _draw(
+    recording: _Recording,
+    draw: Callable[[str, threading.Event], bytes | None],
+    stop: threading.Event,
+) -> bytes | None:
+    if stop.is_set():
+        return None
+    content = draw(recording.path, stop)
+    if content is not None:
+        recording.keep(content)
+    return content

@@ -1,0 +1,225 @@
+"""Cuts: where one picture follows another that shows something else.
+
+Pictures are compared as thumbnails whose mean and contrast are taken out, so that a change of light
+is none of the picture. A cut is a large difference between neighbours that stands out from those
+beside it; a flash, after which the picture is what it was, and a fade, which has no such place, are
+none.
+
+Where frames lie apart, all that can be told is whether the picture changed between them. As if cuts
+came at random, how many there are a minute follows from how often it did (maximum likelihood of a
+Poisson process); where all frames are seen, that is their number by their time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from asmr_classify.visual.light import Image
+
+GRID = 16
+"""Rows and columns of a thumbnail: what moves a little stays in its cell."""
+
+CONTRAST_FLOOR = 6.0
+"""Of 255: what has less contrast is flat, and noise must not be blown up."""
+
+CHROMA_SCALE = 30.0
+"""Of 255: a plain difference of colour."""
+
+CUT = 0.5
+"""Difference between neighbours that is a cut; unrelated pictures differ by about 1."""
+
+STANDS_OUT = 2.5
+"""Times the largest difference beside it."""
+
+SAME = 0.25
+"""Pictures that differ by less are of one scene."""
+
+CHANGED = 0.62
+"""Difference of frames that lie apart from which on they are of two scenes."""
+
+FLASH_SECONDS = 0.35
+"""After a flash, the picture is back within this time."""
+
+BESIDE = 3
+"""Frames on each side of a cut that are compared with it."""
+
+Thumbnail = NDArray[np.float32]
+
+
+def to_thumbnail(image: Image) -> Thumbnail:
+    """Make of a picture what two of them are compared by.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (height, width, 3)
+
+    Returns
+    -------
+    ndarray of float32, shape (3, GRID, GRID)
+        Luma without mean and contrast; differences of blue and of red to luma.
+    """
+    height, width = image.shape[:2]
+    rows = np.linspace(0, height, GRID, endpoint=False).astype(int)
+    columns = np.linspace(0, width, GRID, endpoint=False).astype(int)
+    sums = np.add.reduceat(np.add.reduceat(image.astype(np.float32), rows, 0), columns, 1)
+    areas = np.outer(np.diff(rows, append=height), np.diff(columns, append=width))
+    rgb = sums / areas[:, :, None]
+    luma = rgb @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    light = max(float(luma.mean()), 1.0)
+    centred = luma - light
+    contrast = float(np.sqrt(np.mean(centred**2)))
+    chroma = (rgb[:, :, [2, 0]] - luma[:, :, None]) / CHROMA_SCALE
+    return np.concatenate(
+        [(centred / (contrast + CONTRAST_FLOOR))[None], np.moveaxis(chroma, 2, 0)]
+    ).astype(np.float32)
+
+
+def difference(one: Thumbnail, other: Thumbnail) -> float:
+    """Tell how much two pictures differ: 0 for the same, about 1 for unrelated ones."""
+    apart = np.abs(one - other)
+    return float(apart[0].mean() + 0.5 * apart[1:].mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Two frames that lie apart: the time between them, and whether the picture changed."""
+
+    seconds: float
+    is_changed: bool
+
+
+class CutFinder:
+    """Finds cuts while frames go by.
+
+    Attributes
+    ----------
+    times : list of float
+        When a new picture begins.
+    apart : list of Apart
+        What was found between frames that lie apart.
+    seen : float
+        Seconds between neighbours.
+    """
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.apart: list[Apart] = []
+        self.seen = 0.0
+        self._run: deque[tuple[float, Thumbnail, float]] = deque()
+        self._done = 0
+
+    def see(self, time: float, thumbnail: Thumbnail, *, is_next: bool) -> None:
+        """Look at the next frame.
+
+        Parameters
+        ----------
+        time : float
+        thumbnail : ndarray of float32
+            As :func:`to_thumbnail` gives it.
+        is_next : bool
+            Whether it follows the one before.
+        """
+        before = self._run[-1] if self._run else None
+        if before is not None and not is_next:
+            self.finish()
+            changed = difference(before[1], thumbnail) >= CHANGED
+            self.apart.append(Apart(max(0.0, time - before[0]), changed))
+            before = None
+        if before is None:
+            self._run.clear()
+            self._done = 0
+            self._run.append((time, thumbnail, 0.0))
+            return
+        self.seen += time - before[0]
+        self._run.append((time, thumbnail, difference(before[1], thumbnail)))
+        self._settle(time - FLASH_SECONDS)
+
+    def finish(self) -> None:
+        """Settle what was left open, as no more neighbours follow."""
+        self._settle(math.inf)
+
+    def _settle(self, until: float) -> None:
+        """Decide on frames whose neighbours on both sides are known."""
+        run = self._run
+        while self._done < len(run) and run[self._done][0] <= until:
+            if self._done + BESIDE >= len(run) and until < math.inf:
+                return
+            if self._is_cut(self._done):
+                self.times.append(run[self._done][0])
+            self._done += 1
+        while self._done > BESIDE + 1 and run[1][0] < run[self._done - 1][0] - FLASH_SECONDS:
+            run.popleft()
+            self._done -= 1
+
+    def _is_cut(self, at: int) -> bool:
+        run = self._run
+        time, thumbnail, step = run[at]
+        if at == 0 or step < CUT:
+            return False
+        beside = [
+            run[k][2] for k in range(max(1, at - BESIDE), min(len(run), at + BESIDE + 1)) if k != at
+        ]
+        if beside and step < STANDS_OUT * float(np.median(beside)):
+            return False
+        return not self._is_back(at, time, thumbnail)
+
+    def _is_back(self, at: int, time: float, thumbnail: Thumbnail) -> bool:
+        """Tell whether the picture before comes back, or that after was there, as with flashes."""
+        run = self._run
+        before = run[at - 1][1]
+        later = (x[1] for k, x in enumerate(run) if k > at and x[0] <= time + FLASH_SECONDS)
+        earlier = (x[1] for k, x in enumerate(run) if k < at - 1 and x[0] >= time - FLASH_SECONDS)
+        return any(difference(before, x) < SAME for x in later) or any(
+            difference(thumbnail, x) < SAME for x in earlier
+        )
+
+
+def per_minute(n_cuts: int, seen: float, apart: Iterable[Apart]) -> float | None:
+    """Estimate how many cuts there are a minute.
+
+    Parameters
+    ----------
+    n_cuts : int
+        Found between neighbours.
+    seen : float
+        Seconds in which all frames were seen.
+    apart : iterable of Apart
+
+    Returns
+    -------
+    float or None
+        None if nothing was seen.
+
+    Examples
+    --------
+    >>> per_minute(2, 60.0, [])
+    2.0
+    """
+    apart = [x for x in apart if x.seconds > 0]
+    changed = [x.seconds for x in apart if x.is_changed]
+    plain = seen + sum(x.seconds for x in apart if not x.is_changed)
+    if plain + sum(changed) <= 0:
+        return None
+    if not changed:
+        return 60 * n_cuts / plain
+    # If all of them changed, there may be any number; half a place that did not bounds it.
+    plain = max(plain, 0.5 * float(np.mean(changed)))
+
+    def excess(rate: float) -> float:
+        expected = sum(x / math.expm1(min(rate * x, 700.0)) for x in changed)
+        return n_cuts / rate + expected - plain
+
+    low, high = 1e-9, 100.0
+    for _ in range(80):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
+    return 60 * low

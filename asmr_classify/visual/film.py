@@ -1,0 +1,450 @@
+"""The picture of a file: which of its frames are decoded, and these made small.
+
+A short video is decoded as a whole. Of a longer one there are *bursts* of neighbouring frames, long
+enough to count flashes in, and *glimpses* of a few frames, all spread evenly, each from the
+keyframe before its place: so nothing is decoded only to reach it. How much, an effort says, in
+pixels, as these are what decoding takes its time for.
+
+Frames are brought to :data:`SMALL_PIXELS` pixels, whatever their size and in their own shape, by
+averaging areas. They are not turned as a player turns them: nothing that is measured depends on it.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import av
+import av.error
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+
+from asmr_classify.errors import DecodeError, OpenError
+from asmr_classify.media.probe import claimed_duration, is_cover, is_of_machine, open_container
+from asmr_classify.media.source import close_container
+from asmr_classify.visual.seen import Effort, Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+    from typing import Self
+
+    import numpy as np
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+    from numpy.typing import NDArray
+
+SMALL_PIXELS = 128 * 72
+"""Fingers are some pixels wide in it, and grain is averaged away."""
+
+MAX_PIXELS = 2**26
+"""Of a frame: twice 8K. What claims more is damaged, or would take gigabytes."""
+
+LEAST_SIDE = 8
+"""Of a small frame, in pixels; a picture that is longer than that allows is distorted."""
+
+BUDGETS = {Effort.LOW: 2.5e8, Effort.NORMAL: 8e8, Effort.FULL: math.inf}
+"""Pixels that are decoded of a video that is longer: at normal effort 400 frames of 1080p, which
+take less than half of the time of the sound of half an hour."""
+
+BURST_SHARE = 0.6
+"""Of the budget; the rest goes into glimpses."""
+
+BURST_SECONDS = 1.1
+"""Flashes are counted within one second."""
+
+GLIMPSE_SECONDS = 0.13
+"""The shortest time in which slow motion can be told from none."""
+
+GLIMPSE_COST = 3
+"""Frames whose time it takes to find a keyframe, which is the largest frame to decode."""
+
+LEAST_BURSTS, MOST_BURSTS = 2, 24
+LEAST_GLIMPSES, MOST_GLIMPSES = 8, 120
+
+USUAL_RATE = 30.0
+"""Frames a second, where none is told."""
+
+RATES = (0.01, 1000.0)
+"""Frames a second that are believed."""
+
+PATIENCE_PACKETS = 600
+"""Packets of a stream in which there must be a frame, after a seek or since the last one."""
+
+LEAST_KEYFRAMES = 0.25
+"""Where fewer of the places have keyframes of their own, seeking finds nothing new."""
+
+LOWRES_CODECS = frozenset({"mjpeg", "mpeg1video", "mpeg2video", "mpeg4"})
+"""FFmpeg decodes these at a half or a quarter of their size, and faster."""
+
+UNTAGGED = 2
+"""FFmpeg's number for colours that a file says nothing of."""
+
+HD_HEIGHT = 720
+"""From here on untagged video is meant in the colours of BT.709, below in those of BT.601."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One frame, made small.
+
+    Parameters
+    ----------
+    time : float
+        Seconds from the start of the file.
+    image : ndarray of uint8, shape (height, width, 3)
+        Red, green and blue, of sRGB or BT.709.
+    is_next : bool
+        Whether no frame lies between it and the one before, which is of the same shape.
+    """
+
+    time: float
+    image: NDArray[np.uint8]
+    is_next: bool
+
+
+class Film:
+    """The picture of one file. Use :meth:`open` in a ``with`` statement.
+
+    Parameters
+    ----------
+    path : str
+    container : av.container.InputContainer
+
+    Attributes
+    ----------
+    picture : Picture
+        By what the file claims: ``video``, ``cover`` or ``none``.
+    duration : float or None
+        Seconds that the file claims to last.
+    rate : float
+        Frames a second, by what it claims.
+    n_damaged : int
+        Packets that could not be decoded so far.
+    """
+
+    def __init__(self, path: str, container: InputContainer) -> None:
+        self._path = path
+        self._container = container
+        self._stream = _choose(container)
+        self._origin = (container.start_time or 0) / av.time_base
+        self.n_damaged = 0
+        self.duration = claimed_duration(container, None)
+        videos = container.streams.video
+        self.picture = Picture.VIDEO if self._stream else Picture.NONE
+        if videos and all(map(is_cover, videos)):
+            self.picture = Picture.COVER
+        elif videos and self._stream is None:
+            raise OpenError(path, "its picture is of a codec that is not known; convert it")
+        self.rate = USUAL_RATE if self._stream is None else _rate(self._stream)
+        if self._stream is not None:
+            self._prepare(self._stream)
+
+    @classmethod
+    def open(cls, path: str) -> Self:
+        """Open a file.
+
+        Parameters
+        ----------
+        path : str
+
+        Raises
+        ------
+        OpenError
+            If it cannot be opened, or its picture cannot be decoded or has absurd dimensions.
+        """
+        container = open_container(path)
+        try:
+            return cls(path, container)
+        except Exception:
+            close_container(container)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        close_container(self._container)
+
+    def _prepare(self, stream: VideoStream) -> None:
+        """Set the decoder up, before it allocates anything."""
+        context = stream.codec_context
+        pixels = context.width * context.height
+        if pixels > MAX_PIXELS:
+            raise OpenError(
+                self._path,
+                f"its picture claims {context.width} x {context.height} pixels; "
+                f"the header is damaged, or convert it to {MAX_PIXELS} at most",
+            )
+        # One thread: each core has a file of its own, and frames in flight take memory.
+        context.thread_count = 1
+        options = {"max_pixels": str(MAX_PIXELS)}
+        halvings = int(math.log2(max(1.0, pixels / (4 * SMALL_PIXELS))) / 2)
+        if context.name in LOWRES_CODECS and halvings:
+            options["lowres"] = str(min(halvings, 2))
+        context.options = options
+
+    def iter_frames(
+        self, effort: Effort = Effort.NORMAL, on_progress: Callable[[], None] | None = None
+    ) -> Iterator[Shown]:
+        """Decode what an effort asks for.
+
+        Parameters
+        ----------
+        effort : Effort
+        on_progress : callable, optional
+            Called with each frame, and where one was sought.
+
+        Yields
+        ------
+        Shown
+            By time.
+
+        Raises
+        ------
+        DecodeError
+            If there is not one frame, or reading breaks off by the fault of the machine.
+        """
+        if self._stream is None:
+            return
+        reader = _Reader(self._container, self._stream, self._origin, self.rate, on_progress)
+        try:
+            yield from self._iter_planned(reader, effort)
+        except (av.error.FFmpegError, OSError, ValueError) as exc:
+            if isinstance(exc, MemoryError):
+                raise
+            if is_of_machine(exc):
+                raise DecodeError(self._path, f"reading broke off ({exc})", may_pass=True) from exc
+        finally:
+            self.n_damaged = reader.n_damaged
+        if not reader.n_frames:
+            why = "no packet of it can be decoded" if reader.n_damaged else "it is empty"
+            raise DecodeError(self._path, f"no picture could be decoded ({why}); play it to see")
+
+    def _iter_planned(self, reader: _Reader, effort: Effort) -> Iterator[Shown]:
+        stream = self._stream
+        pixels = max(1, stream.width * stream.height) if stream is not None else 1
+        n_frames = BUDGETS[effort] / pixels
+        duration = self.duration
+        if duration is None or duration * self.rate <= n_frames:
+            yield from islice(reader.iter_all(), None if math.isinf(n_frames) else int(n_frames))
+            return
+        places = plan(duration, self.rate, n_frames)
+        yield from reader.iter_places(places)
+        if reader.n_distinct < LEAST_KEYFRAMES * len(places):
+            left = max(int(n_frames) - reader.n_frames, int(BURST_SECONDS * self.rate))
+            yield from islice(reader.iter_beyond(), left)
+
+
+def plan(duration: float, rate: float, n_frames: float) -> list[tuple[float, float]]:
+    """Spread bursts and glimpses over a video.
+
+    Parameters
+    ----------
+    duration : float
+    rate : float
+        Frames a second.
+    n_frames : float
+        How many may be decoded.
+
+    Returns
+    -------
+    list of tuple of float
+        When each begins, and how long it is, by time.
+    """
+    per_burst = BURST_SECONDS * rate + GLIMPSE_COST
+    per_glimpse = GLIMPSE_SECONDS * rate + GLIMPSE_COST
+    n_bursts = _within(LEAST_BURSTS, BURST_SHARE * n_frames / per_burst, MOST_BURSTS)
+    rest = n_frames - n_bursts * per_burst
+    n_glimpses = _within(LEAST_GLIMPSES, rest / per_glimpse, MOST_GLIMPSES)
+    n_places = n_bursts + n_glimpses
+    long = {int((k + 0.5) * n_places / n_bursts) for k in range(n_bursts)}
+    step = duration / n_places
+    return [
+        ((k + 0.5) * step, BURST_SECONDS if k in long else GLIMPSE_SECONDS) for k in range(n_places)
+    ]
+
+
+def _within(least: int, number: float, most: int) -> int:
+    return int(min(max(least, number), most))
+
+
+class _Reader:
+    """Reads frames of a stream from wherever it is sought."""
+
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        origin: float,
+        rate: float,
+        on_progress: Callable[[], None] | None,
+    ) -> None:
+        self.n_frames = 0
+        self.n_damaged = 0
+        self.n_distinct = 0
+        self._container = container
+        self._stream = stream
+        self._origin = origin
+        self._tick = float(stream.time_base or 0)
+        self._frame_seconds = 1 / rate
+        self._on_progress = on_progress
+        self._last = -math.inf
+        self._shape: tuple[int, ...] = ()
+
+    def iter_all(self) -> Iterator[Shown]:
+        """Read from where the file stands to its end."""
+        is_next = False
+        for frame in self._iter_decoded(math.inf):
+            yield self._show(frame, is_next=is_next)
+            is_next = True
+
+    def iter_beyond(self) -> Iterator[Shown]:
+        """Read on from the last frame that was seen, when seeking leads nowhere."""
+        self._seek(0.0)
+        last, is_next = self._last, False
+        for frame in self._iter_decoded(math.inf):
+            if self._time_of(frame) > last:
+                yield self._show(frame, is_next=is_next)
+                is_next = True
+
+    def iter_places(self, places: list[tuple[float, float]]) -> Iterator[Shown]:
+        """Read at each place, from the keyframe before it, what has not been read."""
+        for start, length in places:
+            self._tell()
+            if not self._seek(start):
+                continue
+            first, before = None, self._last
+            for frame in self._iter_decoded(PATIENCE_PACKETS):
+                time = self._time_of(frame)
+                first = time if first is None else first
+                if first <= before or time - first >= length:
+                    break
+                yield self._show(frame, is_next=time > first)
+            self.n_distinct += self._last > before
+
+    def _seek(self, seconds: float) -> bool:
+        with suppress(av.error.FFmpegError, OSError, ValueError):
+            self._container.seek(round((self._origin + seconds) * av.time_base))
+            return True
+        return False
+
+    def _iter_decoded(self, patience: float) -> Iterator[Any]:
+        """Decode packet by packet; what cannot be decoded is left out."""
+        context, n_fruitless = self._stream.codec_context, 0
+        for packet in self._iter_packets():
+            n_fruitless += 1
+            if n_fruitless > patience:
+                return
+            try:
+                frames = context.decode(packet)
+            except MemoryError:
+                raise
+            except (av.error.FFmpegError, ValueError):
+                self.n_damaged += 1
+                self._tell()
+                continue
+            for frame in frames:
+                n_fruitless = 0
+                if 0 < frame.width * frame.height <= MAX_PIXELS:
+                    yield frame
+
+    def _iter_packets(self) -> Iterator[Any]:
+        """Yield the packets of the stream, and at last None."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, av.error.EOFError, IndexError):
+                yield None
+                return
+            except av.error.InvalidDataError:
+                yield None
+                return
+            if packet.size:
+                yield packet
+
+    def _time_of(self, frame: Any) -> float:
+        if frame.pts is None:
+            return max(0.0, self._last + self._frame_seconds)
+        # Frames that come when the decoder is flushed know no time of their own.
+        return float(frame.pts * self._tick - self._origin)
+
+    def _show(self, frame: Any, *, is_next: bool) -> Shown:
+        time = max(self._time_of(frame), self._last)
+        self._last = time
+        self.n_frames += 1
+        self._tell()
+        image = shrink(frame)
+        is_alike, self._shape = image.shape == self._shape, image.shape
+        return Shown(time, image, is_next and is_alike)
+
+    def _tell(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress()
+
+
+def _choose(container: InputContainer) -> VideoStream | None:
+    """Choose the stream to look at: the first that is no cover, as players do."""
+    streams = [x for x in container.streams.video if not is_cover(x)]
+    return next((x for x in streams if x.codec_context is not None), None)
+
+
+def _rate(stream: VideoStream) -> float:
+    rates = [float(x) for x in (stream.average_rate, stream.guessed_rate) if x]
+    return next((x for x in rates if RATES[0] <= x <= RATES[1]), USUAL_RATE)
+
+
+def shrink(frame: Any) -> NDArray[np.uint8]:
+    """Make a frame small.
+
+    Parameters
+    ----------
+    frame : av.VideoFrame
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        Red, green and blue, in full range.
+    """
+    width, height = small_size(frame.width, frame.height, _pixel_aspect(frame))
+    source = frame.colorspace
+    if source == UNTAGGED and frame.height >= HD_HEIGHT:
+        source = Colorspace.ITU709
+    small = frame.reformat(
+        width,
+        height,
+        format="rgb24",
+        src_colorspace=source,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.AREA,
+    )
+    image: NDArray[np.uint8] = small.to_ndarray()
+    return image
+
+
+def _pixel_aspect(frame: Any) -> float:
+    aspect = getattr(frame, "sample_aspect_ratio", None)
+    return float(aspect) if aspect and 0.1 <= float(aspect) <= 10 else 1.0
+
+
+def small_size(width: int, height: int, pixel_aspect: float = 1.0) -> tuple[int, int]:
+    """Tell to which width and height a frame is brought.
+
+    Examples
+    --------
+    >>> small_size(1920, 1080), small_size(1080, 1920), small_size(720, 576, 16 / 15)
+    ((128, 72), (72, 128), (111, 83))
+    """
+    shown = width * pixel_aspect
+    scale = math.sqrt(SMALL_PIXELS / (shown * height))
+    small = max(LEAST_SIDE, round(shown * scale)), max(LEAST_SIDE, round(height * scale))
+    most = SMALL_PIXELS // LEAST_SIDE
+    return min(small[0], most), min(small[1], most)

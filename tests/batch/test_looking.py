@@ -1,0 +1,172 @@
+"""Looking at files after they were heard: what was heard is safe, whatever the picture does."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.batch import Journal, Limits, label_paths
+from asmr_classify.batch.labelling import LabelTask
+from asmr_classify.catalogue import Catalogue, KnownResults
+from asmr_classify.visual.seen import Effort, Picture, Visual
+from tests.batch.conftest import write_noise
+from tests.visual.scenes import Film, pan, write_film
+
+TINY = Film(size=(64, 36), rate=10, seconds=1.0, options=(("preset", "ultrafast"),))
+
+
+@pytest.fixture
+def files(place):
+    for k in range(4):
+        write_noise(place / f"{k}.wav", 0.5)
+    return place
+
+
+def looking(*lines):
+    """What makes a worker look in a way of a test's own."""
+    return [
+        "import asmr_classify.visual.look as module",
+        "from asmr_classify.visual.seen import Picture, Visual",
+        "def look(path, *, effort, on_progress):",
+        *(f"    {line}" for line in lines),
+        "    return Visual(Picture.COVER)",
+        "module.look = look",
+    ]
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    ("line", "kind", "message"),
+    [
+        pytest.param("os._exit(3)", "WorkerError", "ended with status 3", id="crash"),
+        pytest.param("os.kill(os.getpid(), 9)", "WorkerError", "SIGKILL", id="killed"),
+        pytest.param("time.sleep(600)", "WorkerError", "for 2 s", id="hang"),
+        pytest.param("raise MemoryError", "WorkerError", "more memory", id="memory"),
+        pytest.param("raise KeyError('x')", "KeyError", "unexpected error", id="unexpected"),
+    ],
+)
+def test_what_was_heard_is_never_lost_to_the_picture(workers_with, tiny_model, line, kind, message):
+    workers_with([], before=looking(f"if path == '2.wav': {line}"))
+    results = label_paths(["."], model=tiny_model, jobs=2, limits=Limits(patience=2))
+    by_name = {result.path: result for result in results}
+    assert len(by_name) == 4
+    assert {result.status for result in by_name.values()} == {Status.OK}
+    wrong = by_name.pop("2.wav")
+    assert (wrong.visual, wrong.visual_error.kind) == (None, kind)
+    assert message in wrong.visual_error.message
+    assert all(x.visual == Visual(Picture.COVER) for x in by_name.values())
+
+
+@pytest.mark.usefixtures("files")
+def test_looking_may_take_as_long_as_it_gets_on(workers_with, tiny_model):
+    slow = "for _ in range(14): time.sleep(0.25); on_progress()"
+    workers_with([], before=looking(slow))
+    results = list(label_paths(["0.wav"], model=tiny_model, limits=Limits(patience=2)))
+    assert [result.visual_error for result in results] == [None]
+
+
+@pytest.mark.usefixtures("files")
+def test_whoever_does_not_want_to_look_does_not(workers_with, tiny_model):
+    workers_with([], before=looking("raise KeyError"))
+    results = list(label_paths(["."], model=tiny_model, video=None))
+    assert {(result.visual, result.visual_error) for result in results} == {(None, None)}
+
+
+def heard(visual=None, error=None, status=Status.OK):
+    return FileResult("a.mp4", status, "m@1", visual=visual, visual_error=error)
+
+
+SEEN = {effort: Visual(Picture.VIDEO, effort=effort) for effort in Effort}
+
+
+@pytest.mark.parametrize(
+    ("result", "lacking"),
+    [
+        pytest.param(heard(), {"low", "normal", "full"}, id="only heard"),
+        pytest.param(heard(SEEN[Effort.LOW]), {"normal", "full"}, id="low"),
+        pytest.param(heard(SEEN[Effort.NORMAL]), {"full"}, id="normal"),
+        pytest.param(heard(SEEN[Effort.FULL]), set(), id="full"),
+        pytest.param(heard(Visual(Picture.NONE, effort=Effort.LOW)), set(), id="no picture"),
+        pytest.param(heard(error=Problem("DecodeError", "x")), set(), id="damaged"),
+        pytest.param(heard(error=Problem("WorkerError", "x")), {*Effort}, id="crashed"),
+        pytest.param(heard(status=Status.FAILED), set(), id="failed"),
+    ],
+)
+def test_what_serves_whom(tiny_model, result, lacking):
+    wants = {effort for effort in Effort if LabelTask(tiny_model, effort).lacks(result)}
+    assert wants == lacking
+    assert not LabelTask(tiny_model, None).lacks(result)
+
+
+@pytest.fixture(params=["journal", "catalogue"])
+def remembering(request, place, tiny_model):
+    """Opens what keeps results, as each run does anew."""
+
+    @contextmanager
+    def remember():
+        if request.param == "journal":
+            with Journal.open(str(place / "out.journal"), tiny_model) as journal:
+                yield journal
+        else:
+            with Catalogue.open(str(place / "c.sqlite"), create=True) as catalogue:
+                yield KnownResults(catalogue, tiny_model)
+
+    return remember
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_what_was_only_heard_is_looked_at_later_and_not_heard_again(
+    place, remembering, tiny_model, monkeypatch
+):
+    write_film(place / "a.mp4", pan(0.2), TINY)
+    n_heard, n_seen = [], []
+    import asmr_classify.classify
+    import asmr_classify.visual.look as looks
+
+    def counting(module, name, calls):
+        function = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, **k: calls.append(1) or function(*a, **k))
+
+    counting(asmr_classify.classify, "label_file", n_heard)
+    counting(looks, "look", n_seen)
+
+    def label(video):
+        with remembering() as memory:
+            [result] = label_paths(["a.mp4"], model=tiny_model, journal=memory, video=video)
+        return result
+
+    first = label(None)
+    second = label(Effort.LOW)
+    third = label(Effort.NORMAL)
+    fourth = label(Effort.LOW)
+    assert first.visual is None
+    assert (second.visual.effort, third.visual.effort) == ("low", "normal")
+    assert replace(second, visual=None) == first
+    assert fourth == label(None) == label(Effort.NORMAL) == third
+    assert (len(n_heard), len(n_seen)) == (1, 2)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_videos_without_sound_are_looked_at(place, tiny_model):
+    write_film(place / "a.mp4", pan(0.2), TINY)
+    [result] = label_paths(["a.mp4"], model=tiny_model)
+    assert result.status is Status.NO_AUDIO
+    assert result.visual.picture is Picture.VIDEO
+    assert result.visual.motion.level == "lively"
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_damaged_picture_costs_the_picture_only(place, tiny_model, monkeypatch):
+    write_noise(place / "a.wav", 0.5)
+    from asmr_classify.errors import DecodeError
+
+    def look(path, **_):
+        raise DecodeError(path, "no picture could be decoded")
+
+    monkeypatch.setattr("asmr_classify.visual.look.look", look)
+    [result] = label_paths(["a.wav"], model=tiny_model)
+    assert (result.status, result.visual) == (Status.OK, None)
+    assert result.visual_error == Problem("DecodeError", "a.wav: no picture could be decoded")

@@ -1,0 +1,206 @@
+"""Which frames are decoded, and what becomes of files that cannot be."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from asmr_classify.errors import DecodeError, OpenError
+from asmr_classify.visual import film as film_module
+from asmr_classify.visual.film import Film as Opened
+from asmr_classify.visual.film import plan
+from asmr_classify.visual.look import look
+from asmr_classify.visual.seen import Effort, Picture
+from tests.conftest import DEMO
+from tests.visual.scenes import Film, joined, pan, still, write_film
+
+TINY = Film(size=(64, 36), rate=10, options=(("preset", "ultrafast"),), gop=10)
+
+
+def write_clip(path, scene=None, **changes):
+    write_film(path, scene or pan(0.1), replace(TINY, **changes))
+    return path
+
+
+def damaged(path, *, keep, every=97):
+    content = bytearray(path.read_bytes())
+    start = content.find(b"mdat") + 8 + keep
+    end = content.find(b"moov") - 4
+    content[start:end:every] = b"\xff" * len(content[start:end:every])
+    path.write_bytes(content)
+
+
+def test_places_are_spread_over_the_whole_video():
+    places = plan(1800.0, 30.0, 400.0)
+    starts = [start for start, _ in places]
+    assert starts == sorted(starts)
+    assert starts[0] < 60
+    assert starts[-1] > 1740
+    bursts = [length for _, length in places if length >= 1]
+    assert 4 <= len(bursts) <= 8
+    cost = sum(length * 30 + film_module.GLIMPSE_COST for _, length in places)
+    assert cost <= 450
+
+
+@pytest.fixture
+def small_budget(monkeypatch):
+    """As if a tiny video of a minute were a large one of half an hour."""
+    budgets = {Effort.LOW: 2e5, Effort.NORMAL: 5e5, Effort.FULL: np.inf}
+    monkeypatch.setattr(film_module, "BUDGETS", budgets)
+    monkeypatch.setattr(film_module, "LEAST_GLIMPSES", 4)
+
+
+@pytest.fixture(scope="module")
+def minute(tmp_path_factory):
+    return write_clip(tmp_path_factory.mktemp("film") / "minute.mp4", pan(0.1), seconds=60.0)
+
+
+@pytest.mark.usefixtures("small_budget")
+def test_little_of_a_long_video_is_decoded_and_tells_the_same(minute):
+    low, normal, full = (look(minute, effort=effort) for effort in Effort)
+    assert low.seen < normal.seen < full.seen / 2
+    assert full.seen == pytest.approx(60, abs=0.2)
+    for seen in (low, normal):
+        assert seen.motion.median == pytest.approx(full.motion.median, rel=0.15)
+        assert seen.light.median == pytest.approx(full.light.median, rel=0.1)
+        assert (seen.motion.level, seen.light.level) == (full.motion.level, full.light.level)
+        assert seen.lanes.light[0] is not None
+        assert seen.lanes.light[-1] is not None
+        assert len(seen.lanes.light) * seen.lanes.step >= 60
+
+
+@pytest.mark.usefixtures("small_budget")
+def test_cuts_of_a_long_video_are_estimated(tmp_path):
+    scene = joined([still(k) for k in range(4)], 15.0)
+    path = write_clip(tmp_path / "a.mp4", scene, seconds=60.0)
+    assert look(path).cuts_per_minute == pytest.approx(3.0, abs=1.0)
+    assert look(path, effort=Effort.FULL).cuts_per_minute == pytest.approx(3.0, abs=0.05)
+
+
+@pytest.mark.usefixtures("small_budget")
+def test_a_long_video_without_keyframes_is_seen_from_its_beginning(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", pan(0.1), seconds=60.0, gop=1000)
+    seen = look(path)
+    assert 1 < seen.seen < 30
+    assert seen.motion.median == pytest.approx(0.1, rel=0.25)
+
+
+def test_lanes_of_a_very_long_video_are_bounded():
+    from asmr_classify.visual.look import MOST_VALUES, _draw_lanes
+
+    lanes = _draw_lanes([(1.0, 0.5)], [(1.0, 0.5), (36000.0, 0.1)], 36000.0, 1)
+    assert len(lanes.motion) <= MOST_VALUES
+    assert len(lanes.motion) * lanes.step >= 36000
+    assert lanes.light[-1] == 0.1
+
+
+def test_files_without_a_picture_are_told_from_covers(tmp_path):
+    assert look(DEMO / "noise-pink.flac").picture is Picture.NONE
+    path = tmp_path / "a.m4a"
+    write_covered(path)
+    seen = look(path)
+    assert seen.picture is Picture.COVER
+    assert (seen.motion, seen.light, seen.flashes, seen.lanes) == (None, None, None, None)
+
+
+def write_covered(path):
+    from mutagen.mp4 import MP4, MP4Cover
+
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), "fltp", "mono")
+        frame.sample_rate = 16000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    tags = MP4(path)
+    tags["covr"] = [MP4Cover(jpeg(), MP4Cover.FORMAT_JPEG)]
+    tags.save()
+
+
+def jpeg():
+    context = av.CodecContext.create("mjpeg", "w")
+    context.width, context.height, context.pix_fmt = 32, 32, "yuvj420p"
+    context.time_base = Fraction(1, 25)
+    frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
+    return b"".join(map(bytes, context.encode(frame.reformat(format="yuvj420p"))))
+
+
+def test_of_two_pictures_the_first_is_looked_at(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("mpeg4", rate=10) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
+        for k in range(10):
+            for grey, stream in zip((20, 250), streams, strict=True):
+                image = np.full((36, 64, 3), grey, np.uint8)
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                frame.pts, frame.time_base = k, Fraction(1, 10)
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    assert look(path).light.level == "dark"
+
+
+def test_a_damaged_picture_is_seen_where_it_is_whole(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", seconds=6.0)
+    damaged(path, keep=path.stat().st_size // 2, every=40)
+    seen = look(path)
+    assert 0 < seen.seen <= 6.1
+
+
+def test_a_picture_that_cannot_be_decoded_is_an_error(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", seconds=2.0)
+    damaged(path, keep=0, every=1)
+    with pytest.raises(DecodeError, match="no picture could be decoded"):
+        look(path)
+
+
+def test_absurd_dimensions_are_refused_before_anything_is_decoded(tmp_path, monkeypatch):
+    path = write_clip(tmp_path / "a.mp4", seconds=1.0)
+    monkeypatch.setattr(film_module, "MAX_PIXELS", 2000)
+    with pytest.raises(OpenError, match=r"claims 64 x 36 pixels.*damaged"):
+        look(path)
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    with pytest.raises(OpenError, match="no such file"):
+        look(tmp_path / "a.mp4")
+
+
+def test_progress_is_told_often(minute):
+    told = []
+    look(minute, on_progress=lambda: told.append(1))
+    assert len(told) >= 600
+
+
+def test_small_pictures_of_any_shape_are_seen(tmp_path):
+    for size in ((16, 16), (480, 16), (16, 480)):
+        seen = look(write_clip(tmp_path / "a.mkv", seconds=1.0, size=size, codec="mpeg4"))
+        assert seen.light is not None
+
+
+def test_frames_come_with_their_times(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", seconds=3.0)
+    with Opened.open(str(path)) as opened:
+        shown = list(opened.iter_frames())
+    assert [round(x.time, 2) for x in shown] == [round(k / 10, 2) for k in range(30)]
+    assert [x.is_next for x in shown] == [False] + [True] * 29
+
+
+def test_nothing_heavy_is_loaded_for_sound():
+    code = (
+        "import sys; from asmr_classify.visual.look import look; "
+        f"assert look({str(DEMO / 'noise-pink.flac')!r}).picture == 'none'; "
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"scipy", "librosa", "sklearn", "asmr_classify.visual.motion"} & set(loaded)

@@ -1,0 +1,160 @@
+"""What is seen in a scene does not depend on how it was filmed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from asmr_classify.visual.look import look
+from asmr_classify.visual.seen import LightLevel, MotionLevel, Picture
+from tests.visual.scenes import (
+    Film,
+    barred,
+    grainy,
+    hand,
+    joined,
+    lit,
+    pan,
+    plain,
+    still,
+    turning,
+    write_film,
+)
+
+SHORT = Film(seconds=1.6)
+
+
+@pytest.fixture
+def film(tmp_path):
+    def make(scene, film=SHORT, name="a.mp4", **options):
+        write_film(tmp_path / name, scene, film)
+        return look(tmp_path / name, **options)
+
+    return make
+
+
+def ticks(*steps):
+    return tuple(np.cumsum([0.0, *steps]).tolist())
+
+
+FILMS = {
+    "180p": SHORT,
+    "540p": replace(SHORT, size=(960, 540), seconds=1.1, rate=12),
+    "upright": replace(SHORT, size=(180, 320)),
+    "stored on its side": replace(SHORT, rotation=90),
+    "12 a second": replace(SHORT, rate=12),
+    "60 a second": replace(SHORT, rate=60),
+    "variable": replace(SHORT, times=ticks(*[0.02, 0.02, 0.06, 0.04, 0.11, 0.01] * 6)),
+    "other codec": replace(SHORT, codec="mpeg4", bit_rate=2_000_000, options=()),
+}
+
+
+@pytest.mark.parametrize("scene", [hand(0.15), turning(0.8)], ids=lambda scene: scene.name)
+@pytest.mark.parametrize("how", FILMS)
+def test_motion_is_of_the_scene_and_not_of_the_file(film, scene, how):
+    seen = film(scene, FILMS[how])
+    # Optical flow is told to differ by a tenth; edges of what moves are half seen.
+    assert seen.motion.median == pytest.approx(scene.motion, rel=0.2)
+
+
+@pytest.mark.parametrize("how", FILMS)
+def test_light_is_of_the_scene_and_not_of_the_file(film, how):
+    scene = plain(0.45)
+    assert film(scene, FILMS[how]).light.median == pytest.approx(0.168, rel=0.1)
+
+
+@pytest.mark.parametrize("speed", [0.02, 0.1, 0.4])
+def test_a_pan_has_its_speed(film, speed):
+    seen = film(pan(speed))
+    assert seen.picture is Picture.VIDEO
+    assert seen.motion.median == pytest.approx(speed, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        pytest.param(grainy(still()), id="grain"),
+        pytest.param(lit(still(), lambda t: 0.3 + 0.3 * t, "ramp"), id="ramp"),
+        pytest.param(
+            lit(still(), lambda t: 0.7 + 0.3 * np.sign(np.sin(30 * t + 0.1)), "flicker"),
+            id="flicker",
+        ),
+        pytest.param(joined([still(k) for k in range(3)], 0.5), id="slides"),
+    ],
+)
+def test_what_only_changes_does_not_move(film, scene):
+    assert film(scene).motion.level is MotionLevel.STILL
+
+
+def test_one_picture_is_still_and_slides_are_not(film):
+    seen = film(still(), replace(SHORT, bit_rate=200_000))
+    assert (seen.picture, seen.motion.level, seen.cuts_per_minute) == ("still", "still", 0)
+    slides = film(joined([still(k) for k in range(4)], 0.4))
+    assert slides.picture is Picture.VIDEO
+    assert slides.cuts_per_minute == pytest.approx(3 / 1.6 * 60, rel=0.05)
+
+
+def test_a_video_of_one_frame_is_still(film):
+    seen = film(still(), replace(SHORT, seconds=1 / 25))
+    assert (seen.picture, seen.motion.level) == ("still", "still")
+    assert seen.flashes is None or seen.flashes == 0
+
+
+def test_cuts_are_counted_while_all_moves(film):
+    seen = film(joined([pan(0.3, seed=k) for k in range(4)], 0.4))
+    assert seen.cuts_per_minute == pytest.approx(3 / 1.6 * 60, rel=0.05)
+    assert seen.motion.level is MotionLevel.LIVELY
+
+
+def test_fades_and_flashes_are_no_cuts(film):
+    assert film(joined([still(0), still(1)], 0.8, fade=0.6)).cuts_per_minute == 0
+    lamp = lit(still(), lambda t: 1.0 if 0.5 < t < 0.62 else 0.05, "flash")
+    seen = film(lamp)
+    assert seen.cuts_per_minute == 0
+    assert seen.flashes == 1
+
+
+def test_bars_are_no_part_of_the_picture(film):
+    plainly, between = film(pan(0.1)), film(barred(pan(0.1)))
+    assert between.light.median == pytest.approx(plainly.light.median, rel=0.1)
+    assert between.motion.median == pytest.approx(plainly.motion.median, rel=0.15)
+
+
+def test_a_dark_room_is_no_bar(film):
+    def picture(time, size):
+        image = still().picture(time, size) * 0.02
+        image[: len(image) // 2] *= 4
+        return image
+
+    seen = film(replace(still(), picture=picture))
+    assert (seen.light.level, seen.light.median < 0.01) == (LightLevel.DARK, True)
+
+
+@pytest.mark.parametrize(
+    ("grey", "level"),
+    [(0.1, LightLevel.DARK), (0.33, LightLevel.DIM), (0.6, LightLevel.BRIGHT)],
+)
+def test_light_has_words(film, grey, level):
+    assert film(plain(grey)).light.level is level
+
+
+def test_blue_is_its_share_of_the_light(film):
+    white = film(plain(0.5)).light.blue
+
+    def picture(time, size):
+        return plain(0.5).picture(time, size) * np.float32([0.1, 0.1, 1.0])
+
+    blue = film(replace(plain(0.5), picture=picture)).light.blue
+    assert white == pytest.approx(1 / 3, abs=0.05)
+    assert blue > 0.9
+
+
+def test_lanes_hold_a_value_each_two_seconds(film):
+    scene = joined([still(), pan(0.3)], 2.0)
+    lanes = film(scene, replace(SHORT, seconds=4.0)).lanes
+    assert lanes.step == 2.0
+    assert len(lanes.motion) == len(lanes.light) == 2
+    assert lanes.motion[0] < 0.01
+    assert lanes.motion[1] == pytest.approx(0.3, rel=0.2)
