@@ -323,9 +323,7 @@ def iter_by_engine(  # noqa: PLR0913 (options by name)
                 yield known
             elif not desk.is_busy and (finds.is_over or stop.is_set()):
                 return
-            for outcome in desk.listen(TICK if known is None else 0):
-                on_decoded(outcome.result.decoded)
-                yield outcome
+            yield from desk.listen(TICK if known is None else 0, on_decoded)
     finally:
         desk.close()
         engine.end()
@@ -420,7 +418,7 @@ class _Desk(Generic[R]):
                 "and run again: what was finished is kept"
             ) from exc
 
-    def listen(self, timeout: float) -> list[Outcome[R]]:
+    def listen(self, timeout: float, on_decoded: Callable[[float], None]) -> list[Outcome[R]]:
         """Wait for news, ``timeout`` seconds at most; return what has come of files."""
         try:
             future = self._events.get(timeout=timeout)
@@ -438,6 +436,8 @@ class _Desk(Generic[R]):
             self._engine.check()
             return self._try_again(parcel, exc)
         self._costs.learn(parcel.batch, done.seconds)
+        for outcome, (_, known) in zip(done.outcomes, parcel.batch, strict=True):
+            on_decoded(outcome.result.decoded if known is None else 0.0)
         return done.outcomes
 
     def _try_again(self, parcel: _Parcel, exc: Exception) -> list[Outcome[R]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from asmr_classify.aggregate import Problem
 from asmr_classify.batch.task import R
 from asmr_classify.media.remote import Fetched, take_fetched
+from asmr_classify.media.source import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,12 +73,14 @@ def do_safely(
     on_safe : callable, optional
         Called with a result before something is added that may crash.
     """
-    outcome = _do(found, task, on_decoded) if known is None else Outcome(found, known)
-    if not task.lacks(outcome.result):
-        return outcome
-    if on_safe is not None and known is None:
-        on_safe(outcome.result)
-    return _add(outcome, task, on_decoded)
+    take_fetched()  # what was read before is of no file of this run
+    with held(found.path):
+        outcome = _do(found, task, on_decoded) if known is None else Outcome(found, known)
+        if task.lacks(outcome.result):
+            if on_safe is not None and known is None:
+                on_safe(outcome.result)
+            outcome = _add(outcome, task, on_decoded)
+    return replace(outcome, fetched=take_fetched())
 
 
 def _do(found: Found, task: Task[R], on_decoded: Callable[[float], None]) -> Outcome[R]:
@@ -88,9 +91,8 @@ def _do(found: Found, task: Task[R], on_decoded: Callable[[float], None]) -> Out
         on_decoded(seconds - before)
         before = seconds
 
-    take_fetched()  # what was read before is of no file of this run
     try:
-        return Outcome(found, task.do(found, on_progress), fetched=take_fetched())
+        return Outcome(found, task.do(found, on_progress))
     except Exception as exc:  # noqa: BLE001 (logged, with its traceback, where outcomes are taken)
         problem, trace = _explain(found, exc)
         return Outcome(found, task.fail(found.path, problem), trace)
@@ -112,8 +114,7 @@ def _add(outcome: Outcome[R], task: Task[R], on_decoded: Callable[[float], None]
     except Exception as exc:  # noqa: BLE001 (as above)
         problem, trace = _explain(outcome.found, exc)
         result = task.give_up(outcome.result, problem)
-    fetched = outcome.fetched + take_fetched()
-    return replace(outcome, result=result, trace=trace, fetched=fetched)
+    return replace(outcome, result=result, trace=trace)
 
 
 def _explain(found: Found, exc: Exception) -> tuple[Problem, str | None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.catalogue.hashing import hash_file
-from asmr_classify.errors import MediaError, WorkerError
+from asmr_classify.errors import MediaError
 from asmr_classify.visual.seen import Effort, shows
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class LabelTask:
         """Listen to one file."""
         from asmr_classify.classify import label_file, label_kept
 
-        keep = self._entry(found)
+        keep = self._entry(found, on_progress)
         if keep is None:
             return label_file(found.path, model=self.model, on_progress=on_progress)
         known = label_kept(found.path, keep, model=self.model)
@@ -63,11 +63,16 @@ class LabelTask:
             return known
         return label_file(found.path, model=self.model, on_progress=on_progress, keep=keep)
 
-    def _entry(self, found: Found) -> KeptRecording | None:
+    def _entry(self, found: Found, on_progress: Callable[[float], None]) -> KeptRecording | None:
         """Give the entry of a file among kept features; None if they are not, or it has changed."""
         if self.features is None:
             return None
-        digest = hash_file(found.path, size=found.size, mtime_ns=found.mtime_ns)
+        digest = hash_file(
+            found.path,
+            size=found.size,
+            mtime_ns=found.mtime_ns,
+            on_read=lambda: on_progress(0.0),
+        )
         return None if digest is None else self.features.of(digest, self.model.features)
 
     def fail(self, path: str, problem: Problem) -> FileResult:
@@ -75,14 +80,11 @@ class LabelTask:
         return FileResult(path, Status.FAILED, self.model.id, error=problem)
 
     def lacks(self, result: FileResult) -> bool:
-        """Tell whether a file is to be looked at, and was not, or not as closely as is asked.
-
-        What the machine was at fault for is tried again.
-        """
+        """Tell whether a file is to be looked at, and was not, or not as closely as is asked."""
         if self.video is None or result.status is Status.FAILED:
             return False
         if result.visual_error is not None:
-            return result.visual_error.kind == WorkerError.__name__
+            return False  # what may pass is not kept
         if not shows(result.visual):
             return result.visual is None
         return EFFORTS.index(result.visual.effort) < EFFORTS.index(self.video)

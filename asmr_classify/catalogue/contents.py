@@ -136,13 +136,21 @@ class Contents:
         )
         return int(cursor.lastrowid or 0)
 
-    def describe(self, content_id: int, result: FileResult, settings: str) -> None:
-        """Keep what a model said of a content."""
+    def describe(self, content_id: int, result: FileResult, settings: str | None) -> None:
+        """Keep what a model said of a content; without settings, what was added to what one said.
+
+        What was seen stays, whatever listens anew: it depends on no model.
+        """
+        before = self.said(content_id, None)
+        if result.visual is None and before is not None and before.visual is not None:
+            result = replace(result, visual=before.visual, visual_error=None)
+        if result.visual_error is not None and result.visual_error.may_pass:
+            result = replace(result, visual_error=None)  # to be looked at again
         record = json.dumps(result_to_record(replace(result, corrected=()), rounded=False))
         self._database.run("REPLACE INTO records VALUES (?, ?)", [content_id, record])
         self._database.run(
-            "UPDATE contents SET settings = ?, model = ?, model_folded = ?, status = ?, "
-            "length = ? WHERE id = ?",
+            "UPDATE contents SET settings = coalesce(?, settings), model = ?, model_folded = ?, "
+            "status = ?, length = ? WHERE id = ?",
             [
                 settings,
                 _storable(result.model),
@@ -282,7 +290,7 @@ class Contents:
         )
         return None if row is None else self._parse(row[0])
 
-    def says_the_same(self, content_id: int, result: FileResult, settings: str) -> bool:
+    def says_the_same(self, content_id: int, result: FileResult, settings: str | None) -> bool:
         """Whether a model heard in a content just what a result says, to the digits written."""
         known = self.said(content_id, settings)
         return known is not None and bool(result.scores) and _heard(known) == _heard(result)

@@ -18,12 +18,20 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DIGEST_BYTES = 20
 """160 bits: two different files of one digest are not to be expected in any library."""
 
+PIECE_BYTES = 1 << 22
 
-def hash_file(path: str, *, size: int, mtime_ns: int) -> bytes | None:
+
+def hash_file(
+    path: str, *, size: int, mtime_ns: int, on_read: Callable[[], None] | None = None
+) -> bytes | None:
     """Hash the content of a file.
 
     Parameters
@@ -31,6 +39,8 @@ def hash_file(path: str, *, size: int, mtime_ns: int) -> bytes | None:
     path : str
     size, mtime_ns : int
         Bytes and time of change of the file that is meant.
+    on_read : callable, optional
+        Called with every :data:`PIECE_BYTES`.
 
     Returns
     -------
@@ -39,7 +49,11 @@ def hash_file(path: str, *, size: int, mtime_ns: int) -> bytes | None:
     """
     try:
         with Path(path).open("rb") as file:
-            digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES))
+            digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+            while piece := file.read(PIECE_BYTES):
+                digest.update(piece)
+                if on_read is not None:
+                    on_read()
             status = os.fstat(file.fileno())
     except (OSError, ValueError):
         return None

@@ -32,13 +32,22 @@ class KnownResults:
     ) -> None:
         self._catalogue = catalogue
         self._settings = results_key(model)
-        self._wanted = None if of_any else self._settings
+        self._of_any = of_any
         self._fresh = fresh
+        self._of_others: set[str] = set()
 
     def recall(self, found: Found) -> FileResult | None:
         """Give the result of a file, wherever it lay when it was labelled."""
-        return None if self._fresh else self._catalogue.recall(found, self._wanted)
+        if self._fresh:
+            return None
+        result = self._catalogue.recall(found, self._settings)
+        if result is None and self._of_any:
+            result = self._catalogue.recall(found, None)
+            if result is not None:
+                self._of_others.add(found.path)
+        return result
 
     def record(self, found: Found, result: FileResult) -> None:
-        """Keep a result."""
-        self._catalogue.add(found, result, self._settings)
+        """Keep a result; one that was recalled, and added to, as that of whose it was."""
+        settings = None if found.path in self._of_others else self._settings
+        self._catalogue.add(found, result, settings)

@@ -194,7 +194,7 @@ class Catalogue:
             if before is not None:
                 self._contents.sweep(before.content_id)
 
-    def add(self, found: Found, result: FileResult, settings: str) -> None:
+    def add(self, found: Found, result: FileResult, settings: str | None) -> None:
         """Keep the result of a file.
 
         What was known of the content before gives way, but for corrections. Another content at a
@@ -207,8 +207,9 @@ class Catalogue:
         found : Found
         result : FileResult
             What the model said, without corrections.
-        settings : str
-            :meth:`~asmr_classify.model.Model.digest` of the model.
+        settings : str or None
+            :meth:`~asmr_classify.model.Model.digest` of the model; None for a result that was
+            recalled, whatever model it is of, and to which something was added.
         """
         path = os.path.abspath(found.path)  # noqa: PTH100
         digest = self._contents.hash_of(found)

@@ -19,7 +19,7 @@ from asmr_classify.check.limits import Limits, Verdict, judge, load_limits, wors
 from asmr_classify.check.listener import Listener, Measured
 from asmr_classify.classify import label_file
 from asmr_classify.errors import MediaError
-from asmr_classify.media.source import as_source
+from asmr_classify.media.source import as_source, held
 from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
@@ -113,11 +113,13 @@ def check_file(
     """
     limits = load_limits() if limits is None else limits
     listener = Listener()
-    result = label_file(path, model=model, on_progress=on_progress, listener=listener)
-    if result.status is Status.FAILED:
-        return CheckResult(result)
-    if video is not None:
-        result = _look(as_source(os.fsdecode(path)), result, video)
+    source = as_source(os.fsdecode(path))
+    with held(source):
+        result = label_file(source, model=model, on_progress=on_progress, listener=listener)
+        if result.status is Status.FAILED:
+            return CheckResult(result)
+        if video is not None:
+            result = _look(source, result, video)
     nothing = result.status is Status.NO_AUDIO
     taken = take_figures(Measured.nothing() if nothing else listener.conclude(), result)
     return _judge_all(result, taken, limits)

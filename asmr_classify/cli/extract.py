@@ -234,7 +234,7 @@ def extract(
     check_folder_of_data(order.folder)
     store = Store()
     settle_first(store, manner)
-    results = results_to_plan(what, manner, catalogue=catalogue, model=model)
+    results = results_to_plan(what, manner, catalogue=catalogue, model=model, look=False)
     if not results:
         return nothing_to_do("nothing to extract was found")
     runs = read_runs(store)[0]

@@ -90,7 +90,9 @@ def organise(
     top = choose_root(root, what or ())
     store = Store()
     settle_first(store, manner)
-    results = results_to_plan(what, manner, catalogue=catalogue, model=model)
+    results = results_to_plan(
+        what, manner, catalogue=catalogue, model=model, look=template.names_looks
+    )
     if not results:
         return nothing_to_do("nothing to organise was found")
     wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]))

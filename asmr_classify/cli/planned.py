@@ -90,7 +90,12 @@ def settle_first(store: Store, manner: Manner) -> None:
 
 
 def results_to_plan(
-    what: Sequence[str] | None, manner: Manner, *, catalogue: Path | None, model: Path | None
+    what: Sequence[str] | None,
+    manner: Manner,
+    *,
+    catalogue: Path | None,
+    model: Path | None,
+    look: bool,
 ) -> list[FileResult]:
     """Give the results of what is named, see :func:`asmr_classify.cli.select.select_results`."""
     from rich.console import Console
@@ -104,6 +109,7 @@ def results_to_plan(
         catalogue=catalogue,
         model=model,
         dry_run=manner.dry_run,
+        look=look,
     )
 
 

@@ -201,7 +201,12 @@ def playlist(
     _check_output(str(output), sources or ())
     console = Console(stderr=True)
     results = select_results(
-        sources or [EVERYTHING], console, quiet=quiet, catalogue=catalogue, model=model
+        sources or [EVERYTHING],
+        console,
+        quiet=quiet,
+        catalogue=catalogue,
+        model=model,
+        look=bool(visual or light),
     )
     # Other names than those of labels may be kinds.
     names_more = not {*wish.want, *wish.avoid}.issubset(known_labels(results))

@@ -86,7 +86,9 @@ def review(
     place = Path(default_path()) if catalogue is None else catalogue
 
     def label(names: Sequence[str]) -> list[FileResult]:
-        found = select_results(names, console, quiet=quiet, catalogue=place, model=model)
+        found = select_results(
+            names, console, quiet=quiet, catalogue=place, model=model, look=False
+        )
         return [renamed(x, os.path.abspath(x.path)) for x in found]  # noqa: PTH100 (links are names)
 
     with listen(port) as socket:

@@ -20,6 +20,7 @@ from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.errors import QueryError, UsageError
 from asmr_classify.labels import Kind, kind_of
 from asmr_classify.media.source import is_url
+from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,6 +53,7 @@ def select_results(
     catalogue: Path | None = None,
     model: Path | None = None,
     dry_run: bool = False,
+    look: bool = True,
 ) -> list[FileResult]:
     """Find what is meant by paths and a query.
 
@@ -76,6 +78,8 @@ def select_results(
         By default the shipped one.
     dry_run : bool
         Leave the catalogue as it is, and begin none.
+    look : bool
+        Look at videos that were not looked at; else what is labelled is only listened to.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def select_results(
     named = _load(model)
     if not words and not is_known:
         with interrupts_tell(UNTOUCHED):
-            results = _label(paths, console, None, named, quiet=quiet)
+            results = _label(paths, console, None, named, quiet=quiet, look=look)
     else:
         create = catalogue is not None and not words
         as_copy = dry_run or is_read_only(catalogue)
@@ -110,8 +114,8 @@ def select_results(
             open_catalogue(catalogue, create=create, as_copy=as_copy) as known,
         ):
             paths = [path for path in paths if is_path(path, known)]
-            found = _find(words, console, known, named, quiet=quiet) if words else []
-            heard = _label(paths, console, known, named, quiet=quiet) if paths else []
+            found = _find(words, console, known, named, quiet=quiet, look=look) if words else []
+            heard = _label(paths, console, known, named, quiet=quiet, look=look) if paths else []
             results = [*found, *heard]
     return sorted(
         {os.path.abspath(result.path): result for result in results}.values(),  # noqa: PTH100 (links are names)
@@ -156,7 +160,7 @@ def select_paths(
         open_catalogue(catalogue, as_copy=as_copy) as known,
     ):
         paths = [path for path in paths if is_path(path, known)]
-        found = _find(words, console, known, None, quiet=quiet)
+        found = _find(words, console, known, None, quiet=quiet, look=False)
     return [*paths, *(result.path for result in found)]
 
 
@@ -253,6 +257,7 @@ def _find(
     named: Model | None,
     *,
     quiet: bool,
+    look: bool,
 ) -> list[FileResult]:
     """Find files as they are now, by the model that is named or by any."""
     query = query_of(words)
@@ -267,7 +272,7 @@ def _find(
     stale = [path for path in found if named is not None or not known.is_current(path)]
     stale = [path for path in stale if os.path.isfile(path)]  # noqa: PTH113 (any name)
     if stale:
-        _label(stale, console, known, named, quiet=quiet)
+        _label(stale, console, known, named, quiet=quiet, look=look)
     results = list(known.find(query))
     current = [result for result in results if _is_true(result, known)]
     n_gone = len(results) - len(current)
@@ -298,6 +303,7 @@ def _label(
     named: Model | None,
     *,
     quiet: bool,
+    look: bool,
 ) -> list[FileResult]:
     from asmr_classify.batch import label_paths
     from asmr_classify.catalogue import KnownResults
@@ -310,7 +316,14 @@ def _label(
     progress = Progress(console, quiet=quiet)
     with progress, interrupts_deferred(progress.on_stopping) as stop:
         results = list(
-            label_paths(paths, model=model, journal=memory, stop=stop, observer=progress)
+            label_paths(
+                paths,
+                model=model,
+                journal=memory,
+                stop=stop,
+                observer=progress,
+                video=Effort.NORMAL if look else None,
+            )
         )
     if stop.is_set():
         raise KeyboardInterrupt

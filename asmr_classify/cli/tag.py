@@ -115,7 +115,7 @@ def make_plan(
     if remove and what and all(map(is_path, what)):
         paths = [found.path for found in discover(what) if isinstance(found, Found)]
         return plan_removal(paths, options, command_line())
-    results = results_to_plan(what, manner, catalogue=catalogue, model=model)
+    results = results_to_plan(what, manner, catalogue=catalogue, model=model, look=not remove)
     if remove:
         return plan_removal((result.path for result in results), options, command_line())
     return plan_tags(results, options, command_line())

@@ -93,6 +93,9 @@ FIELDS: Mapping[str, tuple[str, Callable[[Subject], Value]]] = {
 """Fields, what they hold, and how it is found. Besides these, ``scores.LABEL`` and
 ``shares.LABEL``."""
 
+LOOKS = frozenset({"visual", "light", "picture"})
+"""Fields of what is seen."""
+
 MAPPINGS = ("scores", "shares")
 
 DATE_FORMAT, NUMBER_FORMAT = "%Y-%m-%d", ".2f"
@@ -182,6 +185,12 @@ class Template:
             return cls(tuple(_parse_parts(text)), (Field("stem"),))
         except TemplateError as exc:
             raise TemplateError(f"{option}: {exc}") from None
+
+    @property
+    def names_looks(self) -> bool:
+        """Whether it names what is seen."""
+        parts = (*self.folders, self.stem)
+        return any(isinstance(x, Field) and x.name in LOOKS for part in parts for x in part)
 
     def fill(self, subject: Subject) -> Place:
         """Fill a template.

@@ -15,6 +15,7 @@ import io
 import os
 import time
 from collections import OrderedDict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -24,7 +25,7 @@ from asmr_classify.errors import MissingExtraError, OpenError, StorageError, Usa
 from asmr_classify.media.source import WEB, Url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -73,9 +74,6 @@ class Fetched:
 
     n_bytes: int = 0
     n_requests: int = 0
-
-    def __add__(self, other: Fetched) -> Fetched:
-        return Fetched(self.n_bytes + other.n_bytes, self.n_requests + other.n_requests)
 
     def __str__(self) -> str:
         return f"{self.n_bytes} bytes in {self.n_requests} request{'s' * (self.n_requests != 1)}"
@@ -366,9 +364,27 @@ def release(path: str) -> None:
 
     PyAV's containers are freed only when garbage is collected, and what they read from with them.
     """
+    if path in _held:
+        _held[path] = _at_hand.get(path)
+        return
     blocks = _at_hand.pop(path, None)
     if blocks is not None:
         blocks.drop()
+
+
+_held: dict[str, _Blocks | None] = {}
+"""Objects that somebody will open again, by address, with their blocks once they were closed."""
+
+
+@contextmanager
+def hold(url: Url) -> Iterator[None]:
+    """Keep what is fetched of an object for whoever opens it next, until this ends."""
+    _held[str(url)] = None
+    try:
+        yield
+    finally:
+        del _held[str(url)]
+        release(str(url))
 
 
 class RemoteFile(io.RawIOBase):
@@ -396,7 +412,8 @@ class RemoteFile(io.RawIOBase):
         OpenError
             If there is none, or it cannot be read.
         """
-        blocks = _at_hand[str(url)] = _Blocks(url)
+        blocks = _held.get(str(url)) or _Blocks(url)
+        _at_hand[str(url)] = blocks
         return cls(blocks)
 
     @classmethod

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
     from av.container import InputContainer
 
@@ -134,6 +136,16 @@ def open_bytes(path: str) -> BinaryIO:
 
         return cast("BinaryIO", RemoteFile.share(source))
     return open(path, "rb")  # noqa: PTH123 (any name; whoever asks closes it)
+
+
+def held(path: str) -> AbstractContextManager[None]:
+    """Keep what is fetched of an object in storage as long as it is worked on; else do nothing."""
+    source = as_source(path)
+    if isinstance(source, Url):
+        from asmr_classify.media.remote import hold
+
+        return hold(source)
+    return nullcontext()
 
 
 def close_container(container: InputContainer) -> None:

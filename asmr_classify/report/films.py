@@ -87,12 +87,18 @@ def make_films(
     Drawn
         Of each a JPEG. Of what is gone, damaged or shows nothing, there is none.
     """
-    videos = (x.path for x in results if x.status is not Status.FAILED and is_video(x))
+    videos = (x.path for x in results if _may_be_shown(x))
     cache = default_cache() if cache is None else cache
     kept = Cache(cache, MAGIC)
     return draw_all(
         islice(videos, MOST), _make, kept, jobs=jobs, stop=stop, on_progress=on_progress
     )
+
+
+def _may_be_shown(result: FileResult) -> bool:
+    """Tell videos, but for those whose picture could not be seen: it may crash whoever tries."""
+    is_damaged = result.status is Status.FAILED or result.visual_error is not None
+    return not is_damaged and is_video(result)
 
 
 def default_cache() -> Path | None:

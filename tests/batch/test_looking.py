@@ -11,6 +11,7 @@ from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.batch import Journal, Limits, label_paths
 from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.catalogue import Catalogue, KnownResults
+from asmr_classify.media.discover import discover
 from asmr_classify.visual.seen import Effort, Picture, Visual
 from tests.batch.conftest import write_noise
 from tests.visual.scenes import Film, pan, write_film
@@ -75,6 +76,43 @@ def test_whoever_does_not_want_to_look_does_not(workers_with, tiny_model):
     assert {(result.visual, result.visual_error) for result in results} == {(None, None)}
 
 
+def test_a_picture_that_may_be_seen_another_time_is_looked_at_again(place, tiny_model):
+    """Whatever the fault of the machine was: a crash, a disk, a connection."""
+    write_noise(place / "0.wav", 0.5)
+    (found,) = discover(["0.wav"])
+    gone = FileResult("0.wav", Status.OK, tiny_model.id, decoded=0.5)
+    gone = replace(gone, visual_error=Problem("OpenError", "gone", may_pass=True))
+    with (
+        Journal.open("a.journal", tiny_model) as journal,
+        Catalogue.open("a.sqlite", create=True) as catalogue,
+    ):
+        for memory in (journal, KnownResults(catalogue, tiny_model)):
+            memory.record(found, gone)
+    with (
+        Journal.open("a.journal", tiny_model) as journal,
+        Catalogue.open("a.sqlite", create=True) as catalogue,
+    ):
+        for memory in (journal, KnownResults(catalogue, tiny_model)):
+            known = memory.recall(found)
+            assert (known.visual, known.visual_error) == (None, None)
+            assert LabelTask(tiny_model, Effort.LOW).lacks(known)
+
+
+def test_what_is_added_to_a_result_of_another_model_leaves_it_that_models(place, tiny_model):
+    """Commands that take what any model said must not pass it off as the shipped one's."""
+    write_noise(place / "0.wav", 0.5)
+    other = replace(tiny_model, version="0.0")
+    with Catalogue.open("a.sqlite", create=True) as catalogue:
+        listening = {"journal": KnownResults(catalogue, other), "video": None}
+        list(label_paths(["0.wav"], model=other, **listening))
+        of_any = KnownResults(catalogue, tiny_model, of_any=True)
+        (seen,) = label_paths(["0.wav"], model=tiny_model, journal=of_any)
+        assert (seen.model, seen.visual.picture) == (other.id, Picture.NONE)
+        (found,) = discover(["0.wav"])
+        assert KnownResults(catalogue, tiny_model).recall(found) is None
+        assert KnownResults(catalogue, other).recall(found) == seen
+
+
 def heard(visual=None, error=None, status=Status.OK):
     return FileResult("a.mp4", status, "m@1", visual=visual, visual_error=error)
 
@@ -91,7 +129,6 @@ SEEN = {effort: Visual(Picture.VIDEO, effort=effort) for effort in Effort}
         pytest.param(heard(SEEN[Effort.FULL]), set(), id="full"),
         pytest.param(heard(Visual(Picture.NONE, effort=Effort.LOW)), set(), id="no picture"),
         pytest.param(heard(error=Problem("DecodeError", "x")), set(), id="damaged"),
-        pytest.param(heard(error=Problem("WorkerError", "x")), {*Effort}, id="crashed"),
         pytest.param(heard(status=Status.FAILED), set(), id="failed"),
     ],
 )

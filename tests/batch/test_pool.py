@@ -435,7 +435,7 @@ def test_workers_are_heard_while_known_results_pour_in(noises, tiny_model):
 def test_a_moment_in_which_the_program_was_stopped_does_not_count(tiny_model, monkeypatch):
     times = iter([0.0, 0.2, 1000.0, 1000.2])
     monkeypatch.setattr(time, "monotonic", lambda: next(times))
-    with pool._Crew(LabelTask(tiny_model), 1, Limits(patience=5), lambda _: None) as crew:
+    with pool._Crew(LabelTask(tiny_model), 1, Limits(patience=5), lambda _: None, None) as crew:
 
         class Worker:
             quiet_for, given_up, is_ready = 0.0, False, True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -301,7 +302,12 @@ def test_what_was_seen_is_kept_and_gives_way(catalogue, write):
     catalogue.correct([str(path)], Correction(tags=("whisper",)))
     assert len(list(catalogue.find(parse_query("light:dark trigger:whisper")))) == 1
     catalogue.add(found(path), heard(path), "another model")
+    assert len(list(catalogue.find(parse_query("light:dark")))) == 1
+    brighter = replace(seen(), light=Light(LightLevel.BRIGHT, 0.5, 0.6, 0.3))
+    catalogue.add(found(path), heard(path, visual=brighter), SETTINGS)
     assert not list(catalogue.find(parse_query("light:dark")))
+    cover = Visual(Picture.COVER)
+    catalogue.add(found(path), heard(path, visual=cover), SETTINGS)
     assert not list(catalogue.find(parse_query("picture:video, cuts:0.., flashes:0..")))
 
 

@@ -356,9 +356,10 @@ def test_a_lack_of_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
         probe(path)
 
 
-def test_urls_are_names_of_files():
+@pytest.mark.parametrize("name", ["concat:a.mp3|b.mp3", "pipe:0", "data:audio/wav;base64,", "a:b"])
+def test_what_ffmpeg_takes_for_a_protocol_is_the_name_of_a_file(name):
     with pytest.raises(OpenError, match="no such file"):
-        AudioStream.open("http://127.0.0.1:9/a.mp3")
+        AudioStream.open(name)
 
 
 def test_reading_whole_refuses_what_is_cut(tmp_path):
