@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
@@ -77,8 +78,10 @@ class Catalogue:
         """
         if as_copy:
             return cls(Database.open_copy(path, create=create))
-        if create and path == default_path():
-            _make_folder(path)
+        if create:
+            with suppress(CatalogueError):  # without a home there is no default place
+                if path == default_path():
+                    _make_folder(path)
         return cls(Database.open(path, create=create))
 
     def __enter__(self) -> Self:

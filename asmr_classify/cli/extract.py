@@ -234,6 +234,10 @@ def extract(
     check_folder_of_data(order.folder)
     store = Store()
     settle_first(store, manner)
+    if not what and label:
+        from asmr_classify.cli.select import EVERYTHING
+
+        what = [EVERYTHING]  # what is wanted of it was said
     results = results_to_plan(what, manner, catalogue=catalogue, model=model, look=False)
     if not results:
         return nothing_to_do("nothing to extract was found")

@@ -29,9 +29,6 @@ Level = TypeVar("Level", MotionLevel, LightLevel)
 WHAT, HOW, WHERE = "What to play", "In which order", "The playlist"
 """Panels of the help."""
 
-EVERYTHING = ""
-"""The query that finds all that a catalogue holds."""
-
 
 @reporting_errors
 def playlist(
@@ -182,7 +179,7 @@ def playlist(
     """
     from rich.console import Console
 
-    from asmr_classify.cli.select import known_kinds, select_results
+    from asmr_classify.cli.select import EVERYTHING, known_kinds, select_results
     from asmr_classify.library.m3u8 import entry_of, write_m3u8
     from asmr_classify.library.playlist import fill, find_items, known_labels, widen_avoided
     from asmr_classify.library.variety import iter_ordered

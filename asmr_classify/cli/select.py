@@ -42,6 +42,9 @@ ONLY_HERE = (
     "this command works with files of this machine; label and check take addresses in storage too"
 )
 
+EVERYTHING = ""
+"""A query that finds all that is in the catalogue."""
+
 LIKE_A_TERM = re.compile(r"[:=<>]")
 
 

@@ -71,7 +71,12 @@ class Request:
 @reporting_errors
 def watch(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR", help="Folders, watched with all below them.")
+        list[Path],
+        typer.Argument(
+            metavar="DIR",
+            readable=False,  # one that cannot be read is told of, and waited for
+            help="Folders, watched with all below them.",
+        ),
     ],
     include: IncludeOption = None,
     exclude: ExcludeOption = None,

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from asmr_classify.cli import select
 from asmr_classify.cli.app import app
 from asmr_classify.cli.extract import FormName, LayoutOption
 from asmr_classify.library.layouts import LayoutName
@@ -263,3 +264,18 @@ def test_what_cannot_be_is_told(arguments, status, told, place):
     done = run("--to", "out", *arguments, "--yes")
     assert (done.exit_code, told in done.stderr) == (status, True), done.stderr
     assert sorted(place.rglob("*")) == before
+
+
+def test_labels_alone_are_looked_for_in_all_that_is_known(library, monkeypatch):
+    asked = []
+    of_all = select.select_results
+
+    def select_results(arguments, *others, **options):
+        asked.append(arguments)
+        return of_all(arguments, *others, **options)
+
+    monkeypatch.setattr(select, "select_results", select_results)
+    done = CliRunner().invoke(app, ["extract", "--label", "tap", "--to", "out", "--yes"])
+    assert done.exit_code == 0
+    assert asked == [[select.EVERYTHING]]
+    assert len(list((library / "out").rglob("*.flac"))) == 3

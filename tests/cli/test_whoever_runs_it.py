@@ -193,6 +193,19 @@ def test_labels_checks_and_reports_need_no_home_of_ours(we):
 
 
 @pytest.mark.parametrize("person", ["none"], indirect=True)
+def test_a_folder_that_may_not_be_read_is_told_and_others_are_watched(person):
+    for name, mode in (("mine", 0o755), ("locked", 0o700)):
+        folder = person.folder / name
+        folder.mkdir()
+        folder.chmod(mode)  # it belongs to whoever runs the tests
+        shutil.copy(DEMO / CLIPS[0], folder)
+    arguments = ["mine", "locked", "--once", "--settle", "1s", "--json", "--catalogue", "c.sqlite"]
+    done = person("watch", *arguments)
+    assert [json.loads(line)["trigger"] for line in done.stdout.splitlines()] == ["tap"]
+    assert "locked: cannot be read" in done.stderr
+
+
+@pytest.mark.parametrize("person", ["none"], indirect=True)
 def test_training_needs_no_home(person):
     check_train(person)
     done = person("evaluate", "manifest.csv", "--output", "p.jsonl", "--quiet", *QUICK)
