@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -72,6 +72,13 @@ RATES = (0.01, 1000.0)
 
 PATIENCE_PACKETS = 600
 """Packets of a stream in which there must be a frame, after a seek or since the last one."""
+
+LATE_SECONDS = 10.0
+"""How far apart a file may hold what belongs together: sound that goes on so long after the last
+packet of a picture tells that no frame of the place is to come."""
+
+TOLD_PACKETS = 200
+"""Packets after which progress is told, where there is no frame among them."""
 
 LEAST_KEYFRAMES = 0.25
 """Where fewer of the places have keyframes of their own, seeking finds nothing new."""
@@ -200,7 +207,7 @@ class Film:
         ----------
         effort : Effort
         on_progress : callable, optional
-            Called with each frame, and where one was sought.
+            Called with each frame that is decoded, and while one is sought.
 
         Yields
         ------
@@ -240,7 +247,7 @@ class Film:
         yield from reader.iter_places(places)
         if reader.n_distinct < LEAST_KEYFRAMES * len(places):
             left = max(int(n_frames) - reader.n_frames, int(BURST_SECONDS * self.rate))
-            yield from islice(reader.iter_beyond(), left)
+            yield from reader.iter_beyond(left)
 
 
 def plan(duration: float, rate: float, n_frames: float) -> list[tuple[float, float]]:
@@ -297,32 +304,38 @@ class _Reader:
         self._frame_seconds = 1 / rate
         self._on_progress = on_progress
         self._last = -math.inf
+        self._last_place = -LATE_SECONDS
+        self._last_begun = -math.inf
         self._shape: tuple[int, ...] = ()
 
     def iter_all(self) -> Iterator[Shown]:
         """Read from where the file stands to its end."""
         is_next = False
-        for frame in self._iter_decoded(math.inf):
+        for frame in self._iter_decoded(self._iter_packets(), math.inf):
             yield self._show(frame, is_next=is_next)
             is_next = True
 
-    def iter_beyond(self) -> Iterator[Shown]:
-        """Read on from the last frame that was seen, when seeking leads nowhere."""
-        self._seek(0.0)
+    def iter_beyond(self, n_frames: int) -> Iterator[Shown]:
+        """Decode some frames from the last place that had any, when seeking finds nothing new."""
+        _ = self._seek(self._last_place) or self._seek(0.0)
         last, is_next = self._last, False
-        for frame in self._iter_decoded(math.inf):
+        for frame in islice(self._iter_decoded(self._iter_packets(), math.inf), n_frames):
             if self._time_of(frame) > last:
                 yield self._show(frame, is_next=is_next)
                 is_next = True
 
     def iter_places(self, places: list[tuple[float, float]]) -> Iterator[Shown]:
         """Read at each place, from the keyframe before it, what has not been read."""
+        last_begin = self._find_begin(*places[-1])
         for start, length in places:
             self._tell()
+            if self._last_begun >= last_begin:  # and so do all that follow
+                return
             if not self._seek(start):
                 continue
             first, before = None, self._last
-            for frame in self._iter_decoded(PATIENCE_PACKETS):
+            packets = self._iter_place_packets(length)
+            for frame in self._iter_decoded(packets, PATIENCE_PACKETS):
                 time = self._time_of(frame)
                 first = time if first is None else first
                 if first <= before:
@@ -330,7 +343,17 @@ class _Reader:
                 yield self._show(frame, is_next=time > first)
                 if time - first + self._frame_seconds > length:  # the next would be too much
                     break
-            self.n_distinct += self._last > before
+            if self._last > before:
+                self.n_distinct += 1
+                self._last_place = start
+
+    def _find_begin(self, start: float, length: float) -> float:
+        """Find when a place begins: in Matroska each seek after the last keyframe reads all."""
+        if self._seek(start):
+            packets = self._iter_place_packets(length)
+            next((x for x in packets if x is not None and x.stream == self._stream), None)
+        begun, self._last_begun = self._last_begun, -math.inf
+        return math.inf if math.isinf(begun) else begun
 
     def _seek(self, seconds: float) -> bool:
         with suppress(av.error.FFmpegError, OSError, ValueError):
@@ -338,10 +361,12 @@ class _Reader:
             return True
         return False
 
-    def _iter_decoded(self, patience: float) -> Iterator[Any]:
+    def _iter_decoded(self, packets: Iterator[Any], patience: float) -> Iterator[Any]:
         """Decode packet by packet; what cannot be decoded is left out."""
         context, n_fruitless = self._stream.codec_context, 0
-        for packet in self._iter_packets():
+        for packet in packets:
+            if packet is not None and packet.stream != self._stream:
+                continue
             n_fruitless += 1
             if n_fruitless > patience:
                 return
@@ -355,13 +380,34 @@ class _Reader:
                 continue
             for frame in frames:
                 n_fruitless = 0
+                self._tell()
                 if 0 < frame.width * frame.height <= MAX_PIXELS:
                     yield frame
 
+    def _iter_place_packets(self, length: float) -> Iterator[Any]:
+        """Yield the packets of a place, and at last None; none where a place began before."""
+        latest, is_begun = None, False
+        for packet in self._iter_packets():
+            time = None if packet is None else self._time_of_packet(packet)
+            if time is not None:
+                is_picture = packet.stream == self._stream
+                if is_picture and not is_begun:
+                    if time <= self._last_begun:
+                        return
+                    self._last_begun, is_begun = time, True
+                if latest is None or is_picture:
+                    latest = time
+                if time > latest + length + LATE_SECONDS:
+                    yield None
+                    return
+            yield packet
+
     def _iter_packets(self) -> Iterator[Any]:
-        """Yield the packets of the stream, and at last None."""
-        packets = self._container.demux(self._stream)
-        while True:
+        """Yield the packets of the stream and of all sound, and at last None."""
+        packets = self._container.demux(self._stream, *self._container.streams.audio)
+        for n_packets in count(1):
+            if n_packets % TOLD_PACKETS == 0:
+                self._tell()
             try:
                 packet = next(packets)
             except (StopIteration, av.error.EOFError, IndexError):
@@ -373,6 +419,12 @@ class _Reader:
             if packet.size:
                 yield packet
 
+    def _time_of_packet(self, packet: Any) -> float | None:
+        stamp = packet.dts if packet.pts is None else packet.pts
+        if stamp is None or packet.time_base is None:
+            return None
+        return float(stamp * packet.time_base - self._origin)
+
     def _time_of(self, frame: Any) -> float:
         if frame.pts is None:
             return max(0.0, self._last + self._frame_seconds)
@@ -383,7 +435,6 @@ class _Reader:
         time = max(self._time_of(frame), self._last)
         self._last = time
         self.n_frames += 1
-        self._tell()
         image = shrink(frame)
         is_alike, self._shape = image.shape == self._shape, image.shape
         return Shown(time, image, is_next and is_alike)

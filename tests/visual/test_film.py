@@ -91,6 +91,89 @@ def test_a_long_video_without_keyframes_is_seen_from_its_beginning(tmp_path):
     assert seen.motion.median == pytest.approx(0.1, rel=0.25)
 
 
+class Counting:
+    """Counts in a container what is read, and what of it is read without a word."""
+
+    def __init__(self, container):
+        self.container = container
+        self.n_seeks = self.n_ends = self.n_packets = self.n_silent = self.most_silent = 0
+
+    def __getattr__(self, name):
+        return getattr(self.container, name)
+
+    def demux(self, *streams):
+        # All streams are read, whichever are asked for.
+        asked = {stream.index for stream in streams}
+        for packet in self.container.demux():
+            self.n_packets += 1
+            self.n_silent += 1
+            self.most_silent = max(self.most_silent, self.n_silent)
+            if packet.stream.index in asked:
+                yield packet
+        self.n_ends += 1
+
+    def seek(self, offset):
+        self.n_seeks += 1
+        self.container.seek(offset)
+
+    def told(self):
+        self.n_silent = 0
+
+
+def shown_and_counted(path):
+    with Opened.open(str(path)) as opened:
+        opened._container = counting = Counting(opened._container)
+        shown = list(opened.iter_frames(on_progress=counting.told))
+        opened._container = counting.container
+    return shown, counting
+
+
+def write_picture_and_sound(path, *, n_frames, seconds):
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 36, "yuv420p"
+        sound = container.add_stream("aac", rate=16000, layout="mono")
+        for k in range(n_frames):
+            grey = np.full((36, 64, 3), 90, np.uint8)
+            frame = av.VideoFrame.from_ndarray(grey, format="rgb24")
+            frame.pts, frame.time_base = k, Fraction(1, 10)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        for k in range(seconds):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
+            frame.sample_rate, frame.pts = 16000, k * 16000
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
+
+
+@pytest.mark.usefixtures("small_budget")
+@pytest.mark.parametrize("n_frames", [1, 25])
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "ts"])
+def test_sound_that_goes_on_after_the_picture_is_read_once(tmp_path, kind, n_frames):
+    path = tmp_path / f"a.{kind}"
+    write_picture_and_sound(path, n_frames=n_frames, seconds=300)
+    with av.open(str(path)) as container:
+        n_packets = sum(1 for _ in container.demux())
+    shown, counting = shown_and_counted(path)
+    assert 1 <= len(shown) <= n_frames
+    assert counting.n_ends <= 3  # the last place may lie near it
+    assert counting.n_packets < 3 * n_packets
+    if kind == "mkv":  # where a seek beyond the last keyframe reads all
+        assert counting.n_seeks <= 3
+    assert counting.most_silent <= film_module.TOLD_PACKETS
+
+
+@pytest.mark.usefixtures("small_budget")
+def test_nothing_is_decoded_only_to_get_to_the_last_frame_seen(tmp_path):
+    path = write_clip(tmp_path / "a.mp4", seconds=100.0, gop=700)
+    shown, counting = shown_and_counted(path)
+    assert shown[0].time < 1
+    assert 70 < shown[-1].time < 95
+    assert [x.time for x in shown] == sorted({x.time for x in shown})
+    assert counting.n_packets < 1.2 * film_module.BUDGETS[Effort.NORMAL] / (64 * 36)
+    assert counting.most_silent < 20
+
+
 def test_lanes_of_a_very_long_video_are_bounded():
     from asmr_classify.visual.look import MOST_VALUES, _draw_lanes
 
