@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from asmr_classify.aggregate import FileResult, Problem, Status, summarise
 from asmr_classify.errors import MediaError, NoAudioError, WorkerError
 from asmr_classify.evidence import Heard
-from asmr_classify.features.cache import DAMAGED
+from asmr_classify.features.cache import DamagedError
 from asmr_classify.features.table import iter_samples
 from asmr_classify.features.windows import iter_window_rows
 from asmr_classify.media.decode import AudioStream
@@ -122,7 +122,7 @@ def label_kept(
             heard = _hear(reader.rows(), model)
     except FileNotFoundError:
         return None
-    except DAMAGED as exc:
+    except (OSError, DamagedError) as exc:
         logger.info("%s: features that were kept are not used: %s", name, exc)
         return None
     return summarise(name, heard, model, duration=reader.duration, decoded=reader.decoded)

@@ -68,7 +68,7 @@ class FeatureTask:
 
     def fail(self, path: str, problem: Problem) -> Extracted:
         """Make the result of a file that could not be read."""
-        return Extracted(path, Status.FAILED, problem)
+        return Extracted(str(path), Status.FAILED, problem)
 
     def lacks(self, result: Extracted) -> bool:  # noqa: ARG002
         """Rows are whole at once."""

@@ -77,7 +77,7 @@ class LabelTask:
 
     def fail(self, path: str, problem: Problem) -> FileResult:
         """Make the result of a file that could not be labelled."""
-        return FileResult(path, Status.FAILED, self.model.id, error=problem)
+        return FileResult(str(path), Status.FAILED, self.model.id, error=problem)
 
     def lacks(self, result: FileResult) -> bool:
         """Tell whether a file is to be looked at, and was not, or not as closely as is asked."""

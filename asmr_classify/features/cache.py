@@ -22,7 +22,7 @@ import zipfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
@@ -42,8 +42,13 @@ WHOLE, UNFINISHED = ".recording.npz", ".recording.part"
 ROOM = 1 / 16
 """Share of what is allowed that a process writes before it looks whether there is too much."""
 
-DAMAGED = (OSError, ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile)
-"""What is raised where an entry is damaged, or gone."""
+DAMAGED = Exception
+"""What is raised where a file of arrays is damaged, or gone: a flipped bit in a header makes
+parsers and decoders raise what they like, or ask for any amount of memory."""
+
+
+class DamagedError(Exception):
+    """An entry is damaged."""
 
 
 def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
@@ -152,15 +157,22 @@ class KeptRecording:
 
     @contextmanager
     def reading(self) -> Generator[KeptReader]:
-        """Open the entry.
+        """Open the entry. One that turns out to be damaged is removed.
 
         Raises
         ------
-        One of DAMAGED
-            If it is not there, or no entry.
+        OSError
+            If it is not there, or cannot be opened.
+        DamagedError
+            If it is damaged; by what is read of it later, too.
         """
-        with self.place.open("rb") as file, zipfile.ZipFile(file) as archive:
-            yield KeptReader(archive)
+        try:
+            with self.place.open("rb") as file:
+                yield KeptReader(file)
+        except DamagedError:
+            with suppress(OSError):
+                self.place.unlink()
+            raise
         with suppress(OSError):
             os.utime(self.place)
 
@@ -187,20 +199,33 @@ class KeptReader:
         Of the recording, in seconds, as whoever decoded it told.
     """
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-        duration, self.decoded, n_parts = map(float, self._read("ends"))
-        self.duration = None if math.isnan(duration) else duration
-        self._n_parts = int(n_parts)
+    def __init__(self, file: BinaryIO) -> None:
+        with _damage_told():
+            self._archive = zipfile.ZipFile(file)
+            duration, self.decoded, n_parts = map(float, self._read("ends"))
+            self.duration = None if math.isnan(duration) else duration
+            self._n_parts = int(n_parts)
 
     def rows(self) -> Iterator[WindowRows]:
         """Yield rows in the parts in which they were computed, on which the last bits depend."""
         for k in range(self._n_parts):
-            yield WindowRows(*(self._read(f"{field.name}.{k}") for field in fields(WindowRows)))
+            yield self._part(k)
+
+    def _part(self, k: int) -> WindowRows:
+        with _damage_told():
+            return WindowRows(*(self._read(f"{field.name}.{k}") for field in fields(WindowRows)))
 
     def _read(self, name: str) -> NDArray[Any]:
         with self._archive.open(f"{name}.npy") as file:  # whose checksum is looked at
             return np.lib.format.read_array(file, allow_pickle=False)
+
+
+@contextmanager
+def _damage_told() -> Generator[None]:
+    try:
+        yield
+    except DAMAGED as exc:
+        raise DamagedError(str(exc) or type(exc).__name__) from exc
 
 
 class KeptWriter:

@@ -17,7 +17,6 @@ import time
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakValueDictionary
 
@@ -122,8 +121,7 @@ class Entry:
         return cls(info["name"].rstrip("/"), info["size"] or 0, str(version), is_folder)
 
 
-@cache
-def _file_system(scheme: str, options: tuple[tuple[str, Any], ...]) -> Any:
+def _class_of(scheme: str) -> Any:
     """Load what reads a scheme.
 
     Raises
@@ -143,9 +141,19 @@ def _file_system(scheme: str, options: tuple[tuple[str, Any], ...]) -> Any:
             "knows can be read"
         )
     try:
-        return fsspec.filesystem(scheme, use_listings_cache=False, **dict(options))
+        return fsspec.get_filesystem_class(scheme)
     except ImportError as exc:
         raise _missing(scheme, _library_of(scheme)) from exc
+
+
+def _file_system(url: Url) -> Any:
+    """Give the file system of an address. Those that were given are kept by fsspec.
+
+    Not by fsspec's own way from address to file system, which takes "::" in a name for a command.
+    """
+    cls = _class_of(url.scheme)
+    options = cls._get_kwargs_from_urls(url.whole)
+    return cls(use_listings_cache=False, **options)
 
 
 def _library_of(scheme: str) -> str:
@@ -162,26 +170,43 @@ def _missing(scheme: str, library: str) -> MissingExtraError:
 
 
 def connect(url: Url) -> tuple[Any, str]:
-    """Give the file system of an address, and the name of its object there. Nothing is sent.
+    """Give the file system of an address, and the name of its object there.
+
+    Nothing is sent, but by libraries that log in at once, as that of FTP does.
 
     Raises
     ------
     UsageError
-        If its scheme is not known, or a key stands in it where it does not belong.
+        If its scheme is not known, it lacks what that needs, or a key stands in it where it does
+        not belong.
     MissingExtraError
         If a library is missing that reads it.
+    StorageError
+        If its server lets nobody in.
     """
     if url.scheme in STORES and len(url) != len(url.whole):
         raise UsageError(
             f"{url}: a key stands in this address; give it by environment variables or the "
             "configuration of the storage instead, as docs/storage.md shows"
         )
-    system = _file_system(url.scheme, ())
-    # Not fsspec's own way from address to file system, which takes "::" in a name for a command.
-    options = type(system)._get_kwargs_from_urls(url.whole)  # noqa: SLF001 (it has no other name)
-    if options:
-        system = _file_system(url.scheme, tuple(sorted(options.items())))
-    return system, system._strip_protocol(url.whole)  # noqa: SLF001
+    try:
+        system = _file_system(url)
+        return system, system._strip_protocol(url.whole)  # noqa: SLF001
+    except (MissingExtraError, UsageError, MemoryError):
+        raise
+    except ImportError as exc:
+        raise _missing(url.scheme, _library_of(url.scheme)) from exc
+    except (
+        AttributeError,
+        TypeError,
+        ValueError,
+    ):  # whose text may tell parts of the whole address
+        raise UsageError(
+            f"{url}: does not tell all that such addresses have to, or tells it in another way; "
+            f"look up in the documentation of fsspec how {url.scheme}:// is written"
+        ) from None
+    except Exception as exc:  # noqa: BLE001 (each library has its own; all are told)
+        raise StorageError(str(url), _explain(exc, url)) from None
 
 
 def look_at(url: Url) -> Entry | None:
@@ -519,6 +544,8 @@ def _has_name(exc: Exception, *parts: str) -> bool:
 
 def _explain(exc: Exception, url: Url) -> str:
     """Say what is wrong and what to do, without what the address keeps secret."""
+    if isinstance(exc, StorageError):
+        return exc.message
     hidden = exc.__cause__ if isinstance(exc, FileNotFoundError) else None
     status, text = _status(exc), _scrub(_text_of(hidden or exc), url)
     is_gone = isinstance(exc, FileNotFoundError) and _is_gone(exc)

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
+
+from asmr_classify.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +32,9 @@ AUTHORITY = re.compile(r"[^/]*")
 WEB = frozenset({"http", "https"})
 """Schemes whose addresses have a query behind a question mark, which elsewhere is part of a name,
 and of which none is a folder."""
+
+AZURE = frozenset({"abfs", "abfss", "adl", "az"})
+"""Schemes of Azure, where a question mark is part of a name, or stands before a signature."""
 
 
 class Url(str):
@@ -71,6 +76,8 @@ def _without_secrets(whole: str) -> str:
         rest = host + rest[len(authority) :]
     if is_web:
         rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+    if scheme.lower() in AZURE and "sig=" in rest.partition("?")[2].lower():
+        rest = rest.partition("?")[0]
     return f"{scheme}://{rest}"
 
 
@@ -115,7 +122,8 @@ def check_sources(paths: Iterable[str]) -> None:
         if isinstance(source, Url):
             from asmr_classify.media.remote import connect
 
-            connect(source)
+            with suppress(StorageError):  # which whoever reads it tells of this file
+                connect(source)
 
 
 def open_bytes(path: str) -> BinaryIO:

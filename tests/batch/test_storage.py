@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import pickle
 
 import pytest
 
-from asmr_classify.aggregate import Status
+from asmr_classify.aggregate import Problem, Status
 from asmr_classify.batch import Journal, Parts, extract_paths, label_paths
+from asmr_classify.batch.extraction import FeatureTask
+from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.classify import label_file
 from asmr_classify.config import FeatureSpec
 from asmr_classify.features.table import By
 from asmr_classify.media import remote
+from asmr_classify.media.source import Url
 from asmr_classify.writers.jsonl import result_to_record
 from tests.conftest import DEMO, shared_folder
 from tests.media.hostile import make_hostile
@@ -175,3 +179,15 @@ def test_bytes_and_requests_are_told(storage, tiny_model, caplog):
     with caplog.at_level(logging.INFO, logger="asmr_classify"):
         labelled(storage, tiny_model, "told/a.flac")
     assert f"s3://{BUCKET}/told/a.flac: {len(WOOD)} bytes in 1 request" in caplog.text
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_no_result_of_a_failed_object_holds_its_whole_address(tiny_model, tmp_path):
+    url = Url("https://me:hush@host/a.mp3?sig=hush")
+    problem = Problem("OpenError", "gone", may_pass=True)
+    with Parts.open(str(tmp_path / "f.csv"), FeatureSpec(), By.FILE) as parts:
+        for task in (LabelTask(tiny_model), FeatureTask(parts)):
+            result = task.fail(url, problem)
+            assert type(result.path) is str
+            assert result.path == "https://host/a.mp3"
+            assert b"hush" not in pickle.dumps(result)

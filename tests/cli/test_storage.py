@@ -79,7 +79,7 @@ def test_check_measures_what_lies_in_a_bucket(folder, model_file):
     for record, path in ((here, str(DEMO / name)), (there, f"{folder}/{name}")):
         assert (record.pop("path"), record["labels"].pop("path")) == (path, path)
     assert there == here
-    assert f"{folder}/{name}: {len(WOOD)} bytes in 1 request" in done.stderr
+    assert f"{folder}/{name}: {len(WOOD)} bytes in 1 request" in done.stderr  # sound and look
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -116,6 +116,8 @@ def test_a_bucket_that_does_not_exist_is_told(model_file):
         ("nope://bucket/a.mp3", 2, "nope://: no storage is addressed so; s3, gs, az, https"),
         ("gs://bucket/a.mp3", 1, "gs://: reading this storage needs gcsfs: pip install gcsfs"),
         ("s3://AKIAKEY:hushhush@bucket/a", 2, "s3://bucket/a: a key stands in this address"),
+        ("abfs://a@b/a.mp3?sig=hushhush", 2, "abfs://a@b/a.mp3: a key stands in this address"),
+        ("ftp://me:hushhush@host:no/a.mp3", 2, "does not tell all that such addresses have to"),
     ],
 )
 @pytest.mark.parametrize("command", ["label", "check", "features"])

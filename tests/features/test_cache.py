@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import tokenize
+import zlib
 
 import pytest
 
@@ -79,6 +81,45 @@ def test_an_entry_that_is_damaged_or_cut_is_not_used(share, keep, tiny_model):
     # dates of the archive's members may change unnoticed
     assert label_kept(path, entry, model=tiny_model) in (None, result)
     assert share > 0.99 or label_kept(path, entry, model=tiny_model) is None
+
+
+@pytest.mark.parametrize(
+    "error", [tokenize.TokenError, RuntimeError, zlib.error, MemoryError, TypeError, OverflowError]
+)
+def test_whatever_reading_raises_an_entry_is_damaged_and_goes(error, keep, tiny_model, monkeypatch):
+    entry, _ = keep(CLIPS[0])
+
+    def fail(*_, **__):
+        raise error("damaged")
+
+    monkeypatch.setattr("numpy.lib.format.read_array", fail)
+    assert label_kept(DEMO / CLIPS[0], entry, model=tiny_model) is None
+    assert not entry.place.exists()
+
+
+def test_no_flipped_bit_of_an_entry_fails_a_file(keep, tiny_model, rng):
+    entry, result = keep(CLIPS[0])
+    content = entry.place.read_bytes()
+    headers = [at for at in range(len(content)) if content[at : at + 6] == b"\x93NUMPY"]
+    places = [at + int(k) for at in headers for k in rng.integers(-60, 128, 12)]
+    for at in places:
+        flipped = bytes([content[at] ^ (1 << int(rng.integers(8)))])
+        entry.place.write_bytes(content[:at] + flipped + content[at + 1 :])
+        found = label_kept(DEMO / CLIPS[0], entry, model=tiny_model)
+        assert found in (None, result)
+        assert entry.place.exists() == (found is not None)
+
+
+def test_what_goes_wrong_in_a_model_is_no_damage(keep, tiny_model, monkeypatch):
+    entry, _ = keep(CLIPS[0])
+
+    def fail(*_):
+        raise ValueError("of the model")
+
+    monkeypatch.setattr(type(tiny_model.ensemble), "predict_logits", fail)
+    with pytest.raises(ValueError, match="of the model"):
+        label_kept(DEMO / CLIPS[0], entry, model=tiny_model)
+    assert entry.place.exists()
 
 
 def test_nothing_is_kept_of_what_breaks_off(kept, tiny_model, tmp_path):

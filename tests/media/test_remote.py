@@ -9,6 +9,7 @@ from itertools import pairwise
 import fsspec
 import numpy as np
 import pytest
+from fsspec.implementations.ftp import FTPFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from asmr_classify.errors import MediaError, MissingExtraError, OpenError, StorageError, UsageError
@@ -17,7 +18,7 @@ from asmr_classify.media.decode import AudioStream, read_audio
 from asmr_classify.media.discover import discover
 from asmr_classify.media.probe import probe
 from asmr_classify.media.remote import Fetched, RemoteFile, connect, look_at, take_fetched
-from asmr_classify.media.source import Url, as_source, open_bytes
+from asmr_classify.media.source import Url, as_source, check_sources, open_bytes
 from asmr_classify.media.stretch import read_stretch
 from asmr_classify.media.whole import held_share
 from tests.conftest import DEMO, ROOT
@@ -293,6 +294,54 @@ def test_keys_in_addresses_of_stores_are_refused_unseen():
     with pytest.raises(UsageError, match=r"^s3://bucket/a.mp3: a key stands in") as caught:
         connect(as_source("s3://AKIAKEY:hushhush@bucket/a.mp3"))
     assert "hush" not in str(caught.value)
+
+
+@pytest.fixture
+def ftp(monkeypatch):
+    """What is said to FTP servers; none answers."""
+    said = []
+    monkeypatch.setattr("ftplib.FTP.connect", lambda _, *where: said.append(where))
+    monkeypatch.setattr("ftplib.FTP.login", lambda _, *who: said.append(who))
+    FTPFileSystem.clear_instance_cache()
+    yield said
+    FTPFileSystem.clear_instance_cache()
+
+
+def test_what_an_address_tells_of_its_server_is_used(ftp):
+    assert connect(Url("ftp://me:hushhush@host:2121/a.mp3"))[1] == "/a.mp3"
+    assert ftp == [("host", 2121), ("me", "hushhush", "")]
+
+
+def test_a_server_that_does_not_answer_is_told_later(ftp, monkeypatch):
+    def refuse(*_):
+        raise ConnectionRefusedError(111, "refused me:hushhush")
+
+    monkeypatch.setattr("ftplib.FTP.connect", refuse)
+    url = "ftp://me:hushhush@host/a.mp3"
+    check_sources([url])
+    with pytest.raises(StorageError, match=r"^ftp://host/a.mp3: cannot be read") as caught:
+        look_at(Url(url))
+    assert "hush" not in str(caught.value)
+    assert not ftp
+
+
+@pytest.mark.parametrize(
+    "whole",
+    ["reference://a", "dir://a", "ftp://me:hushhush@host:hushhush/a.mp3"],
+)
+def test_an_address_that_lacks_something_is_refused_unseen(whole):
+    with pytest.raises(UsageError, match="does not tell all that such addresses") as caught:
+        check_sources([whole])
+    assert str(caught.value).startswith(f"{Url(whole)}: ")
+    assert "me:" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_signatures_in_addresses_of_azure_are_refused_unseen():
+    whole = "abfs://box@acc.dfs.core.windows.net/a.mp3?sv=1&sig=HUSH"
+    with pytest.raises(UsageError, match=r"^abfs://box@acc[^?]*/a.mp3: a key stands in") as caught:
+        connect(as_source(whole))
+    assert "HUSH" not in str(caught.value)
 
 
 def test_a_name_with_two_colons_is_no_command(tmp_path):

@@ -40,3 +40,26 @@ def test_paths_are_relative_to_the_working_directory(tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", ["a\0b.mp3", "a\ud800b.mp3"])
 def test_what_no_file_is_called_has_no_address(path):
     assert link_to(path, "/lib") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        ("https://host/a.mp3", "https://host/a.mp3"),
+        ('http://host:80/a b%20"<é.mp3', "http://host:80/a%20b%20%22%3C%C3%A9.mp3"),
+        ("https://me:hush@host/a.mp3?sig=hush", "https://host/a.mp3"),
+        ("s3://bucket/a.mp3", None),
+        ("file:///a.mp3", None),
+        ("javascript://%0aalert(1)", None),
+    ],
+)
+def test_addresses_of_the_web_are_links_and_others_are_none(path, address, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert link_to(path, ".") == address
+
+
+def test_a_file_that_is_called_like_an_address_is_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "https:" / "host").mkdir(parents=True)
+    (tmp_path / "https:" / "host" / "a.mp3").touch()
+    assert link_to("https://host/a.mp3", ".") == "./https%3A/host/a.mp3"
