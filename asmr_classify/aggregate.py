@@ -6,7 +6,7 @@ the fields of :class:`FileResult`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -154,6 +154,12 @@ class FileResult:
     kinds: Mapping[str, float] = field(default_factory=dict)
     visual: Visual | None = None
     visual_error: Problem | None = None
+
+    def to_keep(self) -> FileResult:
+        """Give what memories keep: a picture that may be seen another time is to be looked at."""
+        if self.visual_error is None or not self.visual_error.may_pass:
+            return self
+        return replace(self, visual_error=None)
 
 
 def summarise(

@@ -25,7 +25,7 @@ from uuid import uuid4
 
 from asmr_classify.aggregate import Problem
 from asmr_classify.batch.ahead import ReadAhead
-from asmr_classify.batch.isolate import Outcome
+from asmr_classify.batch.isolate import Outcome, undone
 from asmr_classify.batch.pool import Limits, iter_parallel, working_directory
 from asmr_classify.batch.task import R
 from asmr_classify.errors import AsmrClassifyError, UsageError, WorkerError
@@ -113,7 +113,7 @@ class Done(Generic[R]):
 
 
 class Engine(Protocol):
-    """Something that works on batches. Used in a ``with`` statement, it is for one run."""
+    """Something that works on batches, for one run: from :meth:`begin` to :meth:`end`."""
 
     def begin(self, order: Order[Any]) -> None:
         """Tell all processes what is to be done.
@@ -451,9 +451,7 @@ class _Desk(Generic[R]):
     def _failed(self, found: Found, known: R | None, exc: Exception) -> Outcome[R]:
         why = f"came back undone {TRIES} times ({type(exc).__name__}: {exc}); run again to try more"
         problem = Problem.of(WorkerError(found.path, why))
-        if known is not None:
-            return Outcome(found, self._task.give_up(known, problem))
-        return Outcome(found, self._task.fail(found.path, problem))
+        return undone(self._task, found, known, problem)
 
     def close(self) -> None:
         """Call back what is out."""

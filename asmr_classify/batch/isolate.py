@@ -45,6 +45,12 @@ class Outcome(Generic[R]):
     fetched: Fetched = field(default_factory=Fetched)
 
 
+def undone(task: Task[R], found: Found, known: R | None, problem: Problem) -> Outcome[R]:
+    """Make the outcome of a file of which nothing came; what was known of it stands."""
+    result = task.fail(found.path, problem) if known is None else task.give_up(known, problem)
+    return Outcome(found, result)
+
+
 @dataclass(frozen=True, slots=True)
 class Safe:
     """A result that stands, whatever becomes of what is to be added to it."""

@@ -15,7 +15,6 @@ import logging
 import os
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -134,9 +133,7 @@ class Journal:
         """
         if result.error is not None and result.error.may_pass:
             return
-        if result.visual_error is not None and result.visual_error.may_pass:
-            result = replace(result, visual_error=None)  # to be looked at again
-        record = result_to_record(result, rounded=False)
+        record = result_to_record(result.to_keep(), rounded=False)
         self._output.write(f"{json.dumps(key_of(found))}\t{json.dumps(record)}\n")
 
 

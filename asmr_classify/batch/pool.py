@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Self, cast
 
 from asmr_classify.aggregate import Problem
-from asmr_classify.batch.isolate import Outcome, Safe
+from asmr_classify.batch.isolate import Outcome, Safe, undone
 from asmr_classify.batch.process import FAREWELL, Gone, Worker
 from asmr_classify.batch.task import R
 from asmr_classify.batch.worker import START, Briefing
@@ -291,11 +291,8 @@ class _Crew(Generic[R]):
 
     def _failed(self, worker: Worker, ended: str) -> Outcome[R]:
         """Make the outcome of a worker's file; what was safe of it stands."""
-        found = worker.found
-        problem = Problem.of(WorkerError(found.path, self._why(worker, ended)))
-        if worker.known is None:
-            return Outcome(found, self._task.fail(found.path, problem))
-        return Outcome(found, self._task.give_up(worker.known, problem))
+        problem = Problem.of(WorkerError(worker.found.path, self._why(worker, ended)))
+        return undone(self._task, worker.found, worker.known, problem)
 
 
 def _cannot_start(why: str) -> AsmrClassifyError:

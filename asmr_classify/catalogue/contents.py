@@ -141,11 +141,10 @@ class Contents:
 
         What was seen stays, whatever listens anew: it depends on no model.
         """
-        before = self.said(content_id, None)
-        if result.visual is None and before is not None and before.visual is not None:
+        before = self.said(content_id, None) if result.visual is None else None
+        if before is not None and before.visual is not None:
             result = replace(result, visual=before.visual, visual_error=None)
-        if result.visual_error is not None and result.visual_error.may_pass:
-            result = replace(result, visual_error=None)  # to be looked at again
+        result = result.to_keep()
         record = json.dumps(result_to_record(replace(result, corrected=()), rounded=False))
         self._database.run("REPLACE INTO records VALUES (?, ?)", [content_id, record])
         self._database.run(

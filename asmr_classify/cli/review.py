@@ -12,7 +12,7 @@ import typer
 from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
-from asmr_classify.cli.select import select_results
+from asmr_classify.cli.select import EVERYTHING, select_results
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def review(
         return [renamed(x, os.path.abspath(x.path)) for x in found]  # noqa: PTH100 (links are names)
 
     with listen(port) as socket:
-        results = label(what or ("",))
+        results = label(what or (EVERYTHING,))
         labels = [*dict.fromkeys(x for result in results for x in result.scores)]
         with Catalogue.open(str(place)) as known:
             answers = known.answers()

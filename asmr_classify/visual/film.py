@@ -410,10 +410,7 @@ class _Reader:
                 self._tell()
             try:
                 packet = next(packets)
-            except (StopIteration, av.error.EOFError, IndexError):
-                yield None
-                return
-            except av.error.InvalidDataError:
+            except (StopIteration, av.error.EOFError, av.error.InvalidDataError, IndexError):
                 yield None
                 return
             if packet.size:
