@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
-# Tests run side by side, a process a core: threads within them would wait for each other.
+# Tests run side by side, a process a core: threads within them would wait for each other, and more
+# than one worker process would only take longer to start, so tests that want several say so.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
 import numpy as np
 import pytest
