@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -233,10 +234,12 @@ def test_a_run_that_is_killed_goes_on_where_it_was(place, decoded, run):
     deadline = time.monotonic() + 60
     while len(list(parts.glob("*.raw"))) < 5 and time.monotonic() < deadline:
         time.sleep(0.01)
+    workers = psutil.Process(started.pid).children()
     started.kill()
     started.wait()
     assert not (place / "out.parquet").exists()
-    time.sleep(2.5)  # workers look once a second whether who started them is still there
+    _, left = psutil.wait_procs(workers, timeout=60)
+    assert not left  # they look once a second whether who started them is still there
     finished = {footer_of(part)["key"][0] for part in parts.glob("*.raw")}
     assert len(finished) >= 5
     assert run("in", "-o", "out.parquet").exit_code == 0
