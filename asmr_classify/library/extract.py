@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from asmr_classify.errors import MediaError, StepError, UsageError
 from asmr_classify.library.alike import choose
-from asmr_classify.library.clips import assign_parts, find_stretches
+from asmr_classify.library.clips import assign_parts, find_stretches, fits
 from asmr_classify.library.datacard import fade_note, write_card
 from asmr_classify.library.folders import steps_to_folders
 from asmr_classify.library.layouts import LAYOUTS, Entry, LayoutName, Table, name_files
@@ -37,6 +37,7 @@ from asmr_classify.media.cut import (
     rate_of,
     sample_kind,
 )
+from asmr_classify.media.source import is_url
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 from asmr_classify.writers.csv import escape_cell
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.library.alike import Choice, Copy, Recording
-    from asmr_classify.library.clips import Stretch, Wish
+    from asmr_classify.library.clips import Selected, Stretch, Wish
     from asmr_classify.library.journal import Run
     from asmr_classify.library.plan import Step
     from asmr_classify.library.template import Template
@@ -126,7 +127,7 @@ class Extraction:
 
 
 def plan_extract(
-    results: Iterable[FileResult],
+    selected: Selected,
     wish: Wish,
     order: Order,
     runs: Iterable[Run],
@@ -138,8 +139,9 @@ def plan_extract(
 
     Parameters
     ----------
-    results : iterable of FileResult
-        Those in the folder of the data set are left out.
+    selected : Selected
+        Those in the folder of the data set are left out. Those that are lost are left, and listed,
+        if they held what is wanted.
     wish : Wish
     order : Order
     runs : iterable of Run
@@ -162,10 +164,10 @@ def plan_extract(
     inside = order.folder.rstrip(os.sep) + os.sep
     results = [
         replace(result, path=path)
-        for result in results
+        for result in selected.results
         if not (path := os.path.abspath(result.path)).startswith(inside)
     ]
-    left: list[Left] = []
+    left = [_leave(result.path) for result in selected.lost if fits(result, wish)]
     groups = _groups(results, order.group_by, left)
     choice = choose(find_stretches(results, wish, groups), wish, on_heard=on_heard)
     left += choice.left
@@ -185,6 +187,16 @@ def plan_extract(
     folders = {os.path.dirname(step.target) for step in steps} if wanting else set()
     plan = Plan(command, (*steps_to_folders(folders), *wanting), tuple(left))
     return Extraction(plan, tuple(entries), choice)
+
+
+def _leave(path: str) -> Left:
+    """Say why a recording is left whose labels do not hold any more."""
+    if is_url(path):
+        return Left(path, "lies in storage, and clips are cut out of files of this machine")
+    path = os.path.abspath(path)
+    if os.path.isfile(path):
+        return Left(path, "has changed since it was labelled: label it again")
+    return Left(path, "is not there any more")
 
 
 def check_folder_of_data(folder: str) -> None:
@@ -237,7 +249,9 @@ def _top(results: Sequence[FileResult]) -> str:
 
 
 def _name_from(top: str, path: str) -> str:
-    """Name a path from the folder that holds all; what is on another drive, in full."""
+    """Name a path from the folder that holds all; what is on another drive or far, in full."""
+    if is_url(path):
+        return path
     try:
         name = os.path.relpath(path, top)
     except ValueError:
@@ -285,8 +299,8 @@ class _Planner:
         if self._order.copy and not is_exact(recording.info):
             borders = packet_borders(path, [(s.first, s.last) for s in stretches])
             steps = [
-                CopyClip(path, "", before, start, end, stretch.label)
-                for stretch, (start, end) in zip(stretches, borders, strict=True)
+                CopyClip(path, "", before, b.start, b.end, stretch.label, b.heard)
+                for stretch, b in zip(stretches, borders, strict=True)
             ]
         else:
             _check_channels(path, recording, mono=self._order.mono)
@@ -318,7 +332,7 @@ class _Planner:
 
     def _entry(self, stretch: Stretch, step: Clip, part: str, recording: Recording) -> Entry:
         if isinstance(step, CopyClip):
-            start, end, sr = step.start, step.end, recording.sr
+            start, end, sr = step.heard, step.end, recording.sr
             ending = copied_as(recording.info.codec)[1]
         else:
             sr, ending = step.span.sr, step.span.form.value
@@ -374,7 +388,9 @@ def _notes(order: Order, wish: Wish, choice: Choice) -> list[str]:
     if order.copy:
         how = (
             "Packets are copied as they are, so clips begin and end where packets do; `start` and "
-            "`end` tell where that is. Lossless codecs are cut by the sample, into FLAC."
+            "`end` tell from when to when a player hears them. Lossy codecs lean on the packets "
+            "before: the first 0.1 s may sound other than in the recording. Lossless codecs are "
+            "cut by the sample, into FLAC."
         )
     else:
         changed = [f"brought to {order.sr} Hz"] if order.sr else []

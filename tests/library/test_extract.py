@@ -15,7 +15,7 @@ import soundfile
 from asmr_classify.catalogue.ranges import Range
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import UsageError
-from asmr_classify.library.clips import PARTS, Wish, assign_parts
+from asmr_classify.library.clips import PARTS, Selected, Wish, assign_parts
 from asmr_classify.library.extract import Order, plan_extract
 from asmr_classify.library.journal import Store
 from asmr_classify.library.layouts import LayoutName, plain, plain_names
@@ -65,7 +65,7 @@ def results(place, library=LIBRARY):
 
 def planned(place, store, found=None, folder="out", wish=None, **order):
     return plan_extract(
-        results(place) if found is None else found,
+        Selected(results(place) if found is None else found),
         wish or Wish(),
         Order(str(place / folder), **order),
         read_runs(store)[0],
@@ -202,7 +202,7 @@ def test_a_wish_chooses(wish, expected, library, store):
 def test_it_is_told_how_many_recordings_were_listened_to(library, store):
     told = []
     plan_extract(
-        results(library),
+        Selected(results(library)),
         Wish(per_label=2),
         Order(str(library / "out")),
         read_runs(store)[0],
@@ -381,7 +381,8 @@ def test_recordings_on_several_drives_are_named_in_full(library, store, monkeypa
 )
 def test_the_card_tells_the_command_without_how_it_was_run(words, told, library, store):
     order = Order(str(library / "out"))
-    made = plan_extract(results(library), Wish(), order, read_runs(store)[0], words.split(" "))
+    found = Selected(results(library))
+    made = plan_extract(found, Wish(), order, read_runs(store)[0], words.split(" "))
     carry_out(made.plan, store)
     card = (library / "out/README.md").read_text()
     assert f"    {told}" in card.splitlines()
