@@ -23,7 +23,14 @@ from asmr_classify.library.clips import assign_parts, find_stretches, fits
 from asmr_classify.library.datacard import fade_note, write_card
 from asmr_classify.library.folders import steps_to_folders
 from asmr_classify.library.layouts import LAYOUTS, Entry, LayoutName, Table, name_files
-from asmr_classify.library.plan import PART_PREFIX, PART_SUFFIX, FileState, Left, Plan
+from asmr_classify.library.plan import (
+    PART_PREFIX,
+    PART_SUFFIX,
+    FileState,
+    Left,
+    Plan,
+    without_manner,
+)
 from asmr_classify.library.template import Subject
 from asmr_classify.library.written import CopyClip, WriteClip, WriteText
 from asmr_classify.media.cut import (
@@ -55,10 +62,6 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "left-out.csv"
 """Lists what fits and is not in the data set."""
-
-MANNER = re.compile(r"^(?:--(?:yes|quiet|json|dry-run)$|-[yqn]+(?=f|$))")
-"""Options that change how a plan is shown and done, and not what it does; letters may be joined,
-also before that of ``--format``."""
 
 CLUTTER = re.compile(
     r"\.DS_Store|\._.+|\.directory|desktop\.ini|Thumbs\.db|ehthumbs\.db", re.IGNORECASE
@@ -180,7 +183,9 @@ def plan_extract(
     tables = [
         *LAYOUTS[order.layout].tables(entries),
         *_left_out(choice, left, planner.top),
-        write_card(entries, order.layout, _told(command), _notes(order, wish, choice)),
+        write_card(
+            entries, order.layout, shlex.join(without_manner(command)), _notes(order, wish, choice)
+        ),
     ]
     steps += [_write_text(table, order.folder) for table in tables]
     wanting = _wanting(steps, order.folder, runs)
@@ -209,12 +214,6 @@ def check_folder_of_data(folder: str) -> None:
     """
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise UsageError(f"--to {folder}: is there already, and is no folder; name another one")
-
-
-def _told(command: Iterable[str]) -> str:
-    """Give the command without what does not change the data set."""
-    words = (MANNER.sub("-", word) for word in command)
-    return shlex.join(word for word in words if word != "-")
 
 
 def _groups(

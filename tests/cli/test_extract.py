@@ -138,6 +138,74 @@ def test_the_run_does_what_the_dry_run_shows_and_undo_takes_it_back(place):
     assert not (place / "out").exists()
 
 
+class Killed(BaseException):
+    """Ends the program at once, as a signal does."""
+
+
+def begin_and_die(monkeypatch, n_steps, *arguments):
+    """Extract, and die after some steps."""
+    from asmr_classify.library.runs import _Hand
+
+    take = _Hand.take
+
+    def take_or_die(self, index):
+        if index == n_steps:
+            raise Killed
+        return take(self, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Hand, "take", take_or_die)
+        with pytest.raises(Killed):
+            run(*arguments)
+
+
+def undo_all(*arguments):
+    done = CliRunner().invoke(app, ["undo", "--yes", *arguments])
+    assert done.exit_code == 0
+    return done.stderr
+
+
+def test_one_undo_takes_back_a_run_and_those_it_went_on_with(library, monkeypatch):
+    command = ["in", "--to", "out", "--yes"]
+    for n_steps in (11, 2):
+        begin_and_die(monkeypatch, n_steps, *command)
+    assert run(*command).exit_code == 0
+    before = sorted((library / "out").rglob("*"))
+    shown = CliRunner().invoke(app, ["undo", "--dry-run"])
+    assert "run 2 is of the same command, and was broken off: it goes along" in shown.stderr
+    assert sorted((library / "out").rglob("*")) == before
+    assert "run 1 is of the same command" in undo_all()
+    assert not (library / "out").exists()
+    assert CliRunner().invoke(app, ["undo", "--yes"]).exit_code == 4
+
+
+@pytest.mark.parametrize("differs", ["command", "folder"])
+def test_an_undo_leaves_what_other_commands_began(differs, library, monkeypatch):
+    command = ["in", "--to", library / "out", "--yes"]
+    monkeypatch.setattr("sys.argv", ["asmr-classify", "one"])
+    begin_and_die(monkeypatch, 11, *command)
+    begun = set((library / "out").rglob("*.flac"))
+    assert begun
+    if differs == "command":
+        monkeypatch.setattr("sys.argv", ["asmr-classify", "two"])
+    else:
+        (library / "elsewhere").mkdir()
+        (library / "elsewhere/in").symlink_to(library / "in")
+        monkeypatch.chdir(library / "elsewhere")
+    assert run("in", "--to", library / "other", "--yes").exit_code == 0
+    assert "broken off" not in undo_all()
+    assert set((library / "out").rglob("*.flac")) == begun
+
+
+def test_an_undo_leaves_what_came_to_its_end_before(library, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["asmr-classify", "one"])
+    assert run("in", "--to", "out", "--yes").exit_code == 0
+    assert run("in", "--to", "other", "--yes").exit_code == 0
+    undo_all()
+    assert (library / "out").exists()
+    assert not (library / "other").exists()
+
+
 @pytest.mark.filterwarnings("ignore:.*unclosed file", "ignore:Exception ignored in:")  # theirs
 def test_hugging_face_reads_an_audiofolder(library, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

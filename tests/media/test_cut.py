@@ -178,7 +178,9 @@ def test_packets_are_copied_bit_by_bit(ext, stereo, tmp_path):
 
 HALF_RATE = Recipe("mp3", "libmp3lame", sr=SR // 2)
 
-HEARD = {ext: RECIPES[ext] for ext in (*COPIED, "opus", "mkv", "avi", "aac")} | {"half.mp3": HALF_RATE}
+HEARD = {ext: RECIPES[ext] for ext in (*COPIED, "opus", "mkv", "avi", "aac")} | {
+    "half.mp3": HALF_RATE
+}
 
 STAMPED_IN_MS = {"mkv", "webm", "wma"}
 
