@@ -251,6 +251,10 @@ class Step(ABC):
             If the user changed the file since: then it is left as it is.
         """
 
+    def written(self) -> str:
+        """Name the file that errors of the system are about."""
+        return self.describe().path
+
     def moved(self) -> tuple[str, FileState, str] | None:
         """Tell of a file that this step moves, or changes where it is: path, state, new path.
 

@@ -215,7 +215,7 @@ def explain_failure(step: Step, exc: Exception) -> Left:
         return Left(exc.path, exc.message)
     number = exc.errno if isinstance(exc, OSError) else None
     text = exc.strerror if isinstance(exc, OSError) else None
-    return Left(step.describe().path, FAILURES.get(number or 0, text or str(exc)))
+    return Left(step.written(), FAILURES.get(number or 0, text or str(exc)))
 
 
 def settle_broken(store: Store) -> list[Left]:

@@ -70,6 +70,10 @@ class _Written(Step):
         """Look whether the file got its name."""
         return settle_renamed(self.target, work, notes)
 
+    def written(self) -> str:
+        """Name the file."""
+        return self.target
+
     def inverse(self, facts: Mapping[str, Any]) -> Step | None:
         """Remove the file."""
         if not os.path.lexists(self.target):
