@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -169,6 +170,37 @@ def test_copies_of_a_sound_are_left_out_and_listed(library, store):
     assert both == {str(library / "in/tom/rain.wav"), str(library / "in/mia/stolen.flac")}
     assert len(rows(library / "out/clips.csv")) == 3
     assert "Left out as copies of other clips: 1" in (library / "out/README.md").read_text()
+
+
+COPIES = {
+    "licence": ("licensed.ogg", {"first": 0.6, "licence": "CC BY 4.0"}),
+    "length": ("longer.ogg", {"first": 0.4}),
+    "codec": ("lossless.flac", {"first": 0.6}),
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("better", COPIES)
+def test_of_copies_the_one_that_is_worth_more_is_kept(better, seed, place, store):
+    """Whichever was drawn first: a licence counts most, then length, then sound."""
+    sound = noise(9, 7.0)
+    (place / "in").mkdir()
+    found = []
+    for name, traits in (("plain.ogg", {"first": 0.6}), COPIES[better]):
+        path = place / "in" / name
+        form = {"format": "OGG", "subtype": "VORBIS"} if name.endswith("ogg") else {}
+        with soundfile.SoundFile(path, "w", SR, 1, **form) as file:
+            if "licence" in traits:
+                file.license = traits["licence"]
+            file.write(sound)
+        segment = Segment(traits["first"], 5.6, "tap", 0.9)
+        found.append(heard(path, duration=7.0, decoded=7.0, segments=(segment,)))
+    if better == "licence":  # though the other one is longer
+        found[0] = replace(found[0], segments=(Segment(0.1, 5.6, "tap", 0.9),))
+    made, _ = extract(place, store, found=found, wish=Wish(seed=seed))
+    (copy,) = made.choice.copies
+    assert copy.of.result.path == str(place / "in" / COPIES[better][0])
+    assert copy.stretch.result.path == str(place / "in/plain.ogg")
 
 
 @pytest.mark.parametrize(
