@@ -243,6 +243,24 @@ def test_hugging_face_reads_an_audiofolder(library, monkeypatch):
     gc.collect()  # of files that it left open, here rather than in the next test
 
 
+@pytest.mark.filterwarnings("ignore:.*unclosed file", "ignore:Exception ignored in:")  # theirs
+def test_the_guide_reads_a_data_set_without_torchcodec(library, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(library / "cache"))
+    extract("audiofolder")
+    guide = (DEMO.parents[1] / "docs" / "dataset.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    told: dict = {}
+    exec(code.replace("published/", "out/"), told)  # noqa: S102 (our own)
+    assert {*told["data"]} == {"train", "validation", "test"}
+    row, rows = told["row"], told["data"]["train"].to_list()
+    assert (row["label"], row["split"]) == (rows[0]["label"], "train")
+    assert len(told["y"]) == round((row["end"] - row["start"]) * told["sr"])
+    gc.collect()
+
+
 @pytest.mark.filterwarnings("ignore:Passing a schema:DeprecationWarning")  # theirs
 def test_jams_reads_its_annotations(library):
     import jams
