@@ -118,6 +118,23 @@ def test_rows_of_another_kind_are_not_taken_for_these(clips, run, decoded):
     check_same(read(clips / "out.csv"), expected(by="file"))
 
 
+def test_a_table_is_not_replaced_without_a_word(clips, run):
+    output = "out.csv"
+    anew, without = "is written anew", "without 2 recordings of earlier runs, not named now"
+    one = "in/tap-wood.flac"
+    assert "note" not in run("in", "-o", output).stderr
+    assert "note" not in run("in", "-o", output).stderr  # the same
+    told = run(one, "-o", output).stderr
+    assert f"{output}: {without}" in " ".join(told.split())
+    assert "note" not in run(one, "-o", output, "--quiet").stderr
+    assert "note" not in run("in", "-o", output).stderr
+    check_same(read(clips / output), expected())
+    assert anew in run("in", "-o", output, "--by", "file").stderr
+    shutil.rmtree(clips / f"{output}.parts")
+    assert anew in " ".join(run("in", "-o", output).stderr.split())
+    assert anew not in run("in", "-o", "other.csv").stderr
+
+
 def test_parts_that_were_cut_or_changed_are_computed_again(clips, run, decoded):
     run("in", "-o", "out.csv")
     one, two, three = sorted((clips / "out.csv.parts").glob("*.raw"))
