@@ -118,25 +118,27 @@ def hand(speed: float, *, share: float = 0.12, turn: float = 1.6) -> Scene:
     return Scene(f"hand {speed:g}", picture, speed * float(np.sqrt(share)))
 
 
-def turning(rate: float) -> Scene:
+def turning(rate: float, *, tex: np.ndarray | None = None) -> Scene:
     """All of the picture turns, at radians a second."""
+    background = texture(1) if tex is None else tex
 
     def picture(time, size):
         rows, columns = places(size)
         c, s = np.cos(rate * time), np.sin(rate * time)
-        return draw(texture(1), c * rows - s * columns, s * rows + c * columns)
+        return draw(background, c * rows - s * columns, s * rows + c * columns)
 
     # The mean square distance from the centre is a twelfth of the squared diagonal.
     return Scene(f"turning {rate:g}", picture, rate / float(np.sqrt(12)))
 
 
-def zooming(rate: float) -> Scene:
+def zooming(rate: float, *, tex: np.ndarray | None = None) -> Scene:
     """All of the picture grows, by so much a second."""
+    background = texture(2) if tex is None else tex
 
     def picture(time, size):
         rows, columns = places(size)
         scale = np.exp(-rate * time)
-        return draw(texture(2), scale * rows, scale * columns)
+        return draw(background, scale * rows, scale * columns)
 
     return Scene(f"zooming {rate:g}", picture, rate / float(np.sqrt(12)))
 
@@ -172,6 +174,17 @@ def barred(scene: Scene, share: float = 0.25) -> Scene:
         return np.pad(inner, ((bar, bar), (0, 0), (0, 0)))
 
     return replace(scene, name=f"{scene.name}, letterbox", picture=picture)
+
+
+def interlaced(scene: Scene, rate: float = 25.0) -> Scene:
+    """Weave each picture from two, half a frame apart, as a camera does that films by fields."""
+
+    def picture(time, size):
+        woven = scene.picture(time, size).copy()
+        woven[1::2] = scene.picture(time + 0.5 / rate, size)[1::2]
+        return woven
+
+    return replace(scene, name=f"{scene.name}, interlaced", picture=picture)
 
 
 def joined(scenes: Iterable[Scene], seconds: float, *, fade: float = 0.0) -> Scene:
