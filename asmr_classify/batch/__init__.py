@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.engine import engine_of, iter_by_engine
 from asmr_classify.batch.extraction import OUTPUT_ERROR, FeatureTask
-from asmr_classify.batch.isolate import Outcome
+from asmr_classify.batch.isolate import Other, Outcome
 from asmr_classify.batch.journal import Journal
 from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.batch.memory import Memories, Memory
@@ -312,9 +312,14 @@ def _iter_outcomes(
             )
 
 
-def _recall(found: Found, memory: Memory[R] | None) -> Outcome[R] | None:
-    result = memory.recall(found) if memory is not None else None
-    return None if result is None else Outcome(found, result, is_recalled=True)
+def _recall(found: Found, memory: Memory[R] | None) -> Outcome[R] | Other[R] | None:
+    if memory is None:
+        return None
+    result = memory.recall(found)
+    if result is not None:
+        return Outcome(found, result, is_recalled=True)
+    other = memory.recall_other(found)
+    return None if other is None else Other(other)
 
 
 def _iter_extracted(results: Generator[Extracted]) -> Generator[Extracted]:

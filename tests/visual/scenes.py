@@ -6,6 +6,7 @@ it is the same at any size. Speeds are diagonals a second.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -229,15 +230,27 @@ class Film:
     times: tuple[float, ...] | None = None
     """When frames are shown, where that is not regular."""
     rotation: int = 0
+    is_interlaced: bool = False
     gop: int | None = None
 
 
 def write_film(path: Path, scene: Scene, film: Film | None = None) -> None:
     """Film a scene."""
     film = film or Film()
+    scene = interlaced(scene, film.rate) if film.is_interlaced else scene
     times = film.times or [k / film.rate for k in range(round(film.seconds * film.rate))]
     images = (to_8_bit(scene.picture(time, film.size)) for time in times)
     write_frames(path, zip(times, images, strict=True), film)
+
+
+def turn_display(path: Path, quarters: int) -> None:
+    """Write into an MP4 file that players are to turn its picture clockwise, as phones do."""
+    content = path.read_bytes()
+    cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters % 4]
+    plain = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    turned = struct.pack(">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
+    at = content.index(plain, content.index(b"tkhd"))
+    path.write_bytes(content[:at] + turned + content[at + 36 :])
 
 
 def to_8_bit(picture: np.ndarray) -> np.ndarray:
