@@ -34,7 +34,7 @@ from asmr_classify.model import load_model
 from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch.task import R, Task
@@ -51,6 +51,7 @@ __all__ = [
     "Observer",
     "Parts",
     "extract_paths",
+    "iter_in_order",
     "label_paths",
     "name_from_here",
     "named_plainly",
@@ -184,6 +185,39 @@ def extract_paths(  # noqa: PLR0913 (options by name)
     return _iter_extracted(
         _iter_results(_find(paths, include, exclude, run), FeatureTask(parts), parts, run)
     )
+
+
+def iter_in_order(
+    finds: Iterable[Found],
+    task: Task[R],
+    *,
+    stop: Event,
+    on_decoded: Callable[[float], None],
+) -> Generator[Outcome[R]]:
+    """Work on files one after the other, in a process that a file may crash.
+
+    Parameters
+    ----------
+    finds : iterable of Found
+    task : Task
+    stop : threading.Event
+        Once set, no more files are begun.
+    on_decoded : callable
+        Called with seconds of audio decoded since the last call.
+
+    Yields
+    ------
+    Outcome
+        Of each file, in their order.
+
+    Raises
+    ------
+    AsmrClassifyError
+        If no worker process can be started.
+    """
+    how: dict[str, Any] = {"limits": Limits(), "stop": stop, "on_decoded": on_decoded}
+    with closing(ReadAhead(iter(finds), READ_AHEAD)) as ahead:
+        yield from iter_parallel(ahead, task, 1, recall=lambda _: None, **how)
 
 
 @dataclass(frozen=True, slots=True)
