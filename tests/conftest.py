@@ -14,7 +14,7 @@ os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 import numpy as np
 import pytest
 
-from asmr_classify.batch.isolate import do_safely
+from asmr_classify.batch.isolate import Outcome, do_safely
 from asmr_classify.config import DecisionSpec, FeatureSpec
 from asmr_classify.estimators import Ensemble, Network
 from asmr_classify.features.schema import column_names, fingerprint
@@ -99,9 +99,11 @@ def in_this_process(monkeypatch):
             if stop.is_set():
                 return
             known = recall(found)
-            if known is None or task.lacks(known.result):
-                known = do_safely(found, task, on_decoded, known=known and known.result)
-            yield known
+            if isinstance(known, Outcome) and not task.lacks(known.result):
+                yield known
+                continue
+            known = known.result if isinstance(known, Outcome) else known
+            yield do_safely(found, task, on_decoded, known=known)
 
     monkeypatch.setattr("asmr_classify.batch.iter_parallel", iter_here)
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.engine import engine_of, iter_by_engine
 from asmr_classify.batch.extraction import OUTPUT_ERROR, FeatureTask
-from asmr_classify.batch.isolate import Outcome
+from asmr_classify.batch.isolate import Other, Outcome
 from asmr_classify.batch.journal import Journal
 from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.batch.memory import Memories, Memory
@@ -34,7 +34,7 @@ from asmr_classify.model import load_model
 from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch.task import R, Task
@@ -51,6 +51,7 @@ __all__ = [
     "Observer",
     "Parts",
     "extract_paths",
+    "iter_in_order",
     "label_paths",
     "name_from_here",
     "named_plainly",
@@ -186,6 +187,39 @@ def extract_paths(  # noqa: PLR0913 (options by name)
     )
 
 
+def iter_in_order(
+    finds: Iterable[Found],
+    task: Task[R],
+    *,
+    stop: Event,
+    on_decoded: Callable[[float], None],
+) -> Generator[Outcome[R]]:
+    """Work on files one after the other, in a process that a file may crash.
+
+    Parameters
+    ----------
+    finds : iterable of Found
+    task : Task
+    stop : threading.Event
+        Once set, no more files are begun.
+    on_decoded : callable
+        Called with seconds of audio decoded since the last call.
+
+    Yields
+    ------
+    Outcome
+        Of each file, in their order.
+
+    Raises
+    ------
+    AsmrClassifyError
+        If no worker process can be started.
+    """
+    how: dict[str, Any] = {"limits": Limits(), "stop": stop, "on_decoded": on_decoded}
+    with closing(ReadAhead(iter(finds), READ_AHEAD)) as ahead:
+        yield from iter_parallel(ahead, task, 1, recall=lambda _: None, **how)
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """How a run goes about its files, whatever it does with them."""
@@ -312,9 +346,14 @@ def _iter_outcomes(
             )
 
 
-def _recall(found: Found, memory: Memory[R] | None) -> Outcome[R] | None:
-    result = memory.recall(found) if memory is not None else None
-    return None if result is None else Outcome(found, result, is_recalled=True)
+def _recall(found: Found, memory: Memory[R] | None) -> Outcome[R] | Other[R] | None:
+    if memory is None:
+        return None
+    result = memory.recall(found)
+    if result is not None:
+        return Outcome(found, result, is_recalled=True)
+    other = memory.recall_other(found)
+    return None if other is None else Other(other)
 
 
 def _iter_extracted(results: Generator[Extracted]) -> Generator[Extracted]:

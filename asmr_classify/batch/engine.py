@@ -25,7 +25,7 @@ from uuid import uuid4
 
 from asmr_classify.aggregate import Problem
 from asmr_classify.batch.ahead import ReadAhead
-from asmr_classify.batch.isolate import Outcome, undone
+from asmr_classify.batch.isolate import Known, Other, Outcome, undone
 from asmr_classify.batch.pool import Limits, iter_parallel, working_directory
 from asmr_classify.batch.task import R
 from asmr_classify.errors import AsmrClassifyError, UsageError, WorkerError
@@ -93,8 +93,8 @@ class Order(Generic[R]):
     id: str = field(default_factory=lambda: uuid4().hex)
 
 
-Errand = tuple["Found", R | None]
-"""A file, and what is known of it that lacks something; None if nothing is."""
+Errand = tuple["Found", Known[R]]
+"""A file, and what is known of it that lacks something, or by other settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class _Bench(Generic[R]):
     def __init__(self, order: Order[R]) -> None:
         self.order_id = order.id
         directory = order.directory or ""
-        self._known: R | None = None
+        self._known: Known[R] = None
         self._files: queue.SimpleQueue[Found | None] = queue.SimpleQueue()
         self._finds = ReadAhead(iter(self._files.get, None), 1)
         self._outcomes = iter_parallel(
@@ -206,14 +206,16 @@ class _Bench(Generic[R]):
             directory=directory if Path(directory).is_dir() else None,
         )
 
-    def do(self, found: Found, known: R | None) -> Outcome[R]:
+    def do(self, found: Found, known: Known[R]) -> Outcome[R]:
         """Work on a file."""
         self._known = known
         self._files.put(found)
         return next(self._outcomes)
 
-    def _recall(self, found: Found) -> Outcome[R] | None:
-        return None if self._known is None else Outcome(found, self._known)
+    def _recall(self, found: Found) -> Outcome[R] | Other[R] | None:
+        if self._known is None or isinstance(self._known, Other):
+            return self._known
+        return Outcome(found, self._known)
 
     def close(self) -> None:
         """End the worker."""
@@ -288,7 +290,7 @@ def iter_by_engine(  # noqa: PLR0913 (options by name)
     task: Task[R],
     engine: Engine,
     *,
-    recall: Callable[[Found], Outcome[R] | None],
+    recall: Callable[[Found], Outcome[R] | Other[R] | None],
     limits: Limits,
     stop: threading.Event,
     on_decoded: Callable[[float], None],
@@ -360,7 +362,7 @@ class _Desk(Generic[R]):
     def send_out(
         self,
         finds: ReadAhead[Found],
-        recall: Callable[[Found], Outcome[R] | None],
+        recall: Callable[[Found], Outcome[R] | Other[R] | None],
         stop: threading.Event,
     ) -> Outcome[R] | None:
         """Send batches as long as some are wanted; return early with a known outcome."""
@@ -379,9 +381,9 @@ class _Desk(Generic[R]):
                     self._send_batch()
                 return None
             known = recall(found)
-            if known is not None and not self._task.lacks(known.result):
+            if isinstance(known, Outcome) and not self._task.lacks(known.result):
                 return known
-            self._batch.append((found, None if known is None else known.result))
+            self._batch.append((found, known.result if isinstance(known, Outcome) else known))
             if self._is_full(n_workers):
                 self._send_batch()
         return None
@@ -437,7 +439,8 @@ class _Desk(Generic[R]):
             return self._try_again(parcel, exc)
         self._costs.learn(parcel.batch, done.seconds)
         for outcome, (_, known) in zip(done.outcomes, parcel.batch, strict=True):
-            on_decoded(outcome.result.decoded if known is None else 0.0)
+            is_heard = known is None or isinstance(known, Other)
+            on_decoded(outcome.result.decoded if is_heard else 0.0)
         return done.outcomes
 
     def _try_again(self, parcel: _Parcel, exc: Exception) -> list[Outcome[R]]:
@@ -448,7 +451,7 @@ class _Desk(Generic[R]):
             return []
         return [self._failed(*errand, exc) for errand in parcel.batch]
 
-    def _failed(self, found: Found, known: R | None, exc: Exception) -> Outcome[R]:
+    def _failed(self, found: Found, known: Known[R], exc: Exception) -> Outcome[R]:
         why = f"came back undone {TRIES} times ({type(exc).__name__}: {exc}); run again to try more"
         problem = Problem.of(WorkerError(found.path, why))
         return undone(self._task, found, known, problem)

@@ -70,6 +70,10 @@ class FeatureTask:
         """Make the result of a file that could not be read."""
         return Extracted(str(path), Status.FAILED, problem)
 
+    def take_over(self, result: Extracted, other: Extracted) -> Extracted:  # noqa: ARG002
+        """Leave a result as it is."""
+        return result
+
     def lacks(self, result: Extracted) -> bool:  # noqa: ARG002
         """Rows are whole at once."""
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from asmr_classify.aggregate import Problem
 from asmr_classify.batch.task import R
@@ -45,10 +45,22 @@ class Outcome(Generic[R]):
     fetched: Fetched = field(default_factory=Fetched)
 
 
-def undone(task: Task[R], found: Found, known: R | None, problem: Problem) -> Outcome[R]:
+@dataclass(frozen=True, slots=True)
+class Other(Generic[R]):
+    """A result by other settings: it does not stand, but a task may take something over."""
+
+    result: R
+
+
+Known: TypeAlias = R | Other[R] | None
+"""What is known of a file that is still to be worked on."""
+
+
+def undone(task: Task[R], found: Found, known: Known[R], problem: Problem) -> Outcome[R]:
     """Make the outcome of a file of which nothing came; what was known of it stands."""
-    result = task.fail(found.path, problem) if known is None else task.give_up(known, problem)
-    return Outcome(found, result)
+    if known is None or isinstance(known, Other):
+        return Outcome(found, task.fail(found.path, problem))
+    return Outcome(found, task.give_up(known, problem))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,7 @@ def do_safely(
     task: Task[R],
     on_decoded: Callable[[float], None],
     *,
-    known: R | None = None,
+    known: Known[R] = None,
     on_safe: Callable[[R], None] | None = None,
 ) -> Outcome[R]:
     """Work on one file; an unexpected error becomes its result, or part of it.
@@ -74,16 +86,21 @@ def do_safely(
     task : Task
     on_decoded : callable
         Called with the seconds decoded since the last call.
-    known : Result, optional
-        Kept from an earlier run; only what it lacks is done.
+    known : Result or Other, optional
+        Kept from an earlier run; only what it lacks is done, or of another's what it has is not.
     on_safe : callable, optional
         Called with a result before something is added that may crash.
     """
     take_fetched()  # what was read before is of no file of this run
     with held(found.path):
-        outcome = _do(found, task, on_decoded) if known is None else Outcome(found, known)
+        if known is None or isinstance(known, Other):
+            outcome, is_new = _do(found, task, on_decoded), True
+        else:
+            outcome, is_new = Outcome(found, known), False
+        if isinstance(known, Other):
+            outcome = replace(outcome, result=task.take_over(outcome.result, known.result))
         if task.lacks(outcome.result):
-            if on_safe is not None and known is None:
+            if on_safe is not None and is_new:
                 on_safe(outcome.result)
             outcome = _add(outcome, task, on_decoded)
     return replace(outcome, fetched=take_fetched())

@@ -123,6 +123,9 @@ class Journal:
             return None
         return result
 
+    def recall_other(self, found: Found) -> None:
+        """Give nothing: what other settings gave is forgotten."""
+
     def record(self, found: Found, result: FileResult) -> None:
         """Keep a result, unless another attempt may give a better one: such a file is not finished.
 

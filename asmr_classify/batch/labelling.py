@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.catalogue.hashing import hash_file
 from asmr_classify.errors import MediaError
-from asmr_classify.visual.seen import Effort, shows
+from asmr_classify.visual.seen import VERSION, Effort, shows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,14 +79,20 @@ class LabelTask:
         """Make the result of a file that could not be labelled."""
         return FileResult(str(path), Status.FAILED, self.model.id, error=problem)
 
+    def take_over(self, result: FileResult, other: FileResult) -> FileResult:
+        """Take over what was seen for a result of another model: it depends on none."""
+        return result if result.status is Status.FAILED else replace(result, visual=other.visual)
+
     def lacks(self, result: FileResult) -> bool:
-        """Tell whether a file is to be looked at, and was not, or not as closely as is asked."""
+        """Tell whether a file is to be looked at, and was not, or not in this way or as closely."""
         if self.video is None or result.status is Status.FAILED:
             return False
         if result.visual_error is not None:
             return False  # what may pass is not kept
         if not shows(result.visual):
             return result.visual is None
+        if result.visual.version != VERSION:
+            return True
         return EFFORTS.index(result.visual.effort) < EFFORTS.index(self.video)
 
     def add(self, found: Found, result: FileResult, on_progress: Callable[[], None]) -> FileResult:

@@ -16,6 +16,12 @@ class Memory(Protocol[R]):
     def recall(self, found: Found) -> R | None:
         """Give the result of a file that has not changed since; None if there is none."""
 
+    def recall_other(self, found: Found) -> R | None:
+        """Give a result of a file by other settings, as of another model; None if there is none.
+
+        What in it does not depend on them, a task takes over.
+        """
+
     def record(self, found: Found, result: R) -> None:
         """Keep a result."""
 
@@ -41,6 +47,11 @@ class Memories(Generic[R]):
                 if its_own is None:
                     memory.record(found, result)
         return result
+
+    def recall_other(self, found: Found) -> R | None:
+        """Give a result by other settings of a file that any of them knows."""
+        known = (memory.recall_other(found) for memory in self._memories)
+        return next((result for result in known if result is not None), None)
 
     def record(self, found: Found, result: R) -> None:
         """Let all of them keep a result."""

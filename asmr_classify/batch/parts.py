@@ -152,6 +152,9 @@ class Parts:
             return None
         return Extracted(found.path, status, problem, decoded, str(part))
 
+    def recall_other(self, found: Found) -> None:
+        """Give nothing: what other settings gave is forgotten."""
+
     def record(self, found: Found, result: Extracted) -> None:
         """Do nothing: the worker has kept it already."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Self, cast
 
 from asmr_classify.aggregate import Problem
-from asmr_classify.batch.isolate import Outcome, Safe, undone
+from asmr_classify.batch.isolate import Known, Other, Outcome, Safe, undone
 from asmr_classify.batch.process import FAREWELL, Gone, Worker
 from asmr_classify.batch.task import R
 from asmr_classify.batch.worker import START, Briefing
@@ -76,7 +76,7 @@ def iter_parallel(  # noqa: PLR0913 (options by name)
     task: Task[R],
     n_jobs: int,
     *,
-    recall: Callable[[Found], Outcome[R] | None],
+    recall: Callable[[Found], Outcome[R] | Other[R] | None],
     limits: Limits,
     stop: threading.Event,
     on_decoded: Callable[[float], None],
@@ -92,7 +92,8 @@ def iter_parallel(  # noqa: PLR0913 (options by name)
     n_jobs : int
         Workers at a time.
     recall : callable
-        Gives the outcome of a file that is known already, else None.
+        Gives the outcome of a file that is known already, or what was made of it by other settings,
+        else None.
     limits : Limits
     stop : threading.Event
         Once set, no more files are taken up.
@@ -143,7 +144,7 @@ class _Crew(Generic[R]):
         self._events: Events = queue.SimpleQueue()
         self._idle: list[Worker] = []
         self._busy: list[Worker] = []
-        self._waiting: list[tuple[Found, R | None]] = []  # for want of a worker
+        self._waiting: list[tuple[Found, Known[R]]] = []  # for want of a worker
         self._futile_starts = 0
         self._last_look = time.monotonic()
 
@@ -169,7 +170,7 @@ class _Crew(Generic[R]):
     def hand_out(
         self,
         finds: ReadAhead[Found],
-        recall: Callable[[Found], Outcome[R] | None],
+        recall: Callable[[Found], Outcome[R] | Other[R] | None],
         stop: threading.Event,
     ) -> Outcome[R] | None:
         """Give the files that are there to free workers; return early with a known outcome."""
@@ -181,9 +182,9 @@ class _Crew(Generic[R]):
             if found is None:
                 break
             known = recall(found)
-            if known is not None and not self._task.lacks(known.result):
+            if isinstance(known, Outcome) and not self._task.lacks(known.result):
                 return known
-            self._begin(found, None if known is None else known.result)
+            self._begin(found, known.result if isinstance(known, Outcome) else known)
         return None
 
     def listen(self, timeout: float) -> Outcome[R] | None:
@@ -216,7 +217,7 @@ class _Crew(Generic[R]):
             self._on_decoded(message)
         return None
 
-    def _begin(self, found: Found, known: R | None) -> None:
+    def _begin(self, found: Found, known: Known[R]) -> None:
         """Give a file, with what is known of it, to a worker that is free, or to a new one."""
         while self._idle:
             worker = self._idle.pop()
@@ -231,7 +232,7 @@ class _Crew(Generic[R]):
         else:
             self._busy.append(worker)
 
-    def _put_off(self, found: Found, known: R | None, exc: Exception) -> None:
+    def _put_off(self, found: Found, known: Known[R], exc: Exception) -> None:
         """Keep a file for later, and do with the workers that there are."""
         if not self._busy:
             raise _cannot_start(str(exc)) from exc

@@ -51,6 +51,9 @@ class Task(Protocol[R_co]):
     def fail(self, path: str, problem: Problem) -> R_co:
         """Make the result of a file that nothing came of."""
 
+    def take_over(self, result: Any, other: Any) -> R_co:
+        """Take into a new result what one by other settings has, and does not depend on them."""
+
     def lacks(self, result: Any) -> bool:
         """Tell whether something is still to be added to a result, be it kept from an earlier run.
 

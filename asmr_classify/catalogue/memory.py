@@ -47,6 +47,10 @@ class KnownResults:
                 self._of_others.add(found.path)
         return result
 
+    def recall_other(self, found: Found) -> FileResult | None:
+        """Give what another model, or one with other thresholds, said of a file."""
+        return None if self._fresh else self._catalogue.recall(found, None)
+
     def record(self, found: Found, result: FileResult) -> None:
         """Keep a result; one that was recalled, and added to, as that of whose it was."""
         settings = None if found.path in self._of_others else self._settings

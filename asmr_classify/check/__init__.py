@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import FileResult, Problem, Status
-from asmr_classify.check.figures import Figure, FigureName, Figures, take_figures
+from asmr_classify.check.figures import Figure, FigureName, seen_figures, take_figures
 from asmr_classify.check.limits import Limits, Verdict, judge, load_limits, worst
 from asmr_classify.check.listener import Listener, Measured
 from asmr_classify.classify import label_file
@@ -23,12 +23,13 @@ from asmr_classify.media.source import as_source, held
 from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from asmr_classify.check.startle import Startle
+    from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
 
-__all__ = ["CheckResult", "Judged", "check_file", "check_safely"]
+__all__ = ["CheckResult", "CheckTask", "Judged", "check_file"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,26 @@ class CheckResult:
     labels: FileResult
     figures: tuple[Judged, ...] = ()
     startles: tuple[Startle, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self.labels.path
+
+    @property
+    def status(self) -> Status:
+        """What became of it."""
+        return self.labels.status
+
+    @property
+    def error(self) -> Problem | None:
+        """What went wrong with it."""
+        return self.labels.error
+
+    @property
+    def decoded(self) -> float:
+        """Seconds from its start to the end of what was decoded."""
+        return self.labels.decoded
 
     @property
     def verdict(self) -> Verdict | None:
@@ -112,29 +133,16 @@ def check_file(
     (None, 'OpenError')
     """
     limits = load_limits() if limits is None else limits
-    listener = Listener()
     source = as_source(os.fsdecode(path))
     with held(source):
-        result = label_file(source, model=model, on_progress=on_progress, listener=listener)
-        if result.status is Status.FAILED:
-            return CheckResult(result)
-        if video is not None:
-            result = _look(source, result, video)
-    nothing = result.status is Status.NO_AUDIO
-    taken = take_figures(Measured.nothing() if nothing else listener.conclude(), result)
-    return _judge_all(result, taken, limits)
-
-
-def _look(path: str, result: FileResult, video: Effort) -> FileResult:
-    """Add what is seen in a file, or why nothing is: what was heard stands."""
-    from asmr_classify.visual.look import look
-
-    try:
-        return replace(result, visual=look(path, effort=video))
-    except MediaError as exc:
-        return replace(result, visual_error=Problem.of(exc))
-    except Exception as exc:  # noqa: BLE001 (logged; the picture must not cost the sound)
-        return replace(result, visual_error=_unexpected(path, exc))
+        result = _listen(source, model, limits, on_progress)
+        if video is None or result.status is Status.FAILED:
+            return result
+        try:
+            return _look(source, result, limits, video)
+        except Exception as exc:  # noqa: BLE001 (logged; the picture must not cost the sound)
+            labels = replace(result.labels, visual_error=_unexpected(source, exc))
+            return _with_looks(result, labels, limits)
 
 
 def _unexpected(path: str, exc: Exception) -> Problem:
@@ -145,37 +153,87 @@ def _unexpected(path: str, exc: Exception) -> Problem:
     return Problem(kind, message)
 
 
-def _judge_all(result: FileResult, taken: Figures, limits: Limits) -> CheckResult:
-    judged = tuple(Judged(figure, judge(figure, limits)) for figure in taken.figures)
-    return CheckResult(result, judged, taken.startles)
-
-
-def check_safely(
-    path: str,
-    *,
-    model: Model,
-    limits: Limits,
-    video: Effort | None = Effort.NORMAL,
-    on_progress: Callable[[float], None] | None = None,
+def _listen(
+    path: str, model: Model | None, limits: Limits, on_progress: Callable[[float], None] | None
 ) -> CheckResult:
-    """Check one file; an error that nobody expected becomes its result, and is logged.
+    listener = Listener()
+    labels = label_file(path, model=model, on_progress=on_progress, listener=listener)
+    if labels.status is Status.FAILED:
+        return CheckResult(labels)
+    nothing = labels.status is Status.NO_AUDIO
+    taken = take_figures(Measured.nothing() if nothing else listener.conclude(), labels)
+    return CheckResult(labels, _judge(taken.figures, limits), taken.startles)
+
+
+def _look(
+    path: str,
+    result: CheckResult,
+    limits: Limits,
+    video: Effort,
+    on_progress: Callable[[], None] | None = None,
+) -> CheckResult:
+    """Add what is seen in a file, or why nothing is: what was heard stands."""
+    from asmr_classify.visual.look import look
+
+    try:
+        labels = replace(result.labels, visual=look(path, effort=video, on_progress=on_progress))
+    except MediaError as exc:
+        labels = replace(result.labels, visual_error=Problem.of(exc))
+    return _with_looks(result, labels, limits)
+
+
+def _with_looks(result: CheckResult, labels: FileResult, limits: Limits) -> CheckResult:
+    looks = _judge(seen_figures(labels), limits)
+    return replace(result, labels=labels, figures=(*result.figures, *looks))
+
+
+def _judge(figures: Iterable[Figure], limits: Limits) -> tuple[Judged, ...]:
+    return tuple(Judged(figure, judge(figure, limits)) for figure in figures)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTask:
+    """Check each file, see :class:`~asmr_classify.batch.task.Task`: the sound, then the picture.
 
     Parameters
     ----------
-    path : str
     model : Model
     limits : dict of FigureName to Limit
     video : Effort or None
         How much of a picture is looked at; None to listen only.
-    on_progress : callable, optional
-        Called now and then with the seconds decoded so far.
-
-    Returns
-    -------
-    CheckResult
     """
-    try:
-        return check_file(path, model=model, limits=limits, video=video, on_progress=on_progress)
-    except Exception as exc:  # noqa: BLE001 (logged; one file must not cost the others)
-        problem = _unexpected(path, exc)
-        return CheckResult(FileResult(path, Status.FAILED, model.id, error=problem))
+
+    model: Model
+    limits: Limits
+    video: Effort | None = Effort.NORMAL
+
+    def load(self) -> None:
+        """Leave loading to the first file: there is no patience to be spared with one worker."""
+
+    def do(self, found: Found, on_progress: Callable[[float], None]) -> CheckResult:
+        """Listen to one file."""
+        return _listen(found.path, self.model, self.limits, on_progress)
+
+    def fail(self, path: str, problem: Problem) -> CheckResult:
+        """Make the result of a file that could not be read."""
+        return CheckResult(FileResult(str(path), Status.FAILED, self.model.id, error=problem))
+
+    def take_over(self, result: CheckResult, other: CheckResult) -> CheckResult:  # noqa: ARG002
+        """Leave a result as it is: nothing is known of checks of before."""
+        return result
+
+    def lacks(self, result: CheckResult) -> bool:
+        """Tell whether a file is to be looked at, and was not."""
+        if self.video is None or result.status is Status.FAILED:
+            return False
+        return result.labels.visual is None and result.labels.visual_error is None
+
+    def add(
+        self, found: Found, result: CheckResult, on_progress: Callable[[], None]
+    ) -> CheckResult:
+        """Look at one file."""
+        return _look(found.path, result, self.limits, self.video or Effort.NORMAL, on_progress)
+
+    def give_up(self, result: CheckResult, problem: Problem) -> CheckResult:
+        """Say why nothing was seen."""
+        return _with_looks(result, replace(result.labels, visual_error=problem), self.limits)

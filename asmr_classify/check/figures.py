@@ -140,7 +140,7 @@ def take_figures(measured: Measured, result: FileResult) -> Figures:
     -------
     Figures
     """
-    seen = tuple(_seen_figures(result))
+    seen = tuple(seen_figures(result))
     if measured.ears.channels is Channels.NONE:
         return Figures((Figure(FigureName.CHANNELS, Channels.NONE.value), *seen))
     sudden = find_startles(measured.powers)
@@ -197,7 +197,7 @@ def _tap_figures(measured: Measured, result: FileResult) -> Iterable[Figure]:
     yield Figure(FigureName.TAP_PERIODICITY, rhythm.periodicity)
 
 
-def _seen_figures(result: FileResult) -> Iterable[Figure]:
+def seen_figures(result: FileResult) -> Iterable[Figure]:
     """Tell how a video looks; nothing of what is only heard."""
     visual = result.visual
     if shows(visual):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from asmr_classify.check import CheckResult
+    from asmr_classify.check import CheckResult, CheckTask
     from asmr_classify.check.limits import Limits, Verdict
     from asmr_classify.cli.progress import Progress
     from asmr_classify.media.discover import Found
@@ -171,7 +170,7 @@ def run(request: Request, console: Console) -> ExitStatus:
     console : rich.console.Console
         On stderr.
     """
-    from asmr_classify.check import check_safely
+    from asmr_classify.check import CheckTask
     from asmr_classify.check.limits import load_limits
     from asmr_classify.cli.check_view import check_summary
     from asmr_classify.cli.progress import Progress
@@ -186,7 +185,7 @@ def run(request: Request, console: Console) -> ExitStatus:
         quiet=request.quiet,
         catalogue=request.catalogue,
     )
-    check_one = partial(check_safely, model=model, limits=limits, video=request.video)
+    task = CheckTask(model, limits, request.video)
     progress = Progress(console, quiet=request.quiet)
     verdicts: list[Verdict | None] = []
     with (
@@ -196,7 +195,7 @@ def run(request: Request, console: Console) -> ExitStatus:
         interrupts_deferred(progress.on_stopping) as stop,
     ):
         finds = _find(paths, request, progress)
-        for result in _iter_checked(finds, check_one, progress, stop):
+        for result in _iter_checked(finds, task, progress, stop):
             logger.info("%s: %s", printable(result.labels.path), result.verdict or "not read")
             verdicts.append(result.verdict)
             write(result)
@@ -208,28 +207,21 @@ def run(request: Request, console: Console) -> ExitStatus:
 
 
 def _iter_checked(
-    finds: Iterable[Found], check_one: Callable[..., CheckResult], progress: Progress, stop: Event
+    finds: Iterable[Found], task: CheckTask, progress: Progress, stop: Event
 ) -> Iterator[CheckResult]:
-    """Check file after file in this process; one that fails costs no other."""
-    from asmr_classify.media.remote import take_fetched
+    """Check file after file; one that fails, or crashes its process, costs no other."""
+    from asmr_classify.batch import iter_in_order
 
-    for found in finds:
-        if stop.is_set():
-            return
-        decoded = 0.0
-        take_fetched()
-
-        def on_progress(seconds: float) -> None:
-            nonlocal decoded
-            progress.on_decoded(seconds - decoded)
-            decoded = seconds
-
-        result = check_one(found.path, on_progress=on_progress)
-        progress.on_finished(found, result.labels)
-        fetched = take_fetched()
-        if fetched.n_requests:
-            logger.info("%s: %s", printable(found.path), fetched)
-        yield result
+    outcomes = iter_in_order(finds, task, stop=stop, on_decoded=progress.on_decoded)
+    with closing(outcomes):
+        for outcome in outcomes:
+            path = printable(outcome.found.path)
+            if outcome.trace is not None:
+                logger.error("%s: unexpected error\n%s", path, outcome.trace)
+            if outcome.fetched.n_requests:
+                logger.info("%s: %s", path, outcome.fetched)
+            progress.on_finished(outcome.found, outcome.result.labels)
+            yield outcome.result
 
 
 def _find(paths: Iterable[str], request: Request, progress: Progress) -> list[Found]:

@@ -22,10 +22,10 @@ from av.video.reformatter import Interpolation
 
 from asmr_classify.aggregate import Status
 from asmr_classify.folders import user_cache
-from asmr_classify.media.probe import is_cover, open_container
+from asmr_classify.media.probe import open_container
 from asmr_classify.report.data import is_video
 from asmr_classify.report.kept import Cache, draw_all
-from asmr_classify.visual.film import MAX_PIXELS, shrink
+from asmr_classify.visual.film import MAX_PIXELS, choose_stream, prepare_decoder, shrink
 
 if TYPE_CHECKING:
     import threading
@@ -111,21 +111,22 @@ def _make(path: str, stop: threading.Event) -> bytes | None:
     """Make the filmstrip of a video; None if there is none, or told to stop."""
     try:
         with open_container(path) as container:
-            pictures = _pictures(container, stop)
+            pictures = _pictures(path, container, stop)
         return pack_jpeg(np.hstack(pictures)) if pictures else None
     except Exception as exc:  # noqa: BLE001 (no picture is worth a report)
         logger.info("%s: no filmstrip: %s", path, exc)
         return None
 
 
-def _pictures(container: InputContainer, stop: threading.Event) -> list[NDArray[np.uint8]]:
+def _pictures(
+    path: str, container: InputContainer, stop: threading.Event
+) -> list[NDArray[np.uint8]]:
     """Find the pictures of a filmstrip; none if nothing is seen, or told to stop."""
-    stream = next((x for x in container.streams.video if not is_cover(x)), None)
-    if stream is None or not 0 < stream.width * stream.height <= MAX_PIXELS:
+    stream = choose_stream(container)
+    if stream is None:
         return []
-    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    prepare_decoder(path, stream)
     stream.codec_context.skip_frame = "NONKEY"
-    stream.codec_context.thread_count = 1  # each recording has a thread
     begin, length = container.start_time or 0, container.duration or 0
     pictures = []
     for k in range(FRAMES):

@@ -49,6 +49,10 @@ CHANGED = 0.62
 FLASH_SECONDS = 0.35
 """After a flash, the picture is back within this time."""
 
+WOVEN_SECONDS = 0.1
+"""What follows a cut at the next frame, within this time, is the same: where a picture is woven of
+two fields, a cut between them shows in two frames."""
+
 BESIDE = 3
 """Frames on each side of a cut that are compared with it."""
 
@@ -153,7 +157,7 @@ class CutFinder:
         while self._done < len(run) and run[self._done][0] <= until:
             if self._done + BESIDE >= len(run) and until < math.inf:
                 return
-            if self._is_cut(self._done):
+            if self._is_cut(self._done) and not self._is_counted(self._done):
                 self.times.append(run[self._done][0])
             self._done += 1
         while self._done > BESIDE + 1 and run[1][0] < run[self._done - 1][0] - FLASH_SECONDS:
@@ -171,6 +175,11 @@ class CutFinder:
         if beside and step < STANDS_OUT * float(np.median(beside)):
             return False
         return not self._is_back(at, time, thumbnail)
+
+    def _is_counted(self, at: int) -> bool:
+        """Tell whether the frame before begins a new picture already."""
+        before, time = self._run[at - 1][0], self._run[at][0]
+        return self.times[-1:] == [before] and time - before <= WOVEN_SECONDS
 
     def _is_back(self, at: int, time: float, thumbnail: Thumbnail) -> bool:
         """Tell whether the picture before comes back, or that after was there, as with flashes."""

@@ -12,6 +12,7 @@ averaging areas. They are not turned as a player turns them: nothing that is mea
 from __future__ import annotations
 
 import math
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, islice
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import av.error
+import av.logging
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from asmr_classify.errors import DecodeError, OpenError
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     import numpy as np
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
@@ -86,6 +89,9 @@ LEAST_KEYFRAMES = 0.25
 LOWRES_CODECS = frozenset({"mjpeg", "mpeg1video", "mpeg2video", "mpeg4"})
 """FFmpeg decodes these at a half or a quarter of their size, and faster."""
 
+UNKNOWN_CODEC = re.compile(r"\(Video: none \((\w+) /")
+"""In what FFmpeg says of a codec that it does not know: its four letters."""
+
 UNTAGGED = 2
 """FFmpeg's number for colours that a file says nothing of."""
 
@@ -135,7 +141,7 @@ class Film:
     def __init__(self, path: str, container: InputContainer) -> None:
         self._path = path
         self._container = container
-        self._stream = _choose(container)
+        self._stream = choose_stream(container)
         self._origin = (container.start_time or 0) / av.time_base
         self.n_damaged = 0
         self.duration = claimed_duration(container, None)
@@ -144,10 +150,12 @@ class Film:
         if videos and all(map(is_cover, videos)):
             self.picture = Picture.COVER
         elif videos and self._stream is None:
-            raise OpenError(path, "its picture is of a codec that is not known; convert it")
+            raise OpenError(
+                path, f"its picture is of a codec that is not known{_codec_tag(path)}; convert it"
+            )
         self.rate = USUAL_RATE if self._stream is None else _rate(self._stream)
         if self._stream is not None:
-            self._prepare(self._stream)
+            prepare_decoder(path, self._stream)
 
     @classmethod
     def open(cls, path: str) -> Self:
@@ -179,24 +187,6 @@ class Film:
         traceback: TracebackType | None,
     ) -> None:
         close_container(self._container)
-
-    def _prepare(self, stream: VideoStream) -> None:
-        """Set the decoder up, before it allocates anything."""
-        context = stream.codec_context
-        pixels = context.width * context.height
-        if pixels > MAX_PIXELS:
-            raise OpenError(
-                self._path,
-                f"its picture claims {context.width} x {context.height} pixels; "
-                f"the header is damaged, or convert it to {MAX_PIXELS} at most",
-            )
-        # One thread: each core has a file of its own, and frames in flight take memory.
-        context.thread_count = 1
-        options = {"max_pixels": str(MAX_PIXELS)}
-        halvings = int(math.log2(max(1.0, pixels / (4 * SMALL_PIXELS))) / 2)
-        if context.name in LOWRES_CODECS and halvings:
-            options["lowres"] = str(min(halvings, 2))
-        context.options = options
 
     def iter_frames(
         self, effort: Effort = Effort.NORMAL, on_progress: Callable[[], None] | None = None
@@ -299,6 +289,7 @@ class _Reader:
         self.n_distinct = 0
         self._container = container
         self._stream = stream
+        self._guide = _guide(container, stream)
         self._origin = origin
         self._tick = float(stream.time_base or 0)
         self._frame_seconds = 1 / rate
@@ -357,7 +348,9 @@ class _Reader:
 
     def _seek(self, seconds: float) -> bool:
         with suppress(av.error.FFmpegError, OSError, ValueError):
-            self._container.seek(round((self._origin + seconds) * av.time_base))
+            guide = self._guide if seconds > 0 else None  # where the picture is sure to begin
+            tick = 1 / av.time_base if guide is None else float(guide.time_base or 1)
+            self._container.seek(round((self._origin + seconds) / tick), stream=guide)
             return True
         return False
 
@@ -441,10 +434,77 @@ class _Reader:
             self._on_progress()
 
 
-def _choose(container: InputContainer) -> VideoStream | None:
-    """Choose the stream to look at: the first that is no cover, as players do."""
+def _codec_tag(path: str) -> str:
+    """Tell what a file calls the codec of a picture that FFmpeg does not know, in brackets.
+
+    PyAV tells nothing of such a stream; FFmpeg's log does, for most containers.
+    """
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.WARNING)
+    try:
+        with av.logging.Capture() as said:
+            close_container(open_container(path))
+    finally:
+        av.logging.set_level(level)
+    tags = (UNKNOWN_CODEC.search(message) for _, _, message in said)
+    return next((f" ({tag[1]})" for tag in tags if tag), "")
+
+
+def choose_stream(container: InputContainer) -> VideoStream | None:
+    """Choose the stream to look at: the first that is no cover, as players do.
+
+    Parameters
+    ----------
+    container : av.container.InputContainer
+
+    Returns
+    -------
+    VideoStream or None
+        None if there is none of a known codec.
+    """
     streams = [x for x in container.streams.video if not is_cover(x)]
     return next((x for x in streams if x.codec_context is not None), None)
+
+
+def prepare_decoder(path: str, stream: VideoStream) -> None:
+    """Set the decoder of a stream up for small pictures, before it allocates anything.
+
+    Parameters
+    ----------
+    path : str
+    stream : VideoStream
+
+    Raises
+    ------
+    OpenError
+        If the picture claims absurd dimensions.
+    """
+    context = stream.codec_context
+    pixels = context.width * context.height
+    if pixels > MAX_PIXELS:
+        raise OpenError(
+            path,
+            f"its picture claims {context.width} x {context.height} pixels; "
+            f"the header is damaged, or convert it to {MAX_PIXELS} at most",
+        )
+    # One thread: each core has a file of its own, and frames in flight take memory.
+    context.thread_count = 1
+    options = {"max_pixels": str(MAX_PIXELS)}
+    halvings = int(math.log2(max(1.0, pixels / (4 * SMALL_PIXELS))) / 2)
+    if context.name in LOWRES_CODECS and halvings:
+        options["lowres"] = str(min(halvings, 2))
+    context.options = options
+
+
+def _guide(container: InputContainer, stream: VideoStream) -> AudioStream | None:
+    """Choose the sound to seek by, where that lasts to the end and the picture does not.
+
+    A transport stream has no index: to seek there by a picture that ended early is to read the rest
+    of the file again and again.
+    """
+    if stream.duration is not None:
+        return None
+    return next((x for x in container.streams.audio if x.duration is not None), None)
 
 
 def _rate(stream: VideoStream) -> float:

@@ -2,10 +2,10 @@
 
 Two frames are compared by optical flow (Lucas and Kanade 1981, from coarse to fine as in Bouguet
 2001) after their local light and contrast are taken out, so that flicker and fades are no motion.
-Flow counts where it explains the difference of the frames: grain and compression noise, which no
-motion explains, count for nothing. The speed of a moment is the root of the mean square, over the
-whole picture: a hand of a tenth of the picture at one diagonal a second counts as much as the whole
-picture at a third of one.
+Flow counts where it explains the difference of the frames, and where that stands out from what no
+motion explains: grain and compression noise count for nothing. The speed of a moment is the root of
+the mean square, over the whole picture: a hand of a tenth of the picture at one diagonal a second
+counts as much as the whole picture at a third of one.
 
 Fast motion is measured between neighbours. The slower it is, the further apart frames are that are
 compared, so that it shows; so frame rates are of no consequence.
@@ -59,6 +59,12 @@ EXPLAINED = 0.5
 LEAST_DIFFERENCE = 2e-3
 """Mean square, of contrast 1, below which two places are the same."""
 
+MUCH = 0.1
+"""Share of all that changed in the picture that motion explains where much of it moves."""
+
+USUAL, OUTSTANDING = 90, 2.0
+"""Elsewhere, what moves changes twice as much as nine in ten of the places that change without."""
+
 
 def normalise(luma: Plane) -> Plane:
     """Take local light and contrast out of a picture.
@@ -102,8 +108,22 @@ def displacement(one: Plane, other: Plane) -> Plane:
         flow = _refine(a, b, _to_shape(flow, a.shape))
     before = uniform_filter((other - one) ** 2, WINDOW)
     after = uniform_filter((_warp(other, flow) - one) ** 2, WINDOW)
-    is_motion = (before > LEAST_DIFFERENCE) & (after < (1 - EXPLAINED) * before)
+    is_motion = _is_motion(before, after)
     return np.where(is_motion, np.hypot(flow[0], flow[1]), np.float32(0))
+
+
+def _is_motion(before: Plane, after: Plane) -> NDArray[np.bool_]:
+    """Tell where flow explains what changed, and not by chance alone.
+
+    Grain, and what a poor encoder makes of a picture, change all of it a little, and flow always
+    explains some of that.
+    """
+    is_explained = (before > LEAST_DIFFERENCE) & (after < (1 - EXPLAINED) * before)
+    explained = float((before - after)[is_explained].sum())
+    if explained >= MUCH * float(before.sum()):
+        return is_explained
+    noise = float(np.percentile(before[~is_explained], USUAL))
+    return is_explained & (before > OUTSTANDING * noise)
 
 
 def _refine(a: Plane, b: Plane, flow: Plane) -> Plane:

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeGuard
 
+VERSION = 2
+"""Of the way of looking: raised whenever the same file may be seen otherwise. What was seen in
+another way is seen anew. Records of the first way have no number."""
+
 VALUE_DIGITS = 4
 """Finer than motion and light are measured."""
 
@@ -124,6 +128,8 @@ class Visual:
         Seconds of video that were decoded.
     effort : Effort
     lanes : Lanes or None
+    version : int
+        Of the way in which it was looked at.
     """
 
     picture: Picture
@@ -134,6 +140,7 @@ class Visual:
     seen: float = 0.0
     effort: Effort = Effort.NORMAL
     lanes: Lanes | None = None
+    version: int = VERSION
 
 
 def levels(visual: Visual | None) -> tuple[MotionLevel | None, LightLevel | None]:
@@ -184,6 +191,7 @@ def visual_to_record(visual: Visual, *, rounded: bool = True) -> dict[str, Any]:
         "flashes": visual.flashes,
         "seen": value(visual.seen, TIME_DIGITS),
         "effort": visual.effort.value,
+        "version": visual.version,
         "timeline": lanes
         and {
             "step": value(lanes.step, TIME_DIGITS),
@@ -205,5 +213,6 @@ def record_to_visual(record: dict[str, Any]) -> Visual:
         flashes=record["flashes"],
         seen=record["seen"],
         effort=Effort(record["effort"]),
+        version=record.get("version", 1),
         lanes=lanes and Lanes(lanes["step"], tuple(lanes["motion"]), tuple(lanes["light"])),
     )

@@ -143,6 +143,9 @@ class _Keeper(Observer):
         self._labeller.expect(found.path)
         return self._labeller.memory.recall(found)
 
+    def recall_other(self, found: Found) -> FileResult | None:
+        return self._labeller.memory.recall_other(found)
+
     def record(self, found: Found, result: FileResult) -> None:
         self.was_kept = is_as_found(found)
         if self.was_kept:

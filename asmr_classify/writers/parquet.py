@@ -136,6 +136,7 @@ def _visual_type() -> Any:
         flashes=pa.int64(),
         seen=number,
         effort=text,
+        version=pa.int64(),
         timeline=struct(step=number, motion=lane, light=lane),
     )
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
 
 from asmr_classify.aggregate import FileResult, Problem, Status
-from asmr_classify.batch import Journal, Limits, label_paths
+from asmr_classify.batch import Journal, Limits, Memories, label_paths
 from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.catalogue import Catalogue, KnownResults
 from asmr_classify.media.discover import discover
 from asmr_classify.visual.seen import Effort, Picture, Visual
 from tests.batch.conftest import write_noise
 from tests.visual.scenes import Film, pan, write_film
+from tests.visual.test_film import write_unknown_codec
 
 TINY = Film(size=(64, 36), rate=10, seconds=1.0, options=(("preset", "ultrafast"),))
 
@@ -154,21 +156,33 @@ def remembering(request, place, tiny_model):
     return remember
 
 
-@pytest.mark.usefixtures("in_this_process")
-def test_what_was_only_heard_is_looked_at_later_and_not_heard_again(
-    place, remembering, tiny_model, monkeypatch
-):
-    write_film(place / "a.mp4", pan(0.2), TINY)
-    n_heard, n_seen = [], []
+@pytest.fixture
+def counted(monkeypatch):
+    """How often files are heard, and seen."""
     import asmr_classify.classify
     import asmr_classify.visual.look as looks
 
-    def counting(module, name, calls):
-        function = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *a, **k: calls.append(1) or function(*a, **k))
+    calls = {"heard": 0, "seen": 0}
 
-    counting(asmr_classify.classify, "label_file", n_heard)
-    counting(looks, "look", n_seen)
+    def count(what, module, name):
+        function = getattr(module, name)
+
+        def counting(*arguments, **options):
+            calls[what] += 1
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(module, name, counting)
+
+    count("heard", asmr_classify.classify, "label_file")
+    count("seen", looks, "look")
+    return calls
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_what_was_only_heard_is_looked_at_later_and_not_heard_again(
+    place, remembering, tiny_model, counted
+):
+    write_film(place / "a.mp4", pan(0.2), TINY)
 
     def label(video):
         with remembering() as memory:
@@ -183,7 +197,7 @@ def test_what_was_only_heard_is_looked_at_later_and_not_heard_again(
     assert (second.visual.effort, third.visual.effort) == ("low", "normal")
     assert replace(second, visual=None) == first
     assert fourth == label(None) == label(Effort.NORMAL) == third
-    assert (len(n_heard), len(n_seen)) == (1, 2)
+    assert counted == {"heard": 1, "seen": 2}
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -207,3 +221,78 @@ def test_a_damaged_picture_costs_the_picture_only(place, tiny_model, monkeypatch
     [result] = label_paths(["a.wav"], model=tiny_model)
     assert (result.status, result.visual) == (Status.OK, None)
     assert result.visual_error == Problem("DecodeError", "a.wav: no picture could be decoded")
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_codec_that_is_not_known_costs_the_picture_only(place, tiny_model):
+    write_unknown_codec(place / "a.avi")
+    [result] = label_paths(["a.avi"], model=tiny_model)
+    assert (result.status, result.visual) in {(Status.OK, None), (Status.SILENT, None)}
+    assert "codec that is not known (QQQQ)" in result.visual_error.message
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_what_was_seen_is_taken_over_by_another_model(place, tiny_model, counted):
+    """It depends on no model: the sound alone is labelled anew."""
+    write_film(place / "a.mp4", pan(0.2), TINY)
+    other = replace(tiny_model, version="0.0")
+
+    def label(model, **options):
+        with Catalogue.open("a.sqlite", create=True) as catalogue:
+            fresh = options.pop("fresh", False)
+            memory = Memories(KnownResults(catalogue, model, fresh=fresh))
+            [result] = label_paths(["a.mp4"], model=model, journal=memory, **options)
+        return result
+
+    first, second = label(other), label(tiny_model)
+    assert (first.model, second.model) == (other.id, tiny_model.id)
+    assert second.visual == first.visual != None  # noqa: E711 (of both)
+    assert counted == {"heard": 2, "seen": 1}
+    assert label(other, video=Effort.FULL).visual.effort == "full"
+    assert counted == {"heard": 3, "seen": 2}
+    assert label(tiny_model, video=Effort.LOW).visual.effort == "full"
+    assert counted == {"heard": 4, "seen": 2}
+    label(other, fresh=True)
+    assert counted == {"heard": 5, "seen": 3}
+
+
+def test_what_was_seen_in_another_way_is_seen_anew(tiny_model):
+    before = replace(SEEN[Effort.FULL], version=1)
+    taken = LabelTask(tiny_model, Effort.LOW).take_over(heard(), heard(before))
+    assert taken.visual == before
+    assert LabelTask(tiny_model, Effort.LOW).lacks(taken)
+    current = LabelTask(tiny_model, Effort.LOW).take_over(heard(), heard(SEEN[Effort.FULL]))
+    assert not LabelTask(tiny_model, Effort.LOW).lacks(current)
+
+
+def test_what_cannot_be_heard_is_not_seen_either(tiny_model):
+    failed = heard(status=Status.FAILED)
+    assert LabelTask(tiny_model).take_over(failed, heard(SEEN[Effort.LOW])) == failed
+
+
+@pytest.mark.parametrize("where", ["pool", "executor"])
+def test_a_worker_is_told_what_was_seen(workers_with, place, tiny_model, where):
+    write_noise(place / "0.wav", 0.5)
+    workers_with([], before=looking("os._exit(3)"))
+    other = replace(tiny_model, version="0.0")
+    (found,) = discover(["0.wav"])
+    with Catalogue.open("a.sqlite", create=True) as catalogue, ExitStack() as stack:
+        KnownResults(catalogue, other).record(found, heard(SEEN[Effort.FULL]))
+        memory = KnownResults(catalogue, tiny_model)
+        executor = None if where == "pool" else stack.enter_context(ThreadPoolExecutor(1))
+        [result] = label_paths(["0.wav"], model=tiny_model, journal=memory, executor=executor)
+    assert (result.model, result.status) == (tiny_model.id, Status.OK)
+    assert (result.visual, result.visual_error) == (SEEN[Effort.FULL], None)
+
+
+def test_a_file_that_crashes_who_hears_it_fails_whatever_was_seen(workers_with, place, tiny_model):
+    write_noise(place / "0.wav", 0.5)
+    workers_with(["os._exit(3)"])
+    (found,) = discover(["0.wav"])
+    with Catalogue.open("a.sqlite", create=True) as catalogue:
+        of_other = KnownResults(catalogue, replace(tiny_model, version="0.0"))
+        of_other.record(found, heard(SEEN[Effort.FULL]))
+        memory = KnownResults(catalogue, tiny_model)
+        [result] = label_paths(["0.wav"], model=tiny_model, journal=memory)
+    assert (result.model, result.status) == (tiny_model.id, Status.FAILED)
+    assert (result.error.kind, result.visual) == ("WorkerError", None)

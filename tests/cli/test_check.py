@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asmr_classify import check as package
+from asmr_classify.batch import pool
 from asmr_classify.check.limits import default_limits_text, load_limits
 from asmr_classify.cli.app import app
 from tests.check.signals import noise, silence, sine
@@ -18,12 +19,19 @@ from tests.media.make_media import RECIPES, write_float_wav, write_media
 
 
 @pytest.fixture
-def check(place, model_file):  # noqa: ARG001 (where it works)
+def check_apart(place, model_file):  # noqa: ARG001 (where it works)
+    """Checks in a process of its own, as users do."""
+
     def run(*arguments):
         command = ["check", "--model", str(model_file), *map(str, arguments)]
         return CliRunner().invoke(app, command)
 
     return run
+
+
+@pytest.fixture
+def check(check_apart, in_this_process):  # noqa: ARG001 (which is quicker)
+    return check_apart
 
 
 @pytest.fixture
@@ -217,13 +225,13 @@ def test_a_sudden_moment_is_told_with_its_time(check, wav):
 
 
 def test_an_interrupt_keeps_what_was_finished(check, good, clipping, monkeypatch):
-    real = package.check_safely
+    real = package.CheckTask.do
 
-    def interrupt(path, **options):
+    def interrupt(task, found, on_progress):
         signal.raise_signal(signal.SIGINT)
-        return real(path, **options)
+        return real(task, found, on_progress)
 
-    monkeypatch.setattr(package, "check_safely", interrupt)
+    monkeypatch.setattr(package.CheckTask, "do", interrupt)
     done = check(good.name, clipping.name, "--json")
     assert done.exit_code == 130
     assert [json.loads(line)["path"] for line in done.stdout.splitlines()] == ["good.wav"]
@@ -251,3 +259,34 @@ def test_videos_are_looked_at_unless_told_to_only_listen(check, place):
     assert list(seen["figures"]) == ["channels", "picture", "light", "flashes"]
     assert seen["labels"]["visual"]["effort"] == "normal"
     assert (list(heard["figures"]), heard["labels"]["visual"]) == (["channels"], None)
+
+
+@pytest.mark.parametrize(
+    ("crashing", "status", "figures"),
+    [
+        pytest.param("asmr_classify.visual.look.look", "ok", "a.wav", id="who looks"),
+        pytest.param("asmr_classify.check.label_file", "failed", None, id="who listens"),
+    ],
+)
+def test_a_file_that_crashes_its_process_costs_no_other(
+    check_apart, wav, monkeypatch, crashing, status, figures
+):
+    wav("a.wav", noise(np.random.default_rng(0), -30, 1))
+    wav("b.wav", noise(np.random.default_rng(1), -30, 1))
+    module, _, name = crashing.rpartition(".")
+    start = pool.START.replace(
+        "main()",
+        f"import os, {module} as module\nreal = module.{name}\n"
+        "def crash(path, **options):\n"
+        "    if path == 'a.wav': os.abort()\n"
+        "    return real(path, **options)\n"
+        f"module.{name} = crash\nmain()",
+    )
+    monkeypatch.setattr(pool, "START", start)
+    done = check_apart("a.wav", "b.wav", "--json")
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["labels"]["status"], second["labels"]["status"]) == (status, "ok")
+    problem = first["labels"]["error" if figures is None else "visual_error"]
+    assert "SIGABRT" in problem["message"]
+    assert (first["figures"] == {}) == (figures is None)
+    assert (second["labels"]["error"], second["labels"]["visual"]["picture"]) == (None, "none")

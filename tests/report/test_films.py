@@ -24,6 +24,7 @@ from asmr_classify.visual.seen import Picture, Visual
 from tests.catalogue.results import seen
 from tests.media.make_media import RECIPES, tone, write_media
 from tests.report.conftest import heard, lost, write_wav
+from tests.visual.scenes import turn_display
 
 SECONDS, RATE = 6, 5
 
@@ -92,12 +93,7 @@ def test_other_shapes_stand_in_the_middle(tmp_path):
 @pytest.mark.parametrize(("quarter", "lit"), [(0, "top"), (1, "right"), (2, "bottom"), (3, "left")])
 def test_pictures_stand_upright(tmp_path, quarter, lit):
     path = Path(write_video(tmp_path / "a.mp4", top_white))
-    content = path.read_bytes()
-    cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarter]
-    plain = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
-    turned = struct.pack(">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
-    at = content.index(plain, content.index(b"tkhd"))
-    path.write_bytes(content[:at] + turned + content[at + 36 :])
+    turn_display(path, quarter)
     picture = film_of(tmp_path, str(path))[2].mean(axis=2)
     rows, columns = np.nonzero(picture > 128)
     middle = rows.mean() / CELL[1] - 0.49, columns.mean() / CELL[0] - 0.49

@@ -6,6 +6,7 @@ it is the same at any size. Speeds are diagonals a second.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache, lru_cache
@@ -133,25 +134,27 @@ def hand(speed: float, *, share: float = 0.12, turn: float = 1.6) -> Scene:
     return Scene(f"hand {speed:g}", picture, speed * float(np.sqrt(share)))
 
 
-def turning(rate: float) -> Scene:
+def turning(rate: float, *, tex: np.ndarray | None = None) -> Scene:
     """All of the picture turns, at radians a second."""
+    background = texture(1) if tex is None else tex
 
     def picture(time, size):
         rows, columns = places(size)
         c, s = np.cos(rate * time), np.sin(rate * time)
-        return draw(texture(1), c * rows - s * columns, s * rows + c * columns)
+        return draw(background, c * rows - s * columns, s * rows + c * columns)
 
     # The mean square distance from the centre is a twelfth of the squared diagonal.
     return Scene(f"turning {rate:g}", picture, rate / float(np.sqrt(12)))
 
 
-def zooming(rate: float) -> Scene:
+def zooming(rate: float, *, tex: np.ndarray | None = None) -> Scene:
     """All of the picture grows, by so much a second."""
+    background = texture(2) if tex is None else tex
 
     def picture(time, size):
         rows, columns = places(size)
         scale = np.exp(-rate * time)
-        return draw(texture(2), scale * rows, scale * columns)
+        return draw(background, scale * rows, scale * columns)
 
     return Scene(f"zooming {rate:g}", picture, rate / float(np.sqrt(12)))
 
@@ -187,6 +190,17 @@ def barred(scene: Scene, share: float = 0.25) -> Scene:
         return np.pad(inner, ((bar, bar), (0, 0), (0, 0)))
 
     return replace(scene, name=f"{scene.name}, letterbox", picture=picture)
+
+
+def interlaced(scene: Scene, rate: float = 25.0) -> Scene:
+    """Weave each picture from two, half a frame apart, as a camera does that films by fields."""
+
+    def picture(time, size):
+        woven = scene.picture(time, size).copy()
+        woven[1::2] = scene.picture(time + 0.5 / rate, size)[1::2]
+        return woven
+
+    return replace(scene, name=f"{scene.name}, interlaced", picture=picture)
 
 
 def joined(scenes: Iterable[Scene], seconds: float, *, fade: float = 0.0) -> Scene:
@@ -230,15 +244,27 @@ class Film:
     times: tuple[float, ...] | None = None
     """When frames are shown, where that is not regular."""
     rotation: int = 0
+    is_interlaced: bool = False
     gop: int | None = None
 
 
 def write_film(path: Path, scene: Scene, film: Film | None = None) -> None:
     """Film a scene."""
     film = film or Film()
+    scene = interlaced(scene, film.rate) if film.is_interlaced else scene
     times = film.times or [k / film.rate for k in range(round(film.seconds * film.rate))]
     images = (to_8_bit(scene.picture(time, film.size)) for time in times)
     write_frames(path, zip(times, images, strict=True), film)
+
+
+def turn_display(path: Path, quarters: int) -> None:
+    """Write into an MP4 file that players are to turn its picture clockwise, as phones do."""
+    content = path.read_bytes()
+    cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarters % 4]
+    plain = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    turned = struct.pack(">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
+    at = content.index(plain, content.index(b"tkhd"))
+    path.write_bytes(content[:at] + turned + content[at + 36 :])
 
 
 def to_8_bit(picture: np.ndarray) -> np.ndarray:

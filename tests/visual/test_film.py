@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from dataclasses import replace
@@ -112,9 +113,9 @@ class Counting:
                 yield packet
         self.n_ends += 1
 
-    def seek(self, offset):
+    def seek(self, offset, **options):
         self.n_seeks += 1
-        self.container.seek(offset)
+        self.container.seek(offset, **options)
 
     def told(self):
         self.n_silent = 0
@@ -128,9 +129,9 @@ def shown_and_counted(path):
     return shown, counting
 
 
-def write_picture_and_sound(path, *, n_frames, seconds):
+def write_picture_and_sound(path, *, n_frames, seconds, codec="libx264"):
     with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=10)
+        video = container.add_stream(codec, rate=10)
         video.width, video.height, video.pix_fmt = 64, 36, "yuv420p"
         sound = container.add_stream("aac", rate=16000, layout="mono")
         for k in range(n_frames):
@@ -161,6 +162,47 @@ def test_sound_that_goes_on_after_the_picture_is_read_once(tmp_path, kind, n_fra
     if kind == "mkv":  # where a seek beyond the last keyframe reads all
         assert counting.n_seeks <= 3
     assert counting.most_silent <= film_module.TOLD_PACKETS
+
+
+@pytest.mark.usefixtures("small_budget")
+def test_a_stream_whose_picture_ends_early_is_not_read_again_and_again(tmp_path, monkeypatch):
+    """Without an index, FFmpeg looks for the picture up to the end wherever it seeks."""
+    path = tmp_path / "a.ts"
+    write_picture_and_sound(path, n_frames=25, seconds=300)
+    n_read = 0
+
+    class Reading(io.FileIO):
+        def read(self, size=-1):
+            nonlocal n_read
+            content = super().read(size)
+            n_read += len(content)
+            return content
+
+    with Reading(path) as file:
+        monkeypatch.setattr(film_module, "open_container", lambda _: av.open(file))
+        shown, _ = shown_and_counted(path)
+    assert len(shown) == 25
+    assert n_read < 8 * path.stat().st_size
+
+
+def write_unknown_codec(path):
+    """Sound, and a picture of a codec that nobody knows."""
+    write_picture_and_sound(path, n_frames=5, seconds=1, codec="mpeg4")
+    content = path.read_bytes()
+    for known, unknown in ((b"FMP4", b"QQQQ"), (b"V_MPEG4/ISO/ASP", b"V_QQQQQ/ISO/ASP")):
+        content = content.replace(known, unknown)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("a.avi", r" \(QQQQ\); convert"), ("a.mkv", "; convert")]
+)
+def test_a_codec_that_is_not_known_is_named_where_the_file_tells(tmp_path, name, told):
+    write_unknown_codec(tmp_path / name)
+    level = av.logging.get_level()
+    with pytest.raises(OpenError, match=f"a codec that is not known{told}"):
+        look(tmp_path / name)
+    assert av.logging.get_level() == level
 
 
 @pytest.mark.usefixtures("small_budget")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 
@@ -14,11 +15,13 @@ from tests.visual.scenes import (
     barred,
     grainy,
     hand,
+    interlaced,
     joined,
     lit,
     pan,
     plain,
     still,
+    turn_display,
     turning,
     write_film,
 )
@@ -39,6 +42,8 @@ def ticks(*steps):
     return tuple(np.cumsum([0.0, *steps]).tolist())
 
 
+INTERLACED_MPEG = (("flags", "+ilme+ildct"),)
+
 FILMS = {
     "180p": SHORT,
     "540p": replace(SHORT, size=(960, 540), seconds=1.1, rate=12),
@@ -47,6 +52,12 @@ FILMS = {
     "12 a second": replace(SHORT, rate=12),
     "60 a second": replace(SHORT, rate=60),
     "variable": replace(SHORT, times=ticks(*[0.02, 0.02, 0.06, 0.04, 0.11, 0.01] * 6)),
+    "interlaced": replace(
+        SHORT, is_interlaced=True, options=(("preset", "veryfast"), ("x264-params", "tff=1"))
+    ),
+    "interlaced MPEG-4": replace(
+        SHORT, is_interlaced=True, codec="mpeg4", bit_rate=2_000_000, options=INTERLACED_MPEG
+    ),
     "other codec": replace(SHORT, codec="mpeg4", bit_rate=2_000_000, options=()),
 }
 
@@ -57,6 +68,24 @@ def test_motion_is_of_the_scene_and_not_of_the_file(film, scene, how):
     seen = film(scene, FILMS[how])
     # Optical flow is told to differ by a tenth; edges of what moves are half seen.
     assert seen.motion.median == pytest.approx(scene.motion, rel=0.2)
+
+
+def test_a_picture_that_players_turn_is_seen_as_it_is_stored(tmp_path):
+    path = tmp_path / "a.mp4"
+    write_film(path, joined([hand(0.15), hand(0.3)], 0.8), SHORT)
+    as_stored = look(path)
+    turn_display(path, 1)
+    with av.open(str(path)) as container:
+        assert abs(next(container.decode(video=0)).rotation) == 90
+    assert look(path) == as_stored
+    assert as_stored.motion.median > 0
+    stored_upright = replace(SHORT, rotation=90)
+    write_film(path, joined([hand(0.15), hand(0.3)], 0.8), stored_upright)
+    turn_display(path, 1)
+    upright = look(path)
+    assert upright.motion.median == pytest.approx(as_stored.motion.median, rel=0.1)
+    assert upright.light.median == pytest.approx(as_stored.light.median, rel=0.02)
+    assert upright.cuts_per_minute == as_stored.cuts_per_minute
 
 
 @pytest.mark.parametrize("how", FILMS)
@@ -86,6 +115,45 @@ def test_a_pan_has_its_speed(film, speed):
 )
 def test_what_only_changes_does_not_move(film, scene):
     assert film(scene).motion.level is MotionLevel.STILL
+
+
+POOR = {
+    "H.265": ("libx265", (("preset", "ultrafast"), ("x265-params", "log-level=none"))),
+    "VP9": ("libvpx-vp9", (("deadline", "realtime"), ("cpu-used", "8"))),
+}
+
+
+@pytest.mark.parametrize(
+    ("codec", "scene"),
+    [
+        pytest.param(
+            "H.265",
+            joined([lit(still(k), lambda _: 0.25, "dark") for k in range(5)], 0.8),
+            id="dark slides",
+        ),
+        pytest.param(
+            "VP9",
+            lit(still(), lambda t: 0.75 + 0.25 * np.sign(np.sin(24 * np.pi * t + 0.05)), "12 Hz"),
+            id="flicker",
+        ),
+    ],
+)
+def test_what_a_poor_encoder_makes_of_a_picture_does_not_move(film, codec, scene):
+    encoder, options = POOR[codec]
+    poor = Film(codec=encoder, bit_rate=150_000, options=options)
+    assert film(scene, poor).motion.level is MotionLevel.STILL
+
+
+@pytest.mark.parametrize("scene", [hand(0.05), hand(0.1)], ids=lambda scene: scene.name)
+def test_what_moves_a_little_in_a_poor_dark_and_grainy_picture_is_seen(film, scene):
+    dark = grainy(lit(scene, lambda _: 0.25, "dark"), 0.02)
+    poor = replace(SHORT, bit_rate=150_000)
+    assert film(dark, poor).motion.median == pytest.approx(scene.motion, rel=0.25)
+
+
+def test_a_cut_between_the_fields_of_a_frame_is_one(film):
+    scene = joined([pan(0.2, seed=k) for k in range(2)], 0.82)
+    assert film(interlaced(scene)).cuts_per_minute == pytest.approx(60 / 1.6, rel=0.05)
 
 
 def test_one_picture_is_still_and_slides_are_not(film):
