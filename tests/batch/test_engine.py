@@ -62,7 +62,7 @@ class Instant:
         self._thread = ThreadPoolExecutor(1)
         self._out = set()
 
-    def submit(self, _do, _order, batch):
+    def submit(self, _do, _order, batch, _part):
         self.batches.append(batch)
         future = self._thread.submit(self._work, batch)
         self._out.add(future)
