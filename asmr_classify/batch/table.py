@@ -43,8 +43,9 @@ from uuid import uuid4
 from asmr_classify.aggregate import FileResult, Problem, Status, results_key
 from asmr_classify.batch.engine import own_version
 from asmr_classify.batch.journal import lock
+from asmr_classify.batch.pool import working_directory
 from asmr_classify.batch.table_index import TableIndex
-from asmr_classify.batch.table_part import PartSink, copy_rows, entry_of, hash_key, read_entries
+from asmr_classify.batch.table_part import PartSink, copy_rows, read_entries
 from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.visual.seen import Effort, Picture, Visual
 from asmr_classify.writers.escapes import NOT_UTF8, escape
@@ -145,7 +146,8 @@ class Table:
             If it cannot be read or written, or another run on this machine writes it.
         """
         folder = open_folder(output)
-        sink = PartSink(folder, tuple(model.labels), f"{results_key(model)}-{video}")
+        settings = f"{results_key(model)}-{video}"
+        sink = PartSink(folder, tuple(model.labels), settings, working_directory() or "")
         folder.make()
         table = cls(sink, model.id, video)
         with ExitStack() as stack:
@@ -202,7 +204,7 @@ class Table:
         if entry is None or entry.key is None:
             return None
         status = Status(entry.status)
-        if entry.key != hash_key(found, status):
+        if entry.key != self.sink.key_of(found, status):
             return None
         error, picture, unseen = json.loads(entry.told)
         return FileResult(
@@ -242,12 +244,12 @@ class Table:
         rows, self._rows = self._rows, []
         part = self.name_part()
         self.sink.put(part, rows)
-        self._index.add(part, (entry_of(*row) for row in rows))
+        self._index.add(part, (self.sink.entry_of(*row) for row in rows))
 
     def learn(self, outcome: Outcome[Any]) -> None:
         """Note a row that a worker has written."""
         if outcome.part is not None:
-            self._index.add(outcome.part, [entry_of(outcome.found, outcome.result)])
+            self._index.add(outcome.part, [self.sink.entry_of(outcome.found, outcome.result)])
 
     def name_part(self) -> str:
         """Name a part that will be written.

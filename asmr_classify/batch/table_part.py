@@ -11,12 +11,14 @@ import io
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.batch.journal import DAMAGED, key_of
 from asmr_classify.batch.table_index import Entry
 from asmr_classify.errors import MediaError, OutputError
+from asmr_classify.media.source import is_url
 from asmr_classify.writers.escapes import NOT_UTF8, escape
 from asmr_classify.writers.parquet import ParquetWriter
 
@@ -48,11 +50,14 @@ class PartSink:
         The model's.
     settings : str
         All that changes a row but the recording itself.
+    directory : str
+        Where names of recordings start from; workers may work elsewhere.
     """
 
     folder: Folder
     labels: tuple[str, ...]
     settings: str
+    directory: str
 
     def put(self, part: str, rows: Iterable[tuple[Found, FileResult]]) -> None:
         """Write a part.
@@ -63,7 +68,7 @@ class PartSink:
             If it cannot be written.
         """
         rows = list(rows)
-        keys = {"settings": self.settings, "keys": [_key_to_keep(*row) for row in rows]}
+        keys = {"settings": self.settings, "keys": [self._key_to_keep(*row) for row in rows]}
         content = io.BytesIO()
         writer = ParquetWriter(content, self.labels, {KEYS: json.dumps(keys)})
         for _, result in rows:
@@ -85,39 +90,41 @@ class PartSink:
             for outcome in outcomes
         ]
 
+    def entry_of(self, found: Found, result: FileResult) -> Entry:
+        """Tell of a row that was written what :func:`read_entries` tells of it."""
+        error, unseen = result.error, result.visual_error
+        told = _tell(
+            error and [error.kind, error.message],
+            result.visual and result.visual.picture.value,
+            unseen and [unseen.kind, unseen.message],
+        )
+        path = escape(result.path, NOT_UTF8)
+        return Entry(path, self._key_to_keep(found, result), result.status.value, told)
+
+    def _key_to_keep(self, found: Found, result: FileResult) -> str | None:
+        """Give the key of a row; None if another attempt may give a better one."""
+        problems = (result.error, result.visual_error)
+        if any(problem is not None and problem.may_pass for problem in problems):
+            return None
+        return self.key_of(found, result.status)
+
+    def key_of(self, found: Found, status: Status) -> str | None:
+        """Hash what a recording is known by, a failure also by what does not change its content.
+
+        None if nothing is known that changes with the recording.
+        """
+        if not is_url(found.path):
+            found = replace(found, path=str(Path(self.directory, found.path)))
+        key = key_of(found)
+        if not key[2]:
+            return None
+        known = key if status is Status.FAILED else key[:3]
+        return hashlib.blake2b(json.dumps(known).encode(), digest_size=KEY_BYTES).hexdigest()
+
 
 def _without_timeline(result: FileResult) -> FileResult:
     visual = result.visual and replace(result.visual, lanes=None)
     return replace(result, segments=(), visual=visual)
-
-
-def _key_to_keep(found: Found, result: FileResult) -> str | None:
-    """Give the key of a row; None if another attempt may give a better one."""
-    problems = (result.error, result.visual_error)
-    if any(problem is not None and problem.may_pass for problem in problems):
-        return None
-    return hash_key(found, result.status)
-
-
-def hash_key(found: Found, status: Status) -> str | None:
-    """Hash what a recording is known by; a failure also by what does not change its content."""
-    key = key_of(found)
-    if not key[2]:
-        return None
-    known = key if status is Status.FAILED else key[:3]
-    return hashlib.blake2b(json.dumps(known).encode(), digest_size=KEY_BYTES).hexdigest()
-
-
-def entry_of(found: Found, result: FileResult) -> Entry:
-    """Tell of a row that was written what :func:`read_entries` tells of it."""
-    error, unseen = result.error, result.visual_error
-    told = _tell(
-        error and [error.kind, error.message],
-        result.visual and result.visual.picture.value,
-        unseen and [unseen.kind, unseen.message],
-    )
-    path = escape(result.path, NOT_UTF8)
-    return Entry(path, _key_to_keep(found, result), result.status.value, told)
 
 
 def _tell(*values: object) -> str:
