@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from asmr_classify.batch.engine import check_version, dismiss, do_batch, own_version
+from asmr_classify.batch.engine import check_order, dismiss, do_batch, own_version
 from asmr_classify.batch.pool import count_cores
 from asmr_classify.errors import AsmrClassifyError, MissingExtraError, UsageError
 
@@ -200,7 +200,7 @@ class _Brought(WorkerPlugin):
         self.name: str = f"asmr-classify-{order.id}"
 
     def setup(self, worker: Any) -> None:  # noqa: ARG002 (Dask's)
-        check_version(self.order)
+        check_order(self.order)
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002 (Dask's)
         dismiss(self.order.id)

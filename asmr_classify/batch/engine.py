@@ -257,7 +257,7 @@ def do_batch(order: Order[R], batch: list[Errand[R]], part: str | None = None) -
     AsmrClassifyError
         If no process to work on files can be started here, or the part cannot be written.
     """
-    check_version(order)
+    check_order(order)
     started = time.monotonic()
     thread = threading.get_ident()
     bench = _benches.get(thread)
@@ -284,19 +284,21 @@ def dismiss(order_id: str) -> None:
                 bench.close()
 
 
-def check_version(order: Order[Any]) -> None:
+def check_order(order: Order[Any]) -> None:
     """Refuse an order of another version of this package, which might label in another way.
 
     Raises
     ------
     UsageError
-        With both versions.
+        With both versions; or if what it takes to write to the order's table is missing here.
     """
     if order.version != own_version():
         raise UsageError(
             f"a worker has asmr-classify {own_version()}, and the run was started with "
             f"{order.version}; install the same version on all machines"
         )
+    if order.sink is not None:
+        order.sink.check()
 
 
 def iter_by_engine(  # noqa: PLR0913 (options by name)

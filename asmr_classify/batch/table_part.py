@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.batch.journal import DAMAGED, key_of
 from asmr_classify.batch.table_index import Entry
-from asmr_classify.errors import MediaError, OutputError
+from asmr_classify.errors import MediaError, MissingExtraError, OutputError, UsageError
 from asmr_classify.media.source import is_url
+from asmr_classify.writers import FORMATS
 from asmr_classify.writers.escapes import NOT_UTF8, escape
 from asmr_classify.writers.parquet import ParquetWriter
 
@@ -58,6 +59,20 @@ class PartSink:
     labels: tuple[str, ...]
     settings: str
     directory: str
+
+    def check(self) -> None:
+        """Check that this machine has what it takes to write parts.
+
+        Raises
+        ------
+        UsageError
+            If a library is missing here.
+        """
+        try:
+            FORMATS["parquet"].check_installed()
+            self.folder.check()
+        except (UsageError, MissingExtraError) as exc:
+            raise UsageError(f"a worker cannot write to {self.folder.name}: {exc}") from exc
 
     def put(self, part: str, rows: Iterable[tuple[Found, FileResult]]) -> None:
         """Write a part.

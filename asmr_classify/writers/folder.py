@@ -32,12 +32,21 @@ UNFINISHED = "."
 class Folder(Protocol):
     """Where files are written.
 
-    Each method raises :class:`~asmr_classify.errors.OutputError` if it cannot be done.
+    All but :meth:`check` raise :class:`~asmr_classify.errors.OutputError` if they cannot be done.
     """
 
     @property
     def name(self) -> str:
         """The folder as messages call it, with a slash behind."""
+
+    def check(self) -> None:
+        """Check that this machine has the libraries that it takes.
+
+        Raises
+        ------
+        MissingExtraError
+            If it has not.
+        """
 
     def make(self) -> None:
         """Make it if it is missing."""
@@ -98,6 +107,9 @@ class DiskFolder:
         """The folder as messages call it."""
         return self.shown.rstrip("/" + os.sep) + "/"
 
+    def check(self) -> None:
+        """Do nothing: a disk takes none."""
+
     def make(self) -> None:
         """Make it if it is missing; the one that it lies in has to be there."""
         with self._told():
@@ -149,6 +161,12 @@ class StoredFolder:
     def name(self) -> str:
         """The folder as messages call it."""
         return self.url.rstrip("/") + "/"
+
+    def check(self) -> None:
+        """Check that the library of the storage is there."""
+        from asmr_classify.media.remote import connect
+
+        connect(self.url)
 
     def make(self) -> None:
         """Do nothing: a folder in storage is what names begin with."""

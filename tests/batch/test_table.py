@@ -19,8 +19,10 @@ from asmr_classify.batch.engine import Done, ExecutorEngine
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.discover import Found
+from asmr_classify.media.source import Url
 from asmr_classify.visual.seen import Effort, Picture, Visual
 from asmr_classify.writers import FORMATS
+from asmr_classify.writers.folder import StoredFolder
 from asmr_classify.writers.parquet import make_schema, read_parquet
 from tests.batch.conftest import Notes
 from tests.batch.tasks import Stub
@@ -378,6 +380,23 @@ def test_an_executor_fills_a_table(recordings, tiny_model, place):
         list(label_paths([recordings], model=tiny_model, **how))
         assert not kept.finish().is_changed
     assert len(notes.recalled) == 4
+
+
+def test_a_worker_without_the_library_ends_the_run_before_it_labels(
+    recordings, tiny_model, monkeypatch, place
+):
+    monkeypatch.setattr("asmr_classify.writers.find_spec", lambda _: None)
+    with ThreadPoolExecutor(1) as workers, Table.open("out/", tiny_model) as kept:
+        results = label_paths([recordings], model=tiny_model, executor=workers, journal=kept)
+        with pytest.raises(UsageError, match=r"a worker cannot write to out/: .* pip install"):
+            list(results)
+    assert not parts_of(place / "out")
+
+
+def test_a_worker_without_the_library_of_the_storage_is_told(tiny_model):
+    folder = StoredFolder(Url("gs://bucket/out/"))
+    with pytest.raises(UsageError, match=r"a worker cannot write to gs://bucket/out/: .* gcsfs"):
+        table.PartSink(folder, tuple(tiny_model.labels), "", "").check()
 
 
 def test_a_part_that_cannot_be_written_ends_the_run(recordings, tiny_model, monkeypatch):
