@@ -174,8 +174,17 @@ class Table:
             return
         self._read(parts)
 
-    def _read(self, parts: dict[str, int], *, is_earlier: bool = False) -> None:
+    def _read(self, parts: dict[str, int], *, is_late: bool = False) -> None:
         """Learn what parts hold.
+
+        Parameters
+        ----------
+        parts : dict
+            Names and bytes.
+        is_late : bool
+            They came while this run was at work, from workers of one that was killed: other rows
+            of the same recordings stand before theirs, and if it had other settings, which
+            ``fresh`` has done away with, they go.
 
         Raises
         ------
@@ -190,10 +199,13 @@ class Table:
                 some = todo[first : first + READ_AT_ONCE]
                 contents = readers.map(lambda item: read_entries(folder, *item), some)
                 for (name, _), (settings, entries) in zip(some, contents, strict=True):
-                    if settings != self.sink.settings:
+                    if settings == self.sink.settings:
+                        self._index.add(name, entries, is_earlier=is_late)
+                        self._n_named = max(self._n_named, _number_of(name))
+                    elif is_late:
+                        folder.remove(name)
+                    else:
                         raise _of_other_settings(folder)
-                    self._index.add(name, entries, is_earlier=is_earlier)
-                    self._n_named = max(self._n_named, _number_of(name))
 
     def recall(self, found: Found) -> FileResult | None:
         """Tell of a recording that has its row already; None if it is to be labelled.
@@ -280,7 +292,7 @@ class Table:
         folder = self.sink.folder
         parts = {name: size for name, size in folder.list().items() if PART.fullmatch(name)}
         unknown = {name: size for name, size in parts.items() if name not in self._index}
-        self._read(unknown, is_earlier=True)
+        self._read(unknown, is_late=True)
         for name in self._index.outdated():
             self._replace(name, parts.get(name, 0))
         files = folder.list()

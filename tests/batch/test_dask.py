@@ -106,9 +106,7 @@ def test_a_worker_that_joins_later_works_too(client, stub):
 def test_workers_of_another_version_are_refused_with_both(client, stub, monkeypatch):
     actual = own_version()
     monkeypatch.setattr(engine, "own_version", lambda: "0.0.1")
-    monkeypatch.setattr(
-        engine, "Order", lambda task, limits: engine_order(task, limits, version="0.0.1")
-    )
+    monkeypatch.setattr(engine, "Order", lambda *order: engine_order(*order, version="0.0.1"))
     with pytest.raises(UsageError, match=rf"has asmr-classify {actual}.*with 0\.0\.1"):
         next(run(named("a"), stub, DaskEngine(client)))
 

@@ -231,6 +231,7 @@ def test_a_part_that_comes_late_leaves_no_row_twice(fill, place, tiny_model):
         late = files("b", duration=1.0) + files("c")
         kept.sink.put("part-000001-0123abcd.parquet", late)
         kept.sink.put("part-000009-0123abcd.parquet", files("a"))
+        replace(kept.sink, settings="").put("part-000010-0123abcd.parquet", files("d"))
         done = kept.finish()
     assert (done.n_rows, rows_of(place / "out")) == (3, ["a", "b", "c"])
     assert pd.read_parquet("out").set_index("path").loc["b"].duration == 40.0
