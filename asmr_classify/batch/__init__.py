@@ -122,8 +122,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
     Raises
     ------
     UsageError
-        If ``jobs`` is less than one, or given beside an executor, or an address cannot be read at
-        all.
+        If ``jobs`` is less than one, or given beside an executor, as ``features`` may not be
+        either, or an address cannot be read at all.
     MissingExtraError
         If a library is missing that reads an address.
     ModelError
@@ -141,6 +141,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
     check_jobs(jobs)
     if jobs is not None and executor is not None:
         raise UsageError("jobs are of this machine: leave them out where an executor works")
+    if features is not None and executor is not None:
+        raise UsageError("features are kept on this machine: leave them out, or the executor")
     task = LabelTask(model if model is not None else load_model(), video, features)
     run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer(), executor)
     return _iter_results(_find(paths, include, exclude, run), task, journal, run)
