@@ -6,14 +6,15 @@ and no code. Networks and trees give one logit per label; :class:`Ensemble` aver
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,6 +32,9 @@ CERTAIN = 60.0
 
 MAX_DEPTH = 1000
 """Deeper trees are no trees but a way to keep a processor busy."""
+
+PARTS = ("student", "kinds", "embedding", "taught")
+"""Networks that an :class:`Ensemble` may have beside those that are averaged."""
 
 ROWS_AT_ONCE = 32
 """Rows that walk down the trees together: their places fit the processor's cache."""
@@ -247,6 +251,37 @@ class Ensemble:
     embedding: Network | None = None
     taught: Network | None = None
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Name all arrays, as files hold them."""
+        named: dict[str, NDArray[Any]] = {"scaling.mean": self.mean, "scaling.scale": self.scale}
+        members = {f"network.{k}": network for k, network in enumerate(self.networks)}
+        parts = {name: getattr(self, name) for name in PARTS}
+        for name, network in (members | parts).items():
+            for layer in range(len(network.weights) if network else 0):
+                named[f"{name}.weight.{layer}"] = network.weights[layer]
+                named[f"{name}.bias.{layer}"] = network.biases[layer]
+        if self.trees is not None:
+            named |= {f"trees.{f.name}": getattr(self.trees, f.name) for f in fields(Trees)}
+        return named
+
+    @classmethod
+    def of_arrays(cls, named: Mapping[str, NDArray[Any]]) -> Ensemble:
+        """Put an ensemble together again; names that are none of its own are passed over.
+
+        Raises
+        ------
+        KeyError
+            If an array is missing.
+        """
+        trees = any(name.startswith("trees.") for name in named)
+        return cls(
+            named["scaling.mean"],
+            named["scaling.scale"],
+            tuple(_members_of(named)),
+            Trees(**{f.name: named[f"trees.{f.name}"] for f in fields(Trees)}) if trees else None,
+            **{name: _network_of(named, name) for name in PARTS},
+        )
+
     def predict_logits(self, X: Array) -> Array:
         """Compute logits.
 
@@ -364,6 +399,26 @@ class Ensemble:
         return self.embedding.fits(self.n_units, n_dimensions) and (
             self.taught is None or self.taught.fits(n_dimensions, n_labels)
         )
+
+
+def _network_of(named: Mapping[str, NDArray[Any]], name: str) -> Network | None:
+    """Read the network of a name; None if there is none."""
+    n_layers = next(k for k in count() if f"{name}.weight.{k}" not in named)
+    if not n_layers:
+        return None
+    return Network(
+        tuple(named[f"{name}.weight.{layer}"] for layer in range(n_layers)),
+        tuple(named[f"{name}.bias.{layer}"] for layer in range(n_layers)),
+    )
+
+
+def _members_of(named: Mapping[str, NDArray[Any]]) -> Iterator[Network]:
+    """Read the networks that are averaged."""
+    for k in count():
+        network = _network_of(named, f"network.{k}")
+        if network is None:
+            return
+        yield network
 
 
 def _rounded(array: Array) -> Array:

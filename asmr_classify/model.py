@@ -25,7 +25,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ import numpy as np
 
 from asmr_classify.config import SCORE_DIGITS, DecisionSpec, FeatureSpec, FrameSpec, WindowSpec
 from asmr_classify.errors import ModelFormatError, ModelNotFoundError, OutputError, UsageError
-from asmr_classify.estimators import Ensemble, Network, Trees, calibrate
+from asmr_classify.estimators import Ensemble, calibrate
 from asmr_classify.labels import SILENCE, Kind, kind_of
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ FORMAT_VERSION = 5
 PLAIN_FORMAT = 4
 """Of a model without the parts that came since: earlier versions of this program read it, too."""
 
-PARTS = {"student": "student", "kinds": "kinds_network"}
-LATER_PARTS = {"embedding": "embedding", "taught": "taught"}
+LAYERS = {"student": "student", "kinds": "kinds_network"}
+LATER_LAYERS = {"embedding": "embedding", "taught": "taught"}
 """Networks that an ensemble may have beside those that are averaged, and what the description calls
 their number of layers."""
 SHIPPED_NAME = "asmr-4.safetensors"
@@ -294,21 +294,7 @@ def _tensors(model: Model) -> dict[str, NDArray[Any]]:
 
 
 def _arrays(model: Model) -> dict[str, NDArray[Any]]:
-    ensemble = model.ensemble
-    tensors: dict[str, NDArray[Any]] = {
-        "scaling.mean": ensemble.mean,
-        "scaling.scale": ensemble.scale,
-        "calibration": model.calibration,
-    }
-    for i, network in enumerate(ensemble.networks):
-        tensors |= _network_tensors(network, f"network.{i}")
-    for name in PARTS | LATER_PARTS:
-        network = getattr(ensemble, name)
-        if network is not None:
-            tensors |= _network_tensors(network, name)
-    if ensemble.trees is not None:
-        tensors |= {f"trees.{f.name}": getattr(ensemble.trees, f.name) for f in fields(Trees)}
-    return tensors
+    return {**model.ensemble.arrays(), "calibration": model.calibration}
 
 
 def _stored(array: NDArray[Any]) -> NDArray[Any]:
@@ -321,17 +307,9 @@ def _stored(array: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array)
 
 
-def _network_tensors(network: Network, name: str) -> dict[str, NDArray[Any]]:
-    tensors = {}
-    for j, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
-        tensors[f"{name}.weight.{j}"] = weight
-        tensors[f"{name}.bias.{j}"] = bias
-    return tensors
-
-
 def _description(model: Model) -> dict[str, Any]:
-    later = _depths(model, LATER_PARTS)
-    plain = not any(later.values())
+    parts = _described_parts(model.ensemble)
+    plain = not set(parts).intersection(LATER_LAYERS.values())
     return {
         "format": PLAIN_FORMAT if plain else FORMAT_VERSION,
         "name": model.name,
@@ -342,18 +320,25 @@ def _description(model: Model) -> dict[str, Any]:
         "features": asdict(model.features),
         "fingerprint": model.fingerprint,
         "decision": asdict(model.decision),
-        "networks": [len(network.weights) for network in model.ensemble.networks],
-        **_depths(model, PARTS),
-        **({} if plain else later),
         "kinds": list(model.kinds.items()),
-        "trees": model.ensemble.trees is not None,
+        **parts,
     }
 
 
-def _depths(model: Model, parts: Mapping[str, str]) -> dict[str, int]:
-    """Tell how many layers each network has; 0 for one that is missing."""
-    found = {key: getattr(model.ensemble, name) for name, key in parts.items()}
-    return {key: len(network.weights) if network else 0 for key, network in found.items()}
+def _described_parts(ensemble: Ensemble) -> dict[str, Any]:
+    """Tell how many layers each network has, and whether there are trees."""
+
+    def layers(names: Mapping[str, str]) -> dict[str, int]:
+        found = {key: getattr(ensemble, name) for name, key in names.items()}
+        return {key: len(network.weights) if network else 0 for key, network in found.items()}
+
+    later = layers(LATER_LAYERS)
+    return {
+        "networks": [len(network.weights) for network in ensemble.networks],
+        **layers(LAYERS),
+        **(later if any(later.values()) else {}),
+        "trees": ensemble.trees is not None,
+    }
 
 
 def _digest(description: dict[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
@@ -402,17 +387,10 @@ def _model_from(
         frames=FrameSpec(**description["features"]["frames"]),
         windows=WindowSpec(**description["features"]["windows"]),
     )
-    parts = {name: description.get(key, 0) for name, key in (PARTS | LATER_PARTS).items()}
-    ensemble = Ensemble(
-        mean=tensors["scaling.mean"],
-        scale=tensors["scaling.scale"],
-        networks=tuple(
-            _network_from(tensors, f"network.{i}", depth)
-            for i, depth in enumerate(description["networks"])
-        ),
-        trees=_trees_from(tensors) if description["trees"] else None,
-        **{name: _network_from(tensors, name, depth) for name, depth in parts.items() if depth},
-    )
+    ensemble = Ensemble.of_arrays(tensors)
+    described = {"student": 0, "kinds_network": 0} | description
+    if any(described[key] != told for key, told in _described_parts(ensemble).items()):
+        raise ModelFormatError(f"{source}: its arrays are not those that it describes")
     model = Model(
         name=str(description["name"]),
         version=str(description["version"]),
@@ -433,17 +411,6 @@ def _model_from(
 
 def _thresholds_from(content: Mapping[str, Any]) -> dict[str, float]:
     return {str(label): float(value) for label, value in content.items()}
-
-
-def _network_from(tensors: Mapping[str, NDArray[Any]], name: str, depth: int) -> Network:
-    return Network(
-        weights=tuple(tensors[f"{name}.weight.{j}"] for j in range(depth)),
-        biases=tuple(tensors[f"{name}.bias.{j}"] for j in range(depth)),
-    )
-
-
-def _trees_from(tensors: Mapping[str, NDArray[Any]]) -> Trees:
-    return Trees(**{f.name: tensors[f"trees.{f.name}"] for f in fields(Trees)})
 
 
 def check_model(model: Model) -> None:

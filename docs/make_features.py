@@ -52,7 +52,9 @@ the last bit; `.parquet` needs `pip install 'asmr-classify[parquet]'`.
   finished, the rows of each together and in order of time.
 - `FILE.parts` beside the output keeps the rows of each recording: a run that was killed goes on
   where it was when the same command is given again, and a later one computes only what is new or
-  changed. It takes about 3 kB a second of sound; remove it when there will be no such run.
+  changed. A table is written anew each time: of recordings that an earlier one holds and that are
+  not named now it is said that they are missing, and their rows stay in that folder. It takes about
+  3 kB a second of sound; remove it when there will be no such run.
 
 From Python, the same of one recording:
 

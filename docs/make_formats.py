@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +16,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
+from asmr_classify.cli.app import app
 from asmr_classify.writers import FORMATS
 
 if TYPE_CHECKING:
@@ -181,11 +179,7 @@ def describe(name: str) -> str:
     form = FORMATS[name]
     options = ["--format", name, *(["--skip", "speech"] if form.skips else [])]
     command = ["label", RECORDING, *options, "--per-file", "labels"]
-    subprocess.run(  # noqa: S603 (our own program)
-        [sys.executable, "-m", "asmr_classify", *command, "--quiet"],
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    app([*command, "--quiet"], standalone_mode=False)
     stem = Path(RECORDING).stem if form.takes_stem else RECORDING
     path = Path("labels", stem + form.suffixes[0])
     text = show(path) if form.is_text else show_frame(path)

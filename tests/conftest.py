@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeVar
 
-# Tests run side by side, a process a core: threads within them would wait for each other.
+# Tests run side by side, a process a core: threads within them would wait for each other, and more
+# than one worker process would only take longer to start, so tests that want several say so.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
 import numpy as np
 import pytest
@@ -20,6 +23,13 @@ from tests.report.browser import find_chromium, launch
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "data" / "demo"
+
+Cases = TypeVar("Cases")
+
+
+def sample_of(whole: Cases, usual: Cases) -> Cases:
+    """Give the cases to go through: the whole of them only where ``ASMR_SWEEP`` is set."""
+    return whole if os.environ.get("ASMR_SWEEP") else usual
 
 
 @pytest.fixture(autouse=True)

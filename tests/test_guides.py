@@ -104,6 +104,23 @@ def test_the_command_of_the_service_runs_until_it_is_ended(tmp_path):
     watch_and_end(tmp_path, shlex.split(shown)[1:])
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd")
+def test_systemd_knows_all_that_the_service_says(tmp_path):
+    program = tmp_path / ".local/bin/asmr-classify"
+    program.parent.mkdir(parents=True)
+    program.symlink_to(sys.executable)
+    unit = tmp_path / "asmr-classify.service"
+    unit.write_text(re.search(r"```ini\n(.*?)```", TEXTS["watching"], re.DOTALL)[1])
+    done = subprocess.run(
+        ["systemd-analyze", "--user", "--man=no", "verify", str(unit)],
+        env={**os.environ, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
 def watch_and_end(place, arguments):
     """Start the program, wait until it watches, and end it as systemd does."""
     with subprocess.Popen(

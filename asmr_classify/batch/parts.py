@@ -207,6 +207,18 @@ class Parts:
         if result.part is not None and not self.is_kept:
             Path(result.part).unlink(missing_ok=True)
 
+    def n_kept(self) -> int:
+        """Count the recordings of which there are rows, of this run and of earlier ones."""
+        return sum(1 for _ in Path(self.folder).glob(f"*{WHOLE}")) if self.is_kept else 0
+
+    def are_of_others(self) -> bool:
+        """Tell whether rows that are kept are of other settings; the first part tells it."""
+        part = next(Path(self.folder).glob(f"*{WHOLE}"), None)
+        try:
+            return part is not None and _read_footer(part)[0]["settings"] != self._settings()
+        except (OSError, *DAMAGED):
+            return False
+
     def _place(self, found: Found) -> Path:
         name = os.fsencode(key_of(found)[0])
         return Path(self.folder, hashlib.sha256(name).hexdigest()[:32] + WHOLE)

@@ -20,6 +20,7 @@ from asmr_classify.errors import (
     LimitsError,
     ModelFormatError,
     NothingToUndoError,
+    NotRepresentableError,
     UsageError,
 )
 
@@ -46,6 +47,7 @@ class ExitStatus(IntEnum):
 STATUSES: dict[type[AsmrClassifyError], ExitStatus] = {
     UsageError: ExitStatus.USAGE,
     NothingToUndoError: ExitStatus.NOTHING_TO_DO,
+    NotRepresentableError: ExitStatus.NOTHING_TO_DO,
 }
 """Of errors that tell more than that the program could not run."""
 

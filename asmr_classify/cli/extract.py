@@ -20,7 +20,6 @@ from asmr_classify.cli.planned import (
     carry_out_asked,
     check_can_ask,
     command_line,
-    results_to_plan,
     settle_first,
     short_path,
     tell_left,
@@ -201,6 +200,7 @@ def extract(
     from rich.console import Console
 
     from asmr_classify.cli.plan_progress import ListeningProgress
+    from asmr_classify.cli.select import EVERYTHING, select_as_labelled
     from asmr_classify.library.extract import Order, check_folder_of_data, plan_extract
     from asmr_classify.library.journal import Store
     from asmr_classify.library.layouts import LayoutName
@@ -235,20 +235,26 @@ def extract(
     store = Store()
     settle_first(store, manner)
     if not what and label:
-        from asmr_classify.cli.select import EVERYTHING
-
         what = [EVERYTHING]  # what is wanted of it was said
-    results = results_to_plan(what, manner, catalogue=catalogue, model=model, look=False)
-    if not results:
+    selected = select_as_labelled(
+        what or (),
+        Console(stderr=True),
+        quiet=quiet,
+        catalogue=catalogue,
+        model=model,
+        dry_run=dry_run,
+    )
+    n_found = len(selected.results) + len(selected.lost)
+    if not n_found:
         return nothing_to_do("nothing to extract was found")
     runs = read_runs(store)[0]
     with ListeningProgress(Console(stderr=True), quiet=quiet) as progress:
-        made = plan_extract(results, wish, order, runs, command_line(), on_heard=progress.on_heard)
+        made = plan_extract(selected, wish, order, runs, command_line(), on_heard=progress.on_heard)
     if not made.entries:
         tell_left(made.plan.left)
-        noun = "recording" if len(results) == 1 else "recordings"
+        noun = "recording" if n_found == 1 else "recordings"
         return nothing_to_do(
-            f"nothing fits, of {len(results)} {noun} (segments of {wish.min_seconds:g} s or more: "
+            f"nothing fits, of {n_found} {noun} (segments of {wish.min_seconds:g} s or more: "
             "--min); nothing is written"
         )
     if not quiet:

@@ -51,6 +51,12 @@ FRESH_ANYWAY = (
 )
 
 
+WRITTEN_ANEW = (
+    "holds features of an earlier run, of which no rows are kept beside it that serve here; it is "
+    "written anew"
+)
+
+
 class ByName(StrEnum):
     """What a row stands for, as :class:`asmr_classify.features.table.By`."""
 
@@ -231,7 +237,13 @@ def run(request: Request, console: Console) -> ExitStatus:
             progress,
             interrupts_deferred(progress.on_stopping) as stop,
         ):
-            _write_all(request, parts, stop, progress)
+            is_there = kept_beside is not None and _holds_something(request.output)
+            if is_there and not request.quiet and (parts.are_of_others() or not parts.n_kept()):
+                tell(f"{request.output}: {WRITTEN_ANEW}", lead="note: ", style="bold")
+            n_written = _write_all(request, parts, stop, progress)
+            n_left_out = parts.n_kept() - n_written
+            if is_there and n_written and n_left_out > 0 and not request.quiet:
+                _tell_left_out(n_left_out, request.output)
             if stop.is_set():
                 raise KeyboardInterrupt
     finally:
@@ -241,14 +253,34 @@ def run(request: Request, console: Console) -> ExitStatus:
     return _exit_status(progress)
 
 
+def _holds_something(output: str) -> bool:
+    try:
+        return Path(output).stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _tell_left_out(count: int, output: str) -> None:
+    recordings = "1 recording" if count == 1 else f"{count} recordings"
+    tell(
+        f"{output}: without {recordings} of earlier runs, not named now; rows are kept in "
+        f"{output}.parts, so naming all brings them back at once",
+        lead="note: ",
+        style="bold",
+    )
+
+
 def _what_is_kept(kept_beside: str | None) -> str:
     if kept_beside is None:
         return "what was finished is on standard output, and kept nowhere else"
     return "what was finished is saved; the same command goes on from there"
 
 
-def _write_all(request: Request, parts: Parts, stop: Event, progress: Progress) -> None:
-    """Compute and write; an output is only begun once there is something to write."""
+def _write_all(request: Request, parts: Parts, stop: Event, progress: Progress) -> int:
+    """Compute and write, and count the recordings that have rows.
+
+    An output is only begun once there is something to write.
+    """
     from asmr_classify.batch import Limits, extract_paths
 
     results = extract_paths(
@@ -263,12 +295,15 @@ def _write_all(request: Request, parts: Parts, stop: Event, progress: Progress) 
     )
     with closing(results), ExitStack() as stack:
         writer: RowWriter | None = None
+        n_written = 0
         for result in results:
+            n_written += result.part is not None
             writer = writer or _open_writer(request, parts, stack)
             for rows in parts.iter_rows(result):
                 writer.write(result.path, rows)
             parts.drop(result)
             _tell_of(result, None if request.quiet else progress.console)
+    return n_written
 
 
 def _open_writer(request: Request, parts: Parts, stack: ExitStack) -> RowWriter:

@@ -126,7 +126,8 @@ def label(
         typer.Option(
             metavar="LABEL=X",
             help="Score from which on a label counts, in the file and in its timeline, "
-            "between 0 and 1. Repeatable.",
+            "between 0 and 1. Repeatable. A catalogue keeps what was decided by it, for all that "
+            "asks it, until the file is labelled without.",
             rich_help_panel=HOW,
         ),
     ] = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
 from asmr_classify.cli.arguments import refuse_urls
@@ -19,6 +20,7 @@ from asmr_classify.cli.errors import tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.errors import QueryError, UsageError
 from asmr_classify.labels import Kind, kind_of
+from asmr_classify.library.clips import Selected
 from asmr_classify.media.source import is_url
 from asmr_classify.visual.seen import Effort
 
@@ -48,6 +50,30 @@ EVERYTHING = ""
 LIKE_A_TERM = re.compile(r"[:=<>]")
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """How it is to be found, see :func:`select_results`.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+    quiet : bool
+    catalogue, model : Path or None
+    dry_run, look : bool
+    renew : bool
+        Label what a query finds and what has changed since.
+    """
+
+    console: Console
+    quiet: bool = False
+    catalogue: Path | None = None
+    model: Path | None = None
+    _: KW_ONLY
+    dry_run: bool = False
+    look: bool = True
+    renew: bool = True
+
+
 def select_results(
     arguments: Sequence[str],
     console: Console,
@@ -60,12 +86,12 @@ def select_results(
 ) -> list[FileResult]:
     """Find what is meant by paths and a query.
 
-    What the catalogue knows of a file that has not changed is taken from there, whatever model
-    said it; other files are labelled by the shipped one, and added. Files that a query finds and
-    that have changed since are labelled too, and it must find them again; those that are gone are
-    left out. If a model is named, all results are of that one: what a query finds is labelled by
-    it, and must be found again. Without a catalogue, paths are labelled. Where the default one may
-    only be read, nothing is added to it.
+    What the catalogue knows of a file that has not changed is taken from there, whatever model said
+    it; other files are labelled by the shipped one, and added. Files that a query finds and that
+    have changed since are labelled too, which is said, and it must find them again; those that are
+    gone are left out. If a model is named, all results are of that one: what a query finds is
+    labelled by it, and must be found again. Without a catalogue, paths are labelled. Where the
+    default one may only be read, nothing is added to it.
 
     Parameters
     ----------
@@ -102,27 +128,68 @@ def select_results(
     KeyboardInterrupt
         If the user asked to stop.
     """
+    asked = _Asked(console, quiet, catalogue, model, dry_run=dry_run, look=look)
+    selected = _select(arguments, asked)
+    _tell_gone(selected.lost, quiet=quiet)
+    return selected.results
+
+
+def select_as_labelled(
+    arguments: Sequence[str],
+    console: Console,
+    *,
+    quiet: bool = False,
+    catalogue: Path | None = None,
+    model: Path | None = None,
+    dry_run: bool = False,
+) -> Selected:
+    """Find what is meant by paths and a query, as it was labelled.
+
+    Other than in :func:`select_results`, files that a query finds and that have changed since are
+    not labelled anew, unless a model is named; nor are videos looked at.
+
+    Returns
+    -------
+    Selected
+        Results by path, each once, with corrections; those of files that a query finds and that
+        are gone or changed apart.
+
+    Raises
+    ------
+    UsageError, QueryError, ModelError, CatalogueError, KeyboardInterrupt
+        As of :func:`select_results`.
+    """
+    asked = _Asked(console, quiet, catalogue, model, dry_run=dry_run, look=False, renew=False)
+    return _select(arguments, asked)
+
+
+def _select(arguments: Sequence[str], asked: _Asked) -> Selected:
+    catalogue = asked.catalogue
     refuse_urls(arguments, ONLY_HERE)
     is_known = catalogue is not None or has_default()
     paths, words = _split(arguments, may_ask=is_known)
-    named = _load(model)
+    named = _load(asked.model)
+    lost: list[FileResult] = []
     if not words and not is_known:
         with interrupts_tell(UNTOUCHED):
-            results = _label(paths, console, None, named, quiet=quiet, look=look)
+            results = _label(paths, asked, None, named)
     else:
         create = catalogue is not None and not words
-        as_copy = dry_run or is_read_only(catalogue)
+        as_copy = asked.dry_run or is_read_only(catalogue)
         with (
             interrupts_tell(UNTOUCHED if as_copy else REMEMBERED),
             open_catalogue(catalogue, create=create, as_copy=as_copy) as known,
         ):
             paths = [path for path in paths if is_path(path, known)]
-            found = _find(words, console, known, named, quiet=quiet, look=look) if words else []
-            heard = _label(paths, console, known, named, quiet=quiet, look=look) if paths else []
-            results = [*found, *heard]
-    return sorted(
-        {os.path.abspath(result.path): result for result in results}.values(),  # noqa: PTH100 (links are names)
-        key=lambda result: result.path,
+            found = _find(words, asked, known, named) if words else Selected([])
+            heard = _label(paths, asked, known, named) if paths else []
+            results, lost = [*found.results, *heard], found.lost
+    return Selected(
+        sorted(
+            {os.path.abspath(result.path): result for result in results}.values(),  # noqa: PTH100 (links are names)
+            key=lambda result: result.path,
+        ),
+        lost,
     )
 
 
@@ -163,8 +230,9 @@ def select_paths(
         open_catalogue(catalogue, as_copy=as_copy) as known,
     ):
         paths = [path for path in paths if is_path(path, known)]
-        found = _find(words, console, known, None, quiet=quiet, look=False)
-    return [*paths, *(result.path for result in found)]
+        found = _find(words, _Asked(console, quiet, catalogue, look=False), known, None)
+    _tell_gone(found.lost, quiet=quiet)
+    return [*paths, *(result.path for result in found.results)]
 
 
 def known_kinds(
@@ -253,15 +321,7 @@ def check_words(words: Sequence[str]) -> None:
             raise UsageError(f"{word}: no such file or folder; check the name")
 
 
-def _find(
-    words: Sequence[str],
-    console: Console,
-    known: Catalogue,
-    named: Model | None,
-    *,
-    quiet: bool,
-    look: bool,
-) -> list[FileResult]:
+def _find(words: Sequence[str], asked: _Asked, known: Catalogue, named: Model | None) -> Selected:
     """Find files as they are now, by the model that is named or by any."""
     query = query_of(words)
     try:
@@ -274,14 +334,23 @@ def _find(
         raise QueryError(exc.text, exc.span, problem, exc.known) from exc
     stale = [path for path in found if named is not None or not known.is_current(path)]
     stale = [path for path in stale if os.path.isfile(path)]  # noqa: PTH113 (any name)
-    if stale:
-        _label(stale, console, known, named, quiet=quiet, look=look)
-    results = list(known.find(query))
-    current = [result for result in results if _is_true(result, known)]
-    n_gone = len(results) - len(current)
-    if n_gone and not quiet:
-        tell(f"left out: {n_gone} recording{'s' * (n_gone > 1)}, no longer there")
-    return [named_from_here(result) for result in current]
+    if stale and (asked.renew or named is not None):
+        if named is None and not asked.quiet:
+            tell(f"labelled anew: {len(stale)} recording{'s' * (len(stale) > 1)}, changed since")
+        _label(stale, asked, known, named)
+    results: list[FileResult] = []
+    lost: list[FileResult] = []
+    for result in known.find(query):
+        (results if _is_true(result, known) else lost).append(named_from_here(result))
+    return Selected(results, lost)
+
+
+def _tell_gone(lost: Sequence[FileResult], *, quiet: bool) -> None:
+    n_far = sum(is_url(result.path) for result in lost)
+    counts = (n_far, "in storage"), (len(lost) - n_far, "no longer there")
+    for count, why in () if quiet else counts:
+        if count:
+            tell(f"left out: {count} recording{'s' * (count > 1)}, {why}")
 
 
 def _is_true(result: FileResult, known: Catalogue) -> bool:
@@ -300,13 +369,7 @@ def _load(path: Path | None) -> Model | None:
 
 
 def _label(
-    paths: Sequence[str],
-    console: Console,
-    catalogue: Catalogue | None,
-    named: Model | None,
-    *,
-    quiet: bool,
-    look: bool,
+    paths: Sequence[str], asked: _Asked, catalogue: Catalogue | None, named: Model | None
 ) -> list[FileResult]:
     from asmr_classify.batch import label_paths
     from asmr_classify.catalogue import KnownResults
@@ -316,7 +379,7 @@ def _label(
     model = load_model(None) if named is None else named
     of_any = named is None
     memory = None if catalogue is None else KnownResults(catalogue, model, of_any=of_any)
-    progress = Progress(console, quiet=quiet)
+    progress = Progress(asked.console, quiet=asked.quiet)
     with progress, interrupts_deferred(progress.on_stopping) as stop:
         results = list(
             label_paths(
@@ -325,7 +388,7 @@ def _label(
                 journal=memory,
                 stop=stop,
                 observer=progress,
-                video=Effort.NORMAL if look else None,
+                video=Effort.NORMAL if asked.look else None,
             )
         )
     if stop.is_set():

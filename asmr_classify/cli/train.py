@@ -179,6 +179,7 @@ def train(
         evaluation = evaluate(prepared, spec, jobs=n_jobs, on_progress=report)
         model = fit_model(prepared, evaluation, spec)
     pictures = save_with_card(output, model, corpus, evaluation, spec)
+    prepared.checkpoints.forget()
     if not quiet:
         if not pictures:
             tell(f"{output.with_suffix('.md')}: without pictures; {NO_PICTURES}")
@@ -408,8 +409,8 @@ def default_cache(*, quiet: bool) -> Path | None:
 
 
 def what_is_kept(cache: Path | None) -> str:
-    """Say what an interrupt leaves of features."""
-    return "nothing is kept" if cache is None else "features heard so far are kept"
+    """Say what an interrupt leaves of features and fits."""
+    return "nothing is kept" if cache is None else "features and fits so far are kept"
 
 
 def write_text(path: Path, text: str) -> None:

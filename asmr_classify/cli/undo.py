@@ -46,10 +46,17 @@ def undo(
     """Take back what a run of this program did to files.
 
     Names, places and former contents come back. A file that was changed since is left as it is,
-    with a reason.
+    with a reason. Where a run went on with one of the same command that was broken off, both are
+    taken back.
     """
     from asmr_classify.library.journal import Store
-    from asmr_classify.library.undo import choose_run, plan_undo, read_runs, run_state
+    from asmr_classify.library.undo import (
+        broken_off_before,
+        choose_run,
+        plan_undo,
+        read_runs,
+        run_state,
+    )
 
     store = Store()
     if list_:
@@ -65,9 +72,17 @@ def undo(
     if run_state(chosen, runs) == "undone":
         tell(f"run {chosen.number} is undone already")
         return ExitStatus.OK
-    return carry_out_asked(
-        plan_undo(chosen, runs, command_line()), store, manner, catalogue=catalogue
-    )
+    status = ExitStatus.OK
+    for one in (chosen, *broken_off_before(chosen, runs)):
+        if one is not chosen:
+            told = f"run {one.number} is of the same command, and was broken off: it goes along"
+            tell(told, lead="note: ")
+        n_runs = len(store.numbers())
+        planned = plan_undo(one, runs, command_line())
+        status = max(status, carry_out_asked(planned, store, manner, catalogue=catalogue))
+        if len(store.numbers()) == n_runs and not (manner.dry_run or manner.yes):
+            break  # as the user did not agree
+    return status
 
 
 def check_kept(store: Store, run: int | None) -> None:

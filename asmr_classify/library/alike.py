@@ -1,8 +1,11 @@
 """Recordings are listened to before clips of them are planned: is all there, and none twice.
 
 Copies are found by their fingerprints, see :mod:`asmr_classify.features.fingerprints`: of two clips
-that hold the same sound, the one that was drawn later is left out, in whatever recording it is. So
-none straddles the parts of a data set. Of a long clip, the first :data:`HEARD_SECONDS` are
+that hold the same sound, one is left out, in whatever recording it is, so that none straddles the
+parts of a data set. The one whose licence is known stays, else the longer one (by a tenth of a
+second or more), else the better one (of a lossless codec, then of the higher rate), else the one
+that was drawn first. Of two labels of the same time in one recording, the one that was drawn first
+stays. Of a long clip, the first :data:`HEARD_SECONDS` are
 compared; clips of a fraction of a second are too short to tell.
 """
 
@@ -17,6 +20,7 @@ from asmr_classify.errors import MediaError
 from asmr_classify.features.fingerprints import SR, bit_error, candidate_pairs, fingerprint
 from asmr_classify.library.clips import Limits
 from asmr_classify.library.plan import Left
+from asmr_classify.media.cut import is_exact
 from asmr_classify.media.decode import AudioStream
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
@@ -130,7 +134,10 @@ def choose(
             out.update(k for k in indices if k not in prints)
             n_heard += 1
             on_heard(n_heard, of)
-        copies = _find_copies(stretches, [k for k in taken if k in prints], prints)
+        by_worth = sorted(
+            (k for k in taken if k in prints), key=lambda k: _worth(choice, stretches[k])
+        )
+        copies = _find_copies(stretches, by_worth, prints)
         out.update(copies)
         choice.copies += [Copy(stretches[k], stretches[j]) for k, j in copies.items()]
         if not unheard and not copies:
@@ -202,7 +209,7 @@ def _hear(
 def _find_copies(
     stretches: Sequence[Stretch], taken: Iterable[int], prints: dict[int, Bits]
 ) -> dict[int, int]:
-    """Find which of those that were taken hold the same as an earlier one."""
+    """Find which of those that were taken, the best first, hold the same as a better one."""
     taken = list(taken)
     copies: dict[int, int] = {}
     for of, copy in _same_time(stretches, taken):
@@ -218,6 +225,15 @@ def _find_copies(
             if error is not None:
                 copies[copy] = of
     return copies
+
+
+def _worth(choice: Choice, stretch: Stretch) -> tuple[bool, float, bool, int]:
+    """Give what copies are sorted by, the one to keep first; the sort keeps lots in order."""
+    recording = choice.recordings[stretch.result.path]
+    info = recording.info
+    is_lossless = is_exact(info) or info.codec.startswith("pcm_")
+    seconds = round(stretch.last - stretch.first, 1)
+    return not info.licence, -seconds, not is_lossless, -recording.sr
 
 
 def _same_time(stretches: Sequence[Stretch], taken: Iterable[int]) -> list[tuple[int, int]]:

@@ -42,6 +42,21 @@ HELD_OUT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class Selected:
+    """The recordings to choose from.
+
+    Parameters
+    ----------
+    results : list of FileResult
+    lost : list of FileResult
+        Of files that are not as they were labelled any more: gone, or changed.
+    """
+
+    results: list[FileResult]
+    lost: list[FileResult] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """What clips someone wants.
 
@@ -172,6 +187,11 @@ def find_stretches(
         for stretch in _of_result(result, wish, groups[result.path])
     ]
     return sorted(found, key=lambda s: (_lot(wish.seed, *_identity(s)), s.result.path))
+
+
+def fits(result: FileResult, wish: Wish) -> bool:
+    """Tell whether a recording holds a clip that is wanted, as it was labelled."""
+    return is_playable(result) and any(_of_result(result, wish, ""))
 
 
 def _of_result(result: FileResult, wish: Wish, group: str) -> Iterator[Stretch]:

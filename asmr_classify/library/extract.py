@@ -19,11 +19,18 @@ from typing import TYPE_CHECKING, Any
 
 from asmr_classify.errors import MediaError, StepError, UsageError
 from asmr_classify.library.alike import choose
-from asmr_classify.library.clips import assign_parts, find_stretches
+from asmr_classify.library.clips import assign_parts, find_stretches, fits
 from asmr_classify.library.datacard import fade_note, write_card
 from asmr_classify.library.folders import steps_to_folders
 from asmr_classify.library.layouts import LAYOUTS, Entry, LayoutName, Table, name_files
-from asmr_classify.library.plan import PART_PREFIX, PART_SUFFIX, FileState, Left, Plan
+from asmr_classify.library.plan import (
+    PART_PREFIX,
+    PART_SUFFIX,
+    FileState,
+    Left,
+    Plan,
+    without_manner,
+)
 from asmr_classify.library.template import Subject
 from asmr_classify.library.written import CopyClip, WriteClip, WriteText
 from asmr_classify.media.cut import (
@@ -37,6 +44,7 @@ from asmr_classify.media.cut import (
     rate_of,
     sample_kind,
 )
+from asmr_classify.media.source import is_url
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 from asmr_classify.writers.csv import escape_cell
 
@@ -45,7 +53,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.library.alike import Choice, Copy, Recording
-    from asmr_classify.library.clips import Stretch, Wish
+    from asmr_classify.library.clips import Selected, Stretch, Wish
     from asmr_classify.library.journal import Run
     from asmr_classify.library.plan import Step
     from asmr_classify.library.template import Template
@@ -54,10 +62,6 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "left-out.csv"
 """Lists what fits and is not in the data set."""
-
-MANNER = re.compile(r"^(?:--(?:yes|quiet|json|dry-run)$|-[yqn]+(?=f|$))")
-"""Options that change how a plan is shown and done, and not what it does; letters may be joined,
-also before that of ``--format``."""
 
 CLUTTER = re.compile(
     r"\.DS_Store|\._.+|\.directory|desktop\.ini|Thumbs\.db|ehthumbs\.db", re.IGNORECASE
@@ -126,7 +130,7 @@ class Extraction:
 
 
 def plan_extract(
-    results: Iterable[FileResult],
+    selected: Selected,
     wish: Wish,
     order: Order,
     runs: Iterable[Run],
@@ -138,8 +142,9 @@ def plan_extract(
 
     Parameters
     ----------
-    results : iterable of FileResult
-        Those in the folder of the data set are left out.
+    selected : Selected
+        Those in the folder of the data set are left out. Those that are lost are left, and listed,
+        if they held what is wanted.
     wish : Wish
     order : Order
     runs : iterable of Run
@@ -162,10 +167,10 @@ def plan_extract(
     inside = order.folder.rstrip(os.sep) + os.sep
     results = [
         replace(result, path=path)
-        for result in results
+        for result in selected.results
         if not (path := os.path.abspath(result.path)).startswith(inside)
     ]
-    left: list[Left] = []
+    left = [_leave(result.path) for result in selected.lost if fits(result, wish)]
     groups = _groups(results, order.group_by, left)
     choice = choose(find_stretches(results, wish, groups), wish, on_heard=on_heard)
     left += choice.left
@@ -178,13 +183,25 @@ def plan_extract(
     tables = [
         *LAYOUTS[order.layout].tables(entries),
         *_left_out(choice, left, planner.top),
-        write_card(entries, order.layout, _told(command), _notes(order, wish, choice)),
+        write_card(
+            entries, order.layout, shlex.join(without_manner(command)), _notes(order, wish, choice)
+        ),
     ]
     steps += [_write_text(table, order.folder) for table in tables]
     wanting = _wanting(steps, order.folder, runs)
     folders = {os.path.dirname(step.target) for step in steps} if wanting else set()
     plan = Plan(command, (*steps_to_folders(folders), *wanting), tuple(left))
     return Extraction(plan, tuple(entries), choice)
+
+
+def _leave(path: str) -> Left:
+    """Say why a recording is left whose labels do not hold any more."""
+    if is_url(path):
+        return Left(path, "lies in storage, and clips are cut out of files of this machine")
+    path = os.path.abspath(path)
+    if os.path.isfile(path):
+        return Left(path, "has changed since it was labelled: label it again")
+    return Left(path, "is not there any more")
 
 
 def check_folder_of_data(folder: str) -> None:
@@ -197,12 +214,6 @@ def check_folder_of_data(folder: str) -> None:
     """
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise UsageError(f"--to {folder}: is there already, and is no folder; name another one")
-
-
-def _told(command: Iterable[str]) -> str:
-    """Give the command without what does not change the data set."""
-    words = (MANNER.sub("-", word) for word in command)
-    return shlex.join(word for word in words if word != "-")
 
 
 def _groups(
@@ -237,7 +248,9 @@ def _top(results: Sequence[FileResult]) -> str:
 
 
 def _name_from(top: str, path: str) -> str:
-    """Name a path from the folder that holds all; what is on another drive, in full."""
+    """Name a path from the folder that holds all; what is on another drive or far, in full."""
+    if is_url(path):
+        return path
     try:
         name = os.path.relpath(path, top)
     except ValueError:
@@ -285,8 +298,8 @@ class _Planner:
         if self._order.copy and not is_exact(recording.info):
             borders = packet_borders(path, [(s.first, s.last) for s in stretches])
             steps = [
-                CopyClip(path, "", before, start, end, stretch.label)
-                for stretch, (start, end) in zip(stretches, borders, strict=True)
+                CopyClip(path, "", before, b.start, b.end, stretch.label, b.heard)
+                for stretch, b in zip(stretches, borders, strict=True)
             ]
         else:
             _check_channels(path, recording, mono=self._order.mono)
@@ -318,7 +331,7 @@ class _Planner:
 
     def _entry(self, stretch: Stretch, step: Clip, part: str, recording: Recording) -> Entry:
         if isinstance(step, CopyClip):
-            start, end, sr = step.start, step.end, recording.sr
+            start, end, sr = step.heard, step.end, recording.sr
             ending = copied_as(recording.info.codec)[1]
         else:
             sr, ending = step.span.sr, step.span.form.value
@@ -374,7 +387,9 @@ def _notes(order: Order, wish: Wish, choice: Choice) -> list[str]:
     if order.copy:
         how = (
             "Packets are copied as they are, so clips begin and end where packets do; `start` and "
-            "`end` tell where that is. Lossless codecs are cut by the sample, into FLAC."
+            "`end` tell from when to when a player hears them. Lossy codecs lean on the packets "
+            "before: the first 0.1 s may sound other than in the recording. Lossless codecs are "
+            "cut by the sample, into FLAC."
         )
     else:
         changed = [f"brought to {order.sr} Hz"] if order.sr else []

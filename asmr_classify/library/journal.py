@@ -57,6 +57,10 @@ TAIL_BYTES = 100
 """So much of a journal holds its ``end``."""
 
 
+COMPLETE, STOPPED, BROKEN_OFF = "complete", "stopped", "broken off"
+"""How runs end: all steps were come to, the user stopped it, or it was killed and is settled."""
+
+
 @dataclass(slots=True)
 class Entry:
     """What a journal tells of one step.
@@ -103,6 +107,8 @@ class Run:
     token : str
         Names its temporary files.
     command : tuple of str
+    folder : str
+        In which it was given; empty if that is not known.
     created : str
         ISO 8601, UTC.
     n_steps : int
@@ -120,6 +126,7 @@ class Run:
     path: str
     token: str
     command: tuple[str, ...]
+    folder: str
     created: str
     n_steps: int
     undoes: int | None
@@ -289,6 +296,7 @@ class Store:
                 HEADER: VERSION,
                 "token": token,
                 "command": list(plan.command),
+                "folder": _working_folder(),
                 "created": iso_time(plan.created),
                 "n_steps": len(plan.steps),
                 "undoes": plan.undoes,
@@ -307,6 +315,14 @@ class Store:
                 yield RunWriter(file, run.path, run.token)
         except OSError as exc:
             raise OutputError(explain(run.path, exc)) from exc
+
+
+def _working_folder() -> str:
+    """Give the working directory; nothing if it was removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def default_folder() -> Path:
@@ -335,6 +351,7 @@ def _read_header(number: int, path: str, line: bytes) -> Run:
             path=path,
             token=header["token"],
             command=tuple(header["command"]),
+            folder=header.get("folder", ""),
             created=header["created"],
             n_steps=header["n_steps"],
             undoes=header["undoes"],

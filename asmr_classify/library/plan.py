@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
@@ -38,7 +39,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from asmr_classify.errors import JournalError, StepError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 KINDS: dict[str, str] = {
     "make_folder": "asmr_classify.library.folders:MakeFolder",
@@ -58,6 +59,10 @@ KINDS: dict[str, str] = {
     "write_nfo": "asmr_classify.library.tags.nfo:WriteNfo",
 }
 """Kinds of steps, as journals call them, and the classes, which are imported when needed."""
+
+MANNER = re.compile(r"^(?:--(?:yes|quiet|json|dry-run)$|-[yqn]+(?=f|$))")
+"""Options that change how a plan is shown and done, and not what it does; letters may be joined,
+also before that of ``--format``."""
 
 SCHEMA_VERSION = 1
 """Of the JSON of plans."""
@@ -246,6 +251,10 @@ class Step(ABC):
             If the user changed the file since: then it is left as it is.
         """
 
+    def written(self) -> str:
+        """Name the file that errors of the system are about."""
+        return self.describe().path
+
     def moved(self) -> tuple[str, FileState, str] | None:
         """Tell of a file that this step moves, or changes where it is: path, state, new path.
 
@@ -332,6 +341,18 @@ class Plan:
             "steps": [step.to_record() for step in self.steps],
             "left": [asdict(left) for left in self.left],
         }
+
+
+def without_manner(command: Iterable[str]) -> tuple[str, ...]:
+    """Give a command line without what only changes how its plan is shown and done.
+
+    Examples
+    --------
+    >>> without_manner(["asmr-classify", "tag", "in", "--yes", "-qn"])
+    ('asmr-classify', 'tag', 'in')
+    """
+    words = (MANNER.sub("-", word) for word in command)
+    return tuple(word for word in words if word != "-")
 
 
 def iso_time(seconds: float) -> str:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import StepError
-from asmr_classify.library.journal import NOTHING_TO_DO
+from asmr_classify.library.journal import BROKEN_OFF, COMPLETE, NOTHING_TO_DO, STOPPED
 from asmr_classify.library.plan import Left, Work
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def carry_out(
             outcomes.append(hand.take(index))
         stopped = len(outcomes) < len(plan.steps)
         if not hand.unsettled:
-            writer.write({"end": "stopped" if stopped else "complete"}, durable=True)
+            writer.write({"end": STOPPED if stopped else COMPLETE}, durable=True)
     return Report(number, tuple(outcomes), stopped)
 
 
@@ -215,7 +215,7 @@ def explain_failure(step: Step, exc: Exception) -> Left:
         return Left(exc.path, exc.message)
     number = exc.errno if isinstance(exc, OSError) else None
     text = exc.strerror if isinstance(exc, OSError) else None
-    return Left(step.describe().path, FAILURES.get(number or 0, text or str(exc)))
+    return Left(step.written(), FAILURES.get(number or 0, text or str(exc)))
 
 
 def settle_broken(store: Store) -> list[Left]:
@@ -258,7 +258,7 @@ def _settle(store: Store, run: Run) -> Iterator[Left]:
                 if left is not None:
                     yield left
         if not unsettled:
-            writer.write({"end": "broken off"}, durable=True)
+            writer.write({"end": BROKEN_OFF}, durable=True)
 
 
 def _settle_step(index: int, entry: Entry, writer: RunWriter) -> Left | None:

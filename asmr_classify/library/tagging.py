@@ -165,7 +165,8 @@ class _Planner:
             _check_regular(path)
             planned = list(steps)
         except (MediaError, StepError) as exc:
-            self._left.append(Left(name, exc.message))
+            # It may be about a file beside this one.
+            self._left.append(Left(name if exc.path == path else exc.path, exc.message))
         except OSError as exc:
             self._left.append(Left(name, f"cannot be read: {exc.strerror}"))
         else:

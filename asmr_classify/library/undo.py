@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.errors import JournalError, NothingToUndoError, StepError, UsageError
 from asmr_classify.library.folders import steps_to_folders
-from asmr_classify.library.plan import Left, Plan
+from asmr_classify.library.journal import COMPLETE
+from asmr_classify.library.plan import Left, Plan, without_manner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,6 +107,41 @@ def choose_run(store: Store, runs: list[Run], number: int | None) -> Run:
     none_left = "no run is kept that has not been undone"
     raise NothingToUndoError(
         f"nothing to undo: {none_left if store.numbers() else store.describe_kept()}"
+    )
+
+
+def broken_off_before(run: Run, runs: Iterable[Run]) -> list[Run]:
+    """Give the runs that one went on with: of the same command in the same folder, broken off.
+
+    Parameters
+    ----------
+    run : Run
+    runs : iterable of Run
+        All of them.
+
+    Returns
+    -------
+    list of Run
+        The latest first, as they are to be taken back; none before one that came to its end or is
+        undone.
+    """
+    runs = list(runs)
+    before: list[Run] = []
+    for other in reversed(runs):
+        if other.number >= run.number or other.undoes is not None or not _is_same_work(other, run):
+            continue
+        state = run_state(other, runs)
+        if other.end == COMPLETE or state == "undone":
+            break
+        if state != "nothing done":
+            before.append(other)
+    return before
+
+
+def _is_same_work(one: Run, other: Run) -> bool:
+    return (
+        without_manner(one.command) == without_manner(other.command)
+        and one.folder == other.folder != ""
     )
 
 

@@ -70,6 +70,10 @@ class _Written(Step):
         """Look whether the file got its name."""
         return settle_renamed(self.target, work, notes)
 
+    def written(self) -> str:
+        """Name the file."""
+        return self.target
+
     def inverse(self, facts: Mapping[str, Any]) -> Step | None:
         """Remove the file."""
         if not os.path.lexists(self.target):
@@ -144,6 +148,8 @@ class CopyClip(_Written):
         Seconds, where packets begin and end.
     label : str
         That the clip is for.
+    heard : float
+        Seconds from which on the clip sounds.
     """
 
     kind: ClassVar[str] = "copy_clip"
@@ -154,6 +160,7 @@ class CopyClip(_Written):
     start: float
     end: float
     label: str
+    heard: float = 0.0
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
@@ -162,7 +169,7 @@ class CopyClip(_Written):
 
     def describe(self) -> Description:
         """Tell what is cut out of what."""
-        detail = f"{_detail(self.start, self.end, self.label)}, packets as they are"
+        detail = f"{_detail(self.heard, self.end, self.label)}, packets as they are"
         return Description("extract", self.source, self.target, detail)
 
     def check(self) -> None:

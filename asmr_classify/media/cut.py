@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from fractions import Fraction
 from io import BytesIO
 from typing import TYPE_CHECKING, Self
 
@@ -27,7 +28,7 @@ import numpy as np
 
 from asmr_classify.errors import DecodeError
 from asmr_classify.media.decode import AudioStream
-from asmr_classify.media.place import Axis
+from asmr_classify.media.place import TOLERANCE, Axis
 from asmr_classify.media.probe import EXACT_CODECS, audio_stream, claimed_duration, open_container
 from asmr_classify.units import seconds_to_samples
 
@@ -95,6 +96,19 @@ COPIED_AS = {
 }
 """Containers, by FFmpeg's names, and endings for copied packets of a codec, as FFmpeg calls its
 decoder."""
+
+MP3_SILENT_SAMPLES = 529
+"""What an MP3 decoder lags behind its packets. Players leave so much out at the start of a file
+with a Xing header, which FFmpeg writes."""
+
+MOST_SILENT = 8
+"""Packets at the start that may not be heard: those of Opus can be as short as 2.5 ms."""
+
+OPUS_TICK = 0.0025
+"""Seconds that the shortest packet of Opus lasts (RFC 6716, section 2.1.4)."""
+
+ROUNDING_SECONDS = 0.001
+"""In Matroska, times of packets are whole milliseconds."""
 
 COPIED_ELSE = ("matroska", "mka")
 """Holds nearly every codec."""
@@ -366,7 +380,24 @@ def copied_as(codec: str) -> tuple[str, str]:
     return COPIED_AS.get(codec, COPIED_ELSE)
 
 
-def packet_borders(path: str, spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+@dataclass(frozen=True, slots=True)
+class Borders:
+    """Where the packets lie that hold a stretch, and from where on they are heard.
+
+    Parameters
+    ----------
+    start, end : float
+        Of the first packet and of the last, in seconds.
+    heard : float
+        Seconds from which on the copied packets sound; ``start`` or later.
+    """
+
+    start: float
+    end: float
+    heard: float
+
+
+def packet_borders(path: str, spans: Iterable[tuple[float, float]]) -> list[Borders]:
     """Find where the packets begin and end that hold stretches of a recording.
 
     Parameters
@@ -377,9 +408,9 @@ def packet_borders(path: str, spans: Iterable[tuple[float, float]]) -> list[tupl
 
     Returns
     -------
-    list of tuple of float
-        Start of the first packet and end of the last, for each stretch: it covers the stretch, as
-        far as there are packets. Both are 0 where there is none.
+    list of Borders
+        For each stretch of packets that cover it, as far as there are any. All are 0 where there
+        are none.
 
     Raises
     ------
@@ -387,22 +418,50 @@ def packet_borders(path: str, spans: Iterable[tuple[float, float]]) -> list[tupl
         If the file cannot be read, or no container is known that holds its packets.
     """
     spans = list(spans)
-    borders = [(0.0, 0.0)] * len(spans)
+    borders = [Borders(0.0, 0.0, 0.0)] * len(spans)
     waiting = deque(sorted(range(len(spans)), key=lambda index: spans[index]))
     begun: list[int] = []
+    recent: deque[tuple[float, float]] = deque(maxlen=MOST_SILENT)
     with open_container(path) as container:
         source = audio_stream(container, path)
         muxer, _ = copied_as(source.codec_context.name)
         with _open_output(BytesIO(), muxer, path) as output:
             output.add_stream_from_template(source)
         for _, start, end in _iter_packets(container, path):
+            recent.append((start, end))
             begun = [index for index in begun if spans[index][1] > start]
-            while waiting and spans[waiting[0]][0] < end:
-                begun.append(waiting.popleft())
+            while waiting and spans[waiting[0]][0] < end - ROUNDING_SECONDS:
+                index = waiting.popleft()
+                borders[index] = _begin(source.codec_context, recent, spans[index][0])
+                begun.append(index)
             for index in begun:
                 if spans[index][1] > start:
-                    borders[index] = (borders[index][0] if borders[index][1] else start, end)
+                    borders[index] = replace(borders[index], end=end)
     return borders
+
+
+def _begin(context: Any, packets: Iterable[tuple[float, float]], wanted: float) -> Borders:
+    """Choose the packet to begin with: of those up to a time, the last from which it is heard.
+
+    Where several are heard from the same time on, the earliest is best: codecs need some to settle.
+    """
+    begins = [Borders(start, end, _heard_from(context, start, end)) for start, end in packets]
+    fit = [b for b in begins if b.heard <= wanted + ROUNDING_SECONDS] or begins[:1]
+    best = max(fit, key=lambda b: (b.heard, -b.start))
+    return replace(best, heard=max(0.0, best.heard))
+
+
+def _heard_from(context: Any, start: float, end: float) -> float:
+    """Tell from when on packets are heard if the one between these times is their first."""
+    if context.name == "mp3float":
+        silent: float = MP3_SILENT_SAMPLES / context.sample_rate
+    elif context.name == "opus":
+        silent = _pre_skip(context) / OPUS_RATES_HZ[-1]
+    elif context.name == "vorbis":  # a packet is heard with the one before it
+        silent = end - start
+    else:
+        return start
+    return max(0.0, start + silent)  # what lies before the recording is marked so
 
 
 def copy_packets(path: str, start: float, end: float, file: IO[bytes]) -> None:
@@ -412,7 +471,7 @@ def copy_packets(path: str, start: float, end: float, file: IO[bytes]) -> None:
     ----------
     path : str
     start, end : float
-        In seconds, as :func:`packet_borders` gives them.
+        In seconds, those of :class:`Borders`.
     file : binary file
         Empty, open for reading and writing.
 
@@ -436,6 +495,8 @@ def copy_packets(path: str, start: float, end: float, file: IO[bytes]) -> None:
                     continue
                 first = packet.pts if first is None else first
                 packet.pts = packet.dts = packet.pts - first
+                if source.codec_context.name == "opus":
+                    _stamp_by_samples(packet, source.codec_context)
                 packet.stream = stream
                 output.mux(packet)
                 reached = ends
@@ -443,11 +504,31 @@ def copy_packets(path: str, start: float, end: float, file: IO[bytes]) -> None:
                 raise DecodeError(path, "cannot be read there: fetch or copy the file again")
 
 
+def _stamp_by_samples(packet: Any, context: Any) -> None:
+    """Stamp a packet of Opus as Ogg has it: in samples, those that are not heard before 0.
+
+    Its packets last multiples of 2.5 ms, of which Matroska keeps whole milliseconds only. Where
+    stamps and packets do not add up, some programs refuse the file (RFC 7845, section 4).
+    """
+    sr = OPUS_RATES_HZ[-1]
+    ticks = float(packet.time_base) / OPUS_TICK
+    at, n_ticks = round(packet.pts * ticks), round(packet.duration * ticks)
+    n_tick = round(sr * OPUS_TICK)
+    packet.time_base = Fraction(1, sr)
+    packet.pts = packet.dts = at * n_tick - _pre_skip(context)
+    packet.duration = n_ticks * n_tick
+
+
+def _pre_skip(context: Any) -> int:
+    """Tell how many samples at the start of an Opus file are not heard (RFC 7845, section 5.1)."""
+    return int.from_bytes((context.extradata or b"")[10:12], "little")
+
+
 def _iter_packets(container: Any, path: str) -> Iterator[tuple[Any, float, float]]:
     """Give the packets of the sound track with start and end in seconds, in their order."""
     stream = audio_stream(container, path)
     axis = Axis.of(container, stream, claimed_duration(container, None))
-    context, origin = stream.codec_context, axis.origin if axis.is_stamped else None
+    context, origin = stream.codec_context, _origin_of(axis, stream)
     usual = context.frame_size / context.sample_rate if context.sample_rate else 0.0
     with suppress(av.error.FFmpegError):  # what can be read is given; the decoder told of the rest
         for packet in container.demux(stream):
@@ -457,3 +538,11 @@ def _iter_packets(container: Any, path: str) -> Iterator[tuple[Any, float, float
             origin = at if origin is None else origin
             length = (packet.duration or 0) * axis.tick or usual
             yield packet, at - origin, at - origin + length
+
+
+def _origin_of(axis: Axis, stream: Any) -> float | None:
+    """Give the stamp of what a player shows as 0, as the decoder has it; None for the first one."""
+    begins = None if stream.start_time is None else stream.start_time * axis.tick
+    if axis.is_stamped and (begins is None or abs(begins - axis.origin) > TOLERANCE):
+        return axis.origin
+    return begins

@@ -9,7 +9,8 @@ calibrates worse, because fewer sources are left to learn from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,10 @@ import numpy as np
 from asmr_classify.aggregate import summarise
 from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.errors import CorpusError
+from asmr_classify.estimators import Ensemble
 from asmr_classify.evidence import Heard
 from asmr_classify.training.calibration import Truth, Weighed, finish_model
+from asmr_classify.training.checkpoints import Checkpoints
 from asmr_classify.training.corrections import relabelled
 from asmr_classify.training.embedding import fit_embedding
 from asmr_classify.training.fit import fit_ensemble
@@ -27,7 +30,14 @@ from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.splits import assign_folds, folds_of_sounds
 from asmr_classify.training.student import Lecture, found_school, make_lessons
-from asmr_classify.training.takes import Take, TakeKind, clip_targets, compute_rows, plan_takes
+from asmr_classify.training.takes import (
+    SAVED,
+    Take,
+    TakeKind,
+    clip_targets,
+    compute_rows,
+    plan_takes,
+)
 from asmr_classify.training.teacher import ask_teacher
 
 if TYPE_CHECKING:
@@ -37,7 +47,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.estimators import Ensemble
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
     from asmr_classify.training.kinds import KindFigures
@@ -61,6 +70,8 @@ class Prepared:
         Index of the take that is the clip itself.
     school : School or None
         Students of a teacher, if there is one.
+    checkpoints : Checkpoints
+        Fits that are done.
     """
 
     corpus: Corpus
@@ -68,6 +79,7 @@ class Prepared:
     rows: TakeRows
     originals: NDArray[np.int64]
     school: School | None = None
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
     @property
     def truth(self) -> Truth:
@@ -123,9 +135,9 @@ def prepare(  # noqa: PLR0913 (options by name)
     teacher : path, optional
         A network of which students are to learn, see :mod:`asmr_classify.training.teacher`.
     cache : path, optional
-        Folder that keeps rows from run to run.
+        Folder that keeps rows from run to run, and fits until the model is written.
     cache_needed : bool
-        Whether it is an error if that cannot be written; else rows are not kept.
+        Whether it is an error if that cannot be written; else nothing is kept.
     jobs : int
     on_progress : callable, optional
         Called with a phase, the steps done and their total.
@@ -152,13 +164,19 @@ def prepare(  # noqa: PLR0913 (options by name)
     kept: dict[str, Any] = {"cache": cache, "cache_needed": cache_needed, "jobs": jobs}
     rows = compute_rows(corpus, takes, spec.takes, **kept, on_progress=report("features"))
     originals = np.array([k for k, take in enumerate(takes) if take.kind is TakeKind.ORIGINAL])
+    heard = [getattr(rows.rows, name) for name in SAVED]
+    decided_by = [corpus, takes, folds, rows.offsets, rows.targets, *heard]
+    checkpoints = partial(Checkpoints.of, cache, needed=cache_needed)
     prepared = Prepared(corpus, folds, rows, originals)
     if teacher is None:
-        return prepared
+        return replace(prepared, checkpoints=checkpoints(decided_by=decided_by))
     check_folds(folds)
     lessons = read_lessons(prepared, spec, teacher, **kept, on_progress=on_progress)
-    school = found_school(rows, folds, lessons, spec, jobs=jobs, on_progress=report("students"))
-    return replace(prepared, school=school)
+    fits = checkpoints(decided_by=[*decided_by, lessons.X, lessons.targets, lessons.folds])
+    school = found_school(
+        rows, folds, lessons, spec, checkpoints=fits, jobs=jobs, on_progress=report("students")
+    )
+    return replace(prepared, school=school, checkpoints=fits)
 
 
 def _phases(on_progress: Progress | None) -> Callable[[str], Callable[[int, int], None]]:
@@ -331,14 +349,7 @@ def fit_folds(
 
     n_folds = int(prepared.folds.max()) + 1
     tasks = (
-        delayed(fit_ensemble)(
-            prepared.rows,
-            prepared.corpus,
-            prepared.folds != fold,
-            spec,
-            prepared.school,
-            frozenset({fold}),
-        )
+        delayed(_fit)(prepared, prepared.folds != fold, spec, frozenset({fold}))
         for fold in range(n_folds)
     )
     fits = []
@@ -347,6 +358,15 @@ def fit_folds(
         if on_progress is not None:
             on_progress("fits", len(fits), n_folds)
     return fits
+
+
+def _fit(
+    prepared: Prepared, inside: NDArray[np.bool_], spec: TrainingSpec, left_out: frozenset[int]
+) -> Ensemble:
+    """Fit networks and trees on some clips, or take what was fitted before an interruption."""
+    of = (prepared.rows, prepared.corpus, inside, spec, prepared.school, left_out)
+    decided_by = (sorted(left_out), spec.fit, spec.kinds, spec.decision)
+    return prepared.checkpoints.fitted(Ensemble, partial(fit_ensemble, *of), *decided_by)
 
 
 def hear_clips(prepared: Prepared, fits: Sequence[Ensemble]) -> tuple[Heard, ...]:
@@ -446,7 +466,7 @@ def train(
     Model
     """
     everything = np.ones(len(prepared.folds), dtype=bool)
-    ensemble = fit_ensemble(prepared.rows, prepared.corpus, everything, spec, prepared.school)
+    ensemble = _fit(prepared, everything, spec, frozenset())
     return conclude_model(prepared, evaluation, ensemble, spec)
 
 

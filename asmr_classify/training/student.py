@@ -18,13 +18,15 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from asmr_classify.errors import CorpusError
-from asmr_classify.estimators import Network, standardise
+from asmr_classify.estimators import Ensemble, Network, standardise
+from asmr_classify.training.checkpoints import Checkpoints
 from asmr_classify.training.networks import fit_network
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.takes import OF_CLIPS
@@ -63,6 +65,16 @@ class Student:
     mean: Array
     scale: Array
     network: Network
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Name all arrays."""
+        return Ensemble(self.mean, self.scale, (self.network,)).arrays()
+
+    @classmethod
+    def of_arrays(cls, named: Mapping[str, NDArray[Any]]) -> Student:
+        """Put a student together again; KeyError if an array is missing."""
+        whole = Ensemble.of_arrays(named)
+        return cls(whole.mean, whole.scale, *whole.networks)
 
     def hints(self, X: Array) -> Array:
         """Say what the teacher might, shape (n_rows, n_hints)."""
@@ -196,12 +208,13 @@ def make_lessons(parts: Sequence[Lecture], spec: TrainingSpec) -> Lessons:
     return Lessons(np.concatenate(X), np.concatenate(targets), np.concatenate(folds))
 
 
-def found_school(
+def found_school(  # noqa: PLR0913 (options by name)
     rows: TakeRows,
     folds: NDArray[np.int64],
     lessons: Lessons,
     spec: TrainingSpec,
     *,
+    checkpoints: Checkpoints | None = None,
     jobs: int = -1,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> School:
@@ -215,6 +228,8 @@ def found_school(
         Of their clips.
     lessons : Lessons
     spec : TrainingSpec
+    checkpoints : Checkpoints, optional
+        Where students are kept.
     jobs : int
         Processes; -1 for one per core.
     on_progress : callable, optional
@@ -228,7 +243,17 @@ def found_school(
 
     numbers = range(int(folds.max()) + 1)
     left_out = [frozenset(few) for count in (0, 1, 2) for few in combinations(numbers, count)]
-    tasks = (delayed(fit_student)(lessons, few, spec) for few in left_out)
+    fitted = (checkpoints or Checkpoints()).fitted
+    tasks = (
+        delayed(fitted)(
+            Student,
+            partial(fit_student, lessons, few, spec),
+            sorted(few),
+            spec.student,
+            spec.fit.seed,
+        )
+        for few in left_out
+    )
     students: dict[Folds, Student] = {}
     for few, student in zip(left_out, iter_results(tasks, jobs=jobs), strict=True):
         students[few] = student

@@ -10,6 +10,14 @@ from pathlib import Path
 from uuid import uuid4
 
 from asmr_classify.aggregate import FileResult, Status
+from asmr_classify.visual.seen import Effort
+from tests.conftest import sample_of
+
+WAYS = sample_of(
+    [{"video": Effort.NORMAL}],
+    [{"video": None}, {"video": Effort.NORMAL, "include": ["rabbit320.*"]}],
+)
+"""Ways to label media of the wild: to look at all of it takes five times as long as to listen."""
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,12 @@ from asmr_classify.errors import AsmrClassifyError, UsageError
 from asmr_classify.model import save_model
 from asmr_classify.writers.jsonl import result_to_line
 from tests.batch.conftest import Notes
-from tests.batch.tasks import Stub
+from tests.batch.tasks import WAYS, Stub
 from tests.batch.test_engine import named, run
-from tests.conftest import DEMO
+from tests.conftest import DEMO, sample_of
 from tests.storage import BUCKET
+
+N_KILLED = sample_of(10, 4)
 
 
 @pytest.fixture(scope="module")
@@ -60,18 +62,20 @@ def test_a_cluster_gives_the_same_records(client, tiny_model, recordings):
 
 def test_a_cluster_gives_the_same_records_of_real_and_damaged_files(client, tiny_model, shared):
     paths = [shared / "media", shared / "cases"]
-    assert lines(label_paths(paths, model=tiny_model, executor=client)) == lines(
-        label_paths(paths, model=tiny_model, jobs=2)
-    )
+    for how in WAYS:
+        expected = lines(label_paths(paths, model=tiny_model, jobs=2, **how))
+        assert lines(label_paths(paths, model=tiny_model, executor=client, **how)) == expected
+        assert len(expected) > 1
 
 
-def test_ten_workers_that_are_killed_cost_nothing(client, stub):
-    files = [*map(str, range(490)), *(f"kills-worker-once-{n}" for n in range(10))]
+def test_workers_that_are_killed_cost_nothing(client, stub):
+    files = [*map(str, range(49 * N_KILLED))]
+    files += [f"kills-worker-once-{n}" for n in range(N_KILLED)]
     random.Random(5).shuffle(files)  # noqa: S311 (an order)
     outcomes = [*run(named(*files), stub, DaskEngine(client))]
     assert Counter(outcome.found.path for outcome in outcomes) == Counter(files)
     assert {outcome.result.status for outcome in outcomes} == {Status.OK}
-    assert all(stub.tries(f"kills-worker-once-{n}") > 1 for n in range(10))
+    assert all(stub.tries(f"kills-worker-once-{n}") > 1 for n in range(N_KILLED))
 
 
 def test_a_file_that_kills_every_worker_fails_alone(client, stub):

@@ -75,7 +75,9 @@ def _cluster() -> Iterator[Client]:
         yield client
 
 
-def run(n_long: int = 40, n_short: int = 2000, n_objects: int = N_OBJECTS) -> Table:
+def run(
+    n_long: int = 40, n_short: int = 2000, n_objects: int = N_OBJECTS, *, repeats: int = 3
+) -> Table:
     """Measure."""
     rows: list[tuple[Any, ...]] = []
     with tempfile.TemporaryDirectory() as name, _cluster() as client:
@@ -87,7 +89,7 @@ def run(n_long: int = 40, n_short: int = 2000, n_objects: int = N_OBJECTS) -> Ta
             (long, "throughput", n_long, 60),
             (short, "throughput", n_short, 2),
         ):
-            there, here = _by_turns(client, folder)
+            there, here = _by_turns(client, folder, repeats)
             rows.append(
                 (f"{what}: {n} files of {duration} s", n / there, n / here, here / there, "0.9")
             )
@@ -111,10 +113,10 @@ def _first_result(client: Client, folder: Path) -> float:
     return took
 
 
-def _by_turns(client: Client, folder: Path) -> tuple[float, float]:
+def _by_turns(client: Client, folder: Path, repeats: int) -> tuple[float, float]:
     model = load_model()
     there, here = [], []
-    for _ in range(3):
+    for _ in range(repeats):
         there.append(_seconds(lambda: [*label_paths([folder], model=model, executor=client)]))
         here.append(_seconds(lambda: [*label_paths([folder], model=model, jobs=WORKERS)]))
     return min(there), min(here)

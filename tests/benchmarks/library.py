@@ -153,15 +153,15 @@ def _browser_rows(path: Path, count: int) -> list[tuple[object, ...]]:
 
 def _open(page: Page, path: Path) -> None:
     page.goto(path.as_uri())
-    wait_until(page, "document.documentElement.dataset.ready === 'yes'", timeout=60)
+    wait_until(page, "document.documentElement.dataset.ready === 'yes'")
 
 
 def _filter(page: Page) -> None:
     page.get_by_label("Find in path", exact=True).fill("maker 07")
-    wait_until(page, "document.getElementById('count').textContent.includes(' of ')", timeout=60)
+    wait_until(page, "document.getElementById('count').textContent.includes(' of ')")
 
 
 def _sort(page: Page) -> None:
     page.get_by_role("columnheader", name="Length").get_by_role("button").click()
     sorted_by = "document.querySelector('th[aria-sort]:not([aria-sort=none])').textContent"
-    wait_until(page, f"{sorted_by}.includes('Length')", timeout=60)
+    wait_until(page, f"{sorted_by}.includes('Length')")

@@ -38,7 +38,11 @@ of a student and without: one network of the shipped model's size a fold, fitted
 changed copy of each; mean and standard deviation over seeds, of student and network. "Explained" is
 the share of the variance of the teacher's opinions, in its principal components, that the student's
 hints explain in folds that it never heard. "Seconds" are those of sound that it learns from. Trees,
-scenes and more networks come on top in the model that ships."""
+scenes and more networks come on top in the model that ships.
+
+The last two rows are no students. One network gets what the teacher itself says in place of hints,
+which is what a perfect student would bring, and the other gets nothing but that: the teacher with a
+trained head, as one would use it without this package."""
 
 SEEDS = (0, 1, 2)
 LONG = 1.5
@@ -63,12 +67,18 @@ class Config:
         Of the groups whose sound it learns from.
     with_others : bool
         Whether it learns from sound without labels, too.
+    asked : bool
+        Whether the teacher itself gives the hints.
+    alone : bool
+        Whether there is nothing but its hints.
     """
 
     name: str
     hidden: tuple[int, ...] | None
     share: float = 1.0
     with_others: bool = True
+    asked: bool = False
+    alone: bool = False
 
 
 SHIPPED = StudentSpec().hidden
@@ -80,6 +90,8 @@ CONFIGS = (
     Config("of one layer of 256", (256,)),
     Config("of one layer of 1024", (1024,)),
     Config("as shipped", SHIPPED),
+    Config("the teacher itself", None, asked=True),
+    Config("the teacher alone", None, asked=True, alone=True),
 )
 
 
@@ -120,6 +132,8 @@ def _row(
     jobs: int,
 ) -> list[object]:
     explained, figures, n_seconds = [], [], 0
+    if config.asked:
+        prepared = with_opinions(prepared, lessons, spec, alone=config.alone)
     for seed in seeds:
         seeded = replace(spec, fit=replace(spec.fit, seed=seed))
         school = None
@@ -155,6 +169,29 @@ def thinned(
     kept = np.isin(groups, names[rng.permutation(len(names)) < share * len(names)])
     kept |= with_others & (groups == "")
     return Lessons(lessons.X[kept], lessons.targets[kept], lessons.folds[kept])
+
+
+def with_opinions(
+    prepared: Prepared, lessons: Lessons, spec: TrainingSpec, *, alone: bool
+) -> Prepared:
+    """Give the rows of clips what the teacher says of them as columns, further ones or the only."""
+    rows = prepared.rows
+    of_clips = np.array([take.kind in OF_CLIPS for take in rows.takes])
+    kept = of_clips[rows.take_of_row()]
+    audible = rows.rows.levels_db[kept] >= spec.decision.silence_dbfs
+    told = np.zeros((len(audible), lessons.targets.shape[1]), dtype=np.float32)
+    told[audible] = lessons.targets[: int(audible.sum())]
+    windows = rows.rows.where(kept)
+    X = told if alone else np.concatenate([windows.X, told], axis=1)
+    counts = np.diff(rows.offsets)[of_clips]
+    few = replace(
+        rows,
+        takes=tuple(take for take, kept in zip(rows.takes, of_clips, strict=True) if kept),
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        rows=replace(windows, X=X),
+        targets=rows.targets[kept],
+    )
+    return replace(prepared, rows=few, originals=(np.cumsum(of_clips) - 1)[prepared.originals])
 
 
 def explained_variance(lessons: Lessons, school: School) -> float:

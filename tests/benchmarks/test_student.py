@@ -10,12 +10,14 @@ from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.layouts import with_sounds
 from asmr_classify.training.spec import FitSpec, StudentSpec
 from asmr_classify.training.student import Lessons
+from asmr_classify.training.takes import OF_CLIPS
 from tests.benchmarks.student import (
     SPEC,
     Config,
     compare,
     explained_variance,
     thinned,
+    with_opinions,
 )
 from tests.conftest import DEMO
 
@@ -39,12 +41,42 @@ def test_students_are_compared_with_none(monkeypatch, tmp_path):
         Config("none", None),
         Config("half", (4,), 0.5, with_others=False),
         Config("all", (4,)),
+        Config("itself", None, asked=True),
     )
     table = compare(corpus, tmp_path / "any.tflite", configs, (0, 1), QUICK, jobs=1)
-    assert [row[0] for row in table.rows] == ["none", "half", "all"]
+    assert [row[0] for row in table.rows] == ["none", "half", "all", "itself"]
     assert table.rows[0][1:3] == ["", ""]
     assert table.rows[1][1] < table.rows[2][1]
     assert all("±" in str(row[3]) for row in table.rows)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_teacher_itself_is_heard_in_the_windows_of_clips(alone):
+    corpus = read_corpus(DEMO / "manifest.csv")
+    corpus = replace(corpus, clips=corpus.clips[-4:])
+    takes = replace(SPEC.takes, copies=1, steady_copies=1)
+    prepared = evaluate_module.prepare(corpus, replace(SPEC, takes=takes), jobs=1)
+    kinds = [take.kind for take in prepared.rows.takes]
+    n_told = sum(
+        (prepared.rows.of(k).levels_db >= SPEC.decision.silence_dbfs).sum()
+        for k, kind in enumerate(kinds)
+        if kind in OF_CLIPS
+    )
+    said = np.arange(2.0 * n_told, dtype=np.float32).reshape(n_told, 2) + 1
+    lessons = Lessons(np.zeros((n_told, 1), np.float32), said, np.zeros(n_told, int))
+    told = with_opinions(prepared, lessons, SPEC, alone=alone)
+    n_columns = prepared.rows.rows.X.shape[1]
+    assert told.rows.rows.X.shape[1] == (0 if alone else n_columns) + 2
+    assert set(kinds) > {take.kind for take in told.rows.takes}
+    last = told.originals[-1]
+    assert told.rows.takes[last] == prepared.rows.takes[prepared.originals[-1]]
+    before = prepared.rows.of(prepared.originals[-1])
+    after = told.rows.of(last)
+    assert np.array_equal(after.levels_db, before.levels_db)
+    if not alone:
+        assert np.array_equal(after.X[:, :n_columns], before.X)
+    heard = told.rows.rows.X[:, -2:]
+    assert np.array_equal(heard[heard[:, 0] > 0], said)
 
 
 def test_what_hints_explain_is_told_whatever_their_scale(rng):

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from asmr_classify.catalogue import Catalogue
+from tests.conftest import sample_of
 
-N_KILLS = 25
+N_KILLS = sample_of(25, 10)
 N_EACH = 60
 
 WRITER = """

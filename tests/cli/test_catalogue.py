@@ -432,6 +432,17 @@ def test_a_selection_takes_paths_and_a_query(library, labelling, files, place):
     assert result.tags == ("whisper",)
 
 
+@pytest.mark.usefixtures("shipped", "library")
+def test_what_changed_is_labelled_anew_and_said(place, capsys):
+    (place / "a.mp3").write_bytes(b"another sound")
+    (place / "b.mp3").unlink()
+    found = select_results(["tap", "-path:partial"], console())
+    assert [result.path for result in found] == ["a.mp3", "in/sleep.mp3"]
+    told = capsys.readouterr().err
+    assert "labelled anew: 1 recording, changed since" in told
+    assert "left out: 1 recording, no longer there" in told
+
+
 @pytest.mark.usefixtures("shipped", "run", "labelling")
 def test_a_selection_of_paths_needs_no_catalogue(files, place):
     files("a.mp3")

@@ -15,15 +15,21 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli import select
 from asmr_classify.cli.app import app
 from asmr_classify.cli.extract import FormName, LayoutOption
+from asmr_classify.library.clips import Selected
 from asmr_classify.library.layouts import LayoutName
 from asmr_classify.media.cut import Form
+from asmr_classify.media.discover import Found
+from asmr_classify.model import load_model
 from asmr_classify.timeline import Segment
 from asmr_classify.training.layouts import read_sources
 from tests.cli.conftest import heard
 from tests.conftest import DEMO
+
+SHIPPED = str(DEMO.parents[1] / "models" / "asmr-4.safetensors")
 
 SPANS = {
     "tap-wood": [(0.5, 2.5, "tap", 0.9), (3.0, 5.0, "tap", 0.7)],
@@ -35,29 +41,49 @@ SPANS = {
 }
 
 
+def labelled():
+    return [
+        heard(
+            f"in/{name}.flac",
+            duration=6.0,
+            decoded=6.0,
+            tags=tuple({label: 0 for _, _, label, _ in spans}),
+            scores={"tap": 0.5, "crinkle": 0.25, "white_noise": 0.125, "whisper": 1.0},
+            segments=tuple(Segment(*span) for span in spans),
+        )
+        for name, spans in SPANS.items()
+    ]
+
+
 @pytest.fixture
-def library(place, monkeypatch):
-    """Demo clips, and where the labelling of them finds what."""
+def clips(place):
+    """Demo clips."""
     (place / "in").mkdir()
     for name in SPANS:
         shutil.copy(DEMO / f"{name}.flac", place / "in")
-
-    def select_results(arguments, _console, **_options):
-        return [
-            heard(
-                f"in/{name}.flac",
-                duration=6.0,
-                decoded=6.0,
-                tags=tuple({label: 0 for _, _, label, _ in spans}),
-                scores={"tap": 0.5, "crinkle": 0.25, "white_noise": 0.125, "whisper": 1.0},
-                segments=tuple(Segment(*span) for span in spans),
-            )
-            for name, spans in SPANS.items()
-            if arguments != ["nothing"]
-        ]
-
-    monkeypatch.setattr("asmr_classify.cli.select.select_results", select_results)
     return place
+
+
+@pytest.fixture
+def library(clips, monkeypatch):
+    """Demo clips, and where the labelling of them finds what."""
+
+    def select_as_labelled(arguments, _console, **_options):
+        return Selected([] if arguments == ["nothing"] else labelled())
+
+    monkeypatch.setattr("asmr_classify.cli.select.select_as_labelled", select_as_labelled)
+    return clips
+
+
+@pytest.fixture
+def known(clips, monkeypatch):
+    """Demo clips, and what a catalogue knows of them."""
+    monkeypatch.setenv("ASMR_CLASSIFY_CATALOGUE", str(clips / "library.sqlite"))
+    with Catalogue.open(str(clips / "library.sqlite"), create=True) as catalogue:
+        for result in labelled():
+            status = (clips / result.path).stat()
+            catalogue.add(Found(result.path, status.st_size, status.st_mtime_ns), result, None)
+    return clips
 
 
 def run(*arguments):
@@ -112,6 +138,74 @@ def test_the_run_does_what_the_dry_run_shows_and_undo_takes_it_back(place):
     assert not (place / "out").exists()
 
 
+class Killed(BaseException):
+    """Ends the program at once, as a signal does."""
+
+
+def begin_and_die(monkeypatch, n_steps, *arguments):
+    """Extract, and die after some steps."""
+    from asmr_classify.library.runs import _Hand
+
+    take = _Hand.take
+
+    def take_or_die(self, index):
+        if index == n_steps:
+            raise Killed
+        return take(self, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Hand, "take", take_or_die)
+        with pytest.raises(Killed):
+            run(*arguments)
+
+
+def undo_all(*arguments):
+    done = CliRunner().invoke(app, ["undo", "--yes", *arguments])
+    assert done.exit_code == 0
+    return done.stderr
+
+
+def test_one_undo_takes_back_a_run_and_those_it_went_on_with(library, monkeypatch):
+    command = ["in", "--to", "out", "--yes"]
+    for n_steps in (11, 2):
+        begin_and_die(monkeypatch, n_steps, *command)
+    assert run(*command).exit_code == 0
+    before = sorted((library / "out").rglob("*"))
+    shown = CliRunner().invoke(app, ["undo", "--dry-run"])
+    assert "run 2 is of the same command, and was broken off: it goes along" in shown.stderr
+    assert sorted((library / "out").rglob("*")) == before
+    assert "run 1 is of the same command" in undo_all()
+    assert not (library / "out").exists()
+    assert CliRunner().invoke(app, ["undo", "--yes"]).exit_code == 4
+
+
+@pytest.mark.parametrize("differs", ["command", "folder"])
+def test_an_undo_leaves_what_other_commands_began(differs, library, monkeypatch):
+    command = ["in", "--to", library / "out", "--yes"]
+    monkeypatch.setattr("sys.argv", ["asmr-classify", "one"])
+    begin_and_die(monkeypatch, 11, *command)
+    begun = set((library / "out").rglob("*.flac"))
+    assert begun
+    if differs == "command":
+        monkeypatch.setattr("sys.argv", ["asmr-classify", "two"])
+    else:
+        (library / "elsewhere").mkdir()
+        (library / "elsewhere/in").symlink_to(library / "in")
+        monkeypatch.chdir(library / "elsewhere")
+    assert run("in", "--to", library / "other", "--yes").exit_code == 0
+    assert "broken off" not in undo_all()
+    assert set((library / "out").rglob("*.flac")) == begun
+
+
+def test_an_undo_leaves_what_came_to_its_end_before(library, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["asmr-classify", "one"])
+    assert run("in", "--to", "out", "--yes").exit_code == 0
+    assert run("in", "--to", "other", "--yes").exit_code == 0
+    undo_all()
+    assert (library / "out").exists()
+    assert not (library / "other").exists()
+
+
 @pytest.mark.filterwarnings("ignore:.*unclosed file", "ignore:Exception ignored in:")  # theirs
 def test_hugging_face_reads_an_audiofolder(library, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -147,6 +241,24 @@ def test_hugging_face_reads_an_audiofolder(library, monkeypatch):
             assert row["score_tap"] == 0.5
     assert n_rows == 6
     gc.collect()  # of files that it left open, here rather than in the next test
+
+
+@pytest.mark.filterwarnings("ignore:.*unclosed file", "ignore:Exception ignored in:")  # theirs
+def test_the_guide_reads_a_data_set_without_torchcodec(library, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(library / "cache"))
+    extract("audiofolder")
+    guide = (DEMO.parents[1] / "docs" / "dataset.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    told: dict = {}
+    exec(code.replace("published/", "out/"), told)  # noqa: S102 (our own)
+    assert {*told["data"]} == {"train", "validation", "test"}
+    row, rows = told["row"], told["data"]["train"].to_list()
+    assert (row["label"], row["split"]) == (rows[0]["label"], "train")
+    assert len(told["y"]) == round((row["end"] - row["start"]) * told["sr"])
+    gc.collect()
 
 
 @pytest.mark.filterwarnings("ignore:Passing a schema:DeprecationWarning")  # theirs
@@ -268,14 +380,59 @@ def test_what_cannot_be_is_told(arguments, status, told, place):
 
 def test_labels_alone_are_looked_for_in_all_that_is_known(library, monkeypatch):
     asked = []
-    of_all = select.select_results
+    of_all = select.select_as_labelled
 
-    def select_results(arguments, *others, **options):
+    def select_as_labelled(arguments, *others, **options):
         asked.append(arguments)
         return of_all(arguments, *others, **options)
 
-    monkeypatch.setattr(select, "select_results", select_results)
+    monkeypatch.setattr(select, "select_as_labelled", select_as_labelled)
     done = CliRunner().invoke(app, ["extract", "--label", "tap", "--to", "out", "--yes"])
     assert done.exit_code == 0
     assert asked == [[select.EVERYTHING]]
     assert len(list((library / "out").rglob("*.flac"))) == 3
+
+
+def reasons_left(folder):
+    with (folder / "left-out.csv").open(newline="", encoding="utf-8") as file:
+        return {row["source"]: row["reason"] for row in csv.DictReader(file)}
+
+
+def change(path):
+    y, sr = soundfile.read(DEMO / "tap-keys.flac")
+    soundfile.write(path, y[sr:], sr)
+
+
+def test_what_is_not_as_it_was_labelled_is_left_out_and_listed(known):
+    change(known / "in/tap-wood.flac")
+    for name in ("whisper-over-rain", "none-silence"):
+        (known / "in" / f"{name}.flac").unlink()
+    done = run("--label", "tap,whisper", "--to", "out", "--yes")
+    assert done.exit_code == 3
+    changed, gone = "has changed since it was labelled: label it again", "is not there any more"
+    left = {"tap-wood.flac": changed, "whisper-over-rain.flac": gone}
+    assert reasons_left(known / "out") == left
+    for name, reason in left.items():
+        assert f"left: in/{name}: {reason}" in " ".join(done.stderr.split())
+    assert [*names_and_labels(known / "out").values()] == ["tap"]
+
+
+def test_where_nothing_is_as_it_was_labelled_each_is_told(known):
+    for path in (known / "in").iterdir():
+        path.unlink()
+    done = run("tap", "--to", "out", "--yes")
+    assert done.exit_code == 4
+    assert "left: in/tap-wood.flac: is not there any more" in done.stderr
+    assert not (known / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "named", [["in/tap-wood.flac"], ["path:tap-wood", "--model", "shipped"]], ids=["path", "model"]
+)
+def test_what_changed_and_is_named_or_labelled_anew_is_taken_as_it_is_now(known, named):
+    change(known / "in/tap-wood.flac")
+    named = [SHIPPED if word == "shipped" else word for word in named]
+    done = run(*named, "--to", "out", "--yes", "--label", "tap")
+    assert (done.exit_code, "has changed" in done.stderr) == (0, False), done.stderr
+    with (known / "out/clips.csv").open(newline="", encoding="utf-8") as file:
+        assert {row["model"] for row in csv.DictReader(file)} == {load_model(SHIPPED).id}

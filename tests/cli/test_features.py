@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -115,6 +116,23 @@ def test_rows_of_another_kind_are_not_taken_for_these(clips, run, decoded):
     run("in", "-o", "out.csv", "--by", "file")
     assert len(decoded) == 3
     check_same(read(clips / "out.csv"), expected(by="file"))
+
+
+def test_a_table_is_not_replaced_without_a_word(clips, run):
+    output = "out.csv"
+    anew, without = "is written anew", "without 2 recordings of earlier runs, not named now"
+    one = "in/tap-wood.flac"
+    assert "note" not in run("in", "-o", output).stderr
+    assert "note" not in run("in", "-o", output).stderr  # the same
+    told = run(one, "-o", output).stderr
+    assert f"{output}: {without}" in " ".join(told.split())
+    assert "note" not in run(one, "-o", output, "--quiet").stderr
+    assert "note" not in run("in", "-o", output).stderr
+    check_same(read(clips / output), expected())
+    assert anew in run("in", "-o", output, "--by", "file").stderr
+    shutil.rmtree(clips / f"{output}.parts")
+    assert anew in " ".join(run("in", "-o", output).stderr.split())
+    assert anew not in run("in", "-o", "other.csv").stderr
 
 
 def test_parts_that_were_cut_or_changed_are_computed_again(clips, run, decoded):
@@ -233,10 +251,12 @@ def test_a_run_that_is_killed_goes_on_where_it_was(place, decoded, run):
     deadline = time.monotonic() + 60
     while len(list(parts.glob("*.raw"))) < 5 and time.monotonic() < deadline:
         time.sleep(0.01)
+    workers = psutil.Process(started.pid).children()
     started.kill()
     started.wait()
     assert not (place / "out.parquet").exists()
-    time.sleep(2.5)  # workers look once a second whether who started them is still there
+    _, left = psutil.wait_procs(workers, timeout=60)
+    assert not left  # they look once a second whether who started them is still there
     finished = {footer_of(part)["key"][0] for part in parts.glob("*.raw")}
     assert len(finished) >= 5
     assert run("in", "-o", "out.parquet").exit_code == 0

@@ -102,7 +102,7 @@ def test_a_recording_without_valid_chapters_is_told(label, touch, place):
     assert tree(place / "out") == ["asmr-classify.journal"]
     (place / "a.chapters.txt").write_text("0:00 mine\n")
     alone = label("a.mp3", "-o", "a.chapters.txt")
-    assert alone.exit_code == 1
+    assert alone.exit_code == 4
     assert "error: a.mp3: no chapters" in alone.stderr
     assert (place / "a.chapters.txt").read_text() == "0:00 mine\n"
 

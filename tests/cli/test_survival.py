@@ -14,11 +14,14 @@ import numpy as np
 import pytest
 
 from asmr_classify.writers import FORMATS
+from tests.conftest import sample_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits as POSIX has them")
 
-N_MOMENTS = 50
+N_MOMENTS = sample_of(50, 10)
 """Times that the long run is killed."""
+FEW = sample_of((40, 6), (24, 3))
+"""Files, and times that a run over them is killed whose format is written differently."""
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ def kill_and_restart(start, journal, n_files, n_moments):
 
 @pytest.mark.parametrize(
     ("ending", "n_files", "n_moments"),
-    [("jsonl", 300, N_MOMENTS), ("csv", 40, 6), ("txt", 40, 4)],
+    [("jsonl", 6 * N_MOMENTS, N_MOMENTS), ("csv", *FEW), ("txt", *FEW)],
 )
 def test_a_run_that_is_killed_and_started_again_gives_what_an_unbroken_one_gives(
     record, command, tmp_path_factory, ending, n_files, n_moments

@@ -104,7 +104,7 @@ def test_an_interrupt_tells_what_is_not_there(run, tmp_path, monkeypatch, comman
     monkeypatch.setattr("asmr_classify.training.evaluate.prepare", interrupt)
     done = run(command, DEMO / "manifest.csv", "--output", tmp_path / name, "--quiet")
     assert done.exit_code == 130
-    assert done.stderr == f"interrupted: no {what} written; features heard so far are kept\n"
+    assert done.stderr == f"interrupted: no {what} written; features and fits so far are kept\n"
     assert not (tmp_path / name).exists()
 
 

@@ -152,6 +152,11 @@ def we(common, tmp_path):
     return Person(sys.executable, tmp_path / "work", None, environment)
 
 
+def said(done):
+    """What was said, but for how far it is, of which a busy machine hears."""
+    return [line for line in done.stderr.splitlines() if "x real time" not in line]
+
+
 def check_all(run):
     """Use all that needs no place to keep something."""
     check_label(run)
@@ -159,12 +164,12 @@ def check_all(run):
     figures = [json.loads(line)["figures"] for line in done.stdout.splitlines()]
     assert [x["channels"]["value"] for x in figures] == ["mono"] * 3
     done = run("report", *CLIPS, "--output", "page.html")
-    assert (done.returncode, done.stderr) == (0, "page.html: 3 files, 0.1 MB\n")
+    assert (done.returncode, said(done)) == (0, ["page.html: 3 files, 0.1 MB"])
     assert run.wrote() == {"page.html"}
 
 
 def check_label(run):
-    done = run("label", *CLIPS, "--format", "jsonl", "--quiet", "--jobs", "2")
+    done = run("label", *CLIPS, "--format", "jsonl", "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     triggers = {r["path"]: r["trigger"] for r in map(json.loads, done.stdout.splitlines())}
     assert triggers == dict(zip(CLIPS, ("tap", "whisper", "white_noise"), strict=True))
@@ -237,7 +242,7 @@ def test_a_catalogue_that_may_only_be_read_is_read(person):
     environment = {"ASMR_CLASSIFY_CATALOGUE": str(known)}
     for what in ([CLIPS[0], CLIPS[1]], ["tap"]):
         done = person("report", *what, "--output", "page.html", **environment)
-        assert (done.returncode, done.stderr) == (0, f"page.html: {len(what)} files, 0.1 MB\n")
+        assert (done.returncode, said(done)) == (0, [f"page.html: {len(what)} files, 0.1 MB"])
     assert person("check", "tap", **environment).returncode == 0
     assert known.read_bytes() == content
     done = person("label", CLIPS[1], "--catalogue", **environment)

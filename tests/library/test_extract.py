@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import soundfile
 from asmr_classify.catalogue.ranges import Range
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import UsageError
-from asmr_classify.library.clips import PARTS, Wish, assign_parts
+from asmr_classify.library.clips import PARTS, Selected, Wish, assign_parts
 from asmr_classify.library.extract import Order, plan_extract
 from asmr_classify.library.journal import Store
 from asmr_classify.library.layouts import LayoutName, plain, plain_names
@@ -65,7 +66,7 @@ def results(place, library=LIBRARY):
 
 def planned(place, store, found=None, folder="out", wish=None, **order):
     return plan_extract(
-        results(place) if found is None else found,
+        Selected(results(place) if found is None else found),
         wish or Wish(),
         Order(str(place / folder), **order),
         read_runs(store)[0],
@@ -171,6 +172,37 @@ def test_copies_of_a_sound_are_left_out_and_listed(library, store):
     assert "Left out as copies of other clips: 1" in (library / "out/README.md").read_text()
 
 
+COPIES = {
+    "licence": ("licensed.ogg", {"first": 0.6, "licence": "CC BY 4.0"}),
+    "length": ("longer.ogg", {"first": 0.4}),
+    "codec": ("lossless.flac", {"first": 0.6}),
+}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("better", COPIES)
+def test_of_copies_the_one_that_is_worth_more_is_kept(better, seed, place, store):
+    """Whichever was drawn first: a licence counts most, then length, then sound."""
+    sound = noise(9, 7.0)
+    (place / "in").mkdir()
+    found = []
+    for name, traits in (("plain.ogg", {"first": 0.6}), COPIES[better]):
+        path = place / "in" / name
+        form = {"format": "OGG", "subtype": "VORBIS"} if name.endswith("ogg") else {}
+        with soundfile.SoundFile(path, "w", SR, 1, **form) as file:
+            if "licence" in traits:
+                file.license = traits["licence"]
+            file.write(sound)
+        segment = Segment(traits["first"], 5.6, "tap", 0.9)
+        found.append(heard(path, duration=7.0, decoded=7.0, segments=(segment,)))
+    if better == "licence":  # though the other one is longer
+        found[0] = replace(found[0], segments=(Segment(0.1, 5.6, "tap", 0.9),))
+    made, _ = extract(place, store, found=found, wish=Wish(seed=seed))
+    (copy,) = made.choice.copies
+    assert copy.of.result.path == str(place / "in" / COPIES[better][0])
+    assert copy.stretch.result.path == str(place / "in/plain.ogg")
+
+
 @pytest.mark.parametrize(
     ("wish", "expected"),
     [
@@ -202,7 +234,7 @@ def test_a_wish_chooses(wish, expected, library, store):
 def test_it_is_told_how_many_recordings_were_listened_to(library, store):
     told = []
     plan_extract(
-        results(library),
+        Selected(results(library)),
         Wish(per_label=2),
         Order(str(library / "out")),
         read_runs(store)[0],
@@ -381,7 +413,8 @@ def test_recordings_on_several_drives_are_named_in_full(library, store, monkeypa
 )
 def test_the_card_tells_the_command_without_how_it_was_run(words, told, library, store):
     order = Order(str(library / "out"))
-    made = plan_extract(results(library), Wish(), order, read_runs(store)[0], words.split(" "))
+    found = Selected(results(library))
+    made = plan_extract(found, Wish(), order, read_runs(store)[0], words.split(" "))
     carry_out(made.plan, store)
     card = (library / "out/README.md").read_text()
     assert f"    {told}" in card.splitlines()
@@ -439,8 +472,8 @@ def test_a_full_disk_in_the_middle_loses_nothing_and_is_gone_on_after(library, s
     before = look(library / "in")
     with file_size_limit(60_000):
         made, report = extract(library, store)
-    told = reasons(report)
-    assert any("the file got larger than is allowed here" in reason for reason in told)
+    told = next(reason for reason in reasons(report) if "the file got larger" in reason)
+    assert told.startswith(f"{library}/out/")
     assert 0 < report.n_done < len(report.outcomes)
     assert not [path for path in look(library / "out") if path.endswith(".part")]
     again, report = extract(library, store)

@@ -11,6 +11,7 @@ import pytest
 
 from asmr_classify.library import places
 from asmr_classify.library.journal import Store
+from tests.conftest import sample_of
 from tests.library.conftest import quick_folder
 from tests.library.worlds import (
     contents,
@@ -26,7 +27,7 @@ from tests.library.worlds import (
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and signals of POSIX")
 
-N_MOMENTS = 50
+N_MOMENTS = sample_of(50, 25)
 
 FEWER = 12
 """Moments of what differs little from another case."""

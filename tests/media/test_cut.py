@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from scipy.signal import correlate
 
 from asmr_classify.errors import DecodeError
 from asmr_classify.media.cut import (
@@ -23,6 +24,7 @@ from asmr_classify.media.cut import (
     sample_kind,
     write_span,
 )
+from asmr_classify.media.decode import AudioStream
 from asmr_classify.media.probe import probe
 from tests.media.make_media import RECIPES, Recipe, write_media
 
@@ -161,17 +163,61 @@ def test_packets_are_copied_bit_by_bit(ext, stereo, tmp_path):
         tmp_path / f"a.{ext}", stereo, recipe, video_duration=2 if recipe.video else None
     )
     (border,) = packet_borders(str(source), [(0.5, 1.0)])
-    assert border[0] <= 0.5
-    assert border[1] >= 1.0
-    assert border[1] - border[0] < 0.8  # packets of PCM in WAV are the longest
+    assert border.start <= border.heard <= 0.501
+    assert border.end >= 1.0
+    assert border.end - border.start < 0.8  # packets of PCM in WAV are the longest
     ending = copied_as(probe(str(source)).codec)[1]
     assert ending == COPIED[ext]
     target = tmp_path / f"b.{ending}"
     with target.open("w+b") as file:
-        copy_packets(str(source), *border, file)
+        copy_packets(str(source), border.start, border.end, file)
     ours, theirs = packets_of(target), packets_of(source)
     assert any(theirs[k : k + len(ours)] == ours for k in range(len(theirs)))
-    assert probe(str(target)).duration == pytest.approx(border[1] - border[0], abs=0.03)
+    assert probe(str(target)).duration == pytest.approx(border.end - border.start, abs=0.03)
+
+
+HALF_RATE = Recipe("mp3", "libmp3lame", sr=SR // 2)
+
+HEARD = {ext: RECIPES[ext] for ext in (*COPIED, "opus", "mkv", "avi", "aac")} | {
+    "half.mp3": HALF_RATE
+}
+
+STAMPED_IN_MS = {"mkv", "webm", "wma"}
+
+
+@pytest.mark.parametrize("span", [(0.0, 0.7), (0.513, 1.204)], ids=["start", "middle"])
+@pytest.mark.parametrize("ext", HEARD)
+def test_it_is_known_from_when_to_when_copied_packets_are_heard(ext, span, stereo, tmp_path):
+    recipe = HEARD[ext]
+    source = write_media(
+        tmp_path / f"a.{ext}", stereo, recipe, video_duration=2 if recipe.video else None
+    )
+    (border,) = packet_borders(str(source), [span])
+    target = tmp_path / f"b.{copied_as(probe(str(source)).codec)[1]}"
+    with target.open("w+b") as file:
+        copy_packets(str(source), border.start, border.end, file)
+    whole, sr = decoded(source), recipe.sr
+    rounding = 0.001 * sr if ext in STAMPED_IN_MS else 1
+    clips = [decoded(target)]
+    if target.suffix in {".mp3", ".ogg", ".opus", ".wav"}:  # as others read them
+        clips.append(soundfile.read(target, always_2d=True)[0][:, 0])
+    for clip in clips:
+        first = place_in(whole, clip)
+        assert first == pytest.approx(border.heard * sr, abs=rounding)
+        last = min(len(whole), round(border.end * sr))
+        if ext != "wma":  # its decoder adds what fades out behind the last packet
+            assert first + len(clip) == pytest.approx(last, abs=2 * rounding)
+
+
+def decoded(path):
+    with AudioStream.open(str(path), sr=probe(str(path)).sr, layout="stereo") as stream:
+        return np.concatenate([block.y for block in stream.iter_blocks()], axis=-1)[0]
+
+
+def place_in(whole, clip):
+    """Find where a sound is heard in another, by the second half: codecs settle in the first."""
+    half = len(clip) // 2
+    return int(np.argmax(correlate(whole, clip[half:], "valid"))) - half
 
 
 def packets_of(path):

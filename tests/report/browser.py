@@ -8,6 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from playwright.sync_api import Browser, Page, Playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -27,13 +29,22 @@ def launch(playwright: Playwright, program: str) -> Browser:
     )
 
 
-def wait_until(page: Page, expression: str, *, timeout: float = 10.0) -> None:
+PATIENCE = 60.0
+"""Seconds for which something is waited for; a busy machine takes many for what is quick."""
+
+
+def wait_until(page: Page, expression: str) -> None:
     """Wait until an expression of JavaScript is true.
 
     Playwright's own ``wait_for_function`` evaluates in the page, which the page's policy forbids.
     """
-    end = time.monotonic() + timeout
-    while not page.evaluate(expression):
+    wait_for(page, lambda: page.evaluate(expression), expression)
+
+
+def wait_for(page: Page, happened: Callable[[], object], what: str) -> None:
+    """Wait until something has happened, while the page goes on."""
+    end = time.monotonic() + PATIENCE
+    while not happened():
         if time.monotonic() > end:
-            raise TimeoutError(f"never came true: {expression}")
+            raise TimeoutError(f"never came true: {what}")
         page.wait_for_timeout(20)

@@ -14,7 +14,7 @@ from asmr_classify.report.films import pack_jpeg
 from asmr_classify.timeline import Segment
 from asmr_classify.visual.seen import Light, LightLevel, Motion, MotionLevel, Picture, Visual
 from tests.catalogue.results import seen
-from tests.report.browser import wait_until
+from tests.report.browser import PATIENCE, wait_for, wait_until
 from tests.report.conftest import HOSTILE, heard, lost, write_wav
 
 MEDIA = "document.querySelector('#stage audio, #stage video')"
@@ -274,7 +274,7 @@ def test_a_recording_that_is_gone_is_told(browser, library):
     page.goto(library.as_uri())
     Path("a/quiet.wav").unlink()
     page.get_by_role("button", name="Play a/quiet.wav").click()
-    page.get_by_role("alert").wait_for(timeout=5000)
+    page.get_by_role("alert").wait_for(timeout=1000 * PATIENCE)
     assert "This browser cannot play it" in page.get_by_role("alert").text_content()
     page.close()
 
@@ -348,9 +348,10 @@ def test_the_policy_refuses_what_gets_in_all_the_same(browser, library):
             document.body.append(script);
         }"""
     )
-    page.wait_for_timeout(200)
+    named = "Content Security Policy"
+    wait_for(page, lambda: sum(named in text for text in refused) >= 4, "four refusals")
+    page.wait_for_timeout(200)  # what is not refused has had its time
     assert page.title() == "What 5 recordings hold"
-    assert len([text for text in refused if "Content Security Policy" in text]) >= 4
     outside = [request for request in asked if request.url.startswith("http")]
     assert {request.failure for request in outside} <= {"csp"}
     page.close()

@@ -13,7 +13,7 @@ from asmr_classify.catalogue import Catalogue
 from asmr_classify.timeline import Segment
 from tests.catalogue.results import SETTINGS, found, heard
 from tests.conftest import DEMO
-from tests.report.browser import wait_until
+from tests.report.browser import wait_for, wait_until
 from tests.review.conftest import short, write_wav
 from tests.review.test_app import encode
 
@@ -182,11 +182,7 @@ def test_the_next_stretch_is_fetched_before_it_is_asked_for(library, start, show
     page.on("requestfinished", lambda request: asked.append(request.url.removeprefix(address)))
     page.reload()
     at(page, 0)
-    for _ in range(100):
-        if {"picture/1", "original/1"} <= set(asked):
-            break
-        page.wait_for_timeout(50)
-    assert {"picture/1", "original/1"} <= set(asked)
+    wait_for(page, lambda: {"picture/1", "original/1"} <= set(asked), "the next one is fetched")
 
 
 def test_two_tabs_see_each_others_answers(library, start, show):

@@ -6,8 +6,14 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score
 
-from asmr_classify.training.metrics import calibration_error, group_balance, measure
+from asmr_classify.training.metrics import (
+    average_precision,
+    calibration_error,
+    group_balance,
+    measure,
+)
 
 TRIGGERS = ("tap", "whisper")
 
@@ -49,6 +55,22 @@ def test_weights_count():
     main = ["tap", None, "whisper", None, None]
     m = measured(main, PERFECT, np.array([1, 3, 1, 1, 1]))
     assert m.recall["tap"] == pytest.approx(0.25)
+
+
+def test_average_precision_is_that_of_scikit_learn(rng):
+    for n_clips in range(1, 60):
+        held = rng.random(n_clips) < 0.4
+        held[rng.integers(n_clips)] = True
+        weights = rng.integers(0, 3, n_clips) + 0.5 * held  # some weigh nothing
+        scores = rng.integers(0, 8, n_clips) / 7  # many are equal
+        expected = average_precision_score(held, scores, sample_weight=weights)
+        assert average_precision(held, scores, weights) == pytest.approx(expected, rel=1e-12)
+
+
+def test_what_no_clip_holds_has_no_average_precision():
+    for held, weights in ([False, False], [1.0, 2.0]), ([True, False], [0.0, 2.0]), ([], []):
+        args = np.array(held, dtype=bool), np.arange(len(held)) / 2, np.array(weights)
+        assert np.isnan(average_precision(*args))
 
 
 def test_calibration_error_of_the_sure_and_wrong_and_of_the_honest():

@@ -14,7 +14,6 @@ from asmr_classify.classify import label_file
 from asmr_classify.config import WindowSpec
 from asmr_classify.errors import CorpusError, MissingExtraError, UsageError
 from asmr_classify.model import load_model, save_model
-from asmr_classify.training import evaluate as evaluate_module
 from asmr_classify.training import teacher as teacher_module
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.evaluate import evaluate, prepare, train
@@ -23,7 +22,7 @@ from asmr_classify.training.layouts import SOUND_SECONDS, with_sounds
 from asmr_classify.training.spec import FitSpec, KindSpec, StudentSpec, TrainingSpec
 from asmr_classify.training.splits import folds_of_sounds
 from asmr_classify.training.student import Lecture, Lessons, found_school, make_lessons
-from asmr_classify.training.takes import Take, TakeKind, TakeSpec, clip_sound
+from asmr_classify.training.takes import Take, TakeKind, TakeSpec
 from asmr_classify.training.teacher import TEACHER_SR, Teacher, ask_teacher
 from tests.conftest import DEMO
 
@@ -35,26 +34,6 @@ SPEC = TrainingSpec(
     kinds=KindSpec(hidden=(8,), epochs=40, batch_size=16),
     takes=TakeSpec(copies=1, steady_copies=0, scenes=1, noises=0),
 )
-
-
-def opinion_of(y):
-    """What a teacher might say: how loud four bands are, as logits."""
-    power = np.abs(np.fft.rfft(y, 4096)) ** 2
-    bands = np.array([part.mean() for part in np.array_split(power, 4)])
-    return np.log(bands + 1e-6)
-
-
-@pytest.fixture
-def teacher(monkeypatch, tmp_path):
-    """A file for the options, and opinions that need no network."""
-
-    def ask(clips, _path, _windows, **_):
-        return [np.stack([opinion_of(clip_sound(clip, TEACHER_SR))]) for clip in clips]
-
-    monkeypatch.setattr(evaluate_module, "ask_teacher", ask)
-    path = tmp_path / "teacher.tflite"
-    path.write_bytes(b"any")
-    return path
 
 
 @pytest.fixture

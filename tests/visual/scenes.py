@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import av
@@ -44,12 +44,27 @@ def draw(tex: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     )
 
 
+@lru_cache(maxsize=4)
 def places(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the pixels of a width and a height, from the centre, in diagonals."""
     width, height = size
     diagonal = np.hypot(width, height)
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    return (rows - height / 2 + 0.5) / diagonal, (columns - width / 2 + 0.5) / diagonal
+    return fixed((rows - height / 2 + 0.5) / diagonal), fixed(
+        (columns - width / 2 + 0.5) / diagonal
+    )
+
+
+@lru_cache(maxsize=8)
+def standing(seed: int, size: tuple[int, int]) -> np.ndarray:
+    """Draw a texture that stands still: once, for all frames."""
+    return fixed(draw(texture(seed), *places(size)))
+
+
+def fixed(array: np.ndarray) -> np.ndarray:
+    """Let nobody write into what is kept for others."""
+    array.flags.writeable = False
+    return array
 
 
 @dataclass(frozen=True)
@@ -76,7 +91,7 @@ class Scene:
 
 
 def still(seed: int = 0) -> Scene:
-    return replace(pan(0.0, seed=seed), name="still", is_still=True)
+    return Scene("still", lambda _time, size: standing(seed, size), is_still=True)
 
 
 def of_photograph(image: np.ndarray) -> np.ndarray:
@@ -113,7 +128,7 @@ def hand(speed: float, *, share: float = 0.12, turn: float = 1.6) -> Scene:
         b = np.sqrt(area / (np.pi * ratio))
         inside = ((columns - x) / (ratio * b)) ** 2 + (rows / b) ** 2 < 1
         front = draw(texture(7), rows, columns - x)
-        return np.where(inside[..., None], front, draw(texture(0), rows, columns))
+        return np.where(inside[..., None], front, standing(0, size))
 
     return Scene(f"hand {speed:g}", picture, speed * float(np.sqrt(share)))
 
@@ -197,8 +212,7 @@ def plain(grey: float) -> Scene:
     """One grey of 0 to 1, with a little texture."""
 
     def picture(_time, size):
-        rows, columns = places(size)
-        return np.clip(grey * (0.8 + 0.4 * draw(texture(0), rows, columns)), 0, 1)
+        return np.clip(grey * (0.8 + 0.4 * standing(0, size)), 0, 1)
 
     return Scene(f"grey {grey:g}", picture, is_still=True)
 

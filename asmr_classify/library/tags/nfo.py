@@ -212,6 +212,10 @@ class WriteNfo(Step):
             return Description("remove nfo", self.path, nfo_path(self.path))
         return Description(verb, self.path, nfo_path(self.path), detail=self._detail())
 
+    def written(self) -> str:
+        """Name the file."""
+        return nfo_path(self.path)
+
     def _detail(self) -> str:
         before, after = (set((text or "").splitlines()) for text in (self.old, self.new))
         lines = [

@@ -110,6 +110,11 @@ class _Places:
                     f"is no well-formed XML ({exc}); put it right, or move it away"
                 ) from exc
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the root is one tag, as in ``<movie/>``."""
+        return self.after_root == self.root_end
+
     def _on_start(self, name: str, _attributes: object) -> None:
         self._depth += 1
         if self._depth == 1:
@@ -195,8 +200,6 @@ class Nfo:
             raise NotMergeableError(
                 f"is about <{places.root}>, and not one of {', '.join(sorted(ROOTS))}"
             )
-        if places.after_root == places.root_end:
-            raise NotMergeableError(f"is empty; write <{places.root}></{places.root}>")
         if "<" in COMMENT.sub("", content[places.after_root :].decode()):
             raise NotMergeableError("is about several videos; write a file for each")
 
@@ -215,6 +218,9 @@ class Nfo:
         """Say what is wanted: what is ours and not wanted goes, what is missing comes."""
         content = self.text.encode()
         places = _Places(content)
+        if wanted.tags and places.is_empty:
+            content = _opened(content, places)
+            places = _Places(content)
         tags = [PREFIX + _clean(tag) for tag in wanted.tags]
         have: set[tuple[str, str]] = set()
         cuts: list[tuple[int, int]] = []
@@ -248,6 +254,12 @@ def new_nfo(title: str, wanted: Wanted) -> Nfo:
 def is_bare(nfo: Nfo, title: str) -> bool:
     """Whether a file is what :func:`new_nfo` begins, to the letter: nobody wrote into it."""
     return nfo.text == new_nfo(title, Wanted()).text
+
+
+def _opened(content: bytes, places: _Places) -> bytes:
+    """Write an empty root as two tags, so that something can stand between."""
+    tag = content[: places.after_root].removesuffix(b"/>").rstrip()
+    return tag + f"></{places.root}>".encode() + content[places.after_root :]
 
 
 def _clean(text: str) -> str:

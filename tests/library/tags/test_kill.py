@@ -14,13 +14,14 @@ from asmr_classify.library.tagging import TagOptions, plan_tags
 from asmr_classify.library.tags.carriers import read_fields
 from asmr_classify.library.tags.fields import Wishes
 from asmr_classify.library.tags.sidecar import read_sidecar
+from tests.conftest import sample_of
 from tests.library.conftest import quick_folder
 from tests.library.tags.conftest import heard
 from tests.library.worlds import go_on_undoing, look, run_in_child, undo, undo_what_was_begun
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks and signals of POSIX")
 
-N_MOMENTS = 50
+N_MOMENTS = sample_of(50, 20)
 
 KINDS = ("mp3", "opus", "m4a", "mkv", "avi")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.library.journal import Store
-from asmr_classify.library.runs import carry_out
+from asmr_classify.library.runs import FAILURES, carry_out
 from asmr_classify.library.tagging import TagOptions, plan_removal, plan_tags
 from asmr_classify.library.tags.fields import Wishes
 from asmr_classify.library.tags.nfo import WriteNfo
@@ -157,7 +158,6 @@ def test_a_genre_of_the_user_is_neither_doubled_nor_taken_out():
         pytest.param(ADDRESS.encode(), "holds no XML; put '<movie></movie>'", id="address"),
         pytest.param(b"\xdc\xdb\xb2 RELEASE \xb2", "is not written in utf-8", id="art"),
         pytest.param(b"", "holds no XML", id="empty"),
-        pytest.param(b"<movie/>", "is empty; write <movie></movie>", id="empty root"),
         pytest.param(b"<html></html>", "is about <html>, and not one of", id="page"),
         pytest.param((EPISODE * 2).encode(), "is about several videos", id="two episodes"),
         pytest.param(b'<?xml encoding="no-such"?><movie></movie>', "as it claims", id="encoding"),
@@ -167,6 +167,24 @@ def test_a_genre_of_the_user_is_neither_doubled_nor_taken_out():
 def test_what_cannot_be_changed_safely_is_refused(content, message):
     with pytest.raises(NotMergeableError, match=message):
         Nfo.read(content)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<movie/>", "<movie><tag>ASMR: tap</tag></movie>"),
+        (
+            "<?xml version='1.0'?>\n<movie />\n",
+            "<?xml version='1.0'?>\n<movie><tag>ASMR: tap</tag></movie>\n",
+        ),
+        ('<video a="/>"\n/><!-- b -->', '<video a="/>"><tag>ASMR: tap</tag></video><!-- b -->'),
+    ],
+    ids=["bare", "declared", "with more"],
+)
+def test_an_empty_root_is_opened_when_there_is_something_to_say(before, after):
+    nfo = Nfo.read(before.encode())
+    assert nfo.merged(Wanted(("tap",))).to_bytes().decode() == after
+    assert nfo.merged(Wanted()).to_bytes().decode() == before
 
 
 @given(
@@ -311,6 +329,8 @@ def test_what_cannot_be_merged_is_left_with_a_reason(tmp_path, store):
     (tmp_path / "d.mp4").touch()
     planned = tag(store, *results, heard(tmp_path / "d.mkv"), heard(tmp_path / "d.mp4"))
     assert planned.plan.steps == ()
+    names = [os.path.basename(left.path) for left in planned.plan.left]
+    assert names == ["a.nfo", "b.nfo", "d.mkv", "d.mp4"]
     reasons = [left.reason for left in planned.plan.left]
     assert "is no well-formed XML" in reasons[0]
     assert "is larger than any file of a media server" in reasons[1]
@@ -319,6 +339,16 @@ def test_what_cannot_be_merged_is_left_with_a_reason(tmp_path, store):
     (note,) = planned.notes
     assert "media servers read .nfo files beside videos only" in note.reason
     assert (tmp_path / "a.nfo").read_bytes() == b"<movie>"
+
+
+def test_a_full_disk_is_told_of_the_file_that_it_kept_from_being_written(video, store, monkeypatch):
+    def is_full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    planned = plan_tags([heard(video, ("tap",))], TagOptions(Wishes(), nfo=True), ("tag",))
+    monkeypatch.setattr(os, "replace", is_full)
+    (outcome,) = carry_out(planned.plan, store).outcomes
+    assert outcome.reason == f"{video.with_suffix('.nfo')}: {FAILURES[errno.ENOSPC]}"
 
 
 def test_videos_that_share_a_file_do_not_overwrite_each_other_whenever_they_come(video, store):

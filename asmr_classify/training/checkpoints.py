@@ -1,0 +1,129 @@
+"""Fits that are done, kept until the model is, so that training goes on where it was interrupted.
+
+They lie in the cache, by the digest of all that decides them: the corpus and its rows, settings,
+and the code that fits. Who changes any of these gets other fits, and who changes nothing the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+import numpy as np
+
+from asmr_classify import estimators
+from asmr_classify.checksums import file_sha256
+from asmr_classify.errors import OutputError
+from asmr_classify.features.cache import save_arrays
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+
+class Fitted(Protocol):
+    """What can be kept: it gives its arrays by name, and is made of them."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Name all arrays."""
+        ...
+
+    @classmethod
+    def of_arrays(cls, named: Mapping[str, NDArray[Any]]) -> Self:
+        """Put it together again; KeyError if an array is missing."""
+        ...
+
+
+F = TypeVar("F", bound=Fitted)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """A folder of what one training has fitted so far.
+
+    Parameters
+    ----------
+    folder : path or None
+        None to keep nothing.
+    needed : bool
+        Whether it is an error if nothing can be written there.
+    """
+
+    folder: Path | None = None
+    needed: bool = False
+
+    @classmethod
+    def of(cls, cache: Path | None, *, needed: bool, decided_by: Iterable[object]) -> Checkpoints:
+        """Find those of a training in a cache.
+
+        Parameters
+        ----------
+        cache : path or None
+        needed : bool
+        decided_by : iterable
+            What all its fits are made from: arrays, and things whose representation tells all.
+        """
+        if cache is None:
+            return cls()
+        return cls(cache / "fits" / _digest([_code(), *decided_by]), needed)
+
+    def fitted(self, kind: type[F], fit: Callable[[], F], *decided_by: object) -> F:
+        """Read a fit if it is kept and whole, else make and keep it.
+
+        Parameters
+        ----------
+        kind : type
+            What the fit gives.
+        fit : callable
+            Makes it.
+        *decided_by
+            What decides it beside that of which all fits are made: settings, folds left out.
+
+        Raises
+        ------
+        OutputError
+            If it must be kept and cannot be.
+        """
+        if self.folder is None:
+            return fit()
+        place = self.folder / f"{_digest([kind.__name__, *decided_by])}.npz"
+        try:
+            with place.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+                return kind.of_arrays(dict(kept))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            made = fit()  # there is none, or it is damaged
+        try:
+            save_arrays(place, **made.arrays())
+        except OutputError:
+            if self.needed:
+                raise
+        return made
+
+    def forget(self) -> None:
+        """Remove all of them: the model that they were for is written."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _code() -> str:
+    """Tell by which code is fitted."""
+    import sklearn
+
+    paths = (*sorted(Path(__file__).parent.glob("*.py")), Path(estimators.__file__))
+    return f"{sklearn.__version__} {[file_sha256(path) for path in paths]}"
+
+
+def _digest(things: Iterable[object]) -> str:
+    digest = hashlib.sha256()
+    for thing in things:
+        if isinstance(thing, np.ndarray):
+            digest.update(f"{thing.dtype}{thing.shape}".encode())
+            digest.update(np.ascontiguousarray(thing).data)
+        else:
+            digest.update(f"{thing!r}\n".encode())
+    return digest.hexdigest()[:32]
