@@ -85,7 +85,8 @@ For data frames. Needs `pip install 'asmr-classify[parquet]'`. The columns of `c
 `share_LABEL` for each label, `segments`, a list of start, end, label and score, `kinds`, a list
 of kind and score, and `visual` and `visual_error` as in `jsonl`. The file appears when the run
 ends, also when it is interrupted with Ctrl-C; after a crash, run the command again: what was
-finished is in the journal.
+finished is in the journal. With a slash behind it, `--output` is a folder that takes a table
+in parts, here or in storage, see [docs/cluster.md](cluster.md#3-tables-in-parts).
 
     frame = pd.read_parquet("labels.parquet")
     frame[frame.score_tap > 0.8]

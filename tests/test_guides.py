@@ -14,6 +14,8 @@ import sys
 
 import pytest
 
+from asmr_classify.media.remote import read_head
+from asmr_classify.media.source import Url
 from tests.conftest import DEMO, ROOT
 from tests.test_readme import shell
 
@@ -60,6 +62,7 @@ def check_outcome(name, place):
         )
         assert len(by_one) == 12
         assert by_many == by_one
+        assert json.loads((place / "table" / "_manifest.json").read_text())["rows"] == 12
     elif name == "storage":
         lines = (place / "labels.jsonl").read_text().splitlines()
         assert sorted(json.loads(line)["path"] for line in lines) == [
@@ -68,6 +71,8 @@ def check_outcome(name, place):
             if not path.name.startswith("none-")
         ]
         assert (place / "features.csv").read_text().count("s3://asmr/sleep/whisper-") == 3
+        manifest = json.loads(read_head(Url("s3://asmr/labels/_manifest.json"), 4096))
+        assert (manifest["rows"], len(manifest["parts"])) == (12, 2)
     else:
         assert (place / "all.parquet").exists()
         assert (place / "taps.csv").read_text().count("tap-") == 2

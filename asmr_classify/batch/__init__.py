@@ -27,6 +27,7 @@ from asmr_classify.batch.memory import Memories, Memory
 from asmr_classify.batch.observe import Observer
 from asmr_classify.batch.parts import Extracted, Parts
 from asmr_classify.batch.pool import Limits, count_cores, iter_parallel
+from asmr_classify.batch.table import Table
 from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.discover import Found, discover
 from asmr_classify.media.source import as_source, check_sources, is_url
@@ -50,6 +51,7 @@ __all__ = [
     "Memory",
     "Observer",
     "Parts",
+    "Table",
     "extract_paths",
     "iter_in_order",
     "label_paths",
@@ -95,7 +97,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
         Globs, see :mod:`asmr_classify.media.discover`.
     journal : Memory, optional
         A journal, or what else keeps results. Files whose results it holds are not labelled
-        again; those of the others are added.
+        again; those of the others are added. A :class:`Table` is written by whoever an executor
+        lets work, and only the rest by this process.
     limits : Limits, optional
         What a file may take before it is given up.
     stop : threading.Event, optional
@@ -114,13 +117,14 @@ def label_paths(  # noqa: PLR0913 (options by name)
     -------
     generator of FileResult
         One per file that is found, as it is finished. A file that cannot be labelled gives a
-        result too, which says why. Closing the generator stops the workers.
+        result too, which says why. What an executor's workers have written to a table comes
+        without its timeline. Closing the generator stops the workers.
 
     Raises
     ------
     UsageError
-        If ``jobs`` is less than one, or given beside an executor, or an address cannot be read at
-        all.
+        If ``jobs`` is less than one, or given beside an executor, as ``features`` may not be
+        either, or an address cannot be read at all.
     MissingExtraError
         If a library is missing that reads an address.
     ModelError
@@ -128,7 +132,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     AsmrClassifyError
         From the generator, if no worker process can be started.
     OutputError
-        From the generator, if the journal cannot be written.
+        From the generator, if the journal or table cannot be written.
 
     Examples
     --------
@@ -138,6 +142,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
     check_jobs(jobs)
     if jobs is not None and executor is not None:
         raise UsageError("jobs are of this machine: leave them out where an executor works")
+    if features is not None and executor is not None:
+        raise UsageError("features are kept on this machine: leave them out, or the executor")
     task = LabelTask(model if model is not None else load_model(), video, features)
     run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer(), executor)
     return _iter_results(_find(paths, include, exclude, run), task, journal, run)
@@ -319,7 +325,9 @@ def _iter_results(
             else:
                 if outcome.trace is not None:
                     logger.error("%s: unexpected error\n%s", outcome.found.path, outcome.trace)
-                if memory is not None:
+                if outcome.part is not None and isinstance(memory, Table):
+                    memory.learn(outcome)
+                elif memory is not None:
                     memory.record(outcome.found, outcome.result)
                 if outcome.fetched.n_requests:
                     logger.info("%s: %s", outcome.found.path, outcome.fetched)
@@ -341,6 +349,7 @@ def _iter_outcomes(
             yield from iter_parallel(ahead, task, run.jobs or count_cores(), **how)
         else:
             engine = engine_of(run.executor)
+            how["table"] = memory if isinstance(memory, Table) else None
             yield from iter_by_engine(
                 ahead, task, engine, on_workers=run.observer.on_workers, **how
             )

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from asmr_classify.batch.engine import check_version, dismiss, do_batch, own_version
+from asmr_classify.batch.engine import check_order, dismiss, do_batch, own_version
 from asmr_classify.batch.pool import count_cores
 from asmr_classify.errors import AsmrClassifyError, MissingExtraError, UsageError
 
@@ -133,13 +133,14 @@ class DaskEngine:
                 self._seen = now
         return self._n_workers
 
-    def submit(self, batch: list[Errand[Any]]) -> Future[Done[Any]]:
-        """Send a batch."""
+    def submit(self, batch: list[Errand[Any]], part: str | None) -> Future[Done[Any]]:
+        """Send a batch; whichever worker gets it, and however often, writes the same part."""
         self._n_sent += 1
         sent = self._client.submit(
             _do_batch,
             self._plugin.name,
             batch,
+            part,
             key=f"{self._plugin.name}-{self._n_sent}",
             pure=False,
         )
@@ -199,13 +200,13 @@ class _Brought(WorkerPlugin):
         self.name: str = f"asmr-classify-{order.id}"
 
     def setup(self, worker: Any) -> None:  # noqa: ARG002 (Dask's)
-        check_version(self.order)
+        check_order(self.order)
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002 (Dask's)
         dismiss(self.order.id)
 
 
-def _do_batch(plugin: str, batch: list[Errand[Any]]) -> Done[Any]:
+def _do_batch(plugin: str, batch: list[Errand[Any]], part: str | None) -> Done[Any]:
     """Work on a batch in a worker."""
     brought = cast("_Brought", get_worker().plugins[plugin])
-    return do_batch(brought.order, batch)
+    return do_batch(brought.order, batch, part)

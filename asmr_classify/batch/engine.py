@@ -7,6 +7,9 @@ the one that takes batches.
 
 A batch that comes back as an error (its machine is gone, say) is cut into its files, and each goes
 out again, :data:`TRIES` times in all.
+
+Where results go into a table in parts, whoever has worked on a batch writes a part of it, see
+:mod:`asmr_classify.batch.table`.
 """
 
 from __future__ import annotations
@@ -28,12 +31,14 @@ from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.isolate import Known, Other, Outcome, undone
 from asmr_classify.batch.pool import Limits, iter_parallel, working_directory
 from asmr_classify.batch.task import R
-from asmr_classify.errors import AsmrClassifyError, UsageError, WorkerError
+from asmr_classify.errors import AsmrClassifyError, OutputError, UsageError, WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from concurrent.futures import Future
 
+    from asmr_classify.batch.table import Table
+    from asmr_classify.batch.table_part import PartSink
     from asmr_classify.batch.task import Task
     from asmr_classify.media.discover import Found
 
@@ -59,6 +64,10 @@ FILE_SECONDS, BYTE_SECONDS = 0.02, 2e-7
 LARGEST_BATCH = 1000
 """Files in a batch at most."""
 
+TABLE_SECONDS = 30.0
+"""Seconds of work in a batch that becomes a part of a table: enough for few parts. It is what a
+worker that dies costs at most."""
+
 AHEAD = 2
 """Batches that are out for each process that takes some, so that none waits for the next."""
 
@@ -78,6 +87,8 @@ class Order(Generic[R]):
     ----------
     task : Task
     limits : Limits
+    sink : PartSink, optional
+        Takes results, which then come back without their timelines.
     directory : str or None
         Where names of files start from, on machines that have such a folder.
     version : str
@@ -88,6 +99,7 @@ class Order(Generic[R]):
 
     task: Task[R]
     limits: Limits
+    sink: PartSink | None = None
     directory: str | None = field(default_factory=working_directory)
     version: str = field(default_factory=own_version)
     id: str = field(default_factory=lambda: uuid4().hex)
@@ -127,8 +139,8 @@ class Engine(Protocol):
     def n_workers(self) -> int:
         """Count the batches that are worked on at a time; 0 while no worker is there."""
 
-    def submit(self, batch: list[Errand[Any]]) -> Future[Done[Any]]:
-        """Send a batch."""
+    def submit(self, batch: list[Errand[Any]], part: str | None) -> Future[Done[Any]]:
+        """Send a batch, and the name of the part that is to be made of it, if any."""
 
     def check(self) -> None:
         """Look whether what was sent may still come back.
@@ -163,9 +175,9 @@ class ExecutorEngine:
         """Give the number that the executor was made with; two where it does not say."""
         return getattr(self._executor, "_max_workers", None) or 2
 
-    def submit(self, batch: list[Errand[Any]]) -> Future[Done[Any]]:
+    def submit(self, batch: list[Errand[Any]], part: str | None) -> Future[Done[Any]]:
         """Send a batch, and the order with it."""
-        future: Future[Done[Any]] = self._executor.submit(do_batch, self._order, batch)
+        future: Future[Done[Any]] = self._executor.submit(do_batch, self._order, batch, part)
         return future
 
     def check(self) -> None:
@@ -228,13 +240,15 @@ _benches: dict[int, _Bench[Any]] = {}
 """By thread: a process may take several batches at a time."""
 
 
-def do_batch(order: Order[R], batch: list[Errand[R]]) -> Done[R]:
+def do_batch(order: Order[R], batch: list[Errand[R]], part: str | None = None) -> Done[R]:
     """Work on a batch, wherever this is called.
 
     Parameters
     ----------
     order : Order
     batch : list of Errand
+    part : str, optional
+        The part of the order's table that results are written to.
 
     Returns
     -------
@@ -243,9 +257,9 @@ def do_batch(order: Order[R], batch: list[Errand[R]]) -> Done[R]:
     Raises
     ------
     AsmrClassifyError
-        If no process to work on files can be started here.
+        If no process to work on files can be started here, or the part cannot be written.
     """
-    check_version(order)
+    check_order(order)
     started = time.monotonic()
     thread = threading.get_ident()
     bench = _benches.get(thread)
@@ -258,6 +272,8 @@ def do_batch(order: Order[R], batch: list[Errand[R]]) -> Done[R]:
     except BaseException:
         _benches.pop(thread).close()
         raise
+    if order.sink is not None and part is not None:
+        outcomes = order.sink.put_batch(part, outcomes)
     return Done(outcomes, time.monotonic() - started)
 
 
@@ -270,19 +286,21 @@ def dismiss(order_id: str) -> None:
                 bench.close()
 
 
-def check_version(order: Order[Any]) -> None:
+def check_order(order: Order[Any]) -> None:
     """Refuse an order of another version of this package, which might label in another way.
 
     Raises
     ------
     UsageError
-        With both versions.
+        With both versions; or if what it takes to write to the order's table is missing here.
     """
     if order.version != own_version():
         raise UsageError(
             f"a worker has asmr-classify {own_version()}, and the run was started with "
             f"{order.version}; install the same version on all machines"
         )
+    if order.sink is not None:
+        order.sink.check()
 
 
 def iter_by_engine(  # noqa: PLR0913 (options by name)
@@ -295,6 +313,7 @@ def iter_by_engine(  # noqa: PLR0913 (options by name)
     stop: threading.Event,
     on_decoded: Callable[[float], None],
     on_workers: Callable[[int], None],
+    table: Table | None = None,
 ) -> Generator[Outcome[R]]:
     """Work on files by an engine.
 
@@ -305,6 +324,8 @@ def iter_by_engine(  # noqa: PLR0913 (options by name)
     engine : Engine
     on_workers : callable
         Called with the number of workers, at first and when it has changed.
+    table : Table, optional
+        Whoever works on a batch writes its results to a part of this.
 
     Yields
     ------
@@ -315,10 +336,12 @@ def iter_by_engine(  # noqa: PLR0913 (options by name)
     ------
     AsmrClassifyError
         If the engine cannot take the order, or is gone.
+    OutputError
+        If a part cannot be written.
     """
-    desk = _Desk(task, engine, on_workers)
+    desk = _Desk(task, engine, on_workers, table)
     try:
-        engine.begin(Order(task, limits))
+        engine.begin(Order(task, limits, None if table is None else table.sink))
         while True:
             known = desk.send_out(finds, recall, stop)
             if known is not None:
@@ -342,8 +365,15 @@ class _Parcel:
 class _Desk(Generic[R]):
     """The batches of a run: those that are filled, are out, and have to go out again."""
 
-    def __init__(self, task: Task[R], engine: Engine, on_workers: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        task: Task[R],
+        engine: Engine,
+        on_workers: Callable[[int], None],
+        table: Table | None,
+    ) -> None:
         self._task = task
+        self._table = table
         self._engine = engine
         self._on_workers = on_workers
         self._n_workers = -1
@@ -396,7 +426,8 @@ class _Desk(Generic[R]):
         return max(1, n_workers)  # what waits for the first is sent already
 
     def _is_full(self, n_workers: int) -> bool:
-        wanted = FIRST_SECONDS if self._n_sent < AHEAD * n_workers else BATCH_SECONDS
+        usual = BATCH_SECONDS if self._table is None else TABLE_SECONDS
+        wanted = FIRST_SECONDS if self._n_sent < AHEAD * n_workers else usual
         return len(self._batch) >= LARGEST_BATCH or self._costs.of(self._batch) >= wanted
 
     def _send_batch(self) -> None:
@@ -404,7 +435,8 @@ class _Desk(Generic[R]):
         self._send(_Parcel(batch))
 
     def _send(self, parcel: _Parcel) -> None:
-        future = self._ask(lambda: self._engine.submit(parcel.batch))
+        part = None if self._table is None else self._table.name_part()
+        future = self._ask(lambda: self._engine.submit(parcel.batch, part))
         self._out[future] = parcel
         self._n_sent += 1
         future.add_done_callback(self._events.put)
@@ -432,7 +464,7 @@ class _Desk(Generic[R]):
             return []
         try:
             done = future.result()
-        except UsageError:  # of another version: no other try will help
+        except (UsageError, OutputError):  # another version, a full disk: no other try will help
             raise
         except Exception as exc:  # noqa: BLE001 (whatever an executor raises, or what it ran)
             self._engine.check()

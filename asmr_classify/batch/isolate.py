@@ -36,6 +36,8 @@ class Outcome(Generic[R]):
         Whether it was kept from an earlier run.
     fetched : Fetched
         What was read from storage.
+    part : str or None
+        The part of a table that whoever worked on it has written the result to.
     """
 
     found: Found
@@ -43,6 +45,7 @@ class Outcome(Generic[R]):
     trace: str | None = None
     is_recalled: bool = False
     fetched: Fetched = field(default_factory=Fetched)
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,9 @@ from asmr_classify.cli.kept_features import (
 )
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.results import open_journal, open_per_file, open_writer
+from asmr_classify.cli.table import NoWriter, check_table, finish_table, is_table, open_table
 from asmr_classify.errors import UsageError
+from asmr_classify.media.source import is_url
 from asmr_classify.visual.seen import Effort, MotionLevel
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.batch import Memory
+    from asmr_classify.batch import Journal, Memory
     from asmr_classify.cli.progress import Progress, Tally
     from asmr_classify.features.cache import KeptFeatures
     from asmr_classify.model import Model
@@ -167,17 +169,19 @@ def label(
     ] = None,
     as_json: JsonLinesOption = False,
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE",
+            metavar="FILE|FOLDER/",
             help="Where results go; - is standard output. A file is accompanied by a journal "
             "(FILE.journal), by which a run that was broken off goes on where it was, and a later "
-            "one labels only what is new or changed.",
+            "one labels only what is new or changed. With a slash behind, a folder or an address "
+            "in storage, such as s3://bucket/out/, takes a table in parts (--format parquet), "
+            "which needs no journal for that; docs/cluster.md tells more.",
             rich_help_panel=WHERE,
         ),
-    ] = Path(STDOUT),
+    ] = STDOUT,
     per_file: PerFileOption = None,
     skip: SkipOption = None,
     fresh: Annotated[
@@ -223,10 +227,12 @@ def label(
         )
     if not named and files_from is None:
         raise UsageError("nothing to label is named: give files or folders, or --files-from")
-    check_writable((output, log_file), inputs=[*named, *filter(None, (files_from, model))])
+    file = None if is_table(output) or is_url(output) else Path(output)
+    check_writable((file, log_file), inputs=[*named, *filter(None, (files_from, model))])
     form = check_json(format_, as_json=as_json)
+    check_table(output, form, catalogue=catalogue is not None)
     if form is None and per_file is None:
-        form = format_of(str(output))
+        form = format_of(output)
     if per_file is not None:
         refuse_urls(named, "--per-file mirrors folders of this machine: give --output")
     if catalogue is not None:
@@ -234,17 +240,14 @@ def label(
             named, "a catalogue knows files of this machine by their content: give --output"
         )
     folder = None if per_file is None else str(per_file)
-    check_output_options(
-        str(output), form, per_file=folder, skip=skip or (), is_one=is_one_file(named)
-    )
-    if dask is not None and jobs is not None:
-        raise UsageError("--jobs counts processes of this machine: leave it out with --dask")
+    check_output_options(output, form, per_file=folder, skip=skip or (), is_one=is_one_file(named))
+    _check_cluster(dask, jobs=jobs, keep_features=keep_features)
     set_up_logging(console, verbose=verbose, log_file=str(log_file) if log_file else None)
     request = Request(
         paths=tuple(named),
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
-        output=str(output),
+        output=output,
         per_file=folder,
         format=form or FormatName.TABLE,
         skip=tuple(skip or ()),
@@ -261,8 +264,22 @@ def label(
         video=None if no_video else video_effort or Effort.NORMAL,
         keep_features=None if keep_features is None else parse_size(keep_features),
     )
-    check_earlier(request.output, request.format)
+    if not is_table(output):
+        check_earlier(output, request.format)
     return run(request, console)
+
+
+def _check_cluster(dask: str | None, *, jobs: int | None, keep_features: str | None) -> None:
+    """Refuse what is of this machine where a cluster works."""
+    if dask is None:
+        return
+    if jobs is not None:
+        raise UsageError("--jobs counts processes of this machine: leave it out with --dask")
+    if keep_features is not None:
+        raise UsageError(
+            "--keep-features keeps on this machine what it decodes, and a cluster decodes "
+            "elsewhere: leave it out with --dask"
+        )
 
 
 def run(request: Request, console: Console) -> ExitStatus:
@@ -289,22 +306,24 @@ def run(request: Request, console: Console) -> ExitStatus:
             interrupts_tell(_what_is_kept(request)),
             _connect(request.dask) as executor,
             open_to_label(request.catalogue) as catalogue,
-            open_journal(
-                request.output, model, per_file=request.per_file, fresh=request.fresh
-            ) as journal,
+            open_table(request.output, model, video=request.video, fresh=request.fresh) as table,
+            _open_journal(request, model) as journal,
             _open_writer(request, model, progress) as writer,
             progress,
             interrupts_deferred(progress.on_stopping) as stop,
         ):
-            if request.fresh and journal is None and catalogue is None and not request.quiet:
+            forgets = any(x is not None for x in (table, journal, catalogue))
+            if request.fresh and not forgets and not request.quiet:
                 tell(FRESH_ANYWAY, lead="note: ", style="bold")
-            memory = join_memories(journal, catalogue, model, fresh=request.fresh)
+            memory = table or join_memories(journal, catalogue, model, fresh=request.fresh)
             corrected = CorrectedWriter(writer, catalogue)
             complete = _label_all(
                 request, model, memory, features, stop, corrected, progress, executor
             )
             if stop.is_set():
                 raise KeyboardInterrupt
+            if table is not None and complete and progress.statuses:
+                finish_table(table, progress, quiet=request.quiet)
     finally:
         if progress.listed and not request.quiet:
             console.print(summary(progress), highlight=False, markup=False, soft_wrap=True)
@@ -328,9 +347,17 @@ def _connect(address: str | None) -> AbstractContextManager[Any]:
     return connect(address)
 
 
+def _open_journal(request: Request, model: Model) -> AbstractContextManager[Journal | None]:
+    if is_table(request.output):
+        return nullcontext()
+    return open_journal(request.output, model, per_file=request.per_file, fresh=request.fresh)
+
+
 def _open_writer(
     request: Request, model: Model, progress: Progress
 ) -> AbstractContextManager[Writer]:
+    if is_table(request.output):
+        return nullcontext(NoWriter())
     per_file = open_per_file(
         request.per_file, request.paths, None if request.quiet else progress.console
     )

@@ -48,9 +48,9 @@ CONTROL_FILE = ".aria2"
 
 OTHER_EXTENSIONS = frozenset(
     "7z ass avif bmp bz2 c cfg conf css csv cue db doc docx epub gif gz heic htm html ico ini jpeg "
-    "jpg js json jsonl log lrc m3u m3u8 md nfo npy npz odt pdf pkl pls png ppt pptx psd py "
-    "rar raw rtf sh sqlite srt ssa sub svg tar tif tiff toml torrent tsv ttf txt url vtt webp xls "
-    "xlsx xml xz yaml yml zip".split()
+    "jpg js json jsonl log lrc m3u m3u8 md nfo npy npz odt parquet pdf pkl pls png ppt pptx psd "
+    "py rar raw rtf sh sqlite srt ssa sub svg tar tif tiff toml torrent tsv ttf txt url vtt webp "
+    "xls xlsx xml xz yaml yml zip".split()
 )
 """Extensions of what is known to hold no sound; such files are not even opened."""
 

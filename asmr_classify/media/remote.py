@@ -218,7 +218,7 @@ def look_at(url: Url) -> Entry | None:
         If storage does not tell.
     """
     system, path = connect(url)
-    info = _ask(url, lambda: _info_or_none(url, system, path))
+    info = ask(url, lambda: _info_or_none(url, system, path))
     return None if info is None else Entry.of(info)
 
 
@@ -261,7 +261,7 @@ def list_folder(url: Url) -> list[Entry]:
         If storage does not tell.
     """
     system, path = connect(url)
-    infos = _ask(url, lambda: system.ls(path, detail=True))
+    infos = ask(url, lambda: system.ls(path, detail=True))
     entries = [Entry.of(info) for info in infos]
     within = path.rstrip("/")
     return sorted((x for x in entries if x.path != within), key=lambda entry: entry.path)
@@ -276,7 +276,7 @@ def match_names(url: Url) -> list[Entry]:
         If storage does not tell.
     """
     system, path = connect(url)
-    infos = _ask(url, lambda: system.glob(path, detail=True))
+    infos = ask(url, lambda: system.glob(path, detail=True))
     return sorted(map(Entry.of, infos.values()), key=lambda entry: entry.path)
 
 
@@ -289,7 +289,7 @@ def read_head(url: Url, n_bytes: int) -> bytes:
         If it cannot be read.
     """
     system, path = connect(url)
-    return bytes(_ask(url, lambda: system.cat_file(path, start=0, end=n_bytes)))
+    return bytes(ask(url, lambda: system.cat_file(path, start=0, end=n_bytes)))
 
 
 class _Blocks:
@@ -299,11 +299,11 @@ class _Blocks:
         self.url = url
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._file: Any = None
-        whole = _ask(url, lambda: _read_small(url), error=OpenError)
+        whole = ask(url, lambda: _read_small(url), error=OpenError)
         if whole is not None:
             self._blocks[0], self.size = whole, len(whole)
             return
-        self._file = _ask(url, lambda: _open(url), error=OpenError)
+        self._file = ask(url, lambda: _open(url), error=OpenError)
         _count(0)
         self.size = self._size()
 
@@ -336,7 +336,7 @@ class _Blocks:
         if number in self._blocks:
             self._blocks.move_to_end(number)
         else:
-            self._blocks[number] = _ask(self.url, lambda: self._fetch(number))
+            self._blocks[number] = ask(self.url, lambda: self._fetch(number))
             if len(self._blocks) > BLOCKS_KEPT:
                 self._blocks.popitem(last=False)
         return self._blocks[number]
@@ -491,15 +491,29 @@ class RemoteFile(io.RawIOBase):
         return data
 
 
-def _ask(
-    url: Url, call: Callable[[], T], *, error: type[OpenError | StorageError] = StorageError
+def ask(
+    url: Url,
+    call: Callable[[], T],
+    *,
+    error: type[OpenError | StorageError] = StorageError,
+    done: str = "read",
 ) -> T:
     """Call something that asks storage, more than once where another attempt may go well.
+
+    Parameters
+    ----------
+    url : Url
+        Of what it asks for.
+    call : callable
+    error : type
+        Raised if no attempt goes well.
+    done : str
+        What was to be done with the object, as messages say it: it "cannot be read".
 
     Raises
     ------
     error
-        If none does; whatever came of it before is left out, as it may tell the whole address.
+        Whatever came of it before is left out, as it may tell the whole address.
     """
     problem = ""
     for wait in (*(() if url.scheme in STORES else WAITS), None):
@@ -508,7 +522,7 @@ def _ask(
         except (MissingExtraError, UsageError, MemoryError):
             raise
         except Exception as exc:  # noqa: BLE001 (each library has its own; all are told)
-            problem = _explain(exc, url)
+            problem = _explain(exc, url, done)
             if wait is None or not _may_pass_soon(exc):
                 break
         time.sleep(wait)
@@ -542,7 +556,7 @@ def _has_name(exc: Exception, *parts: str) -> bool:
     return any(part in type(exc).__name__ for part in parts)
 
 
-def _explain(exc: Exception, url: Url) -> str:
+def _explain(exc: Exception, url: Url, done: str = "read") -> str:
     """Say what is wrong and what to do, without what the address keeps secret."""
     if isinstance(exc, StorageError):
         return exc.message
@@ -556,14 +570,14 @@ def _explain(exc: Exception, url: Url) -> str:
         or status == CHANGED,
         "there is no such bucket; check its name and the address of the storage": NO_BUCKET in text
         or "bucket does not exist" in text,
-        "may not be read; check the credentials and what they are allowed to do": isinstance(
+        f"may not be {done}; check the credentials and what they are allowed to do": isinstance(
             exc, PermissionError
         )
         or status in REFUSED,
         "no such object; it may have been moved or removed": status in GONE or is_gone,
-        f"cannot be read: the server answers {status}; run again to try once more": status,
+        f"cannot be {done}: the server answers {status}; run again to try once more": status,
     }
-    other = f"cannot be read ({text or type(exc).__name__}); run again to try once more"
+    other = f"cannot be {done} ({text or type(exc).__name__}); run again to try once more"
     return next((message for message, is_so in known.items() if is_so), other)
 
 

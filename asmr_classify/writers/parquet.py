@@ -10,7 +10,8 @@ not known is null. Text is as it is, but for bytes of names that are not UTF-8, 
 
 A Parquet file ends with its index and cannot be read before; so the file is written beside its
 place and moved there when it is whole, see :class:`~asmr_classify.writers.output.Replacement`.
-What a killed run had finished is in the journal, and the next run writes it all.
+What a killed run had finished is in the journal, and the next run writes it all. A table in parts,
+:mod:`asmr_classify.batch.table`, is a folder of such files.
 
 Needs pyarrow, the extra ``parquet``.
 """
@@ -48,13 +49,18 @@ class ParquetWriter:
     stream : binary stream
     labels : sequence of str
         The model's labels; each gets a column for its score and one for its share.
+    metadata : mapping of bytes to str, optional
+        What else to keep in the metadata of the file.
     """
 
-    def __init__(self, stream: Stream, labels: Sequence[str]) -> None:
+    def __init__(
+        self, stream: Stream, labels: Sequence[str], metadata: Mapping[bytes, str] | None = None
+    ) -> None:
         from pyarrow import parquet
 
         self._labels = tuple(labels)
-        self._schema = make_schema(self._labels)
+        schema = make_schema(self._labels)
+        self._schema = schema.with_metadata({**schema.metadata, **(metadata or {})})
         self._file = parquet.ParquetWriter(stream, self._schema)
         self._rows: list[dict[str, Any]] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -11,21 +12,27 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
+from pyarrow import parquet
 
 from asmr_classify import label_paths
 from asmr_classify.aggregate import Status
-from asmr_classify.batch import Limits, engine
+from asmr_classify.batch import Journal, Limits, Table, engine
 from asmr_classify.batch.dask import DaskEngine, connect, start_local
 from asmr_classify.batch.engine import own_version
 from asmr_classify.errors import AsmrClassifyError, UsageError
+from asmr_classify.model import save_model
 from asmr_classify.writers.jsonl import result_to_line
+from tests.batch.conftest import Notes
 from tests.batch.tasks import WAYS, Stub
 from tests.batch.test_engine import named, run
 from tests.conftest import DEMO, sample_of
+from tests.storage import BUCKET
 
 N_KILLED = sample_of(10, 4)
 
@@ -103,9 +110,7 @@ def test_a_worker_that_joins_later_works_too(client, stub):
 def test_workers_of_another_version_are_refused_with_both(client, stub, monkeypatch):
     actual = own_version()
     monkeypatch.setattr(engine, "own_version", lambda: "0.0.1")
-    monkeypatch.setattr(
-        engine, "Order", lambda task, limits: engine_order(task, limits, version="0.0.1")
-    )
+    monkeypatch.setattr(engine, "Order", lambda *order: engine_order(*order, version="0.0.1"))
     with pytest.raises(UsageError, match=rf"has asmr-classify {actual}.*with 0\.0\.1"):
         next(run(named("a"), stub, DaskEngine(client)))
 
@@ -129,6 +134,102 @@ def test_nobody_listens(monkeypatch):
         connect(f"tcp://127.0.0.1:{port}"),
     ):
         pass
+
+
+N_CLIPS = 150
+
+
+@pytest.fixture
+def kill_in_the_middle(client, noises, tiny_model, tmp_path_factory):
+    """Starts a run over clips by the program, on the cluster, and kills the program."""
+    noises(*(f"{number:03d}.wav" for number in range(N_CLIPS)))
+    model = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_model(tiny_model, model)
+
+    def kill(is_begun, *output):
+        command = [sys.executable, "-m", "asmr_classify", "label", ".", "--model", str(model)]
+        command += ["--dask", client.scheduler.address, "--quiet", "--output", *output]
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        with subprocess.Popen(command, env=environment) as process:
+            while not is_begun() and process.poll() is None:
+                time.sleep(0.005)
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
+
+    return kill
+
+
+def test_a_run_whose_start_was_killed_goes_on_by_its_journal(
+    client, kill_in_the_middle, place, tiny_model
+):
+    path = place / "out.jsonl.journal"
+
+    def entries():
+        return path.read_bytes().splitlines()[1:] if path.exists() else []
+
+    kill_in_the_middle(entries, "out.jsonl")
+    kept = entries()
+    assert 0 < len(kept) < N_CLIPS
+    with Journal.open(str(path), tiny_model) as journal:
+        results = [*label_paths(["."], model=tiny_model, executor=client, journal=journal)]
+    names = sorted(path.name for path in place.glob("*.wav"))
+    assert sorted(result.path for result in results) == names
+    assert entries()[: len(kept)] == kept
+    assert len(entries()) == N_CLIPS  # nothing was labelled again
+
+
+def test_a_run_whose_start_was_killed_goes_on_by_its_parts(
+    client, kill_in_the_middle, place, tiny_model
+):
+    """Its workers are at work when the next begins, and write what that labels too."""
+    folder = place / "out"
+
+    def rows():
+        parts = {part.name: part.read_bytes() for part in folder.glob("*.parquet")}
+        tables = [parquet.read_table(BytesIO(content)) for content in parts.values()]
+        return parts, sorted(path for table in tables for path in table["path"].to_pylist())
+
+    kill_in_the_middle(lambda: [*folder.glob("*.parquet")], "out/", "--format", "parquet")
+    kept, done = rows()
+    assert not (folder / "_manifest.json").exists()
+    assert 0 < len(done) < N_CLIPS
+    notes = Notes()
+    with Table.open("out/", tiny_model) as table:
+        how = {"executor": client, "journal": table, "observer": notes}
+        list(label_paths(["."], model=tiny_model, **how))
+        assert table.finish().n_rows == N_CLIPS
+    manifest = json.loads((folder / "_manifest.json").read_text())
+    listed = [folder / part["name"] for part in manifest["parts"]]
+    assert kept.items() <= {part.name: part.read_bytes() for part in listed}.items()
+    assert {*done} <= {found.path for found, _ in notes.recalled}
+    paths = [path for part in listed for path in parquet.read_table(part)["path"].to_pylist()]
+    assert sorted(paths) == sorted(path.name for path in place.glob("*.wav"))
+
+
+def test_workers_write_parts_to_a_bucket(storage, recordings, tiny_model):
+    """With credentials of their own: those that are in their environment."""
+    storage.put("elsewhere", b"so that there is a bucket")
+    where = f"s3://{BUCKET}/of-workers/"
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        for is_new in (True, False):
+            storage.recover()
+            with Table.open(where, tiny_model) as table:
+                results = label_paths(
+                    [recordings], model=tiny_model, executor=client, journal=table
+                )
+                names = sorted(result.path for result in results)
+                done = table.finish()
+            assert (done.n_rows, done.is_changed) == (4, is_new)
+            puts = [path for method, path, _ in storage.log() if method == "PUT"]
+            assert bool(puts) == is_new
+    frame = pd.read_parquet(where, storage_options={"endpoint_url": storage.url})
+    assert sorted(frame.path) == names
+    assert puts == []
 
 
 def test_neither_an_address_nor_a_file():

@@ -25,6 +25,7 @@ from asmr_classify.batch.engine import (
 )
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.errors import AsmrClassifyError, UsageError
+from asmr_classify.features.cache import KeptFeatures
 from asmr_classify.media.discover import Found
 from asmr_classify.writers.jsonl import result_to_line
 from tests.batch.conftest import Notes
@@ -62,7 +63,7 @@ class Instant:
         self._thread = ThreadPoolExecutor(1)
         self._out = set()
 
-    def submit(self, _do, _order, batch):
+    def submit(self, _do, _order, batch, _part):
         self.batches.append(batch)
         future = self._thread.submit(self._work, batch)
         self._out.add(future)
@@ -212,3 +213,9 @@ def test_another_version_is_refused(stub):
 def test_jobs_and_an_executor_exclude_each_other(tiny_model):
     with pytest.raises(UsageError, match="jobs"):
         label_paths(["a.wav"], model=tiny_model, jobs=2, executor=Instant(None))
+
+
+def test_features_are_kept_on_this_machine_only(tiny_model, tmp_path):
+    features = KeptFeatures(tmp_path, 10**6)
+    with pytest.raises(UsageError, match="features are kept on this machine"):
+        label_paths(["a.wav"], model=tiny_model, features=features, executor=Instant(None))

@@ -1,0 +1,361 @@
+"""A table in parts: a folder of Parquet files, so that a run may be killed, on any machine.
+
+::
+
+    out/
+        part-000001-9f3a1c20.parquet   rows of some recordings
+        part-000002-9f3a1c20.parquet
+        _manifest.json                 all parts of the table; there once a run has come to its end
+        _lock                          on the disk only: held by the run that writes here
+
+Parts are the only truth. Each is written whole, by whoever labelled what it holds: on a cluster by
+a worker, as soon as its batch is done, and the batch counts as done by nothing else. In its
+metadata stand the settings of the run, and for each row the key of the recording as it was labelled
+(see :mod:`asmr_classify.batch.journal`). A run reads these first, with a few columns, and labels
+what has no row. A part that was written though nobody learnt of it, since whoever started the run
+or the worker itself was killed, is thus found and counts.
+
+No name is ever given twice for different rows: a part is called by a number and by its run, as
+workers of a run that was killed may be at work yet when the next begins.
+
+Of two rows of one recording (it has changed since; or a worker that was taken for dead was not) the
+one that was found last stands. At the end of a run, parts with other rows are replaced by such
+without: the new one is written before the old one goes, so that a kill in between loses no row, and
+the next run sees to what is left. Then the manifest is written. It goes before a run changes
+anything: who finds one finds a table that is whole. Rows of recordings that are not found any more
+stay.
+
+Names that begin with an underscore or a dot are passed over by readers of such folders.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
+
+from asmr_classify.aggregate import FileResult, Problem, Status, results_key
+from asmr_classify.batch.engine import own_version
+from asmr_classify.batch.journal import lock
+from asmr_classify.batch.pool import working_directory
+from asmr_classify.batch.table_index import TableIndex
+from asmr_classify.batch.table_part import PartSink, copy_rows, read_entries
+from asmr_classify.errors import OutputError, UsageError
+from asmr_classify.visual.seen import Effort, Picture, Visual
+from asmr_classify.writers.escapes import NOT_UTF8, escape
+from asmr_classify.writers.folder import DiskFolder, open_folder
+from asmr_classify.writers.output import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from asmr_classify.batch.isolate import Outcome
+    from asmr_classify.media.discover import Found
+    from asmr_classify.model import Model
+    from asmr_classify.writers.folder import Folder
+
+PART = re.compile(r"part-(\d{6,})-[0-9a-f]{8}\.parquet")
+
+MANIFEST, LOCK = "_manifest.json", "_lock"
+
+HEADER, VERSION = "asmr-classify table", 1
+"""Of the manifest, and of the form of it."""
+
+PART_ROWS, PART_SECONDS = 1000, 30.0
+"""Where this process writes parts, one is written once it has so many rows, or its first is so
+old: what a kill costs at most."""
+
+READERS, READ_AT_ONCE = 8, 64
+"""Threads that read parts, and parts whose keys are held at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a run has come to.
+
+    Parameters
+    ----------
+    n_rows, n_parts : int
+        Of the table.
+    is_changed : bool
+        Whether it was not just so before.
+    """
+
+    n_rows: int
+    n_parts: int
+    is_changed: bool
+
+
+class Table:
+    """A table in parts, as a run fills it: a memory of what has a row, see :class:`.Memory`.
+
+    Use :meth:`open` in a ``with`` statement. Rows that this process keeps are written at its end.
+
+    Attributes
+    ----------
+    sink : PartSink
+        Writes its parts.
+    """
+
+    def __init__(self, sink: PartSink, model: str, video: Effort | None) -> None:
+        self.sink = sink
+        self._model = model
+        self._effort = video or Effort.NORMAL
+        self._index = TableIndex()
+        self._run = uuid4().hex[:8]
+        self._n_named = 0
+        self._has_manifest = False
+        self._rows: list[tuple[Found, FileResult]] = []
+        self._since = 0.0
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        output: str,
+        model: Model,
+        *,
+        video: Effort | None = Effort.NORMAL,
+        fresh: bool = False,
+    ) -> Generator[Self]:
+        """Open a table, or begin one.
+
+        Parameters
+        ----------
+        output : str
+            Path or address of its folder.
+        model : Model
+        video : Effort or None
+            As the run looks at videos.
+        fresh : bool
+            Remove all rows first.
+
+        Raises
+        ------
+        UsageError
+            If it was made with other settings, or nothing can be written there at all.
+        MissingExtraError
+            If a library is missing that writes there.
+        OutputError
+            If it cannot be read or written, or another run on this machine writes it.
+        """
+        folder = open_folder(output)
+        settings = f"{results_key(model)}-{video}"
+        sink = PartSink(folder, tuple(model.labels), settings, working_directory() or "")
+        folder.make()
+        table = cls(sink, model.id, video)
+        with ExitStack() as stack:
+            stack.callback(table._index.close)
+            if isinstance(folder, DiskFolder):
+                stack.enter_context(_locked(folder))
+            table._begin(fresh=fresh)
+            try:
+                yield table
+            except BaseException:
+                with suppress(OutputError):  # the first error tells more
+                    table.flush()
+                raise
+            table.flush()
+
+    def _begin(self, *, fresh: bool) -> None:
+        files = self.sink.folder.list()
+        parts = {name: size for name, size in sorted(files.items()) if PART.fullmatch(name)}
+        self._has_manifest = MANIFEST in files
+        if fresh and files:
+            self._change()
+            for name in parts:
+                self.sink.folder.remove(name)
+            return
+        self._read(parts)
+
+    def _read(self, parts: dict[str, int], *, is_late: bool = False) -> None:
+        """Learn what parts hold.
+
+        Parameters
+        ----------
+        parts : dict
+            Names and bytes.
+        is_late : bool
+            They came while this run was at work, from workers of one that was killed: other rows
+            of the same recordings stand before theirs, and if it had other settings, which
+            ``fresh`` has done away with, they go.
+
+        Raises
+        ------
+        UsageError
+            If one was made with other settings.
+        OutputError
+            If one cannot be read.
+        """
+        folder, todo = self.sink.folder, [*parts.items()]
+        with ThreadPoolExecutor(READERS) as readers:
+            for first in range(0, len(parts), READ_AT_ONCE):
+                some = todo[first : first + READ_AT_ONCE]
+                contents = readers.map(lambda item: read_entries(folder, *item), some)
+                for (name, _), (settings, entries) in zip(some, contents, strict=True):
+                    if settings == self.sink.settings:
+                        self._index.add(name, entries, is_earlier=is_late)
+                        self._n_named = max(self._n_named, _number_of(name))
+                    elif is_late:
+                        folder.remove(name)
+                    else:
+                        raise _of_other_settings(folder)
+
+    def recall(self, found: Found) -> FileResult | None:
+        """Tell of a recording that has its row already; None if it is to be labelled.
+
+        What is given tells how that went, and nothing of what was heard: that is in its row.
+        """
+        entry = self._index.get(escape(str(found.path), NOT_UTF8))
+        if entry is None or entry.key is None:
+            return None
+        status = Status(entry.status)
+        if entry.key != self.sink.key_of(found, status):
+            return None
+        error, picture, unseen = json.loads(entry.told)
+        return FileResult(
+            str(found.path),
+            status,
+            self._model,
+            error=error and Problem(*error),
+            visual=picture and Visual(Picture(picture), effort=self._effort),
+            visual_error=unseen and Problem(*unseen),
+        )
+
+    def record(self, found: Found, result: FileResult) -> None:
+        """Keep a row, and write a part once there are many.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        now = time.monotonic()
+        if not self._rows:
+            self._since = now
+        self._rows.append((found, result))
+        if len(self._rows) >= PART_ROWS or now - self._since >= PART_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is kept.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        if not self._rows:
+            return
+        rows, self._rows = self._rows, []
+        part = self.name_part()
+        self.sink.put(part, rows)
+        self._index.add(part, (self.sink.entry_of(*row) for row in rows))
+
+    def learn(self, outcome: Outcome[Any]) -> None:
+        """Note a row that a worker has written."""
+        if outcome.part is not None:
+            self._index.add(outcome.part, [self.sink.entry_of(outcome.found, outcome.result)])
+
+    def name_part(self) -> str:
+        """Name a part that will be written.
+
+        Raises
+        ------
+        OutputError
+            If the manifest, which knows nothing of it, cannot be removed.
+        """
+        self._change()
+        self._n_named += 1
+        return f"part-{self._n_named:06d}-{self._run}.parquet"
+
+    def _change(self) -> None:
+        if self._has_manifest:
+            self.sink.folder.remove(MANIFEST)
+            self._has_manifest = False
+
+    def finish(self) -> Finished:
+        """Bring the table to its end, now that all that was found has its row.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written, or parts were removed meanwhile.
+        """
+        self.flush()
+        folder = self.sink.folder
+        parts = {name: size for name, size in folder.list().items() if PART.fullmatch(name)}
+        unknown = {name: size for name, size in parts.items() if name not in self._index}
+        self._read(unknown, is_late=True)
+        for name in self._index.outdated():
+            self._replace(name, parts.get(name, 0))
+        files = folder.list()
+        rows = self._index.count_rows()
+        for name in rows:
+            if name not in files:
+                raise OutputError(
+                    f"{folder.name}{name}: was removed by somebody else; run again, which labels "
+                    "what it held"
+                )
+        manifest = {
+            HEADER: VERSION,
+            "version": own_version(),
+            "model": self._model,
+            "settings": self.sink.settings,
+            "rows": sum(rows.values()),
+            "statuses": self._index.count_statuses(),
+            "parts": [{"name": x, "rows": n, "bytes": files[x]} for x, n in rows.items()],
+        }
+        content = (json.dumps(manifest, indent=1) + "\n").encode()
+        is_changed = not self._has_manifest or self._manifest(files[MANIFEST]) != content
+        if is_changed:
+            self._change()
+            folder.put(MANIFEST, content)
+            self._has_manifest = True
+        return Finished(sum(rows.values()), len(rows), is_changed)
+
+    def _manifest(self, size: int) -> bytes:
+        with self.sink.folder.open(MANIFEST, size) as file:
+            return file.read()
+
+    def _replace(self, part: str, size: int) -> None:
+        """Replace a part by one without the rows that do not stand; by none if none does."""
+        standing, to = self._index.standing(part), None
+        self._change()
+        if standing:
+            to = self.name_part()
+            copy_rows(self.sink.folder, part, size, standing, to)
+        self._index.move(part, to)
+        self.sink.folder.remove(part)
+
+
+def _number_of(part: str) -> int:
+    return int(part.split("-")[1])
+
+
+def _of_other_settings(folder: Folder) -> UsageError:
+    return UsageError(
+        f"{folder.name}: holds results of another model, of other thresholds, or of videos that "
+        "were looked at otherwise; name another folder, or give --fresh to begin it anew"
+    )
+
+
+@contextmanager
+def _locked(folder: DiskFolder) -> Generator[None]:
+    """Keep other runs of this machine out."""
+    path = Path(folder.path, LOCK)
+    try:
+        file = path.open("ab")
+    except OSError as exc:
+        raise OutputError(explain(folder.name, exc)) from exc
+    with file:
+        lock(file, folder.name)
+        yield
+        with suppress(OSError):
+            path.unlink()
