@@ -8,16 +8,19 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from asmr_classify import label_paths, load_model
 from asmr_classify.aggregate import FileResult, Status
-from asmr_classify.batch import Limits
+from asmr_classify.batch import READ_AHEAD, Limits
 from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.engine import iter_by_engine
 from asmr_classify.batch.pool import iter_parallel
-from asmr_classify.media.discover import Found
+from asmr_classify.media.discover import Found, discover
+from tests import names
 from tests.benchmarks.report import Table
 from tests.benchmarks.sounds import write_clips
 
@@ -32,8 +35,16 @@ N_OBJECTS = 1_000_000
 ABOUT = f"""\
 {WORKERS} workers of a Dask cluster on this machine beside `--jobs {WORKERS}`, by turns, least of
 three; the same records come of both. What the engine costs for a file is measured on files that
-take no time. Memory is of processes of their own: one that lists names and sends them to a worker
-that labels nothing, and the scheduler that it sends them to. `reach` is what is aimed at."""
+take no time. Memory is of processes of their own: one that lists a folder of S3, as a server of
+names alone tells it, and sends what it finds to a worker that labels nothing, and the scheduler
+that it sends it to; what grows is reckoned from its later half. `reach` is what is aimed at."""
+
+THROUGHPUT = "throughput: {} files of {} s"
+NAMES = "names a second"
+CLIENT = "MB of whoever sends them, at most"
+GROWTH = "bytes of that for each name"
+SCHEDULER = "MB of the scheduler, at most"
+"""Names of rows."""
 
 HEAD = ("what", "cluster", "local", "ratio", "reach")
 
@@ -83,14 +94,10 @@ def run(n_long: int = 40, n_short: int = 2000, n_objects: int = N_OBJECTS) -> Ta
         for folder, number, duration in ((long, n_long, 60.0), (short, n_short, 2.0)):
             write_clips(folder, number, duration)
         first = _first_result(client, long)
-        for folder, what, n, duration in (
-            (long, "throughput", n_long, 60),
-            (short, "throughput", n_short, 2),
-        ):
+        for folder, n, duration in ((long, n_long, 60), (short, n_short, 2)):
             there, here = _by_turns(client, folder)
-            rows.append(
-                (f"{what}: {n} files of {duration} s", n / there, n / here, here / there, "0.9")
-            )
+            what = THROUGHPUT.format(n, duration)
+            rows.append((what, n / there, n / here, here / there, "0.9"))
         rows.append(("seconds to the first result", first, "", "", "5"))
         ours, pools = _overheads(client, n_short * 10)
         rows.append(("ms for each file that takes no time", ours, pools, "", "3"))
@@ -137,15 +144,16 @@ def _of_many(n_objects: int) -> list[tuple[Any, ...]]:
     """List and send many names in a process of its own; tell its memory and the scheduler's."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as alone:
-        rate, client, scheduler = alone.apply(_send_many, (n_objects,))
+        rate, client, growth, scheduler = alone.apply(_send_many, (n_objects,))
     return [
-        (f"names a second, of {n_objects:,}", rate, "", "", ""),
-        ("MB of whoever sends them, at most", client, "", "", "300"),
-        ("MB of the scheduler, at most", scheduler, "", "", "1000"),
+        (f"{NAMES}, of {n_objects:,}", rate, "", "", ""),
+        (CLIENT, client, "", "", "300"),
+        (GROWTH, growth, "", "", ""),
+        (SCHEDULER, scheduler, "", "", "1000"),
     ]
 
 
-def _send_many(n_objects: int) -> tuple[float, float, float]:
+def _send_many(n_objects: int) -> tuple[float, float, float, float]:
     import subprocess
     import sys
 
@@ -157,6 +165,8 @@ def _send_many(n_objects: int) -> tuple[float, float, float]:
         options = ["--scheduler-file", str(place), "--no-dashboard"]
         quiet = {"stderr": subprocess.DEVNULL}
         with (
+            names.running_apart(n_objects) as environment,
+            mock.patch.dict(os.environ, environment),
             subprocess.Popen([*dask, "scheduler", "--port", "0", *options], **quiet) as scheduler,
             subprocess.Popen([*dask, "worker", "--nthreads", "1", *options], **quiet) as worker,
         ):
@@ -164,9 +174,8 @@ def _send_many(n_objects: int) -> tuple[float, float, float]:
                 while not (place.exists() and place.stat().st_size):
                     time.sleep(0.1)
                 with connect(str(place)) as client:
-                    finds = ReadAhead(
-                        (Found(f"bucket/{k}.mp3", 1) for k in range(n_objects)), 65536
-                    )
+                    folder = f"s3://{names.BUCKET}/{names.FOLDER}"
+                    finds = ReadAhead(iter(discover([folder])), READ_AHEAD)
                     done = iter_by_engine(
                         finds,
                         Nothing(),
@@ -175,12 +184,19 @@ def _send_many(n_objects: int) -> tuple[float, float, float]:
                         on_workers=lambda _: None,
                         **HOW,
                     )
-                    took = _seconds(lambda: sum(1 for _ in done))
-                    of_scheduler = _peak_of(scheduler.pid)
+                    began = time.perf_counter()
+                    n_done = sum(1 for _ in islice(done, n_objects // 2))
+                    halfway = _peak_of(os.getpid())
+                    n_done += sum(1 for _ in done)
+                    took = time.perf_counter() - began
+                    of_client, of_scheduler = _peak_of(os.getpid()), _peak_of(scheduler.pid)
             finally:
                 worker.kill()
                 scheduler.kill()
-    return n_objects / took, _peak_of(os.getpid()), of_scheduler
+    if n_done != n_objects:
+        raise RuntimeError(f"{n_done} of {n_objects} names came back")
+    growth = (of_client - halfway) * 1e6 / (n_objects - n_objects // 2)
+    return n_objects / took, of_client, growth, of_scheduler
 
 
 def _peak_of(pid: int) -> float:
