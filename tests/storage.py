@@ -137,7 +137,7 @@ class Storage:
         )
         if not system.exists(BUCKET):
             system.mkdir(BUCKET)
-        system.pipe_file(f"{BUCKET}/{name}", data)
+        system.pipe_file(f"{BUCKET}/{name}", data, chunksize=1 << 30)  # at once: parts take longer
 
     def sign(self, name, **more):
         """Give an address of the web for an object, as people do who share one."""

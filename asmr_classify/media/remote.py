@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakValueDictionary
 
 from asmr_classify.errors import MissingExtraError, OpenError, StorageError, UsageError
-from asmr_classify.media.source import WEB, Url, who_asks
+from asmr_classify.media.source import AZURE, WEB, Url, who_asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,6 +146,8 @@ def _class_of(scheme: str) -> Any:
     except ImportError as exc:
         raise _missing(scheme, "fsspec") from exc
     if scheme not in {*fsspec.available_protocols(), *fsspec.registry}:
+        if scheme in AZURE:  # one that only its library tells fsspec of
+            raise _missing(scheme, "adlfs")
         raise UsageError(
             f"{scheme}://: no storage is addressed so; s3, gs, az, https and whatever else fsspec "
             "knows can be read"

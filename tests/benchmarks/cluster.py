@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,19 +16,23 @@ from unittest import mock
 
 from asmr_classify import label_paths, load_model
 from asmr_classify.aggregate import FileResult, Status
-from asmr_classify.batch import READ_AHEAD, Limits
+from asmr_classify.batch import READ_AHEAD, Journal, Limits
 from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.engine import iter_by_engine
 from asmr_classify.batch.pool import iter_parallel
 from asmr_classify.media.discover import Found, discover
+from asmr_classify.media.source import Url
 from tests import names
 from tests.benchmarks.report import Table
 from tests.benchmarks.sounds import write_clips
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from distributed import Client
+
+    from asmr_classify.model import Model
 
 WORKERS = 2
 N_OBJECTS = 1_000_000
@@ -37,13 +42,16 @@ ABOUT = f"""\
 three; the same records come of both. What the engine costs for a file is measured on files that
 take no time. Memory is of processes of their own: one that lists a folder of S3, as a server of
 names alone tells it, and sends what it finds to a worker that labels nothing, and the scheduler
-that it sends it to; what grows is reckoned from its later half. `reach` is what is aimed at."""
+that it sends it to; what grows is reckoned from its later half. The journal is one of clips of the
+demo. `reach` is what is aimed at."""
 
 THROUGHPUT = "throughput: {} files of {} s"
 NAMES = "names a second"
 CLIENT = "MB of whoever sends them, at most"
 GROWTH = "bytes of that for each name"
 SCHEDULER = "MB of the scheduler, at most"
+ON_DISK = "bytes of the journal for each recording"
+IN_MEMORY = "bytes of memory for each that a journal knows, when run again"
 """Names of rows."""
 
 HEAD = ("what", "cluster", "local", "ratio", "reach")
@@ -102,6 +110,7 @@ def run(n_long: int = 40, n_short: int = 2000, n_objects: int = N_OBJECTS) -> Ta
         ours, pools = _overheads(client, n_short * 10)
         rows.append(("ms for each file that takes no time", ours, pools, "", "3"))
     rows += _of_many(n_objects)
+    rows += _of_journal(n_objects // 10)
     return Table("cluster", ABOUT, HEAD, tuple(rows))
 
 
@@ -199,9 +208,37 @@ def _send_many(n_objects: int) -> tuple[float, float, float, float]:
     return n_objects / took, of_client, growth, of_scheduler
 
 
+def _of_journal(number: int) -> list[tuple[Any, ...]]:
+    """Keep many results, and open their journal in a process of its own."""
+    model = load_model()
+    results = [*label_paths([ROOT / "data" / "demo"], model=model, jobs=1)]
+    with tempfile.TemporaryDirectory() as name:
+        place = str(Path(name, "journal"))
+        with Journal.open(place, model) as journal:
+            for k in range(number):
+                path = Url(f"s3://{names.BUCKET}/{names.key_of(k)}", 123456)
+                found = Found(path, path.size, version=f"{k:032x}")
+                journal.record(found, replace(results[k % len(results)], path=path))
+        on_disk = Path(place).stat().st_size / number
+        with multiprocessing.get_context("spawn").Pool(1) as alone:
+            in_memory = alone.apply(_opened, (place, model)) / number
+    return [(ON_DISK, on_disk, "", "", ""), (IN_MEMORY, in_memory, "", "", "")]
+
+
+def _opened(place: str, model: Model) -> float:
+    """Bytes of memory that an open journal takes."""
+    before = _memory_of(os.getpid(), "VmRSS")
+    with Journal.open(place, model):
+        return (_memory_of(os.getpid(), "VmRSS") - before) * 1e6
+
+
 def _peak_of(pid: int) -> float:
-    """Memory that a process has held at most, in MB (10⁶ bytes); Linux only."""
+    return _memory_of(pid, "VmHWM")
+
+
+def _memory_of(pid: int, what: str) -> float:
+    """Memory that a process holds, or has held at most, in MB (10⁶ bytes); Linux only."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1024 / 1e6
     return 0.0

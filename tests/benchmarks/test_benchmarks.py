@@ -57,6 +57,7 @@ def test_a_cluster_is_measured_beside_the_pool():
     rows = {what: row for what, *row in cluster.run(n_long=2, n_short=6, n_objects=3000).rows}
     assert rows["throughput: 6 files of 2 s"][2] > 0.05
     assert rows["names a second, of 3,000"][0] > 10
+    assert rows[cluster.ON_DISK][0] > 500
     assert 10 < rows["MB of whoever sends them, at most"][0] < 1000
     assert 10 < rows["MB of the scheduler, at most"][0] < 1000
 

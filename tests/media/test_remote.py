@@ -376,6 +376,47 @@ def test_an_unknown_scheme_and_a_missing_library_are_told():
         connect(Url("gs://bucket/a.mp3"))
 
 
+@pytest.fixture
+def loaded():
+    """The file systems that fsspec has loaded, by scheme."""
+    return sys.modules["fsspec.registry"]._registry
+
+
+@pytest.mark.parametrize(
+    ("scheme", "library"),
+    [("gs", "gcsfs"), ("gcs", "gcsfs"), ("az", "adlfs"), ("abfs", "adlfs"), ("abfss", "adlfs")],
+)
+def test_the_package_of_a_store_is_named_where_it_is_missing(scheme, library, monkeypatch, loaded):
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(loaded, scheme, raising=False)
+    with pytest.raises(MissingExtraError) as caught:
+        check_sources([f"{scheme}://box/a.mp3"])
+    assert str(caught.value) == (
+        f"{scheme}://: reading this storage needs {library}: pip install {library}"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["gs", "gcs", "az", "abfs", "abfss"])
+def test_stores_that_cannot_be_reached_here_are_chosen_by_name(scheme, monkeypatch, loaded):
+    """By a package that stands in for theirs: what is found there is heard by its address."""
+
+    class Store(MemoryFileSystem):
+        protocol = scheme
+        store, pseudo_dirs = {}, [""]
+
+        @classmethod
+        def _strip_protocol(cls, path):
+            return super()._strip_protocol(path.removeprefix(f"{scheme}://"))
+
+    monkeypatch.setitem(loaded, scheme, Store)
+    Store().pipe_file("/box/sleep/a.flac", WOOD)
+    [found] = discover([f"{scheme}://box/sleep"])
+    assert found.path == f"{scheme}://box/sleep/a.flac"
+    take_fetched()
+    assert hear(found.path) == hear(str(DEMO / "tap-wood.flac"))
+    assert take_fetched() == Fetched(len(WOOD), 1)
+
+
 @pytest.mark.parametrize("library", ["fsspec", "s3fs"])
 def test_the_extra_is_named_where_it_is_missing(library):
     code = (
