@@ -148,10 +148,13 @@ def iter_parts() -> Iterator[str]:
     limits = {kind.name: find_limits(kind, names_rate) for kind in kinds}
     for name, found in limits.items():
         yield write_table((name, "workers"), [(x.what, round_off(x.n_workers)) for x in found])
-    first = "; ".join(f"with {name} {found[0].what}" for name, found in limits.items())
+    first = {name: found[0].what for name, found in limits.items()}
+    alike = len({*first.values()}) == 1
     through = NUMBER / names_rate
     yield SO.format(
-        first=first,
+        first=first[kinds[0].name]
+        if alike
+        else "; ".join(f"with {name} {what}" for name, what in first.items()),
         rate=round_off(names_rate),
         number=f"{NUMBER:,}",
         hours=round_off(through / 3600),
