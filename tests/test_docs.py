@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
+from docs import make_scale
+from tests.benchmarks.report import RESULTS
 from tests.conftest import ROOT
 
 
@@ -23,6 +26,32 @@ def kept(name):
 
 def test_the_reference_of_commands_is_current(tmp_path):
     assert made_anew("make_commands.py", tmp_path, "commands.md") == kept("commands.md")
+
+
+def test_the_page_of_arithmetic_is_current(tmp_path):
+    command = [sys.executable, "-m", "docs.make_scale", "--output", tmp_path / "scale.md"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    assert (tmp_path / "scale.md").read_text(encoding="utf-8") == kept("scale.md")
+
+
+def changed(monkeypatch, tmp_path, name, what, value):
+    """The page, had one figure of a table been another."""
+    for path in RESULTS.glob("*.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    table = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+    [row] = [row for row in table["rows"] if row[0].startswith(what)]
+    row[1] = value
+    (tmp_path / f"{name}.json").write_text(json.dumps(table), encoding="utf-8")
+    monkeypatch.setattr(make_scale, "RESULTS", tmp_path)
+    return "\n".join(make_scale.iter_parts())
+
+
+def test_the_page_of_arithmetic_follows_from_the_tables(tmp_path, monkeypatch):
+    text = changed(monkeypatch, tmp_path, "cluster", "names a second", 1_000_000.0)
+    assert "1,000,000 names a second, which is 1,000,000,000 in\n0.28 hours" in text
+    assert "with clips of 2 s storage, 5,500 requests a second" in text
+    text = changed(monkeypatch, tmp_path, "cluster", "throughput: 40 files of 60 s", 2.0)
+    assert re.search(r"\| hours of one core \| [\d,]+ \| [23]\d0,000 \|", text)
 
 
 def test_the_guide_to_features_is_current(tmp_path):

@@ -204,7 +204,7 @@ class _Bench(Generic[R]):
     def __init__(self, order: Order[R]) -> None:
         self.order_id = order.id
         directory = order.directory or ""
-        self._known: Known[R] = None
+        self._known: dict[str, Known[R]] = {}
         self._files: queue.SimpleQueue[Found | None] = queue.SimpleQueue()
         self._finds = ReadAhead(iter(self._files.get, None), 1)
         self._outcomes = iter_parallel(
@@ -218,16 +218,16 @@ class _Bench(Generic[R]):
             directory=directory if Path(directory).is_dir() else None,
         )
 
-    def do(self, found: Found, known: Known[R]) -> Outcome[R]:
-        """Work on a file."""
-        self._known = known
-        self._files.put(found)
-        return next(self._outcomes)
+    def do(self, batch: list[Errand[R]]) -> list[Outcome[R]]:
+        """Work on files, one after the other."""
+        self._known = {found.path: known for found, known in batch}
+        for found, _ in batch:
+            self._files.put(found)
+        return [next(self._outcomes) for _ in batch]
 
     def _recall(self, found: Found) -> Outcome[R] | Other[R] | None:
-        if self._known is None or isinstance(self._known, Other):
-            return self._known
-        return Outcome(found, self._known)
+        known = self._known[found.path]
+        return known if known is None or isinstance(known, Other) else Outcome(found, known)
 
     def close(self) -> None:
         """End the worker."""
@@ -268,7 +268,7 @@ def do_batch(order: Order[R], batch: list[Errand[R]], part: str | None = None) -
             bench.close()
         bench = _benches[thread] = _Bench(order)
     try:
-        outcomes = [bench.do(found, known) for found, known in batch]
+        outcomes = bench.do(batch)
     except BaseException:
         _benches.pop(thread).close()
         raise

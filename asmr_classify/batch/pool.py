@@ -21,6 +21,7 @@ from asmr_classify.batch.process import FAREWELL, Gone, Worker
 from asmr_classify.batch.task import R
 from asmr_classify.batch.worker import START, Briefing
 from asmr_classify.errors import AsmrClassifyError, WorkerError
+from asmr_classify.media.remote import fits_a_block
 
 if TYPE_CHECKING:
     import threading
@@ -87,7 +88,8 @@ def iter_parallel(  # noqa: PLR0913 (options by name)
     Parameters
     ----------
     finds : ReadAhead of Found
-        Taken up as workers become free. However slowly they come, what is at hand goes on.
+        Taken up as workers become free. However slowly they come, what is at hand goes on. A small
+        object of storage is given to a worker while that works on another, to be fetched meanwhile.
     task : Task
     n_jobs : int
         Workers at a time.
@@ -174,18 +176,42 @@ class _Crew(Generic[R]):
         stop: threading.Event,
     ) -> Outcome[R] | None:
         """Give the files that are there to free workers; return early with a known outcome."""
-        while len(self._busy) < self._n_jobs and not stop.is_set():
+        while not stop.is_set():
             if self._waiting:
+                if len(self._busy) >= self._n_jobs:
+                    break
                 self._begin(*self._waiting.pop())
                 continue
+            if len(self._busy) >= self._n_jobs and not self._may_go_on():
+                break
             found = finds.take(lambda: self._events.put(None))
             if found is None:
                 break
             known = recall(found)
             if isinstance(known, Outcome) and not self._task.lacks(known.result):
                 return known
-            self._begin(found, known.result if isinstance(known, Outcome) else known)
+            self._give(found, known.result if isinstance(known, Outcome) else known)
         return None
+
+    def _may_go_on(self) -> list[Worker]:
+        """Give the workers that may fetch a file while they work on another, a small one too."""
+        return [
+            worker
+            for worker in self._busy
+            if worker.is_ready
+            and worker.next is None
+            and not worker.given_up
+            and fits_a_block(worker.found.path)
+        ]
+
+    def _give(self, found: Found, known: Known[R]) -> None:
+        """Give a file to a worker, or keep it until one is free."""
+        if len(self._busy) < self._n_jobs:
+            self._begin(found, known)
+        elif fits_a_block(found.path):
+            self._may_go_on()[0].give_next(found, known)
+        else:
+            self._waiting.append((found, known))
 
     def listen(self, timeout: float) -> Outcome[R] | None:
         """Wait for news, ``timeout`` seconds at most; return the outcome of a file, if any."""
@@ -203,8 +229,10 @@ class _Crew(Generic[R]):
             if worker not in self._busy:  # it was written off
                 return None
             self._busy.remove(worker)
-            if not worker.given_up:
-                self._idle.append(worker)
+            if worker.given_up:
+                self._take_back(worker)
+            else:
+                (self._busy if worker.go_on() else self._idle).append(worker)
             return cast("Outcome[R]", message)  # of the task that it was briefed with
         if isinstance(message, Gone):
             return self._replace(worker)
@@ -267,6 +295,7 @@ class _Crew(Generic[R]):
     def _replace(self, worker: Worker) -> Outcome[R] | None:
         """Let a worker go that has ended; the outcome of its file, if it had begun one."""
         ended = worker.dismiss()
+        self._take_back(worker)
         if worker in self._idle:
             self._idle.remove(worker)
         if worker not in self._busy:
@@ -279,6 +308,12 @@ class _Crew(Generic[R]):
             raise _cannot_start(f"the last one {ended}")
         self._begin(worker.found, worker.known)
         return None
+
+    def _take_back(self, worker: Worker) -> None:
+        """Take the file back that a worker was to go on with."""
+        if worker.next is not None:
+            self._waiting.append(worker.next)
+            worker.next = None
 
     def _why(self, worker: Worker, ended: str) -> str:
         if worker.given_up:

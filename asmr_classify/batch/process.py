@@ -66,6 +66,8 @@ class Worker:
         The file at hand, or the last one.
     known : Result or None
         What stands of its result, whatever becomes of the worker.
+    next : tuple or None
+        The file that it will go on with, and what is known of it.
     is_ready : bool
         Whether it has begun to work.
     quiet_for : float
@@ -87,6 +89,7 @@ class Worker:
     ) -> None:
         self.found = found
         self.known = known
+        self.next: tuple[Found, Any] | None = None
         self.is_ready = False
         self.quiet_for = 0.0
         self.given_up = False
@@ -120,6 +123,19 @@ class Worker:
         self.found, self.known = found, known
         self.quiet_for = 0.0
         self._send(pickle.dumps((found, known)))
+
+    def give_next(self, found: Found, known: Any) -> None:
+        """Give a file to go on with after the one at hand."""
+        self.next = found, known
+        self._send(pickle.dumps((found, known)))
+
+    def go_on(self) -> bool:
+        """Take note that the file at hand is done; tell whether there is a next."""
+        if self.next is None:
+            return False
+        (self.found, self.known), self.next = self.next, None
+        self.quiet_for = 0.0
+        return True
 
     def begin(self) -> None:
         """Give the first file, now that the worker is ready."""

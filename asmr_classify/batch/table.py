@@ -228,6 +228,9 @@ class Table:
             visual_error=unseen and Problem(*unseen),
         )
 
+    def recall_other(self, found: Found) -> None:
+        """Give nothing: a table of other settings is not read."""
+
     def record(self, found: Found, result: FileResult) -> None:
         """Keep a row, and write a part once there are many.
 

@@ -4,7 +4,8 @@ It is started by :mod:`asmr_classify.batch.pool` and talks with it in pickles ov
 come a :class:`Briefing`, then files, each with what is known of it or None; out go ``None`` when
 it is ready, seconds of audio as they are decoded, what is :class:`~.isolate.Safe` of a file though
 the rest crash, and an outcome per file. It ends when nothing more comes in, or when who started it
-is no more, though a file hang.
+is no more, though a file hang. A small object of storage is fetched as soon as it comes in, while
+another is worked on.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from asmr_classify.batch.isolate import Outcome, Safe
     from asmr_classify.batch.task import Task
+    from asmr_classify.media.discover import Found
 
     Message = Outcome[Any] | Safe | float | None
 
@@ -82,6 +86,7 @@ def _end_with(parent: int) -> None:
 
 
 def _work(tasks: Any, send: Any) -> None:
+    from asmr_classify.batch.ahead import ReadAhead
     from asmr_classify.batch.isolate import Safe, do_safely
 
     briefing: Briefing = pickle.load(tasks)  # noqa: S301 (of who started this process)
@@ -89,9 +94,17 @@ def _work(tasks: Any, send: Any) -> None:
     with suppress(Exception):
         briefing.task.load()
     send(None)
+    for found, known in ReadAhead(_iter_files(tasks), 1):
+        send(do_safely(found, briefing.task, send, known=known, on_safe=lambda x: send(Safe(x))))
+
+
+def _iter_files(tasks: Any) -> Iterator[tuple[Found, Any]]:
+    from asmr_classify.media.remote import fetch_ahead
+
     while True:
         found, known = pickle.load(tasks)  # noqa: S301
-        send(do_safely(found, briefing.task, send, known=known, on_safe=lambda x: send(Safe(x))))
+        fetch_ahead(found.path)
+        yield found, known
 
 
 def limit_memory(n_bytes: int) -> None:

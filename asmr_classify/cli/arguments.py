@@ -229,8 +229,9 @@ def is_one_file(named: list[str]) -> bool:
     An address in storage stands for one file where it is named like one; nothing is asked for.
     """
     from asmr_classify.media.discover import MEDIA_EXTENSIONS, extension_of
-    from asmr_classify.media.source import is_url
+    from asmr_classify.media.source import Url, as_source
 
-    if len(named) == 1 and is_url(named[0]):
-        return extension_of(named[0]) in MEDIA_EXTENSIONS and not set("*?[") & set(named[0])
+    source = as_source(named[0]) if len(named) == 1 else ""
+    if isinstance(source, Url):
+        return extension_of(source.bare) in MEDIA_EXTENSIONS and not set("*?[") & set(source.bare)
     return len(named) == 1 and not Path(named[0]).is_dir()

@@ -173,11 +173,11 @@ def discover(
     """
     globs = Globs(tuple(include), tuple(exclude))
     seen: set[int] = set()
-    for path in map(as_source, paths):
+    for number, path in enumerate(map(as_source, paths), 1):
         if isinstance(path, Url):
             from asmr_classify.media.listing import discover_url
 
-            yield from discover_url(path, globs, seen)
+            yield from discover_url(path, globs, seen, is_last=number == len(paths))
             continue
         try:
             status = os.stat(path)

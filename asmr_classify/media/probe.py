@@ -420,7 +420,8 @@ def _is_estimate(container: InputContainer) -> bool:
 
 
 def _path_of(container: InputContainer) -> str:
-    return container.name.removeprefix("file:")
+    file = container.file
+    return container.name.removeprefix("file:") if file is None else str(file.file.address)
 
 
 def _has_frame_count(path: str) -> bool:

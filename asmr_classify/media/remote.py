@@ -2,7 +2,8 @@
 
 Nothing is written to the disk. A recording is fetched block by block, each with one request, and
 the last few are kept in memory: FFmpeg reads most files from one end to the other, looks at the end
-of some first, and steps back and forth in videos whose sound lies apart from the picture.
+of some first, and steps back and forth in videos whose sound lies apart from the picture. While it
+works on a block that follows another, the next is fetched.
 
 The cache is our own since those of fsspec hold their blocks until the garbage is collected, tens of
 megabytes a file, or a single stretch only, which stepping back and forth fetches over and over.
@@ -13,15 +14,18 @@ from __future__ import annotations
 import errno
 import io
 import os
+import threading
 import time
 from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from weakref import WeakValueDictionary
 
 from asmr_classify.errors import MissingExtraError, OpenError, StorageError, UsageError
-from asmr_classify.media.source import WEB, Url
+from asmr_classify.media.source import AZURE, WEB, Url, who_asks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +38,9 @@ BLOCK_BYTES = 4 << 20
 Larger ones only take more memory."""
 
 BLOCKS_KEPT = 8
+
+NOT_YET = -2
+"""Stands for the block before the first: who reads the first of all may want the head alone."""
 
 LAST_PLACE = 1 << 44
 """Damaged files claim to go on beyond; ext4 knows no such place, and FFmpeg stays where it was."""
@@ -79,18 +86,21 @@ class Fetched:
 
 
 _fetched = Fetched()
+_meter = threading.Lock()
 
 
 def take_fetched() -> Fetched:
     """Tell what this process read from storage since this was last asked."""
     global _fetched
-    taken, _fetched = _fetched, Fetched()
+    with _meter:
+        taken, _fetched = _fetched, Fetched()
     return taken
 
 
 def _count(n_bytes: int) -> None:
     global _fetched  # noqa: PLW0603 (a meter: whatever reads, it runs on)
-    _fetched = Fetched(_fetched.n_bytes + n_bytes, _fetched.n_requests + 1)
+    with _meter:
+        _fetched = Fetched(_fetched.n_bytes + n_bytes, _fetched.n_requests + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,8 @@ def _class_of(scheme: str) -> Any:
     except ImportError as exc:
         raise _missing(scheme, "fsspec") from exc
     if scheme not in {*fsspec.available_protocols(), *fsspec.registry}:
+        if scheme in AZURE:  # one that only its library tells fsspec of
+            raise _missing(scheme, "adlfs")
         raise UsageError(
             f"{scheme}://: no storage is addressed so; s3, gs, az, https and whatever else fsspec "
             "knows can be read"
@@ -184,6 +196,11 @@ def connect(url: Url) -> tuple[Any, str]:
     StorageError
         If its server lets nobody in.
     """
+    if set("/?#") & set(who_asks(url.whole)):
+        raise UsageError(
+            f"{url}: a slash or a question mark stands in the password of this address; write %2F "
+            "and %3F"
+        )
     if url.scheme in STORES and len(url) != len(url.whole):
         raise UsageError(
             f"{url}: a key stands in this address; give it by environment variables or the "
@@ -252,8 +269,11 @@ def _is_gone(exc: BaseException) -> bool:
     return status in GONE if status is not None else exc.__cause__ is None or _is_aws(exc)
 
 
-def list_folder(url: Url) -> list[Entry]:
+def iter_folder(url: Url) -> Iterator[Entry]:
     """List what lies in a folder, by name.
+
+    S3 tells that in the order of names, a thousand at a time, and no more is held. Of other storage
+    all is held that lies in the folder.
 
     Raises
     ------
@@ -261,10 +281,28 @@ def list_folder(url: Url) -> list[Entry]:
         If storage does not tell.
     """
     system, path = connect(url)
-    infos = ask(url, lambda: system.ls(path, detail=True))
-    entries = [Entry.of(info) for info in infos]
+    pages = _iter_pages(url, system, path) if hasattr(system, "call_s3") and path else None
     within = path.rstrip("/")
-    return sorted((x for x in entries if x.path != within), key=lambda entry: entry.path)
+    for infos in pages or [ask(url, lambda: system.ls(path, detail=True))]:
+        entries = [entry for entry in map(Entry.of, infos) if entry.path != within]
+        yield from sorted(entries, key=lambda entry: entry.path)
+
+
+def _iter_pages(url: Url, system: Any, path: str) -> Iterator[list[dict[str, Any]]]:
+    """List a folder by the pages of S3; :func:`fsspec.AbstractFileSystem.ls` gathers them all."""
+    bucket, key, _ = system.split_path(path)
+    what = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else "", "Delimiter": "/"}
+    while what:
+        page = ask(url, partial(system.call_s3, "list_objects_v2", **what))
+        folders = page.get("CommonPrefixes", ())
+        found = [{"Key": x["Prefix"], "type": "directory"} for x in folders]
+        found += page.get("Contents", ())
+        yield [
+            {"type": "file", **x, "name": f"{bucket}/{x['Key']}", "size": x.get("Size")}
+            for x in found
+        ]
+        token = page.get("NextContinuationToken")
+        what = {**what, "ContinuationToken": token} if token else {}
 
 
 def match_names(url: Url) -> list[Entry]:
@@ -299,7 +337,10 @@ class _Blocks:
         self.url = url
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._file: Any = None
-        whole = ask(url, lambda: _read_small(url), error=OpenError)
+        self._last = NOT_YET
+        self._ahead: tuple[int, Future[bytes]] | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        whole = ask(url, lambda: _take_small(url), error=OpenError)
         if whole is not None:
             self._blocks[0], self.size = whole, len(whole)
             return
@@ -331,15 +372,42 @@ class _Blocks:
     def drop(self) -> None:
         """Forget what was fetched; nobody reads on."""
         self._blocks.clear()
+        self._ahead = None
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
+            self._thread = None
 
     def _block(self, number: int) -> bytes:
         if number in self._blocks:
             self._blocks.move_to_end(number)
         else:
-            self._blocks[number] = ask(self.url, lambda: self._fetch(number))
-            if len(self._blocks) > BLOCKS_KEPT:
-                self._blocks.popitem(last=False)
+            self._keep(number, ask(self.url, lambda: self._get(number)))
+            if number == self._last + 1:
+                self._get_ready(number + 1)
+        self._last = number
         return self._blocks[number]
+
+    def _keep(self, number: int, block: bytes) -> None:
+        self._blocks[number] = block
+        if len(self._blocks) > BLOCKS_KEPT:
+            self._blocks.popitem(last=False)
+
+    def _get(self, number: int) -> bytes:
+        """Fetch a block, unless that was done ahead; what nobody asked for is the first to go."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == number:
+            return ahead[1].result()
+        if ahead is not None and ahead[1].exception() is None:
+            self._keep(ahead[0], ahead[1].result())
+            self._blocks.move_to_end(ahead[0], last=False)
+        return self._fetch(number)
+
+    def _get_ready(self, number: int) -> None:
+        """Fetch a block in a thread, if there is one and it is not at hand."""
+        if number in self._blocks or number * BLOCK_BYTES >= self.size:
+            return
+        self._thread = self._thread or ThreadPoolExecutor(1)
+        self._ahead = number, self._thread.submit(self._fetch, number)
 
     def _fetch(self, number: int) -> bytes:
         if self._file is None:  # it was read at once, and let go of since
@@ -354,17 +422,46 @@ class _Blocks:
         return data
 
 
-def _read_small(url: Url) -> bytes | None:
-    """Read an object that was found to fit into a block with a single request; None for others.
+def fits_a_block(path: str) -> bool:
+    """Tell whether an object was found to be so small that a single request fetches it."""
+    return isinstance(path, Url) and path.scheme not in WEB and 0 < path.size <= BLOCK_BYTES
 
-    One that was replaced since is read as it is now, whole, unless it has become longer.
+
+_soon: dict[str, Future[bytes]] = {}
+"""Small objects that were fetched before they are opened, by whole address."""
+
+
+def fetch_ahead(path: str) -> None:
+    """Fetch an object that is worked on next, if it is small; an error waits for who opens it.
+
+    It is kept until then, and no longer than somebody holds it, see :func:`hold`.
     """
-    if url.scheme in WEB or not 0 < url.size <= BLOCK_BYTES:
+    if not isinstance(path, Url) or not fits_a_block(path):
+        return
+    coming: Future[bytes] = Future()
+    try:
+        coming.set_result(_read_small(path))
+    except Exception as exc:  # noqa: BLE001 (raised again where it is opened)
+        coming.set_exception(exc)
+    _soon[path.whole] = coming
+
+
+def _take_small(url: Url) -> bytes | None:
+    """Give a small object whole, by a single request; None for others.
+
+    One that was replaced since it was found is given as it is now, unless it has become longer.
+    """
+    if not fits_a_block(url):
         return None
-    system, path = connect(url)
-    data = bytes(system.cat_file(path, start=0, end=url.size + 1))
+    ahead = _soon.pop(url.whole, None)
+    data = _read_small(url) if ahead is None else ahead.result()
     _count(len(data))
     return data if len(data) <= url.size else None
+
+
+def _read_small(url: Url) -> bytes:
+    system, path = connect(url)
+    return bytes(system.cat_file(path, start=0, end=url.size + 1))
 
 
 def _open(url: Url) -> Any:
@@ -385,10 +482,7 @@ _at_hand: WeakValueDictionary[str, _Blocks] = WeakValueDictionary()
 
 
 def release(path: str) -> None:
-    """Let go of the blocks of an object that was open.
-
-    PyAV's containers are freed only when garbage is collected, and what they read from with them.
-    """
+    """Let go of the blocks of an object that was open."""
     if path in _held:
         _held[path] = _at_hand.get(path)
         return
@@ -410,6 +504,7 @@ def hold(url: Url) -> Iterator[None]:
     finally:
         del _held[str(url)]
         release(str(url))
+        _soon.pop(url.whole, None)
 
 
 class RemoteFile(io.RawIOBase):
@@ -420,11 +515,11 @@ class RemoteFile(io.RawIOBase):
     Attributes
     ----------
     name : str
-        Its address, without secrets; its ending tells FFmpeg of the format.
+        Its address, without secrets and without a query; its ending tells FFmpeg of the format.
     """
 
     def __init__(self, blocks: _Blocks) -> None:
-        self.name = str(blocks.url)
+        self.name = blocks.url.bare
         self._blocks = blocks
         self._place = 0
 
@@ -459,6 +554,19 @@ class RemoteFile(io.RawIOBase):
     def size(self) -> int:
         """Bytes that it has."""
         return self._blocks.size
+
+    @property
+    def address(self) -> str:
+        """Where it lies, as it may be shown; who opens that meanwhile reads the same blocks."""
+        return str(self._blocks.url)
+
+    def let_go(self) -> None:
+        """Let go of what was fetched.
+
+        PyAV's containers are freed only when garbage is collected, and what they read from with
+        them.
+        """
+        release(self.address)
 
     def readable(self) -> bool:
         """Tell that it can be read."""
@@ -589,8 +697,8 @@ def _scrub(text: str, url: Url) -> str:
     """Take out of a message what only the whole address holds."""
     text = text.replace(url.whole, url)
     _, _, query = url.whole.partition("?")
-    user, at, _ = url.whole.partition("://")[2].partition("/")[0].rpartition("@")
-    secrets = [user] if at else []
+    who = who_asks(url.whole)
+    secrets = [who, who.partition(":")[2]]
     if url.scheme in WEB and query:
         secrets += [query, *(part.partition("=")[2] for part in query.split("&"))]
     for secret in sorted(filter(lambda x: len(x) > SHORT, secrets), key=len, reverse=True):

@@ -10,6 +10,7 @@ the whole address beside it for whoever opens it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from contextlib import nullcontext, suppress
@@ -29,6 +30,10 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 AUTHORITY = re.compile(r"[^/]*")
 """What stands behind the scheme: a host or a bucket, and who asks before an ``@``."""
 
+HOST = re.compile(r"(\[[^]]*\]|[^:]*)(:\d*)?|arn:[\w-]+:s3.*")
+"""A host or bucket with nobody before it. What else has a colon is a name, and a password that goes
+on behind a slash, which should have been written ``%2F``."""
+
 WEB = frozenset({"http", "https"})
 """Schemes whose addresses have a query behind a question mark, which elsewhere is part of a name,
 and of which none is a folder."""
@@ -37,8 +42,22 @@ AZURE = frozenset({"abfs", "abfss", "adl", "az"})
 """Schemes of Azure, where a question mark is part of a name, or stands before a signature."""
 
 
+SIGNING = re.compile(
+    r"(x-(amz|goog)-[^=]*|signature|expires|policy|key-pair-id|awsaccesskeyid|googleaccessid)(=.*)?",
+    re.IGNORECASE,
+)
+"""Parts of a query that sign an address, as Amazon and Google do: another time there are others,
+and the object is the same."""
+
+DIGEST = re.compile(r"[0-9a-f]{12}")
+"""What is shown of a query: the beginning of its SHA-256, without the parts that sign. A hundred
+thousand queries of one address have the same twice in one of fifty thousand cases."""
+
+
 class Url(str):
     """The address of an object in storage, as it may be shown.
+
+    Two that differ are shown differently: instead of a query a digest of it stands behind a ``#``.
 
     Attributes
     ----------
@@ -66,19 +85,51 @@ class Url(str):
         """What stands before ``://``, in small letters."""
         return self.partition("://")[0].lower()
 
+    @property
+    def bare(self) -> str:
+        """Without what stands for a query, so that it ends as its object is named."""
+        return self.partition("#")[0] if self.scheme in WEB else str(self)
+
+
+def who_asks(whole: str) -> str:
+    """Give what stands before the host: a name and a password, or a token; empty if nothing does.
+
+    Examples
+    --------
+    >>> who_asks("ftp://me:pass@host/a@b.mp3"), who_asks("ftp://me:pa/ss@host/a.mp3")
+    ('me:pass', 'me:pa/ss')
+    >>> who_asks("https://host:80/a@b.mp3"), who_asks("s3://bucket/a@b.mp3")
+    ('', '')
+    """
+    scheme, _, rest = whole.partition("://")
+    authority = cast("re.Match[str]", AUTHORITY.match(rest)).group()
+    if scheme.lower() in WEB:
+        authority = re.split(r"[?#]", authority, maxsplit=1)[0]
+    if "@" in authority:
+        return authority.rpartition("@")[0]
+    return "" if HOST.fullmatch(authority) else rest.rpartition("@")[0]
+
 
 def _without_secrets(whole: str) -> str:
     scheme, _, rest = whole.partition("://")
-    authority = cast("re.Match[str]", AUTHORITY.match(rest)).group()
-    user, at, host = authority.rpartition("@")
-    is_web = scheme.lower() in WEB
-    if at and (is_web or ":" in user):  # else a container of Azure
-        rest = host + rest[len(authority) :]
+    who, is_web = who_asks(whole), scheme.lower() in WEB
+    if who and (is_web or ":" in who):  # else a container of Azure
+        rest = rest[len(who) + 1 :]
     if is_web:
-        rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+        rest = _without_query(rest)
     if scheme.lower() in AZURE and "sig=" in rest.partition("?")[2].lower():
         rest = rest.partition("?")[0]
     return f"{scheme}://{rest}"
+
+
+def _without_query(rest: str) -> str:
+    """Replace a query by its digest, which stays if it stands there already."""
+    place, _, fragment = rest.partition("#")
+    bare, _, query = place.partition("?")
+    parts = [part for part in query.split("&") if part and not SIGNING.fullmatch(part)]
+    if parts:
+        fragment = hashlib.sha256("&".join(parts).encode(errors="surrogatepass")).hexdigest()[:12]
+    return f"{bare}#{fragment}" if DIGEST.fullmatch(fragment) else bare
 
 
 def as_source(path: str) -> str:
@@ -88,8 +139,10 @@ def as_source(path: str) -> str:
 
     Examples
     --------
-    >>> as_source("a/b.mp3"), as_source("https://me:pw@host/a.mp3?sig=1"), as_source("C://a.mp3")
+    >>> as_source("a/b.mp3"), as_source("https://me:pw@host/a.mp3"), as_source("C://a.mp3")
     ('a/b.mp3', 'https://host/a.mp3', 'C://a.mp3')
+    >>> as_source("https://host/a.mp3?id=1"), as_source("https://host/a.mp3?id=2&Signature=1f0c")
+    ('https://host/a.mp3#d9fc91d45c09', 'https://host/a.mp3#25d0c83ec3d0')
     """
     if isinstance(path, Url) or SCHEME.match(path) is None or os.path.lexists(path):
         return path
@@ -158,9 +211,7 @@ def held(path: str) -> AbstractContextManager[None]:
 
 def close_container(container: InputContainer) -> None:
     """Close a container, and let go of what was fetched for it from storage."""
-    path = container.name
+    file = container.file
     container.close()
-    if SCHEME.match(path) is not None:
-        from asmr_classify.media.remote import release
-
-        release(path)
+    if file is not None:
+        file.file.let_go()

@@ -25,6 +25,7 @@ from asmr_classify.labels import (
     kind_of,
     letters_of,
 )
+from asmr_classify.media.source import Url, as_source
 from asmr_classify.report.links import link_to
 from asmr_classify.report.looks import lanes_of, look_of, to_base64
 from asmr_classify.visual.seen import shows
@@ -316,7 +317,9 @@ def is_video(result: FileResult) -> bool:
     """Tell whether there is something to see: as it was seen, or by its name if nobody looked."""
     if result.visual is not None:
         return shows(result.visual)
-    return PurePath(result.path).suffix.lstrip(".").lower() in VIDEO_EXTENSIONS
+    source = as_source(result.path)
+    name = source.bare if isinstance(source, Url) else source
+    return PurePath(name).suffix.lstrip(".").lower() in VIDEO_EXTENSIONS
 
 
 def _reason(result: FileResult, problem: Problem | None) -> list[str] | None:

@@ -55,6 +55,6 @@ def _web_link(url: Url) -> str | None:
     if url.scheme not in WEB:
         return None
     try:
-        return quote(os.fsencode(str(url)), safe=PLAIN)
+        return quote(os.fsencode(url.bare), safe=PLAIN)
     except UnicodeEncodeError:
         return None

@@ -173,13 +173,13 @@ class StoredFolder:
 
     def list(self) -> dict[str, int]:
         """Tell the files in it."""
-        from asmr_classify.media.remote import list_folder, look_at
+        from asmr_classify.media.remote import iter_folder, look_at
 
         with _told():
             if look_at(self.url) is None:
                 return {}
-            entries = list_folder(self.url)
-        return {x.path.rpartition("/")[2]: x.size for x in entries if not x.is_folder}
+            entries = iter_folder(self.url)
+            return {x.path.rpartition("/")[2]: x.size for x in entries if not x.is_folder}
 
     def open(self, name: str, size: int) -> BinaryIO:
         """Open a file to be read."""

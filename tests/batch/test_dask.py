@@ -31,7 +31,8 @@ from asmr_classify.writers.jsonl import result_to_line
 from tests.batch.conftest import Notes
 from tests.batch.tasks import WAYS, Stub
 from tests.batch.test_engine import named, run
-from tests.conftest import DEMO, sample_of
+from tests.conftest import DEMO, sample_of, shared_folder
+from tests.media.hostile import make_hostile
 from tests.storage import BUCKET
 
 N_KILLED = sample_of(10, 4)
@@ -66,6 +67,31 @@ def test_a_cluster_gives_the_same_records_of_real_and_damaged_files(client, tiny
         expected = lines(label_paths(paths, model=tiny_model, jobs=2, **how))
         assert lines(label_paths(paths, model=tiny_model, executor=client, **how)) == expected
         assert len(expected) > 1
+
+
+def set_environment(environment):
+    os.environ.update(environment)
+
+
+def test_a_cluster_gives_the_same_records_from_a_bucket(client, storage, tiny_model, tmp_path):
+    """Of whole clips, of damaged files, and of a sample of the corpus where there is one."""
+    for seed in range(20, 40):
+        name, data = make_hostile(seed)
+        (tmp_path / name).write_bytes(data)
+    corpus = shared_folder() / "corpus"
+    clips = sorted(path for path in corpus.rglob("*") if path.suffix in {".opus", ".flac", ".mp3"})
+    for path in [*DEMO.iterdir(), *clips[::250]]:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    for path in tmp_path.iterdir():
+        storage.put(f"cluster/{path.name}", path.read_bytes())
+    client.run(set_environment, storage.environment)
+    here = lines(label_paths([tmp_path], model=tiny_model, jobs=2))
+    for there in (str(tmp_path), f"s3://{BUCKET}/cluster"):
+        results = lines(label_paths([there], model=tiny_model, executor=client))
+        assert [line.replace(f"{there}/", "") for line in results] == [
+            line.replace(f"{tmp_path}/", "") for line in here
+        ]
+    assert len(here) > 30
 
 
 def test_workers_that_are_killed_cost_nothing(client, stub):

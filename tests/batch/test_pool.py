@@ -22,7 +22,11 @@ from asmr_classify.batch.isolate import Outcome
 from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.errors import AsmrClassifyError
 from asmr_classify.media.discover import Found
+from asmr_classify.writers.jsonl import result_to_line
+from tests.conftest import DEMO
+from tests.storage import BUCKET
 
+FLAC = (DEMO / "tap-wood.flac").read_bytes()
 NAMES = [f"{number}.wav" for number in range(8)]
 
 posix = pytest.mark.skipif(os.name != "posix", reason="kills by signals")
@@ -449,3 +453,87 @@ def test_a_moment_in_which_the_program_was_stopped_does_not_count(tiny_model, mo
             crew._watch()
         crew._busy.clear()
     assert re.fullmatch(r"0\.[89]\d*", str(worker.quiet_for))
+
+
+@pytest.fixture
+def bucket(storage):
+    """A folder of a bucket with eight small recordings."""
+    for name in NAMES:
+        storage.put(f"next/{name}", FLAC)
+    return f"s3://{BUCKET}/next"
+
+
+def test_a_small_object_is_fetched_while_another_is_worked_on(
+    bucket, storage, workers_with, tiny_model
+):
+    """No file is done before the next one was asked for, but the last."""
+    workers_with(
+        [
+            "import urllib.request",
+            "def n_asked():",
+            "    with urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL'] + '/_log') as log:",
+            "        return sum('GET' in line and '/next/' in line[1] for line in json.load(log))",
+            "number = int(path.rpartition('/')[2][0])",
+            "for _ in range(600):",
+            "    if n_asked() >= min(number + 2, 8): break",
+            "    time.sleep(0.05)",
+            "else: raise RuntimeError('the next one is not asked for')",
+        ]
+    )
+    storage.recover()
+    results = [*label_paths([bucket], model=tiny_model, jobs=1)]
+    assert [result.path for result in results] == [f"{bucket}/{name}" for name in NAMES]
+    assert {result.error for result in results} == {None}
+
+
+@posix
+@pytest.mark.parametrize(
+    ("end", "jobs", "patience"),
+    [
+        pytest.param("os.kill(os.getpid(), signal.SIGKILL)", 1, 60, id="killed"),
+        pytest.param("os.kill(os.getpid(), signal.SIGKILL)", 2, 60, id="killed, of two"),
+        pytest.param("time.sleep(600)", 1, 4, id="hangs"),
+    ],
+)
+def test_what_a_worker_was_to_go_on_with_is_not_lost_with_it(
+    bucket, workers_with, tiny_model, end, jobs, patience
+):
+    workers_with([f"if path[-5] in '37': {end}"])
+    limits = Limits(patience=patience)
+    results = [*label_paths([bucket], model=tiny_model, jobs=jobs, limits=limits)]
+    assert sorted(result.path for result in results) == [f"{bucket}/{name}" for name in NAMES]
+    failed = {result.path[-5] for result in results if result.error is not None}
+    assert failed == {"3", "7"}
+
+
+def test_what_a_stuck_worker_was_to_go_on_with_is_done_by_another(
+    bucket, workers_with, tiny_model, unkillable
+):
+    workers_with(["if path[-5] == '3': time.sleep(600)"])
+    results = [*label_paths([bucket], model=tiny_model, jobs=1, limits=Limits(patience=4))]
+    assert sorted(result.path for result in results) == [f"{bucket}/{name}" for name in NAMES]
+    assert {result.path[-5] for result in results if result.error is not None} == {"3"}
+    assert unkillable[0].poll() is None
+
+
+def test_files_and_objects_small_and_large_come_to_the_same_end(
+    bucket, noises, tiny_model, monkeypatch
+):
+    noises(*NAMES)
+    mixed = [path for name in NAMES for path in (f"{bucket}/{name}", name)]
+    with monkeypatch.context() as larger:
+        larger.setattr("asmr_classify.media.remote.BLOCK_BYTES", len(FLAC) - 1)
+        large = sorted(map(result_to_line, label_paths(mixed, model=tiny_model, jobs=2)))
+    small = sorted(map(result_to_line, label_paths(mixed, model=tiny_model, jobs=2)))
+    assert small == large
+    assert len(small) == 16
+
+
+def test_a_run_over_storage_that_is_stopped_gives_what_is_at_hand(bucket, tiny_model):
+    stop = threading.Event()
+    results = label_paths([bucket], model=tiny_model, jobs=1, stop=stop)
+    first = next(results)
+    stop.set()
+    rest = [*results]
+    assert first.error is None
+    assert len(rest) <= 2

@@ -87,6 +87,28 @@ def test_what_has_not_changed_is_not_read_again(storage, tiny_model, tmp_path):
 
 
 @pytest.mark.usefixtures("in_this_process")
+def test_addresses_that_differ_in_their_query_have_places_of_their_own(
+    storage, tiny_model, tmp_path
+):
+    storage.put("query/a.flac", WOOD)
+    urls = [storage.sign("query/a.flac", ResponseContentLanguage=x) for x in ("de", "en")]
+    bare = urls[0].partition("?")[0]
+    for n_read in (2, 0):
+        storage.recover()
+        with Journal.open(str(tmp_path / "j"), tiny_model) as journal:
+            again = urls[0].replace("Signature=", "Signature=0")
+            results = [*label_paths([*urls, again], model=tiny_model, journal=journal)]
+        assert len({result.path for result in results}) == len(results) == 2
+        assert all(result.path.startswith(f"{bare}#") for result in results)
+        assert {result.status for result in results} == {Status.OK}
+        n_whole = sum(method == "GET" and asked != "" for method, _, asked in storage.log())
+        assert n_whole == n_read
+    kept = (tmp_path / "j").read_text()
+    assert "Signature" not in kept
+    assert "language" not in kept
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_rows_of_features_come_from_a_bucket_and_are_kept(storage, tmp_path):
     storage.put("rows/a.flac", WOOD)
     paths, output = [f"s3://{BUCKET}/rows/"], str(tmp_path / "f.csv")
@@ -193,5 +215,5 @@ def test_no_result_of_a_failed_object_holds_its_whole_address(tiny_model, tmp_pa
         for task in (LabelTask(tiny_model), FeatureTask(parts)):
             result = task.fail(url, problem)
             assert type(result.path) is str
-            assert result.path == "https://host/a.mp3"
+            assert result.path == str(url)
             assert b"hush" not in pickle.dumps(result)

@@ -8,23 +8,31 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from asmr_classify import label_paths, load_model
 from asmr_classify.aggregate import FileResult, Status
-from asmr_classify.batch import Limits
+from asmr_classify.batch import READ_AHEAD, Journal, Limits
 from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.engine import iter_by_engine
 from asmr_classify.batch.pool import iter_parallel
-from asmr_classify.media.discover import Found
+from asmr_classify.media.discover import Found, discover
+from asmr_classify.media.source import Url
+from tests import names
 from tests.benchmarks.report import Table
 from tests.benchmarks.sounds import write_clips
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from distributed import Client
+
+    from asmr_classify.model import Model
 
 WORKERS = 2
 N_OBJECTS = 1_000_000
@@ -32,8 +40,19 @@ N_OBJECTS = 1_000_000
 ABOUT = f"""\
 {WORKERS} workers of a Dask cluster on this machine beside `--jobs {WORKERS}`, by turns, least of
 three; the same records come of both. What the engine costs for a file is measured on files that
-take no time. Memory is of processes of their own: one that lists names and sends them to a worker
-that labels nothing, and the scheduler that it sends them to. `reach` is what is aimed at."""
+take no time. Memory is of processes of their own: one that lists a folder of S3, as a server of
+names alone tells it, and sends what it finds to a worker that labels nothing, and the scheduler
+that it sends it to; what grows is reckoned from its later half. The journal is one of clips of the
+demo. `reach` is what is aimed at."""
+
+THROUGHPUT = "throughput: {} files of {} s"
+NAMES = "names a second"
+CLIENT = "MB of whoever sends them, at most"
+GROWTH = "bytes of that for each name"
+SCHEDULER = "MB of the scheduler, at most"
+ON_DISK = "bytes of the journal for each recording"
+IN_MEMORY = "bytes of memory for each that a journal knows, when run again"
+"""Names of rows."""
 
 HEAD = ("what", "cluster", "local", "ratio", "reach")
 
@@ -85,18 +104,15 @@ def run(
         for folder, number, duration in ((long, n_long, 60.0), (short, n_short, 2.0)):
             write_clips(folder, number, duration)
         first = _first_result(client, long)
-        for folder, what, n, duration in (
-            (long, "throughput", n_long, 60),
-            (short, "throughput", n_short, 2),
-        ):
+        for folder, n, duration in ((long, n_long, 60), (short, n_short, 2)):
             there, here = _by_turns(client, folder, repeats)
-            rows.append(
-                (f"{what}: {n} files of {duration} s", n / there, n / here, here / there, "0.9")
-            )
+            what = THROUGHPUT.format(n, duration)
+            rows.append((what, n / there, n / here, here / there, "0.9"))
         rows.append(("seconds to the first result", first, "", "", "5"))
         ours, pools = _overheads(client, n_short * 10)
         rows.append(("ms for each file that takes no time", ours, pools, "", "3"))
     rows += _of_many(n_objects)
+    rows += _of_journal(n_objects // 10)
     return Table("cluster", ABOUT, HEAD, tuple(rows))
 
 
@@ -139,15 +155,16 @@ def _of_many(n_objects: int) -> list[tuple[Any, ...]]:
     """List and send many names in a process of its own; tell its memory and the scheduler's."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as alone:
-        rate, client, scheduler = alone.apply(_send_many, (n_objects,))
+        rate, client, growth, scheduler = alone.apply(_send_many, (n_objects,))
     return [
-        (f"names a second, of {n_objects:,}", rate, "", "", ""),
-        ("MB of whoever sends them, at most", client, "", "", "300"),
-        ("MB of the scheduler, at most", scheduler, "", "", "1000"),
+        (f"{NAMES}, of {n_objects:,}", rate, "", "", ""),
+        (CLIENT, client, "", "", "300"),
+        (GROWTH, growth, "", "", ""),
+        (SCHEDULER, scheduler, "", "", "1000"),
     ]
 
 
-def _send_many(n_objects: int) -> tuple[float, float, float]:
+def _send_many(n_objects: int) -> tuple[float, float, float, float]:
     import subprocess
     import sys
 
@@ -159,6 +176,8 @@ def _send_many(n_objects: int) -> tuple[float, float, float]:
         options = ["--scheduler-file", str(place), "--no-dashboard"]
         quiet = {"stderr": subprocess.DEVNULL}
         with (
+            names.running_apart(n_objects) as environment,
+            mock.patch.dict(os.environ, environment),
             subprocess.Popen([*dask, "scheduler", "--port", "0", *options], **quiet) as scheduler,
             subprocess.Popen([*dask, "worker", "--nthreads", "1", *options], **quiet) as worker,
         ):
@@ -166,9 +185,8 @@ def _send_many(n_objects: int) -> tuple[float, float, float]:
                 while not (place.exists() and place.stat().st_size):
                     time.sleep(0.1)
                 with connect(str(place)) as client:
-                    finds = ReadAhead(
-                        (Found(f"bucket/{k}.mp3", 1) for k in range(n_objects)), 65536
-                    )
+                    folder = f"s3://{names.BUCKET}/{names.FOLDER}"
+                    finds = ReadAhead(iter(discover([folder])), READ_AHEAD)
                     done = iter_by_engine(
                         finds,
                         Nothing(),
@@ -177,17 +195,52 @@ def _send_many(n_objects: int) -> tuple[float, float, float]:
                         on_workers=lambda _: None,
                         **HOW,
                     )
-                    took = _seconds(lambda: sum(1 for _ in done))
-                    of_scheduler = _peak_of(scheduler.pid)
+                    began = time.perf_counter()
+                    n_done = sum(1 for _ in islice(done, n_objects // 2))
+                    halfway = _peak_of(os.getpid())
+                    n_done += sum(1 for _ in done)
+                    took = time.perf_counter() - began
+                    of_client, of_scheduler = _peak_of(os.getpid()), _peak_of(scheduler.pid)
             finally:
                 worker.kill()
                 scheduler.kill()
-    return n_objects / took, _peak_of(os.getpid()), of_scheduler
+    if n_done != n_objects:
+        raise RuntimeError(f"{n_done} of {n_objects} names came back")
+    growth = (of_client - halfway) * 1e6 / (n_objects - n_objects // 2)
+    return n_objects / took, of_client, growth, of_scheduler
+
+
+def _of_journal(number: int) -> list[tuple[Any, ...]]:
+    """Keep many results, and open their journal in a process of its own."""
+    model = load_model()
+    results = [*label_paths([ROOT / "data" / "demo"], model=model, jobs=1)]
+    with tempfile.TemporaryDirectory() as name:
+        place = str(Path(name, "journal"))
+        with Journal.open(place, model) as journal:
+            for k in range(number):
+                path = Url(f"s3://{names.BUCKET}/{names.key_of(k)}", 123456)
+                found = Found(path, path.size, version=f"{k:032x}")
+                journal.record(found, replace(results[k % len(results)], path=path))
+        on_disk = Path(place).stat().st_size / number
+        with multiprocessing.get_context("spawn").Pool(1) as alone:
+            in_memory = alone.apply(_opened, (place, model)) / number
+    return [(ON_DISK, on_disk, "", "", ""), (IN_MEMORY, in_memory, "", "", "")]
+
+
+def _opened(place: str, model: Model) -> float:
+    """Bytes of memory that an open journal takes."""
+    before = _memory_of(os.getpid(), "VmRSS")
+    with Journal.open(place, model):
+        return (_memory_of(os.getpid(), "VmRSS") - before) * 1e6
 
 
 def _peak_of(pid: int) -> float:
-    """Memory that a process has held at most, in MB (10⁶ bytes); Linux only."""
+    return _memory_of(pid, "VmHWM")
+
+
+def _memory_of(pid: int, what: str) -> float:
+    """Memory that a process holds, or has held at most, in MB (10⁶ bytes); Linux only."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1024 / 1e6
     return 0.0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from asmr_classify.training.scenes import Layer, Scene
-from tests.benchmarks import check, cluster, growth, library, many_files, sounds
+from tests.benchmarks import check, cluster, growth, library, many_files, sounds, storage
 from tests.benchmarks.__main__ import write_table
 from tests.benchmarks.measure import median_ratio, one_core, run_python
 from tests.benchmarks.report import RESULTS, Table, figures_for_people, with_figures
@@ -58,7 +58,19 @@ def test_a_cluster_is_measured_beside_the_pool():
     rows = {what: row for what, *row in table.rows}
     assert rows["throughput: 6 files of 2 s"][2] > 0.05
     assert rows["names a second, of 3,000"][0] > 10
+    assert rows[cluster.ON_DISK][0] > 500
+    assert 10 < rows["MB of whoever sends them, at most"][0] < 1000
     assert 10 < rows["MB of the scheduler, at most"][0] < 1000
+
+
+def test_storage_is_measured_beside_the_disk(monkeypatch):
+    monkeypatch.setattr(storage, "REPEATS", 1)
+    rows = {what: row for what, *row in storage.run(n_files=1, n_clips=2, video=2).rows}
+    clips = dict(zip(storage.HEAD[1:], rows["2 clips of 2 s"], strict=True))
+    assert clips["MB"] == clips["MB fetched"] == pytest.approx(2 * 0.256, rel=0.01)
+    assert (clips["requests"], clips["files"]) == (2, 2)
+    assert 0.1 < clips["storage over disk"] < 100
+    assert all(row[storage.HEAD.index("fetching alone s") - 1] > 0 for row in rows.values())
 
 
 def test_ratios_are_taken_by_turns():

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
+from asmr_classify.media.source import Url
 from tests.conftest import DEMO, ROOT
 from tests.storage import BUCKET, KEY, SECRET
 
@@ -147,7 +148,7 @@ def test_what_works_on_files_of_this_machine_refuses_addresses(command, place):
     name, *options = command
     done = run(name, "https://me:hush@host/a.mp3?sig=hush", *options)
     assert done.exit_code == 2, done.output
-    assert "https://host/a.mp3: " in done.stderr
+    assert f"{Url('https://host/a.mp3?sig=hush')}: " in done.stderr
     assert "of this machine" in done.stderr
     assert "hush" not in done.output
     assert not [*place.iterdir()]

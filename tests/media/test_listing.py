@@ -6,9 +6,12 @@ import fsspec
 import pytest
 
 from asmr_classify.media import listing
-from asmr_classify.media.discover import Found, Ignored, Reason, discover
+from asmr_classify.media.discover import Found, Globs, Ignored, Reason, discover
+from asmr_classify.media.remote import Entry
 from asmr_classify.media.source import Url
+from tests import names
 from tests.conftest import DEMO
+from tests.storage import BUCKET
 
 FLAC = (DEMO / "tap-wood.flac").read_bytes()
 TREE = {
@@ -74,6 +77,80 @@ def test_a_folder_of_storage_gives_what_the_folder_gives(path, globs):
 
 
 @pytest.mark.usefixtures("both")
+def test_a_bucket_gives_what_the_folder_gives(storage):
+    for name, data in TREE.items():
+        storage.put(f"lib/{name}", data)
+    storage.put("lib/sleep/", b"")  # as programs put that show folders
+    finds = [
+        (find.path.removeprefix(f"s3://{BUCKET}/"), getattr(find, "reason", None) or find.size)
+        for find in discover([f"s3://{BUCKET}/lib"])
+    ]
+    assert finds == told("lib")
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """A server whose folder holds 2500 objects."""
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()  # those that know another server
+    with names.running(2500) as server:
+        for name, value in names.environment_of(server.server_port).items():
+            monkeypatch.setenv(name, value)
+        yield server
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_folder_of_s3_is_listed_as_it_is_asked_for(many):
+    finds = discover([f"s3://{names.BUCKET}/{names.FOLDER}"])
+    first = next(finds)
+    pages = many.asked[:]
+    assert pages.count(0) == len(pages)
+    assert first == Found(f"s3://{names.BUCKET}/{names.key_of(0)}", 123456, version=f'"{0:032x}"')
+    rest = [find.path for find in finds]
+    assert rest == [f"s3://{names.BUCKET}/{names.key_of(k)}" for k in range(1, 2500)]
+    assert many.asked == [*pages, 1000, 2000]
+
+
+def finished(*given):
+    """What comes of names; a dash before those that are under way."""
+    entries = (Entry(f"f/{name}", 1, "", is_folder=False) for name in given)
+    return [
+        entry.path.replace("f/", "" if is_finished else "-")
+        for entry, is_finished in listing._iter_finished(entries)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("a.mp3 a.mp3.aria2 b.mp3", "-a.mp3 -a.mp3.aria2 b.mp3"),
+        ("a.mp3 a.mp3-1 a.mp3.ARIA2 a.mp3.z", "-a.mp3 a.mp3-1 -a.mp3.ARIA2 a.mp3.z"),
+        ("a a-1 a-2 a.aria2", "a-1 -a a-2 -a.aria2"),
+        ("a a-1 a-1.aria2 b", "-a-1 -a-1.aria2 a b"),
+        ("a.mp3 a.mp3.part b", "a.mp3 -a.mp3.part b"),
+        ("a ab abc b", "a ab abc b"),
+    ],
+)
+def test_a_download_is_known_by_what_comes_after_it(given, expected):
+    assert finished(*given.split()) == expected.split()
+
+
+def test_few_names_are_held_however_many_begin_alike():
+    n_given = 0
+
+    def entries():
+        nonlocal n_given
+        for name in ("a", *(f"a-{number:04d}" for number in range(1000))):
+            n_given += 1
+            yield Entry(f"f/{name}", 1, "", is_folder=False)
+
+    for number, _ in enumerate(listing._iter_finished(entries()), 1):
+        assert n_given <= number + 2
+    assert number == 1001
+
+
+@pytest.mark.usefixtures("both")
 def test_what_is_found_is_an_address_with_its_size_and_version():
     found = next(find for find in discover(["memory://lib"]) if find.path.endswith("nameless"))
     assert isinstance(found.path, Url)
@@ -86,7 +163,18 @@ def test_what_is_found_is_an_address_with_its_size_and_version():
 def test_objects_are_named_and_counted_once_though_they_be_named_twice():
     finds = told("memory://lib/a.WAV", "memory://lib/a.WAV", "memory://lib/notes.txt")
     assert finds == [("lib/a.WAV", 1), ("lib/a.WAV", Reason.DUPLICATE), ("lib/notes.txt", 5)]
+    finds = told("memory://lib", "memory://lib/sleep", "memory://lib/sleep/*.Mkv")
+    assert finds.count(("lib/sleep/c.Mkv", 1)) == 1
+    assert finds.count(("lib/sleep/c.Mkv", Reason.DUPLICATE)) == 2
     assert told("memory://lib/a.WAV", exclude=["*.wav"]) == [("lib/a.WAV", Reason.EXCLUDED)]
+
+
+@pytest.mark.usefixtures("both")
+def test_nothing_is_noted_where_nothing_can_be_found_again():
+    seen = set()
+    finds = listing.discover_url(Url("memory://lib"), Globs(), seen, is_last=True)
+    assert sum(isinstance(find, Found) for find in finds) > 3
+    assert not seen
 
 
 @pytest.mark.usefixtures("both")

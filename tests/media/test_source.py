@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import subprocess
 import sys
 
@@ -25,6 +26,14 @@ from tests.conftest import DEMO, ROOT
         ("https://host/a.mp3?X-Amz-Signature=1f0c#t=3", "https://host/a.mp3"),
         ("HTTPS://token@host/a.mp3", "HTTPS://host/a.mp3"),
         ("sftp://me:word@host:22/a.mp3", "sftp://host:22/a.mp3"),
+        ("ftp://me:pa/ss@host/a.mp3", "ftp://host/a.mp3"),
+        ("ftp://me:pa?s/s@w@host:21/a.mp3", "ftp://host:21/a.mp3"),
+        ("https://me:pa/ss@host/a.mp3?x=1&Signature=s", "https://host/a.mp3#1f206b11c23e"),
+        ("s3://KEY:sec/ret+@bucket/a.mp3", "s3://bucket/a.mp3"),
+        ("https://host:8080/@me/a@home.mp3", "https://host:8080/@me/a@home.mp3"),
+        ("https://[::1]:80/a@b.mp3", "https://[::1]:80/a@b.mp3"),
+        ("https://host?to=a@b", "https://host#9f718a1a7aaf"),
+        ("s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/a/b@c.mp3",) * 2,
     ],
 )  # fmt: skip
 def test_an_address_is_shown_without_what_it_keeps_secret(whole, shown):
@@ -34,6 +43,41 @@ def test_an_address_is_shown_without_what_it_keeps_secret(whole, shown):
     crossed = pickle.loads(pickle.dumps(url))  # noqa: S301 (as workers do)
     assert (crossed, crossed.whole, crossed.size) == (shown, whole, 0)
     assert as_source(url) is url
+    assert str(as_source(shown)) == shown
+
+
+SIGNED = (
+    "X-Amz-Algorithm=AWS4&X-Amz-Credential=K%2F1&X-Amz-Date={0}&X-Amz-Signature={0}f0",
+    "x-goog-signature={0}ab&X-Goog-Expires=3600",
+    "Expires={0}&Signature=q{0}%3D&Key-Pair-Id=APKA",
+    "AWSAccessKeyId=AKIA&Signature=s{0}&Expires={0}",
+)
+
+
+def test_addresses_that_differ_in_their_query_have_names_of_their_own():
+    queries = [
+        "",
+        "?id=1",
+        "?id=2",
+        "?token=hush",
+        "?id=1&token=hush",
+        "?versionId=Signature",
+    ]
+    shown = [str(as_source(f"https://host/a.mp3{query}")) for query in queries]
+    assert len({*shown}) == len(queries)
+    assert shown[0] == "https://host/a.mp3"
+    for name in shown[1:]:
+        assert re.fullmatch(r"https://host/a\.mp3#[0-9a-f]{12}", name)
+    assert as_source("https://host/a.mp3?id=1").bare == "https://host/a.mp3"
+
+
+@pytest.mark.parametrize("signed", SIGNED)
+def test_the_same_object_signed_anew_keeps_its_name(signed):
+    first, second = (as_source(f"https://host/a.mp3?{signed.format(n)}") for n in (1, 2))
+    assert first == second == "https://host/a.mp3"
+    assert first.whole != second.whole
+    one, two = (as_source(f"https://host/a?{signed.format(n)}&versionId={n}") for n in (1, 2))
+    assert one != two
 
 
 @pytest.mark.parametrize(

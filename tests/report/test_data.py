@@ -96,6 +96,11 @@ def test_videos_are_told_from_sound():
     assert [file.get("video") for file in files] == [True, None]
 
 
+def test_videos_of_the_web_are_told_by_their_names_whatever_stands_for_their_query():
+    files = data_of(heard("https://h/a.mp4#0123456789ab"), heard("https://h/b.mp3#0123456789ab"))
+    assert [file.get("video") for file in files.files] == [True, None]
+
+
 def test_labels_of_other_models_get_colours_and_letters_of_their_own():
     own = [f"brush {k}" for k in range(OWN_COLOURS + 2)]
     one = heard("a.mp3", scores=dict.fromkeys(own, 0.9), tags=tuple(own), trigger=own[0])
