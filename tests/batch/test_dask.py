@@ -20,8 +20,8 @@ from asmr_classify import label_paths
 from asmr_classify.aggregate import Status
 from asmr_classify.batch import Limits, engine
 from asmr_classify.batch.dask import DaskEngine, connect, start_local
-from asmr_classify.batch.engine import own_version
 from asmr_classify.errors import AsmrClassifyError, UsageError
+from asmr_classify.version import own_version
 from asmr_classify.writers.jsonl import result_to_line
 from tests.batch.tasks import Stub
 from tests.batch.test_engine import named, run
