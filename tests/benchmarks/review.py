@@ -42,8 +42,8 @@ PLACE = (SECONDS - 100, SECONDS - 94)
 N_RECORDINGS, N_SEGMENTS = 1000, 10
 
 ABOUT = f"""\
-The page: from when Chromium begins to ask for it until its first stretch could be played, near the
-end of {SECONDS / 60:.0f} minutes of sound, median of {REPEATS}, in the order by sound, which listens
+The page: from when Chromium begins to ask for it until its first stretch can be played, near the
+end of {SECONDS / 60:.0f} minutes of sound, {REPEATS} times, in the default order, which listens
 ahead meanwhile. "Over a bare page" is the ratio to a page that holds the same stretch as a ready
 WAV file and nothing else, served by Python's own server, measured by turns: what is left is the
 browser's own time. The command: from its start until it prints the address, with one stretch, and
