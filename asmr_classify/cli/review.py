@@ -105,7 +105,10 @@ def review(
         session = Session(str(place), stretches, labels, shows_opinion=show_opinion)
         _serve(session, socket, wish, load_model(model), browse=not no_browser)
     if not quiet:
-        tell(f"{session.n_given} answers kept in {place}")
+        n = session.n_given
+        tell(f"{n} answer{'s' * (n != 1)} kept in {place}")
+        if n > 0:
+            tell("teach makes a model of them: asmr-classify teach --output mine.safetensors")
     return ExitStatus.OK
 
 

@@ -278,7 +278,7 @@ class Session:
             for key, labels in self._answered.items():
                 heard.update(labels)
                 stretch = self._by_key[key]
-                against.update(set(labels) ^ {*stretch.heard} & {*stretch.opinion})
+                against.update((set(labels) ^ {*stretch.heard}) & {*stretch.opinion})
             return {
                 "answered": len(self._answered),
                 "tally": [

@@ -43,12 +43,12 @@ N_RECORDINGS, N_SEGMENTS = 1000, 10
 
 ABOUT = f"""\
 The page: from when Chromium begins to ask for it until its first stretch can be played, near the
-end of {SECONDS / 60:.0f} minutes of sound, {REPEATS} times, in the default order, which listens
-ahead meanwhile. "Over a bare page" is the ratio to a page that holds the same stretch as a ready
-WAV file and nothing else, served by Python's own server, measured by turns: what is left is the
-browser's own time. The command: from its start until it prints the address, with one stretch, and
-with {N_RECORDINGS * N_SEGMENTS:,} around segments of {N_RECORDINGS:,} recordings; "over" is the
-ratio of the two, by turns."""
+end of {SECONDS / 60:.0f} minutes of sound, {REPEATS} times, in the default order. A bare page holds
+the same stretch as a ready WAV file and nothing else, and is served by Python's own server: it
+takes the browser's own time. The command: from its start until it prints the address, with one
+stretch, and with {N_RECORDINGS * N_SEGMENTS:,} around segments of {N_RECORDINGS:,} recordings, and
+some between these. Ratios are of neighbours, measured by turns; milliseconds are those of the
+machine as busy as it was."""
 
 BARE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Bare</title><script>
 const media = document.createElement("audio");

@@ -189,6 +189,23 @@ def test_the_next_stretch_is_fetched_before_it_is_asked_for(library, start, show
     assert {"picture/1", "original/1"} <= set(asked)
 
 
+def test_the_next_stretch_of_a_long_recording_plays_at_once(library, start, show):
+    library.add("a.wav", segments=(Segment(20, 24, "tap", 0.9),))
+    _, address = start()
+    page = show(address)
+    place = f"{address}sound/1"
+    fetched = "performance.getEntriesByType('resource').some(x => x.name === {!r} && x.responseEnd)"
+    wait_until(page, fetched.format(place))
+    asked = []
+    page.locator("#play").click()
+    page.on("request", lambda request: asked.append(request.url))
+    page.keyboard.press("ArrowRight")
+    at(page, 1)
+    wait_until(page, f"{PLAYED} > 0.02")
+    assert place not in asked
+    assert page.locator("#said").text_content() == ""
+
+
 def test_two_tabs_see_each_others_answers(library, start, show):
     library.add("a.wav", **short())
     _, address = start()
@@ -241,6 +258,9 @@ def test_on_a_phone_nothing_is_cut_off(library, start, show):
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     page.get_by_role("button", name="tap").tap()
     wait_until(page, "document.getElementById('said').textContent === 'kept: tap'")
+    rows = {page.locator(f"#{name}").bounding_box()["y"] for name in ("back", "on", "undo")}
+    rows.add(page.locator("#ask-help").bounding_box()["y"])
+    assert len(rows) == 1
     for button in page.locator("#labels button").all():
         assert button.bounding_box()["height"] >= 44
 

@@ -11,6 +11,7 @@ async function show(number, { aloud = false, fresh = false } = {}) {
   stop();
   hand.number = number;
   trouble("");
+  say(""); // what was told is of the stretch before
   if (!queue.has(number)) {
     try {
       await fetchFrom(number);
