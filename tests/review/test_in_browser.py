@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -197,6 +198,7 @@ def test_the_next_stretch_of_a_long_recording_plays_at_once(library, start, show
     fetched = "performance.getEntriesByType('resource').some(x => x.name === {!r} && x.responseEnd)"
     wait_until(page, fetched.format(place))
     asked = []
+    press(page, "2", "kept: tap")
     page.locator("#play").click()
     page.on("request", lambda request: asked.append(request.url))
     page.keyboard.press("ArrowRight")
@@ -204,6 +206,19 @@ def test_the_next_stretch_of_a_long_recording_plays_at_once(library, start, show
     wait_until(page, f"{PLAYED} > 0.02")
     assert place not in asked
     assert page.locator("#said").text_content() == ""
+
+
+def test_a_recording_that_vanished_is_named_when_it_is_to_be_played(library, start, browser):
+    library.add("a.wav", **short())
+    _, address = start()
+    os.unlink(library.place.replace("library.sqlite", "a.wav"))  # noqa: PTH108 (a name)
+    page = browser.new_page()
+    page.goto(address)
+    at(page, 0)  # what was drawn ahead is still seen
+    page.locator("#play").click()
+    wait_until(page, "!document.getElementById('trouble').hidden")
+    assert "a.wav" in page.locator("#trouble").text_content()
+    page.close()
 
 
 def test_two_tabs_see_each_others_answers(library, start, show):

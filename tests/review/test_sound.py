@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -128,7 +129,12 @@ def serve_quietly(session, monkeypatch):
             came.append("served")
 
     monkeypatch.setattr("uvicorn.Server", Server)
-    monkeypatch.setattr(Review, "prepare", lambda _: came.append("prepared"))
+
+    def prepare(_):
+        time.sleep(0.05)  # what is told without waiting is told before
+        came.append("prepared")
+
+    monkeypatch.setattr(Review, "prepare", prepare)
 
     def run():
         serve(
@@ -162,12 +168,13 @@ def test_nobody_listens_ahead_before_the_page_has_its_first_stretch(session, mon
         has_worked.set()
 
     def ask(*_, **__):
-        assert not has_worked.wait(0.05)
+        has_worked.wait(0.1)  # time to begin too early
         came.append("asked")
         review[0].picture(SimpleNamespace(path_params={"number": "1"}))
         assert has_worked.wait(10)
 
     review = []
+    monkeypatch.setattr(Review, "prepare", lambda _: None)
     begin = Review.__init__
     monkeypatch.setattr(Review, "__init__", lambda own, *a: review.append(own) or begin(own, *a))
     monkeypatch.setattr("uvicorn.Server.run", ask)
