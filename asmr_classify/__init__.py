@@ -45,7 +45,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Load a public name on first use, so that importing the package stays cheap (PEP 562)."""
     if name == "__version__":
-        return import_module("importlib.metadata").version("asmr-classify")
+        return import_module(f"{__name__}.version").own_version()
     if name == "features":  # a package of its own, whose functions are called by its name
         return import_module(f"{__name__}.features")
     if name not in _HOMES:

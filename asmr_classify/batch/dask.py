@@ -13,9 +13,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from asmr_classify.batch.engine import check_order, dismiss, do_batch, own_version
+from asmr_classify.batch.engine import check_order, dismiss, do_batch
 from asmr_classify.batch.pool import count_cores
 from asmr_classify.errors import AsmrClassifyError, MissingExtraError, UsageError
+from asmr_classify.version import own_version
 
 try:
     from distributed import Client, LocalCluster, WorkerPlugin, get_worker

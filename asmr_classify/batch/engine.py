@@ -32,6 +32,7 @@ from asmr_classify.batch.isolate import Known, Other, Outcome, undone
 from asmr_classify.batch.pool import Limits, iter_parallel, working_directory
 from asmr_classify.batch.task import R
 from asmr_classify.errors import AsmrClassifyError, OutputError, UsageError, WorkerError
+from asmr_classify.version import own_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -70,13 +71,6 @@ worker that dies costs at most."""
 
 AHEAD = 2
 """Batches that are out for each process that takes some, so that none waits for the next."""
-
-
-def own_version() -> str:
-    """Tell the version of this package."""
-    from importlib.metadata import version
-
-    return version("asmr-classify")
 
 
 @dataclass(frozen=True, slots=True)

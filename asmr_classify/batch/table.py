@@ -41,12 +41,12 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from asmr_classify.aggregate import FileResult, Problem, Status, results_key
-from asmr_classify.batch.engine import own_version
 from asmr_classify.batch.journal import lock
 from asmr_classify.batch.pool import working_directory
 from asmr_classify.batch.table_index import TableIndex
 from asmr_classify.batch.table_part import PartSink, copy_rows, read_entries
 from asmr_classify.errors import OutputError, UsageError
+from asmr_classify.version import own_version
 from asmr_classify.visual.seen import Effort, Picture, Visual
 from asmr_classify.writers.escapes import NOT_UTF8, escape
 from asmr_classify.writers.folder import DiskFolder, open_folder

@@ -18,6 +18,7 @@ from asmr_classify.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from socket import socket as Socket
+    from threading import Event
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.model import Model
@@ -104,7 +105,10 @@ def review(
         session = Session(str(place), stretches, labels, shows_opinion=show_opinion)
         _serve(session, socket, wish, load_model(model), browse=not no_browser)
     if not quiet:
-        tell(f"{session.n_given} answers kept in {place}")
+        n = session.n_given
+        tell(f"{n} answer{'s' * (n != 1)} kept in {place}")
+        if n > 0:
+            tell("teach makes a model of them: asmr-classify teach --output mine.safetensors")
     return ExitStatus.OK
 
 
@@ -150,9 +154,13 @@ def _serve(session: Session, socket: Socket, wish: Wish, model: Model, *, browse
         if not browse or not open_browser(address):
             tell("open this address in a browser; Ctrl-C ends it")
 
-    # A model that cannot be taught knows of no order that teaches it.
-    embed = embedder(model) if model.ensemble.embedding is not None else None
+    embed = embedder(model)
+    if embed is None:
+        tell(f"{model.id} cannot tell sounds apart beyond its labels: what is asked goes by these")
+
+    def listen_ahead(stop: Event) -> None:
+        if embed is not None:
+            refine(session, wish, stop, embed)
+
     with suppress(KeyboardInterrupt):
-        serve(
-            session, socket, on_address=show, work=lambda stop: refine(session, wish, stop, embed)
-        )
+        serve(session, socket, on_address=show, work=listen_ahead)

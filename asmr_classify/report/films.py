@@ -21,7 +21,6 @@ import numpy as np
 from av.video.reformatter import Interpolation
 
 from asmr_classify.aggregate import Status
-from asmr_classify.folders import user_cache
 from asmr_classify.media.probe import open_container
 from asmr_classify.report.data import is_video
 from asmr_classify.report.kept import Cache, draw_all
@@ -88,8 +87,7 @@ def make_films(
         Of each a JPEG. Of what is gone, damaged or shows nothing, there is none.
     """
     videos = (x.path for x in results if _may_be_shown(x))
-    cache = default_cache() if cache is None else cache
-    kept = Cache(cache, MAGIC)
+    kept = Cache.of_user("films", MAGIC) if cache is None else Cache(cache, MAGIC)
     return draw_all(
         islice(videos, MOST), _make, kept, jobs=jobs, stop=stop, on_progress=on_progress
     )
@@ -99,12 +97,6 @@ def _may_be_shown(result: FileResult) -> bool:
     """Tell videos, but for those whose picture could not be seen: it may crash whoever tries."""
     is_damaged = result.status is Status.FAILED or result.visual_error is not None
     return not is_damaged and is_video(result)
-
-
-def default_cache() -> Path | None:
-    """Give the folder of filmstrips in the user's cache, if the user has one."""
-    folder = user_cache()
-    return None if folder is None else folder / "films"
 
 
 def _make(path: str, stop: threading.Event) -> bytes | None:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asmr_classify.folders import user_cache
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -40,6 +42,12 @@ class Cache:
 
     folder: Path | None
     magic: bytes
+
+    @classmethod
+    def of_user(cls, name: str, magic: bytes) -> Cache:
+        """Give the cache of this name in the user's, if the user has one."""
+        folder = user_cache()
+        return cls(None if folder is None else folder / name, magic)
 
 
 @dataclass(frozen=True, slots=True)

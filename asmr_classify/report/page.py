@@ -13,11 +13,11 @@ import base64
 import hashlib
 import json
 import re
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asmr_classify.version import own_version
 from asmr_classify.writers.output import write_whole
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def render_page(data: ReportData) -> str:
     environment.filters |= {"hours": describe_length, "grouped": lambda number: f"{number:,}"}
     return environment.from_string(read_part("page.html.j2")).render(
         data=data,
-        version=version("asmr-classify"),
+        version=own_version(),
         policy=_policy(style, script),
         # Not from outside: our own style and script, and data in which no markup is left.
         style=Markup(style),  # noqa: S704

@@ -15,7 +15,6 @@ import numpy as np
 
 from asmr_classify.aggregate import Status
 from asmr_classify.errors import MediaError
-from asmr_classify.folders import user_cache
 from asmr_classify.media.decode import AudioStream
 from asmr_classify.report.kept import Cache, draw_all
 from asmr_classify.units import seconds_to_samples
@@ -79,15 +78,8 @@ def compute_waveforms(
         recordings that are gone or cannot be decoded, there are none.
     """
     paths = [result.path for result in results if result.status in HEARD]
-    cache = default_cache() if cache is None else cache
-    kept = Cache(cache, MAGIC)
+    kept = Cache.of_user("waveforms", MAGIC) if cache is None else Cache(cache, MAGIC)
     return draw_all(paths, _compute, kept, jobs=jobs, stop=stop, on_progress=on_progress)
-
-
-def default_cache() -> Path | None:
-    """Give the folder of waveforms in the user's cache, if the user has one."""
-    folder = user_cache()
-    return None if folder is None else folder / "waveforms"
 
 
 def _compute(path: str, stop: threading.Event) -> bytes | None:

@@ -2,7 +2,7 @@
 
 - :mod:`~asmr_classify.review.stretches` cuts results into stretches that are worth a question;
 - :mod:`~asmr_classify.review.order` decides which are asked first;
-- :mod:`~asmr_classify.review.likeness` compares how they sound, for orders that need it;
+- :mod:`~asmr_classify.review.likeness` tells where they lie among sounds, for orders by these;
 - :mod:`~asmr_classify.review.lesson` lets each answer decide what is asked next of a label;
 - :mod:`~asmr_classify.review.suspicious` finds answers and folders that may be wrong;
 - :mod:`~asmr_classify.review.queue` makes a queue of all that;
@@ -17,7 +17,7 @@ with what was not answered yet.
 
 from __future__ import annotations
 
-from asmr_classify.review.lesson import embedder
+from asmr_classify.review.likeness import embedder
 from asmr_classify.review.order import Order, arrange, parse_order
 from asmr_classify.review.queue import Wish, make_queue, place_like, read_place, refine
 from asmr_classify.review.server import check_installed, listen, open_browser, serve

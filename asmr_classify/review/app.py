@@ -19,6 +19,8 @@ can be asked for by ranges of bytes. What goes wrong is told as ``{"error": "...
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,7 @@ from starlette.routing import Mount, Route
 from asmr_classify.errors import AsmrClassifyError, MediaError, OpenError, UsageError
 from asmr_classify.review.guard import Guard
 from asmr_classify.review.page import render_review
-from asmr_classify.review.sound import draw, media_type
+from asmr_classify.review.sound import media_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,12 +55,28 @@ class Review:
     sounds : Sounds
     end : callable
         Ends the server, once it has answered.
+
+    Attributes
+    ----------
+    begun : threading.Event
+        Set once a page has all that it needs of a stretch: what is not urgent waits for that.
     """
 
     def __init__(self, session: Session, sounds: Sounds, end: Callable[[], None]) -> None:
         self._session = session
         self._sounds = sounds
         self._end = end
+        self.begun = threading.Event()
+
+    def prepare(self) -> None:
+        """Make what a page asks for first: itself, and sound and picture of its first stretch."""
+        with suppress(AsmrClassifyError):  # which the page will tell
+            start = self._session.start()
+            render_review(start)  # its libraries are loaded thereby
+            stretch = self._session.stretch(start["first"])
+            if media_type(stretch) is None:
+                self._sounds.wav(stretch)
+            self._sounds.picture(stretch)
 
     def page(self, _request: Request) -> Response:
         """Give the page."""
@@ -73,12 +91,16 @@ class Review:
 
     def picture(self, request: Request) -> Response:
         """Give what is drawn of a stretch."""
-        return _json(draw(self._session.stretch(_number(request.path_params["number"]))))
+        stretch = self._session.stretch(_number(request.path_params["number"]))
+        try:
+            return _json(self._sounds.picture(stretch))
+        finally:
+            self.begun.set()
 
     def sound(self, request: Request) -> Response:
         """Give a stretch as WAV."""
-        number = _number(request.path_params["number"])
-        place = self._sounds.wav(number, self._session.stretch(number))
+        stretch = self._session.stretch(_number(request.path_params["number"]))
+        place = self._sounds.wav(stretch)
         return FileResponse(place, media_type="audio/wav")
 
     def original(self, request: Request) -> Response:

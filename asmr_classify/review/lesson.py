@@ -1,7 +1,6 @@
 """What is asked next where a label is to be learnt: each answer about it decides.
 
-The model hears ahead where stretches lie among sounds, as :mod:`~asmr_classify.training.teach` will
-when it learns from the answers, and :mod:`~asmr_classify.training.ask` chooses.
+Where stretches lie among sounds is heard ahead, and :mod:`~asmr_classify.training.ask` chooses.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.library.playlist import creator_of
-from asmr_classify.training.answers import Said, hear
-from asmr_classify.training.ask import next_to_ask
 
 if TYPE_CHECKING:
     import threading
@@ -20,11 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from asmr_classify.model import Model
+    from asmr_classify.review.likeness import Embed
     from asmr_classify.review.session import Session
     from asmr_classify.review.stretches import Key, Stretch
-
-    Embed = Callable[[Key], NDArray[np.float32] | None]
 
 MOST_HEARD = 300
 """Stretches that are listened to: more than a sitting."""
@@ -37,16 +32,6 @@ PATIENCE = 0.3
 
 AHEAD = 20
 """Stretches that are put into order at a time."""
-
-
-def embedder(model: Model) -> Embed:
-    """Make what tells where a stretch lies among sounds; None of one that cannot be heard."""
-
-    def embed(key: Key) -> NDArray[np.float32] | None:
-        heard, _ = hear([Said(*key, labels=(), asked=(), group="")], model)
-        return heard.embedded[0] if heard.said else None
-
-    return embed
 
 
 def follow(
@@ -103,6 +88,8 @@ def _ordered(
     rest: list[Stretch], said: dict[Key, bool], places: dict[Key, NDArray[np.float32] | None]
 ) -> list[Stretch]:
     """Put stretches in order; those that were not heard, or were answered elsewhere, come last."""
+    from asmr_classify.training.ask import next_to_ask  # not before the page is there
+
     known = [key for key in said if places.get(key) is not None]
     heard = [x for x in rest if x.key not in said and places.get(x.key) is not None]
     if not heard:

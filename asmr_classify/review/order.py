@@ -119,10 +119,11 @@ def arrange(stretches: Iterable[Stretch], order: Order, label: str | None = None
 def _spread(stretches: Sequence[Stretch], *, by_uncertainty: bool) -> list[Stretch]:
     """Let each further stretch of a maker, and of the same labels, count for less."""
     makers: Counter[str] = Counter()
+    maker_of = {path: creator_of(path) for path in {x.path for x in stretches}}
     sounds: Counter[tuple[str, ...]] = Counter()
     worth = []
     for stretch in stretches:
-        maker, sound = creator_of(stretch.path), stretch.heard
+        maker, sound = maker_of[stretch.path], stretch.heard
         once = stretch.uncertainty if by_uncertainty else 1.0
         worth.append(once * MAKER_RATE ** makers[maker] * SOUND_RATE ** sounds[sound])
         makers[maker] += 1

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from asmr_classify.report.page import escape_json, hash_of, join_script, read_part, visible
+from asmr_classify.version import own_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ def render_review(start: Mapping[str, Any]) -> tuple[str, str]:
         finalize=visible,
     )
     page = environment.from_string(_own("review.html.j2")).render(
-        version=version("asmr-classify"),
+        version=own_version(),
         # Not from outside: our own style and script, and data in which no markup is left.
         style=Markup(style),  # noqa: S704
         script=Markup(script),  # noqa: S704

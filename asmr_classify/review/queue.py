@@ -14,7 +14,7 @@ import numpy as np
 
 from asmr_classify.errors import UsageError
 from asmr_classify.review.lesson import follow
-from asmr_classify.review.likeness import hear, hear_some, most_like, spread_out
+from asmr_classify.review.likeness import hear_some, most_like, spread_out
 from asmr_classify.review.order import Order, arrange
 from asmr_classify.review.stretches import cut_stretches, stretch_around, without_answered
 from asmr_classify.review.suspicious import find_suspicious
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Answer
-    from asmr_classify.review.lesson import Embed
+    from asmr_classify.review.likeness import Embed
     from asmr_classify.review.session import Session
     from asmr_classify.review.stretches import Stretch
 
@@ -118,7 +118,7 @@ def make_queue(
     return [*first, *(x for x in arranged if x.key not in keys)]
 
 
-def refine(session: Session, wish: Wish, stop: threading.Event, embed: Embed | None = None) -> None:
+def refine(session: Session, wish: Wish, stop: threading.Event, embed: Embed) -> None:
     """Listen to what comes next, and put it into a better order, where the order goes by sound.
 
     Parameters
@@ -127,34 +127,33 @@ def refine(session: Session, wish: Wish, stop: threading.Event, embed: Embed | N
     wish : Wish
     stop : threading.Event
         Ends it.
-    embed : callable, optional
-        What tells where stretches lie among sounds: in the order by label, and in the mixed one
-        once a label is named that the model does not know, each answer then decides what is asked
-        next.
+    embed : callable
+        Tells where stretches lie among sounds. In the order by label, and in the mixed one once a
+        label is named that the model does not know, each answer then decides what is asked next.
     """
-    _spread_by_sound(session, wish, stop)
-    if embed is not None and wish.like is None and wish.order in {Order.MIXED, Order.LABEL}:
+    _spread_by_sound(session, wish, embed, stop)
+    if wish.like is None and wish.order in {Order.MIXED, Order.LABEL}:
         follow(session, lambda: wish.label or session.newest_label(), embed, stop)
 
 
-def _spread_by_sound(session: Session, wish: Wish, stop: threading.Event) -> None:
+def _spread_by_sound(session: Session, wish: Wish, embed: Embed, stop: threading.Event) -> None:
     if wish.like is None and wish.order not in {Order.MIXED, Order.DIVERSE}:
         return
-    wanted = None if wish.like is None else hear(wish.like)
-    rows = hear_some(session.unseen(), stop)
-    if not rows or (wish.like is not None and wanted is None):
+    wanted = None if wish.like is None else embed(wish.like.key)
+    places = hear_some(session.unseen(), embed, stop)
+    if not places or (wish.like is not None and wanted is None):
         return
 
     def better(stretches: list[Stretch]) -> list[Stretch]:
-        heard = [x for x in stretches if x.key in rows]
+        heard = [x for x in stretches if x.key in places]
         if not heard:
             return stretches
-        X = np.stack([rows[x.key] for x in heard])
+        X = np.stack([places[x.key] for x in heard])
         if wanted is not None:
             heard = most_like(heard, X, wanted)
         else:
             heard = spread_out(heard, X, by_uncertainty=wish.order is Order.MIXED)
-        return [*heard, *(x for x in stretches if x.key not in rows)]
+        return [*heard, *(x for x in stretches if x.key not in places)]
 
     session.rearrange(better)
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 PATIENCE = 2
 """Seconds for which the end waits for what is being sent."""
 
+HEAD_START = 1.0
+"""Seconds for which the address waits at most until the first stretch can be played: it is quickly
+cut out of most recordings, but for those that must be decoded from their start."""
+
 
 def check_installed() -> None:
     """Check that the page can be served.
@@ -86,7 +90,8 @@ def serve(
     on_address : callable
         Told the address of the page once it can be asked for.
     work : callable, optional
-        Done beside; given an event that is set when it is to stop.
+        Done beside, once a page shows its first stretch; given an event that is set when it is to
+        stop.
     """
     import uvicorn
 
@@ -106,17 +111,27 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=PATIENCE,
         )
+        config.load()
         server = uvicorn.Server(config)
-        worker = threading.Thread(target=work, args=(stop,)) if work is not None else None
-        if worker is not None:
-            worker.start()
+        ready = threading.Event()
+
+        def beside() -> None:
+            review.prepare()
+            ready.set()
+            review.begun.wait()
+            if work is not None and not stop.is_set():
+                work(stop)
+
+        worker = threading.Thread(target=beside)
+        worker.start()
         try:
+            ready.wait(HEAD_START)
             on_address(f"http://{HOST}:{port}/{token}/")
             server.run(sockets=[place])
         finally:
             stop.set()
-            if worker is not None:
-                worker.join()
+            review.begun.set()
+            worker.join()
 
 
 def open_browser(address: str) -> bool:

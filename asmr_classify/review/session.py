@@ -31,6 +31,9 @@ MOST_LABELS = 40
 MOST_AT_ONCE = 50
 """Stretches that are given at a time."""
 
+AT_FIRST = 4
+"""Stretches that are in the page as it is given: that at hand, and what is fetched ahead."""
+
 MOST_STEPS = 1000
 """Answers of a tab that can be undone."""
 
@@ -75,6 +78,7 @@ class Session:
         self.shows_opinion = shows_opinion
         self._catalogue = catalogue
         self._stretches = list(stretches)
+        self._by_key = {x.key: x for x in self._stretches}
         self._n_shown = 0
         self._steps: dict[str, list[Step]] = {}
         self._lock = threading.RLock()
@@ -134,14 +138,16 @@ class Session:
         return label
 
     def start(self) -> dict[str, Any]:
-        """Tell what a page needs when it is opened: labels, how many stretches, where to begin."""
-        self._look_up(self._stretches)
+        """Tell what a page needs when it is opened: labels, where to begin, and some stretches."""
         with self._lock:
+            self._look_up(self._stretches)
             open_ = (k for k, x in enumerate(self._stretches) if x.key not in self._answered)
+            first = next(open_, len(self._stretches) - 1)
             return {
                 "labels": self.labels(),
                 "total": len(self._stretches),
-                "first": next(open_, len(self._stretches) - 1),
+                "first": first,
+                "stretches": self.page(first, AT_FIRST),
                 "progress": self.progress(),
             }
 
@@ -267,13 +273,12 @@ class Session:
     def progress(self) -> dict[str, Any]:
         """Tell how many were answered, and for each label how often it was and was not heard."""
         with self._lock:
-            opinions = {x.key: x for x in self._stretches if x.key in self._answered}
             heard: Counter[str] = Counter()
             against: Counter[str] = Counter()
             for key, labels in self._answered.items():
                 heard.update(labels)
-                if key in opinions:
-                    against.update(set(labels) ^ {*opinions[key].heard} & {*opinions[key].opinion})
+                stretch = self._by_key[key]
+                against.update((set(labels) ^ {*stretch.heard}) & {*stretch.opinion})
             return {
                 "answered": len(self._answered),
                 "tally": [

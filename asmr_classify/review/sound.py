@@ -1,7 +1,8 @@
 """A stretch as it is heard and drawn.
 
-Browsers do not play everything. What they play, and can find the place of a stretch in, is given
-as it is; of all else the stretch is decoded, and given as WAV, which every browser plays.
+A recording that is no longer than a stretch is given as it is, where browsers play it. Of all else
+the stretch is cut out, and given as WAV: every browser plays it, to the sample and at once, while
+one that is to find a time in an hour of sound asks for piece after piece of it first.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import os
 import tempfile
 import threading
 import wave
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 import numpy as np
 
@@ -23,15 +25,19 @@ from asmr_classify.media.stretch import read_stretch
 from asmr_classify.review.stretches import LONGEST
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from numpy.typing import NDArray
 
     from asmr_classify.review.stretches import Key, Stretch
 
+T = TypeVar("T")
+
 TYPES = {
     "flac": "audio/flac",
     "m4a": "audio/mp4",
+    "mp3": "audio/mpeg",
     "mp4": "audio/mp4",
     "oga": "audio/ogg",
     "ogg": "audio/ogg",
@@ -40,16 +46,13 @@ TYPES = {
     "weba": "audio/webm",
     "webm": "audio/webm",
 }
-"""Media types, by extension, that browsers may play and find a time in exactly."""
-
-SHORT_TYPES = {**TYPES, "mp3": "audio/mpeg"}
-"""Of recordings that are one stretch: in longer MP3 files browsers guess where a time is."""
+"""Media types, by extension, that browsers may play."""
 
 HIGHEST_SR = 48000
 """In Hz: what loudspeakers play."""
 
 KEPT = 64
-"""Stretches that are kept as WAV, of 2 MB each at most."""
+"""Stretches of which sound and picture are kept; a sound has 2 MB at most."""
 
 COLUMNS = 400
 """Columns of a spectrogram at most: two pixels each on a wide screen."""
@@ -60,8 +63,9 @@ RANGE_DB = 70.0
 
 def media_type(stretch: Stretch) -> str | None:
     """Tell as what a browser may play the recording itself; None where it should not try."""
-    types = SHORT_TYPES if stretch.duration <= LONGEST else TYPES
-    return types.get(PurePath(stretch.path).suffix.lstrip(".").lower())
+    if stretch.duration > LONGEST:
+        return None
+    return TYPES.get(PurePath(stretch.path).suffix.lstrip(".").lower())
 
 
 def make_wav(stretch: Stretch) -> bytes:
@@ -123,14 +127,17 @@ def _base64(content: bytes) -> str:
 
 
 class Sounds:
-    """Stretches as WAV files in a folder that is gone in the end; the last few are kept."""
+    """Sounds and pictures of stretches, each made once; the last few are kept.
+
+    Sounds are files in a folder that is gone in the end.
+    """
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(
             prefix="asmr-classify-", ignore_cleanup_errors=True
         )
-        self._kept: dict[Key, Path] = {}
-        self._lock = threading.Lock()
+        self._wavs: Once[Path] = Once(_remove)
+        self._pictures: Once[dict[str, Any]] = Once()
 
     def __enter__(self) -> Self:
         return self
@@ -143,26 +150,77 @@ class Sounds:
     ) -> None:
         self._folder.cleanup()
 
-    def wav(self, number: int, stretch: Stretch) -> Path:
-        """Give the file of a stretch, and make it if need be.
+    def wav(self, stretch: Stretch) -> Path:
+        """Give the WAV file of a stretch.
 
         Raises
         ------
         MediaError
             If it cannot be decoded.
         """
-        with self._lock:
-            kept = self._kept.get(stretch.key)
-        if kept is not None:
-            return kept
+        return self._wavs.get(stretch.key, lambda: self._write(stretch))
+
+    def picture(self, stretch: Stretch) -> dict[str, Any]:
+        """Give what is drawn of a stretch.
+
+        Raises
+        ------
+        MediaError
+            If it cannot be decoded.
+        """
+        return self._pictures.get(stretch.key, lambda: draw(stretch))
+
+    def _write(self, stretch: Stretch) -> Path:
         content = make_wav(stretch)
-        handle, name = tempfile.mkstemp(f".{number}.wav", dir=self._folder.name)
+        handle, name = tempfile.mkstemp(".wav", dir=self._folder.name)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        with self._lock:
-            self._kept[stretch.key] = Path(name)
-            if len(self._kept) > KEPT:
-                oldest = self._kept.pop(next(iter(self._kept)))
-                with suppress(OSError):  # being sent, where that forbids to remove it
-                    oldest.unlink()
         return Path(name)
+
+
+class Once(Generic[T]):
+    """What is made once of a stretch, whoever asks meanwhile; the last :data:`KEPT` are kept.
+
+    Parameters
+    ----------
+    forget : callable, optional
+        Told of what is kept no longer.
+    """
+
+    def __init__(self, forget: Callable[[T], object] = lambda _: None) -> None:
+        self._made: dict[Key, Future[T]] = {}
+        self._forget = forget
+        self._lock = threading.Lock()
+
+    def get(self, key: Key, make: Callable[[], T]) -> T:
+        """Give what is kept, or make it; what cannot be made is tried again by whoever asks next.
+
+        Raises
+        ------
+        Exception
+            Whatever making it raises.
+        """
+        with self._lock:
+            known = self._made.get(key)
+            future = self._made.setdefault(key, Future())
+        if known is not None:
+            return known.result()
+        try:
+            made = make()
+        except BaseException as exc:
+            with self._lock:
+                del self._made[key]
+            future.set_exception(exc)
+            raise
+        future.set_result(made)
+        with self._lock:
+            done = [old for old, one in self._made.items() if one.done()]
+            dropped = [self._made.pop(old).result() for old in done[:-KEPT]]
+        for old in dropped:
+            self._forget(old)
+        return made
+
+
+def _remove(place: Path) -> None:
+    with suppress(OSError):  # being sent, where that forbids to remove it
+        place.unlink()

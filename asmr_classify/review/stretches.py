@@ -103,7 +103,8 @@ def cut_stretches(result: FileResult) -> list[Stretch]:
         return [stretch_at(result, 0.0, result.decoded)]
     chosen: list[Span] = []
     for span in [*_around_segments(result), *_in_gaps(result)]:
-        if not any(overlap(span, other) > SAME for other in chosen[-len(PLACES) * 8 :]):
+        near = (x for x in chosen[-len(PLACES) * 8 :] if x[0] < span[1] and span[0] < x[1])
+        if not any(overlap(span, other) > SAME for other in near):
             chosen.append(span)
     return [*_iter_stretches(result, sorted(chosen))]
 

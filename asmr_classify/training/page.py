@@ -7,7 +7,6 @@ reader's choice of light or dark, but for the pictures, which stay dark on light
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -22,6 +21,7 @@ from asmr_classify.training.sources import (
     source_tables,
     worst_mistakes,
 )
+from asmr_classify.version import own_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -90,7 +90,7 @@ def evaluation_page(record: EvaluationRecord, pictures: Iterable[Picture]) -> st
     shown = {picture.name: _picture_part(picture) for picture in pictures}
     groups = {clip.group for clip in record.clips}
     return environment.get_template("page.html").render(
-        version=version("asmr-classify"),
+        version=own_version(),
         title=f"{record.model}: how it does on sources never heard",
         about=" ".join(ABOUT.format(clips=len(record.clips), groups=len(groups)).split()),
         main_figures=main_figures(record.measures()),

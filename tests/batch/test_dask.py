@@ -24,9 +24,9 @@ from asmr_classify import label_paths
 from asmr_classify.aggregate import Status
 from asmr_classify.batch import Journal, Limits, Table, engine
 from asmr_classify.batch.dask import DaskEngine, connect, start_local
-from asmr_classify.batch.engine import own_version
 from asmr_classify.errors import AsmrClassifyError, UsageError
 from asmr_classify.model import save_model
+from asmr_classify.version import own_version
 from asmr_classify.writers.jsonl import result_to_line
 from tests.batch.conftest import Notes
 from tests.batch.tasks import WAYS, Stub

@@ -27,6 +27,7 @@ from asmr_classify.batch.isolate import Outcome
 from asmr_classify.errors import AsmrClassifyError, UsageError
 from asmr_classify.features.cache import KeptFeatures
 from asmr_classify.media.discover import Found
+from asmr_classify.version import own_version
 from asmr_classify.writers.jsonl import result_to_line
 from tests.batch.conftest import Notes
 from tests.batch.tasks import Stub
@@ -206,7 +207,7 @@ def test_names_start_from_where_the_run_was_started(tiny_model):
 
 def test_another_version_is_refused(stub):
     order = engine.Order(stub, Limits(), version="0.0.1")
-    with pytest.raises(UsageError, match=rf"has asmr-classify {engine.own_version()}.*0\.0\.1"):
+    with pytest.raises(UsageError, match=rf"has asmr-classify {own_version()}.*0\.0\.1"):
         engine.do_batch(order, [(named("a")[0], None)])
 
 

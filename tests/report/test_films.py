@@ -16,7 +16,6 @@ from asmr_classify.report.films import (
     FRAMES,
     MAX_BYTES,
     MOST,
-    default_cache,
     make_films,
     pack_jpeg,
 )
@@ -154,15 +153,19 @@ def test_even_noise_is_packed_small(rng):
     assert pack_jpeg(np.tile(noise, (4, 4, 1))) is None
 
 
-def test_filmstrips_are_kept_until_a_video_changes(tmp_path, monkeypatch):
+def test_filmstrips_are_kept_until_a_video_changes(tmp_path):
     path = Path(write_video(tmp_path / "a.mp4", greys))
     first = films_of(tmp_path, heard(str(path)))
     again = films_of(tmp_path, heard(str(path)))
     assert (again.n_cached, again.contents) == (1, first.contents)
     path.write_bytes(path.read_bytes() + b"\0" * 8)
     assert films_of(tmp_path, heard(str(path))).n_cached == 0
+
+
+def test_the_cache_is_the_users(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache() == tmp_path / "asmr-classify" / "films"
+    make_films([heard(write_video(tmp_path / "a.mp4", greys))])
+    assert len([*(tmp_path / "asmr-classify" / "films").glob("*/*")]) == 1
 
 
 def test_once_told_to_stop_nothing_more_is_made(tmp_path):

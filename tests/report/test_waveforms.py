@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from asmr_classify.aggregate import Status
-from asmr_classify.report.waveforms import POINTS, compute_waveforms, default_cache, draw_peaks
+from asmr_classify.report.waveforms import POINTS, compute_waveforms, draw_peaks
 from tests.media.clicks import CLICKS, write_clicks
 from tests.report.conftest import heard, lost, write_wav
 
@@ -130,13 +130,14 @@ def test_once_told_to_stop_nothing_more_is_computed(tmp_path, recording):
     assert not (tmp_path / "cache").exists()
 
 
-def test_the_cache_is_the_users(monkeypatch, tmp_path):
+def test_the_cache_is_the_users(monkeypatch, tmp_path, recording):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache() == tmp_path / "asmr-classify" / "waveforms"
+    compute_waveforms([heard(str(recording))])
+    assert len([*(tmp_path / "asmr-classify" / "waveforms").glob("*/*")]) == 1
 
 
 def test_without_a_home_nothing_is_cached(monkeypatch, recording):
-    monkeypatch.setattr("asmr_classify.report.waveforms.user_cache", lambda: None)
+    monkeypatch.setattr("asmr_classify.report.kept.user_cache", lambda: None)
     for _ in range(2):
         waveforms = compute_waveforms([heard(str(recording))])
         assert list(waveforms.contents) == [str(recording)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -185,6 +186,37 @@ def test_the_next_stretch_is_fetched_before_it_is_asked_for(library, start, show
     wait_for(page, lambda: {"picture/1", "original/1"} <= set(asked), "the next one is fetched")
 
 
+def test_the_next_stretch_of_a_long_recording_plays_at_once(library, start, show):
+    library.add("a.wav", segments=(Segment(20, 24, "tap", 0.9),))
+    _, address = start()
+    page = show(address)
+    place = f"{address}sound/1"
+    fetched = "performance.getEntriesByType('resource').some(x => x.name === {!r} && x.responseEnd)"
+    wait_until(page, fetched.format(place))
+    asked = []
+    press(page, "2", "kept: tap")
+    page.locator("#play").click()
+    page.on("request", lambda request: asked.append(request.url))
+    page.keyboard.press("ArrowRight")
+    at(page, 1)
+    wait_until(page, f"{PLAYED} > 0.02")
+    assert place not in asked
+    assert page.locator("#said").text_content() == ""
+
+
+def test_a_recording_that_vanished_is_named_when_it_is_to_be_played(library, start, browser):
+    library.add("a.wav", **short())
+    _, address = start()
+    os.unlink(library.place.replace("library.sqlite", "a.wav"))  # noqa: PTH108 (a name)
+    page = browser.new_page()
+    page.goto(address)
+    at(page, 0)  # what was drawn ahead is still seen
+    page.locator("#play").click()
+    wait_until(page, "!document.getElementById('trouble').hidden")
+    assert "a.wav" in page.locator("#trouble").text_content()
+    page.close()
+
+
 def test_two_tabs_see_each_others_answers(library, start, show):
     library.add("a.wav", **short())
     _, address = start()
@@ -237,6 +269,9 @@ def test_on_a_phone_nothing_is_cut_off(library, start, show):
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     page.get_by_role("button", name="tap").tap()
     wait_until(page, "document.getElementById('said').textContent === 'kept: tap'")
+    rows = {page.locator(f"#{name}").bounding_box()["y"] for name in ("back", "on", "undo")}
+    rows.add(page.locator("#ask-help").bounding_box()["y"])
+    assert len(rows) == 1
     for button in page.locator("#labels button").all():
         assert button.bounding_box()["height"] >= 44
 

@@ -104,8 +104,11 @@ def test_what_cannot_be_heard_comes_last(session):
 
 
 def test_other_orders_do_not_follow_answers(session):
+    session.add_label("soap")
+    session.said_of = lambda _: pytest.fail("looked at answers")
     for order in (Order.UNCERTAIN, Order.DIVERSE, Order.RANDOM):
-        refine(session, Wish(order), threading.Event(), lambda _: pytest.fail("heard"))
+        refine(session, Wish(order), threading.Event(), embed)
+    refine(session, Wish(like=session.stretch(0)), threading.Event(), embed)
 
 
 def test_a_label_that_was_named_earlier_can_be_asked_for(session):
@@ -128,3 +131,23 @@ def test_the_model_tells_where_stretches_lie():
     )
     assert np.linalg.norm(keys - again) < np.linalg.norm(keys - talk)
     assert tell((str(DEMO / "gone.flac"), 0.0, 3.0)) is None
+
+
+def test_a_model_without_an_embedding_tells_of_no_places(tiny_model):
+    assert embedder(tiny_model) is None
+
+
+def test_what_lies_in_the_same_direction_is_alike(session):
+    like = session.stretch(number_of(session, "0"))
+    refine(session, Wish(like=like), threading.Event(), embed)
+    rest = [x.path[-5] for x in session.unseen()]
+    assert set(rest[:2]) == {"1", "5"}
+    assert set(rest[-3:]) == {"2", "3", "6"}
+
+
+def test_each_stretch_is_heard_once(monkeypatch):
+    tell = embedder(load_model())
+    key = (str(DEMO / "tap-keys.flac"), 0.0, 3.0)
+    place = tell(key)
+    monkeypatch.setattr("asmr_classify.training.answers.hear", lambda *_: pytest.fail("heard"))
+    assert tell(key) is place

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from asmr_classify.aggregate import Status
 from asmr_classify.catalogue import Answer
 from asmr_classify.errors import UsageError
+from asmr_classify.model import load_model
 from asmr_classify.review import (
     Order,
     Wish,
     arrange,
     cut_stretches,
+    embedder,
     make_queue,
     place_like,
     read_place,
@@ -113,7 +115,7 @@ def test_diverse_begins_with_what_sounds_different(library, open_session, tmp_pa
         write_wav(tmp_path / f"{k}.wav", duration=4.0, tone=tone)
         results.append(library.add(f"{k}.wav", **short()))
     session = open_session(*results)
-    refine(session, Wish(Order.DIVERSE), threading.Event())
+    refine(session, Wish(Order.DIVERSE), threading.Event(), embedder(load_model()))
     assert [session.stretch(k).path[-5:] for k in range(2)] == ["0.wav", "3.wav"]
 
 
@@ -122,7 +124,7 @@ def test_listening_ahead_ends_when_told(library, open_session):
     stop = threading.Event()
     stop.set()
     session.rearrange = lambda _: pytest.fail("arranged")
-    refine(session, Wish(Order.MIXED), stop)
+    refine(session, Wish(Order.MIXED), stop, lambda _: pytest.fail("heard"))
 
 
 @pytest.mark.parametrize("text", ["a.wav", "@3", "a.wav@", "a.wav@x", "a.wav@-1", "a.wav@inf"])

@@ -54,6 +54,14 @@ def test_progress_tells_what_was_heard_and_where_the_model_was_wrong(library, op
     }
 
 
+def test_a_label_that_the_model_does_not_know_is_not_against_it(library, open_session):
+    session = open_session(library.add("a.wav", **short()))
+    session.add_label("soap")
+    session.answer(0, ["tap", "soap"], "a")
+    tally = {x["label"]: x["against"] for x in session.progress()["tally"]}
+    assert tally == {"tap": 0, "soap": 0}
+
+
 def test_a_session_begins_with_what_is_open_and_gives_a_few_at_a_time(library, open_session):
     results = [library.add(f"{k:02}.wav", **short(2.0 + k / 10)) for k in range(60)]
     open_session(*results).answer(0, ["tap"], "a")

@@ -2,7 +2,7 @@
 
 const begin = JSON.parse(document.getElementById("data").textContent);
 const labels = begin.labels; // grows when new ones are named
-const queue = new Map(); // stretches that were fetched, by number
+const queue = new Map(begin.stretches.map((stretch) => [stretch.number, stretch])); // those that are known, by number
 const PREFETCHED = 4; // stretches, that at hand among them
 const KEPT = 40; // stretches that are remembered
 

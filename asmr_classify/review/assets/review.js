@@ -7,10 +7,11 @@ const isAtHand = (stretch) => stretch.number === hand.number;
 const nameOf = (name) => printable(name).replaceAll("_", " ");
 
 // Shows a stretch, plays it once the user has moved, and gets ready what may come next.
-async function show(number, { aloud = false } = {}) {
+async function show(number, { aloud = false, fresh = false } = {}) {
   stop();
   hand.number = number;
   trouble("");
+  say(""); // what was told is of the stretch before
   if (!queue.has(number)) {
     try {
       await fetchFrom(number);
@@ -18,12 +19,12 @@ async function show(number, { aloud = false } = {}) {
       trouble(reason.message);
     }
     if (hand.number !== number) return; // the user was quicker
-  } else refresh(number);
+  } else if (!fresh) refresh(number);
   const stretch = atHand();
   if (!stretch) return;
-  showStretch(stretch);
   if (aloud) play(stretch);
   else soundOf(stretch);
+  showStretch(stretch);
   await drawPicture(stretch);
   prefetch(number);
 }
@@ -258,6 +259,7 @@ function press(digit) {
 }
 
 function setUp() {
+  if (atHand()) soundOf(atHand()); // begins to load while all else is made
   buildLabels();
   setUpTheme();
   showProgress(begin.progress);
@@ -289,7 +291,7 @@ function setUp() {
     if (width !== window.innerWidth) redraw();
     width = window.innerWidth;
   });
-  show(begin.first);
+  show(begin.first, { fresh: true });
 }
 
 setUp();

@@ -1,4 +1,4 @@
-// What is heard: the recording itself where the browser plays it, else the stretch as WAV.
+// What is heard: the recording itself where it is short and the browser plays it, else the stretch as WAV.
 
 const sounds = new Map(); // by number: an element, and where in it the stretch lies
 const speaker = { number: null, frame: 0 };
@@ -92,5 +92,5 @@ function showPlaying() {
 
 function tellSilence(stretch) {
   stop();
-  ask(`picture/${stretch.number}`).then(() => trouble("This cannot be played here."), (reason) => trouble(reason.message));
+  ask(`sound/${stretch.number}`).then(() => trouble("This cannot be played here."), (reason) => trouble(reason.message));
 }
