@@ -152,7 +152,11 @@ def _serve(session: Session, socket: Socket, wish: Wish, model: Model, *, browse
 
     # A model that cannot be taught knows of no order that teaches it.
     embed = embedder(model) if model.ensemble.embedding is not None else None
+    background = model.ensemble.background
     with suppress(KeyboardInterrupt):
         serve(
-            session, socket, on_address=show, work=lambda stop: refine(session, wish, stop, embed)
+            session,
+            socket,
+            on_address=show,
+            work=lambda stop: refine(session, wish, stop, embed, background),
         )
