@@ -80,8 +80,8 @@ class Network:
         *hidden, last = zip(self.weights, self.biases, strict=True)
         layers = [*hidden, (last[0] * gain, last[1] * gain)]
         return Network(
-            tuple(rounded(weight) for weight, _ in layers),
-            tuple(rounded(bias) for _, bias in layers),
+            tuple(_rounded(weight) for weight, _ in layers),
+            tuple(_rounded(bias) for _, bias in layers),
         )
 
     def only(self, outputs: Sequence[int]) -> Network:
@@ -240,9 +240,6 @@ class Ensemble:
     taught : Network or None
         Of the embedding; one layer. What it says is added to the logits, of labels that others say
         nothing of as well: these are the last ones.
-    background : ndarray of float32, shape (n_sounds, n_dimensions), or None
-        Where all kinds of sounds lie in the embedding. Says nothing of a row: a new label is told
-        from these, see :mod:`asmr_classify.training.teach`.
     """
 
     mean: Array
@@ -253,7 +250,6 @@ class Ensemble:
     kinds: Network | None = None
     embedding: Network | None = None
     taught: Network | None = None
-    background: Array | None = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Name all arrays, as files hold them."""
@@ -266,8 +262,6 @@ class Ensemble:
                 named[f"{name}.bias.{layer}"] = network.biases[layer]
         if self.trees is not None:
             named |= {f"trees.{f.name}": getattr(self.trees, f.name) for f in fields(Trees)}
-        if self.background is not None:
-            named["background"] = self.background
         return named
 
     @classmethod
@@ -286,7 +280,6 @@ class Ensemble:
             tuple(_members_of(named)),
             Trees(**{f.name: named[f"trees.{f.name}"] for f in fields(Trees)}) if trees else None,
             **{name: _network_of(named, name) for name in PARTS},
-            background=named.get("background"),
         )
 
     def predict_logits(self, X: Array) -> Array:
@@ -401,15 +394,10 @@ class Ensemble:
     def _teaching_fits(self, n_labels: int) -> bool:
         """Whether embedding and what was taught fit to the rest, which fits."""
         if self.embedding is None:
-            return self.taught is None and self.background is None
+            return self.taught is None
         n_dimensions = self.embedding.n_outputs
-        return (
-            self.embedding.fits(self.n_units, n_dimensions)
-            and (self.taught is None or self.taught.fits(n_dimensions, n_labels))
-            and (
-                self.background is None
-                or (self.background.ndim == 2 and self.background.shape[1] == n_dimensions)
-            )
+        return self.embedding.fits(self.n_units, n_dimensions) and (
+            self.taught is None or self.taught.fits(n_dimensions, n_labels)
         )
 
 
@@ -433,8 +421,7 @@ def _members_of(named: Mapping[str, NDArray[Any]]) -> Iterator[Network]:
         yield network
 
 
-def rounded(array: Array) -> Array:
-    """Round to what 16 bits hold, which halves model files."""
+def _rounded(array: Array) -> Array:
     return np.asarray(array.astype(np.float16).astype(np.float32))
 
 

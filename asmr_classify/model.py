@@ -12,8 +12,6 @@ runs no code from the file, whoever made it::
     kinds.weight.<j>, kinds.bias.<j>      likewise; may be missing
     embedding.weight.0, embedding.bias.0  likewise; may be missing
     taught.weight.0, taught.bias.0        likewise; may be missing
-    background                   (n_sounds, n_dimensions) of the embedding; may be missing, and is
-                                 not read by earlier versions of this program
     trees.<array>                see :class:`~asmr_classify.estimators.Trees`; may be missing
     calibration                  (2, n_labels + n_kinds): slope and intercept on logits
 
@@ -54,7 +52,6 @@ LAYERS = {"student": "student", "kinds": "kinds_network"}
 LATER_LAYERS = {"embedding": "embedding", "taught": "taught"}
 """Networks that an ensemble may have beside those that are averaged, and what the description calls
 their number of layers."""
-BACKGROUND = "background"
 SHIPPED_NAME = "asmr-4.safetensors"
 METADATA_KEY = "asmr-classify"
 
@@ -156,9 +153,7 @@ class Model:
 
     def digest(self) -> str:
         """Compute the SHA-256 of all that decides what the model says, in hexadecimal digits."""
-        tensors = _tensors(self)
-        tensors.pop(BACKGROUND, None)
-        return _digest(_description(self), tensors)
+        return _digest(_description(self), _tensors(self))
 
     def with_thresholds(self, thresholds: Mapping[str, float]) -> Model:
         """Replace the thresholds of some labels.
@@ -279,8 +274,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
 
     tensors = _tensors(model)
     description = _description(model)
-    digest = _digest(description, tensors)
-    text = json.dumps({"sha256": digest, "model": description}, sort_keys=True)
+    text = json.dumps({"sha256": model.digest(), "model": description}, sort_keys=True)
     content = save(tensors, metadata={METADATA_KEY: text})
     target = Path(path)
     # A name that nothing has: nobody's file is written over.

@@ -20,7 +20,6 @@ from asmr_classify.errors import (
     OutputError,
     UsageError,
 )
-from asmr_classify.estimators import Network
 from asmr_classify.model import METADATA_KEY, load_model, save_model
 
 
@@ -56,7 +55,6 @@ def test_the_shipped_model_loads_and_is_small():
     model = load_model()
     assert model.triggers == ("whisper", "tap", "crinkle", "white_noise")
     assert Path(model.source).stat().st_size <= 12 * 1024 * 1024
-    assert model.ensemble.background.shape == (200, model.ensemble.embedding.n_outputs)
 
 
 def test_a_file_crafted_to_run_code_is_refused(tmp_path):
@@ -124,37 +122,7 @@ def test_too_large_a_file_is_refused_unread(monkeypatch, saved):
         load_model(saved)
 
 
-OF_ENSEMBLE = {"mean", "scale", "networks", "trees", "student", "embedding", "background"}
-
-
-def embedding_of(n_outputs):
-    """An embedding of what the tiny model's network has in its hidden layer."""
-    return Network((np.zeros((4, n_outputs), np.float32),), (np.zeros(n_outputs, np.float32),))
-
-
-def test_a_background_is_kept_and_says_nothing(tiny_model, tmp_path, rng):
-    background = rng.standard_normal((7, 3)).astype(np.float16).astype(np.float32)
-    without = other(tiny_model, embedding=embedding_of(3))
-    model = other(without, background=background)
-    assert model.digest() == without.digest()
-    save_model(model, tmp_path / "model.safetensors")
-    again = load_model(tmp_path / "model.safetensors")
-    np.testing.assert_array_equal(again.ensemble.background, background)
-    assert again.digest() == without.digest()
-    X = rng.standard_normal((5, tiny_model.ensemble.mean.size)).astype(np.float32)
-    np.testing.assert_array_equal(again.predict_proba(X), tiny_model.predict_proba(X))
-
-
-def test_a_changed_background_is_noticed(tiny_model, tmp_path):
-    path = tmp_path / "model.safetensors"
-    background = np.full((7, 3), 1.25, np.float32)
-    save_model(other(tiny_model, embedding=embedding_of(3), background=background), path)
-    content = path.read_bytes()
-    there = np.full(21, 1.25, np.float16).tobytes()
-    assert content.count(there) == 1
-    path.write_bytes(content.replace(there, np.full(21, 1.5, np.float16).tobytes()))
-    with pytest.raises(ModelFormatError, match="damaged"):
-        load_model(path)
+OF_ENSEMBLE = {"mean", "scale", "networks", "trees", "student"}
 
 
 def other(tiny_model, **changes):
@@ -177,16 +145,6 @@ def other(tiny_model, **changes):
         ),
         pytest.param({"networks": ()}, "no network", id="no networks"),
         pytest.param({"mean": np.zeros(3, np.float32)}, "do not fit together", id="shapes"),
-        pytest.param(
-            {"background": np.zeros((7, 3), np.float32)},
-            "do not fit together",
-            id="background without embedding",
-        ),
-        pytest.param(
-            {"embedding": embedding_of(3), "background": np.zeros((7, 2), np.float32)},
-            "do not fit together",
-            id="background of other axes",
-        ),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(tiny_model, tmp_path, changes, message):

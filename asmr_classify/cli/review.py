@@ -160,7 +160,7 @@ def _serve(session: Session, socket: Socket, wish: Wish, model: Model, *, browse
 
     def listen_ahead(stop: Event) -> None:
         if embed is not None:
-            refine(session, wish, stop, embed, model.ensemble.background)
+            refine(session, wish, stop, embed)
 
     with suppress(KeyboardInterrupt):
         serve(session, socket, on_address=show, work=listen_ahead)

@@ -40,7 +40,6 @@ def follow(
     embed: Embed,
     stop: threading.Event,
     *,
-    background: NDArray[np.float32] | None = None,
     patience: float = PATIENCE,
 ) -> None:
     """Put what no page has shown yet into the order that teaches a label most, again and again.
@@ -54,8 +53,6 @@ def follow(
         Tells where a stretch lies among sounds.
     stop : threading.Event
         Ends it.
-    background : ndarray of float32, shape (n_sounds, n_dimensions), optional
-        Of the model that will be taught.
     patience : float
         Seconds between two looks at the answers.
     """
@@ -72,7 +69,7 @@ def follow(
         if unheard or (wanted, said) != last:
             last = (wanted, said)
             if wanted is not None:
-                session.rearrange(lambda rest, said=said: _ordered(rest, said, places, background))  # type: ignore[misc]
+                session.rearrange(lambda rest, said=said: _ordered(rest, said, places))  # type: ignore[misc]
         if not unheard:
             stop.wait(patience)
 
@@ -88,10 +85,7 @@ def _unheard(
 
 
 def _ordered(
-    rest: list[Stretch],
-    said: dict[Key, bool],
-    places: dict[Key, NDArray[np.float32] | None],
-    background: NDArray[np.float32] | None,
+    rest: list[Stretch], said: dict[Key, bool], places: dict[Key, NDArray[np.float32] | None]
 ) -> list[Stretch]:
     """Put stretches in order; those that were not heard, or were answered elsewhere, come last."""
     from asmr_classify.training.ask import next_to_ask  # not before the page is there
@@ -107,7 +101,6 @@ def _ordered(
         range(len(known)),
         [said[key] for key in known],
         AHEAD,
-        background=background,
     )
     first = [heard[k - len(known)] for k in chosen]
     taken = {stretch.key for stretch in first}

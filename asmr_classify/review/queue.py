@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Answer
     from asmr_classify.review.likeness import Embed
@@ -120,13 +118,7 @@ def make_queue(
     return [*first, *(x for x in arranged if x.key not in keys)]
 
 
-def refine(
-    session: Session,
-    wish: Wish,
-    stop: threading.Event,
-    embed: Embed,
-    background: NDArray[np.float32] | None = None,
-) -> None:
+def refine(session: Session, wish: Wish, stop: threading.Event, embed: Embed) -> None:
     """Listen to what comes next, and put it into a better order, where the order goes by sound.
 
     Parameters
@@ -138,18 +130,10 @@ def refine(
     embed : callable
         Tells where stretches lie among sounds. In the order by label, and in the mixed one once a
         label is named that the model does not know, each answer then decides what is asked next.
-    background : ndarray of float32, shape (n_sounds, n_dimensions), optional
-        Of the model, from which a label is told.
     """
     _spread_by_sound(session, wish, embed, stop)
     if wish.like is None and wish.order in {Order.MIXED, Order.LABEL}:
-        follow(
-            session,
-            lambda: wish.label or session.newest_label(),
-            embed,
-            stop,
-            background=background,
-        )
+        follow(session, lambda: wish.label or session.newest_label(), embed, stop)
 
 
 def _spread_by_sound(session: Session, wish: Wish, embed: Embed, stop: threading.Event) -> None:

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 NEARNESS = 0.5
 """Deviations of worth that are lost by lying one deviation nearer to what was answered."""
 
-SAME_MAKER = 2.0
-"""Deviations of worth that are lost where something of the maker was answered: of 1 and 2, that
-with which twenty answers taught more."""
+SAME_MAKER = 1.0
+"""Deviations of worth that are lost where something of the maker was answered."""
 
 
 def next_to_ask(
@@ -39,8 +38,6 @@ def next_to_ask(
     answered: Sequence[int],
     holds: Sequence[bool],
     count: int = 1,
-    *,
-    background: Array | None = None,
 ) -> list[int]:
     """Choose the next stretches to ask of, for one label.
 
@@ -55,9 +52,6 @@ def next_to_ask(
         Whether each holds the label.
     count : int
         How many, as long as there are some: what is asked before the first of them is answered.
-    background : ndarray of float32, shape (n_sounds, n_dimensions), optional
-        From which the label will be told as well, see
-        :func:`~asmr_classify.training.teach.fit_head`.
 
     Returns
     -------
@@ -68,7 +62,7 @@ def next_to_ask(
     unit = embedded / np.maximum(np.linalg.norm(embedded, axis=1, keepdims=True), 1e-9)
     makers = np.array(groups)
     asked = list(answered)
-    worths = _worths(embedded, list(answered), truth, background)
+    worths = [_worth(embedded, list(answered), truth, turn=turn) for turn in range(2)]
     for _ in range(min(count, len(embedded) - len(asked))):
         left = np.ones(len(embedded), dtype=bool)
         left[asked] = False
@@ -80,21 +74,19 @@ def next_to_ask(
     return asked[len(answered) :]
 
 
-def _worths(
-    embedded: Array, answered: list[int], holds: NDArray[np.bool_], background: Array | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Tell what answers may teach without regard to the others, in even and in odd turns."""
+def _worth(
+    embedded: Array, answered: list[int], holds: NDArray[np.bool_], *, turn: int
+) -> NDArray[np.float64]:
+    """Tell what an answer may teach, without regard to the others."""
+    is_odd = turn == 1
     if not holds.any():  # nothing is known of what is looked for
-        return np.zeros(len(embedded)), np.zeros(len(embedded))
+        return np.zeros(len(embedded))
     if holds.all():  # what it is not is to be learnt first
         likeness = np.asarray(embedded @ embedded[answered].mean(axis=0), dtype=np.float64)
-        return likeness, -np.abs(likeness - likeness.mean())
-    weights, bias = fit_head(embedded[answered], holds, background)
+        return -np.abs(likeness - likeness.mean()) if is_odd else likeness
+    weights, bias = fit_head(embedded[answered], holds)
     logits = np.asarray(embedded @ weights + bias, dtype=np.float64)
-    said = logits[answered]
-    # Against a background all logits are low: one is unsure in the middle of what was answered.
-    middle = (said[holds].mean() + said[~holds].mean()) / 2
-    return -np.abs(logits - middle), logits
+    return logits if is_odd else -np.abs(logits)
 
 
 def _scaled(values: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray[np.float64]:

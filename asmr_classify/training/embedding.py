@@ -4,9 +4,6 @@ What the ensemble's student and networks have in their last hidden layers says m
 which labels it has, but many of these numbers say the same. They are turned to their principal axes
 over many sounds, and the lesser axes are stretched, for what few sounds differ in is as good to
 tell a new label by.
-
-Some of these sounds are kept where they lie, as a background from which a new label is told: few
-answers, chosen to be telling, say little of all that the label is not.
 """
 
 from __future__ import annotations
@@ -15,11 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.estimators import Network, rounded
+from asmr_classify.estimators import Network
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from asmr_classify.estimators import Ensemble
@@ -35,9 +30,6 @@ WHITENING = 0.7
 vary alike. Of 0.3, 0.6, 0.8 and 1, those in the middle were told best."""
 
 ROWS_AT_ONCE = 4096
-
-N_BACKGROUND = 200
-"""Sounds that are kept as background: 80 KB of a model file."""
 
 
 def fit_embedding(ensemble: Ensemble, X: Array) -> Network:
@@ -68,26 +60,6 @@ def fit_embedding(ensemble: Ensemble, X: Array) -> Network:
     turned /= np.sqrt((variances[kept] ** (1 - WHITENING)).sum())
     weights = (turned / scale[:, None]).astype(np.float32)
     return Network((weights,), (-(mean @ weights).astype(np.float32),)).scaled(1.0)
-
-
-def choose_background(ensemble: Ensemble, sounds: Sequence[Array], *, seed: int) -> Array:
-    """Draw some of many sounds, and tell where they lie.
-
-    Parameters
-    ----------
-    ensemble : Ensemble
-        With its embedding.
-    sounds : sequence of ndarray of float32, each of shape (n_windows, n_features)
-        At least one window each.
-    seed : int
-
-    Returns
-    -------
-    ndarray of float32, shape (n_sounds, n_dimensions)
-        At most :data:`N_BACKGROUND`; mean over windows, rounded to what 16 bits hold.
-    """
-    chosen = np.random.default_rng(seed).permutation(len(sounds))[:N_BACKGROUND]
-    return rounded(np.stack([ensemble.embed(sounds[k]).mean(axis=0) for k in chosen]))
 
 
 def _layer_widths(ensemble: Ensemble) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ from asmr_classify.evidence import Heard
 from asmr_classify.training.calibration import Truth, Weighed, finish_model
 from asmr_classify.training.checkpoints import Checkpoints
 from asmr_classify.training.corrections import relabelled
-from asmr_classify.training.embedding import choose_background, fit_embedding
+from asmr_classify.training.embedding import fit_embedding
 from asmr_classify.training.fit import fit_ensemble
 from asmr_classify.training.kinds import judge_kinds, kind_targets
 from asmr_classify.training.metrics import Measures, group_balance, measure
@@ -478,13 +478,8 @@ def conclude_model(
     is_original = np.isin(np.arange(len(rows.takes)), prepared.originals)[rows.take_of_row()]
     audible = rows.rows.levels_db >= spec.decision.silence_dbfs
     embedding = fit_embedding(ensemble, rows.rows.X[is_original & audible])
-    ensemble = replace(ensemble, embedding=embedding)
-    takes = (slice(*rows.offsets[k : k + 2]) for k in prepared.originals)
-    heard = [rows.rows.X[take][audible[take]] for take in takes]
-    sounds = [each for each in heard if len(each)]
-    background = choose_background(ensemble, sounds, seed=spec.fit.seed)
     return finish_model(
-        replace(ensemble, background=background),
+        replace(ensemble, embedding=embedding),
         Weighed.of_heard(evaluation.heard, spec.decision),
         prepared.truth,
         group_balance([clip.group for clip in prepared.corpus.clips]),

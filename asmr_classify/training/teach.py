@@ -1,11 +1,9 @@
 """A model, taught what people said: new labels, and better ones, on top of what it knows.
 
 Nothing of the model changes but one layer that is added, from its embedding to logits. A label that
-is new has a linear head on the embedding, fitted by penalised likelihood on examples, and on a
-background of all kinds of sounds that comes with the model: few examples, asked for as they were
-hard to tell, say little of all that the label is not. A label that the model knows keeps its own
-logit, to which a head of examples alone adds; and only where that tells held-out examples better.
-Whatever nobody spoke of stays as it is, to the bit.
+is new has a linear head on the embedding, fitted on examples by penalised likelihood. A label that
+the model knows keeps its own logit, to which such a head adds; and only where that tells held-out
+examples better. Whatever nobody spoke of stays as it is, to the bit.
 
 How well a label is told is found on makers that were held out. Few examples tell little of that,
 and then the figures say so.
@@ -46,10 +44,6 @@ N_FOLDS = 5
 LEAST_EXAMPLES, LEAST_GROUPS = 5, 3
 """With fewer examples that hold a label, or that do not, or of fewer makers, no figure is told: it
 would say more of the maker than of the label."""
-
-LEAST_CALIBRATED = 2
-"""With fewer examples held out that hold a label, or that do not, it is calibrated on all that were
-learnt from."""
 
 LEAST_SLOPE = 0.5
 """Of the calibration of a new label: heads of few examples are not sure of much as it is."""
@@ -193,9 +187,7 @@ def _labels_to_teach(examples: Examples, only: Sequence[str]) -> list[str]:
     return told
 
 
-def fit_head(
-    embedded: Array, holds: NDArray[np.bool_], background: Array | None = None
-) -> tuple[NDArray[np.float64], float]:
+def fit_head(embedded: Array, holds: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
     """Fit a linear head of a label that is new.
 
     Parameters
@@ -203,8 +195,6 @@ def fit_head(
     embedded : ndarray of float32, shape (n_examples, n_dimensions)
     holds : ndarray of bool, shape (n_examples,)
         Some, and not all.
-    background : ndarray of float32, shape (n_sounds, n_dimensions), optional
-        Sounds that count as examples that do not hold it.
 
     Returns
     -------
@@ -213,9 +203,6 @@ def fit_head(
     """
     from sklearn.linear_model import LogisticRegression
 
-    if background is not None:
-        embedded = np.concatenate([embedded, background])
-        holds = np.append(holds, np.zeros(len(background), dtype=bool))
     fitted = LogisticRegression(C=PENALTY, max_iter=1000).fit(embedded, holds)
     return fitted.coef_[0], float(fitted.intercept_[0])
 
@@ -245,7 +232,7 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
         slope = 1.0
 
         def fit(inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
-            return fit_head(these.embedded[inside], holds[inside], model.ensemble.background)
+            return fit_head(these.embedded[inside], holds[inside])
     else:
         column = known.index(label)
         slope, intercept = map(float, model.calibration[:, column])
@@ -263,11 +250,8 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
     weights, bias = fit(np.ones(len(places), dtype=bool))
     figures = _figures(label, is_new, held_out, own, holds, groups)
     if is_new:
-        if min(int(holds[heard].sum()), int((~holds[heard]).sum())) < LEAST_CALIBRATED:
-            # Nothing tells how sure the head is; against a background all it says is low.
-            calibration = 1.0, _intercept(these.embedded @ weights + bias, float(holds.mean()))
-            return _Head(weights, bias, calibration, 0.5), figures
-        return _Head(weights, bias, *_calibrated(held_out[heard], holds[heard])), figures
+        head = _Head(weights, bias, *_calibrated(held_out[heard], holds[heard]))
+        return head, figures
     better = bool(heard.any()) and _loss(held_out[heard], holds[heard]) < _loss(
         own[heard], holds[heard]
     )
@@ -304,6 +288,8 @@ def _calibrated(
     logits: NDArray[np.float64], holds: NDArray[np.bool_]
 ) -> tuple[tuple[float, float], float]:
     """Fit calibration and threshold of a new label on what was held out."""
+    if min(int(holds.sum()), int((~holds).sum())) < 2:
+        return (1.0, 0.0), 0.5
     told = logits[:, None].astype(np.float32)
     calibration = fit_calibration(told, holds[:, None].astype(np.float32))
     if calibration[0, 0] < LEAST_SLOPE:

@@ -17,7 +17,7 @@ from asmr_classify.labels import TRIGGERS
 from asmr_classify.training.answers import Examples, Said, hear
 from asmr_classify.training.ask import next_to_ask
 from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.embedding import choose_background, fit_embedding
+from asmr_classify.training.embedding import fit_embedding
 from asmr_classify.training.evaluate import conclude, fit_folds, prepare
 from asmr_classify.training.metrics import average_precision
 from asmr_classify.training.spec import FitSpec, TrainingSpec
@@ -151,8 +151,6 @@ def make_folds(
     for fold, (fitted, model) in enumerate(zip(fits, models, strict=True)):
         inside = [windows[k].X for k in np.flatnonzero(prepared.folds != fold)]
         ensemble = replace(fitted, embedding=fit_embedding(fitted, np.concatenate(inside)))
-        background = choose_background(ensemble, inside, seed=spec.fit.seed)
-        ensemble = replace(ensemble, background=background)
         heard = [ensemble.listen(each.X) for each in windows]
         said = tuple(Said(clip.path, 0.0, 1.0, (), (), clip.group) for clip in clips)
         examples = Examples(
@@ -179,10 +177,7 @@ def curve(
     found, lost = [], 0.0
     while len(answered) < marks[-1]:
         if in_order:
-            background = fold.model.ensemble.background
-            answered += next_to_ask(
-                embedded, groups, answered, truth[answered], background=background
-            )
+            answered += next_to_ask(embedded, groups, answered, truth[answered])
         else:
             left = np.setdiff1d(np.arange(len(library)), answered)
             answered.append(int(rng.choice(left)))

@@ -111,24 +111,6 @@ def test_other_orders_do_not_follow_answers(session):
     refine(session, Wish(like=session.stretch(0)), threading.Event(), embed)
 
 
-def test_the_background_counts_in_what_is_asked_next(session):
-    """What is most like the label is not, where all sounds lie there."""
-    session.add_label("soap")
-    for name, labels in (("0", ["soap"]), ("2", []), ("6", [])):
-        session.answer(number_of(session, name), labels, "tab")
-    first = []
-    for background in (None, np.tile(embed(("1.wav",)), (50, 1))):
-        stop = threading.Event()
-
-        def once(order, stop=stop):
-            first.append(order(session.unseen())[0].path[-5:])
-            stop.set()
-
-        session.rearrange = once
-        refine(session, Wish(Order.LABEL, "soap"), stop, embed, background)
-    assert first == ["1.wav", "5.wav"]
-
-
 def test_a_label_that_was_named_earlier_can_be_asked_for(session):
     session.add_label("soap")
     session.answer(0, ["soap"], "tab")

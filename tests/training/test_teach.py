@@ -12,7 +12,7 @@ from asmr_classify.estimators import Network
 from asmr_classify.model import load_model, save_model
 from asmr_classify.training.answers import Examples, Said
 from asmr_classify.training.ask import next_to_ask
-from asmr_classify.training.embedding import N_BACKGROUND, choose_background, fit_embedding
+from asmr_classify.training.embedding import fit_embedding
 from asmr_classify.training.teach import teach
 
 
@@ -47,59 +47,6 @@ def test_the_embedding_is_turned_and_whitened(model, rng):
     covariance = np.cov(embedded, rowvar=False)
     spread = np.sqrt(np.diag(covariance))
     assert np.abs(covariance / spread / spread[:, None] - np.eye(len(spread))).max() < 0.15
-
-
-def test_the_background_is_some_sounds_each_where_it_lies(model, rng):
-    n_features = model.ensemble.mean.size
-    sounds = [
-        20 * rng.standard_normal((1 + k % 3, n_features)).astype(np.float32) for k in range(9)
-    ]
-    background = choose_background(model.ensemble, sounds, seed=0)
-    assert background.shape == (9, model.ensemble.embedding.n_outputs)
-    np.testing.assert_array_equal(background, background.astype(np.float16).astype(np.float32))
-    there = np.stack([model.ensemble.embed(sound).mean(axis=0) for sound in sounds])
-    apart = np.abs(background[:, None] - there).max(axis=2)
-    assert sorted(apart.argmin(axis=1)) == list(range(9))
-    assert apart.min(axis=1).max() < 0.01
-    many = choose_background(model.ensemble, sounds * 40, seed=0)
-    assert len(many) == N_BACKGROUND
-    assert not np.array_equal(many, choose_background(model.ensemble, sounds * 40, seed=1))
-
-
-def test_what_no_answer_speaks_of_is_told_by_the_background(model, rng):
-    """Answers differ in one axis; all else lies off in another, where no answer is."""
-    examples = examples_of(model, rng, "brush", 12, 24)
-    examples.embedded[:, 1] = 0.1 * rng.standard_normal(36)
-    elsewhere = 0.3 * rng.standard_normal((200, examples.embedded.shape[1])).astype(np.float32)
-    elsewhere[:, 0], elsewhere[:, 1] = 2, 3
-    taken_for_it = {}
-    for background in (None, elsewhere[:100]):
-        with_it = replace(model, ensemble=replace(model.ensemble, background=background))
-        taught, _ = teach(with_it, examples, name="mine")
-        ensemble = taught.ensemble
-        assert ensemble.background is background
-
-        def told(embedded, taught=taught, ensemble=ensemble):
-            logits = ensemble.taught.predict_logits(embedded)[:, 3]
-            p = 1 / (1 + np.exp(-(logits * taught.calibration[0, 3] + taught.calibration[1, 3])))
-            return p >= taught.thresholds["brush"]
-
-        assert told(examples.embedded)[:12].all()
-        assert not told(examples.embedded)[12:].any()
-        taken_for_it[background is None] = told(elsewhere[100:]).mean()
-    assert taken_for_it == {True: 1, False: 0}
-
-
-def test_few_answers_against_a_background_are_sure_of_themselves(model, rng):
-    """Too few to be calibrated on those held out: what was answered is told as it was answered."""
-    examples = examples_of(model, rng, "brush", 1, 3)
-    background = rng.standard_normal((200, examples.embedded.shape[1])).astype(np.float32)
-    with_it = replace(model, ensemble=replace(model.ensemble, background=background))
-    taught, _ = teach(with_it, examples, name="mine")
-    logits = taught.ensemble.taught.predict_logits(examples.embedded)[:, 3]
-    p = 1 / (1 + np.exp(-(logits * taught.calibration[0, 3] + taught.calibration[1, 3])))
-    assert (p >= taught.thresholds["brush"]).tolist() == [True, False, False, False]
-    assert p.mean() == pytest.approx(0.25, abs=1e-3)
 
 
 def test_a_model_without_an_embedding_cannot_be_taught(tiny_model, model, rng):
@@ -260,33 +207,6 @@ def test_what_is_asked_next_takes_turns_between_likely_and_unsure():
     assert embedded[likely, 0] > 1.5
     assert -1 < embedded[unsure, 0] < 1
     assert likely not in {0, 10, 30}
-
-
-def test_against_a_background_one_is_unsure_in_the_middle_of_what_was_answered():
-    """All that the head says is low, for hardly anything holds the label."""
-    embedded = np.zeros((41, 50), dtype=np.float32)
-    embedded[:, 0] = np.linspace(-2, 2, 41)
-    embedded[np.arange(41), 1 + np.arange(41)] = 1
-    background = np.zeros((200, 50), dtype=np.float32)
-    background[:, 0] = np.linspace(-3, 1, 200)
-    makers = [str(k) for k in range(41)]
-    answered, holds = [0, 10, 30, 38], [False, False, True, True]
-    (unsure,) = next_to_ask(embedded, makers, answered, holds, background=background)
-    assert -1 < embedded[unsure, 0] < 1
-    (likely,) = next_to_ask(embedded, makers, answered[:3], holds[:3], background=background)
-    assert embedded[likely, 0] > 1.5
-
-
-def test_the_background_turns_what_is_likely():
-    """Two sounds are as much like the one that holds it, but one of them is like all others."""
-    embedded = np.eye(4, 8, dtype=np.float32)
-    embedded[0, 1:3] = 1
-    common = np.tile(embedded[1], (50, 1))
-    for background, chosen in ((common, 2), (np.tile(embedded[2], (50, 1)), 1)):
-        asked = next_to_ask(
-            embedded, list("abcd"), [0, 3, 3], [True, False, False], background=background
-        )
-        assert asked == [chosen]
 
 
 def test_where_all_hold_the_label_what_may_not_is_asked_first():

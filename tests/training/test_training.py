@@ -79,17 +79,6 @@ def test_the_model_labels_files_with_its_own_labels(model, corpus_folder, tmp_pa
     assert set(result.scores) == {"tap", "white_noise", "music"}
 
 
-def test_the_model_brings_the_sounds_that_it_heard_as_background(prepared, model):
-    rows = [prepared.rows.of(place) for place in prepared.originals]
-    audible = [each.X[each.levels_db >= model.decision.silence_dbfs] for each in rows]
-    there = np.stack([model.ensemble.embed(X).mean(axis=0) for X in audible])
-    background = model.ensemble.background
-    assert background.shape == there.shape
-    apart = np.abs(background[:, None] - there).max(axis=2)
-    assert sorted(apart.argmin(axis=1)) == list(range(24))
-    assert apart.min(axis=1).max() < 0.01
-
-
 def test_the_same_seed_gives_the_same_model(prepared, evaluation, model):
     again = train(replace(prepared, checkpoints=Checkpoints()), evaluation, SPEC)
     for ours, theirs in zip(model.ensemble.networks, again.ensemble.networks, strict=True):
