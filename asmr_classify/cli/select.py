@@ -20,7 +20,6 @@ from asmr_classify.cli.errors import tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.errors import QueryError, UsageError
 from asmr_classify.labels import Kind, kind_of
-from asmr_classify.library.clips import Selected
 from asmr_classify.media.source import is_url
 from asmr_classify.visual.seen import Effort
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Catalogue
+    from asmr_classify.library.clips import Selected
     from asmr_classify.model import Model
 
 UNTOUCHED = "nothing was written or changed"
@@ -164,6 +164,8 @@ def select_as_labelled(
 
 
 def _select(arguments: Sequence[str], asked: _Asked) -> Selected:
+    from asmr_classify.library.clips import Selected
+
     catalogue = asked.catalogue
     refuse_urls(arguments, ONLY_HERE)
     is_known = catalogue is not None or has_default()
@@ -181,9 +183,8 @@ def _select(arguments: Sequence[str], asked: _Asked) -> Selected:
             open_catalogue(catalogue, create=create, as_copy=as_copy) as known,
         ):
             paths = [path for path in paths if is_path(path, known)]
-            found = _find(words, asked, known, named) if words else Selected([])
-            heard = _label(paths, asked, known, named) if paths else []
-            results, lost = [*found.results, *heard], found.lost
+            found, lost = _find(words, asked, known, named) if words else ([], [])
+            results = [*found, *(_label(paths, asked, known, named) if paths else [])]
     return Selected(
         sorted(
             {os.path.abspath(result.path): result for result in results}.values(),  # noqa: PTH100 (links are names)
@@ -230,9 +231,9 @@ def select_paths(
         open_catalogue(catalogue, as_copy=as_copy) as known,
     ):
         paths = [path for path in paths if is_path(path, known)]
-        found = _find(words, _Asked(console, quiet, catalogue, look=False), known, None)
-    _tell_gone(found.lost, quiet=quiet)
-    return [*paths, *(result.path for result in found.results)]
+        found, lost = _find(words, _Asked(console, quiet, catalogue, look=False), known, None)
+    _tell_gone(lost, quiet=quiet)
+    return [*paths, *(result.path for result in found)]
 
 
 def known_kinds(
@@ -321,8 +322,10 @@ def check_words(words: Sequence[str]) -> None:
             raise UsageError(f"{word}: no such file or folder; check the name")
 
 
-def _find(words: Sequence[str], asked: _Asked, known: Catalogue, named: Model | None) -> Selected:
-    """Find files as they are now, by the model that is named or by any."""
+def _find(
+    words: Sequence[str], asked: _Asked, known: Catalogue, named: Model | None
+) -> tuple[list[FileResult], list[FileResult]]:
+    """Find files as they are now, by the model that is named or by any, and those that are lost."""
     query = query_of(words)
     try:
         found = [result.path for result in known.find(query)]
@@ -342,7 +345,7 @@ def _find(words: Sequence[str], asked: _Asked, known: Catalogue, named: Model | 
     lost: list[FileResult] = []
     for result in known.find(query):
         (results if _is_true(result, known) else lost).append(named_from_here(result))
-    return Selected(results, lost)
+    return results, lost
 
 
 def _tell_gone(lost: Sequence[FileResult], *, quiet: bool) -> None:
