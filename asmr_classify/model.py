@@ -388,8 +388,9 @@ def _model_from(
         windows=WindowSpec(**description["features"]["windows"]),
     )
     ensemble = Ensemble.of_arrays(tensors)
-    described = {"student": 0, "kinds_network": 0} | description
-    if any(described[key] != told for key, told in _described_parts(ensemble).items()):
+    layers = dict.fromkeys((LAYERS | LATER_LAYERS).values(), 0)
+    described, found = layers | description, layers | _described_parts(ensemble)
+    if any(described[key] != told for key, told in found.items()):
         raise ModelFormatError(f"{source}: its arrays are not those that it describes")
     model = Model(
         name=str(description["name"]),

@@ -146,6 +146,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
         raise UsageError("features are kept on this machine: leave them out, or the executor")
     task = LabelTask(model if model is not None else load_model(), video, features)
     run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer(), executor)
+    if isinstance(journal, Table):
+        journal.check_video(video)
     return _iter_results(_find(paths, include, exclude, run), task, journal, run)
 
 
@@ -197,6 +199,7 @@ def iter_in_order(
     finds: Iterable[Found],
     task: Task[R],
     *,
+    limits: Limits,
     stop: Event,
     on_decoded: Callable[[float], None],
 ) -> Generator[Outcome[R]]:
@@ -206,6 +209,7 @@ def iter_in_order(
     ----------
     finds : iterable of Found
     task : Task
+    limits : Limits
     stop : threading.Event
         Once set, no more files are begun.
     on_decoded : callable
@@ -221,7 +225,7 @@ def iter_in_order(
     AsmrClassifyError
         If no worker process can be started.
     """
-    how: dict[str, Any] = {"limits": Limits(), "stop": stop, "on_decoded": on_decoded}
+    how: dict[str, Any] = {"limits": limits, "stop": stop, "on_decoded": on_decoded}
     with closing(ReadAhead(iter(finds), READ_AHEAD)) as ahead:
         yield from iter_parallel(ahead, task, 1, recall=lambda _: None, **how)
 

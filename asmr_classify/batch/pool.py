@@ -208,7 +208,7 @@ class _Crew(Generic[R]):
         """Give a file to a worker, or keep it until one is free."""
         if len(self._busy) < self._n_jobs:
             self._begin(found, known)
-        elif fits_a_block(found.path):
+        elif known is None and fits_a_block(found.path):  # little to send: it cannot block
             self._may_go_on()[0].give_next(found, known)
         else:
             self._waiting.append((found, known))

@@ -47,8 +47,8 @@ from asmr_classify.batch.table_index import TableIndex
 from asmr_classify.batch.table_part import PartSink, copy_rows, read_entries
 from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.version import own_version
+from asmr_classify.visual.seen import VERSION as LOOKED
 from asmr_classify.visual.seen import Effort, Picture, Visual
-from asmr_classify.writers.escapes import NOT_UTF8, escape
 from asmr_classify.writers.folder import DiskFolder, open_folder
 from asmr_classify.writers.output import explain
 
@@ -106,7 +106,7 @@ class Table:
     def __init__(self, sink: PartSink, model: str, video: Effort | None) -> None:
         self.sink = sink
         self._model = model
-        self._effort = video or Effort.NORMAL
+        self._video = video
         self._index = TableIndex()
         self._run = uuid4().hex[:8]
         self._n_named = 0
@@ -146,7 +146,7 @@ class Table:
             If it cannot be read or written, or another run on this machine writes it.
         """
         folder = open_folder(output)
-        settings = f"{results_key(model)}-{video}"
+        settings = f"{results_key(model)}-{video}-{LOOKED}"
         sink = PartSink(folder, tuple(model.labels), settings, working_directory() or "")
         folder.make()
         table = cls(sink, model.id, video)
@@ -165,7 +165,8 @@ class Table:
 
     def _begin(self, *, fresh: bool) -> None:
         files = self.sink.folder.list()
-        parts = {name: size for name, size in sorted(files.items()) if PART.fullmatch(name)}
+        parts = {name: size for name, size in files.items() if PART.fullmatch(name)}
+        parts = dict(sorted(parts.items(), key=lambda part: (_number_of(part[0]), part[0])))
         self._has_manifest = MANIFEST in files
         if fresh and files:
             self._change()
@@ -207,12 +208,25 @@ class Table:
                     else:
                         raise _of_other_settings(folder)
 
+    def check_video(self, video: Effort | None) -> None:
+        """Check that a run looks at videos as the table was opened for.
+
+        Raises
+        ------
+        UsageError
+            If it does not: what has a row would be labelled by halves.
+        """
+        if video != self._video:
+            raise UsageError(
+                f"{self.sink.folder.name}: was opened for video={self._video}, not {video}"
+            )
+
     def recall(self, found: Found) -> FileResult | None:
         """Tell of a recording that has its row already; None if it is to be labelled.
 
         What is given tells how that went, and nothing of what was heard: that is in its row.
         """
-        entry = self._index.get(escape(str(found.path), NOT_UTF8))
+        entry = self._index.get(self.sink.name_of(found))
         if entry is None or entry.key is None:
             return None
         status = Status(entry.status)
@@ -224,7 +238,7 @@ class Table:
             status,
             self._model,
             error=error and Problem(*error),
-            visual=picture and Visual(Picture(picture), effort=self._effort),
+            visual=picture and Visual(Picture(picture), effort=self._video or Effort.NORMAL),
             visual_error=unseen and Problem(*unseen),
         )
 
@@ -358,7 +372,5 @@ def _locked(folder: DiskFolder) -> Generator[None]:
     except OSError as exc:
         raise OutputError(explain(folder.name, exc)) from exc
     with file:
-        lock(file, folder.name)
+        lock(file, folder.name)  # it stays: another run may wait for this very file
         yield
-        with suppress(OSError):
-            path.unlink()

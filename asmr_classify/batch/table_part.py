@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,7 +84,11 @@ class PartSink:
             If it cannot be written.
         """
         rows = list(rows)
-        keys = {"settings": self.settings, "keys": [self._key_to_keep(*row) for row in rows]}
+        keys = {
+            "settings": self.settings,
+            "directory": self.directory,
+            "keys": [self._key_to_keep(*row) for row in rows],
+        }
         content = io.BytesIO()
         writer = ParquetWriter(content, self.labels, {KEYS: json.dumps(keys)})
         for _, result in rows:
@@ -113,8 +118,12 @@ class PartSink:
             result.visual and result.visual.picture.value,
             unseen and [unseen.kind, unseen.message],
         )
-        path = escape(result.path, NOT_UTF8)
-        return Entry(path, self._key_to_keep(found, result), result.status.value, told)
+        name = self.name_of(found)
+        return Entry(name, self._key_to_keep(found, result), result.status.value, told)
+
+    def name_of(self, found: Found) -> str:
+        """Give the name by which a table tells recordings apart."""
+        return _full_name(self.directory, escape(str(found.path), NOT_UTF8))
 
     def _key_to_keep(self, found: Found, result: FileResult) -> str | None:
         """Give the key of a row; None if another attempt may give a better one."""
@@ -173,9 +182,14 @@ def read_entries(folder: Folder, part: str, size: int) -> tuple[str, list[Entry]
         kept = json.loads(file.schema_arrow.metadata[KEYS])
         rows = file.read(columns=list(COLUMNS)).to_pylist()
         return kept["settings"], [
-            Entry(row["path"], key, row["status"], _told(row))
+            Entry(_full_name(kept["directory"], row["path"]), key, row["status"], _told(row))
             for key, row in zip(kept["keys"], rows, strict=True)
         ]
+
+
+def _full_name(directory: str, path: str) -> str:
+    """Put the directory before a name that starts from there: it is another one elsewhere."""
+    return path if is_url(path) else os.path.join(escape(directory, NOT_UTF8), path)  # noqa: PTH118 (a name as it is)
 
 
 def _told(row: dict[str, Any]) -> str:
@@ -188,7 +202,7 @@ def _told(row: dict[str, Any]) -> str:
 
 
 def copy_rows(folder: Folder, part: str, size: int, standing: set[str], to: str) -> None:
-    """Write another part with the rows of one that stand, by their paths; each once.
+    """Write another part with the rows of one that stand, by their full names; each once.
 
     Raises
     ------
@@ -201,8 +215,9 @@ def copy_rows(folder: Folder, part: str, size: int, standing: set[str], to: str)
     with _reading(folder, part, size) as file:
         table = file.read()
         keys = json.loads(table.schema.metadata[KEYS])
-    paths = enumerate(table.column("path").to_pylist())
-    places = sorted({path: place for place, path in paths if path in standing}.values())
+    paths = table.column("path").to_pylist()
+    names = enumerate(_full_name(keys["directory"], path) for path in paths)
+    places = sorted({name: place for place, name in names if name in standing}.values())
     keys["keys"] = [keys["keys"][place] for place in places]
     metadata = table.schema.metadata | {KEYS: json.dumps(keys)}
     content = io.BytesIO()

@@ -17,9 +17,11 @@ from asmr_classify.cli.arguments import (
     ExcludeOption,
     IncludeOption,
     LogFileOption,
+    MaxMemoryOption,
     ModelOption,
     NoVideoOption,
     QuietOption,
+    TimeoutOption,
     VerboseOption,
     check_writable,
 )
@@ -67,6 +69,8 @@ class Request:
     limits: str | None
     quiet: bool
     video: Effort | None
+    timeout: float
+    max_memory: int
 
 
 @reporting_errors
@@ -91,6 +95,8 @@ def check(
         ),
     ] = False,
     no_video: NoVideoOption = False,
+    timeout: TimeoutOption = 60,
+    max_memory: MaxMemoryOption = 2000,
     model: ModelOption = None,
     catalogue: CatalogueOption = None,
     as_json: Annotated[
@@ -146,6 +152,8 @@ def check(
         limits=str(limits) if limits else None,
         quiet=quiet,
         video=None if no_video else Effort.NORMAL,
+        timeout=timeout,
+        max_memory=max_memory * 10**6,
     )
     if request.output != STDOUT:
         check_replaceable(request.output, holds_checks if request.as_json else holds_check_table)
@@ -195,7 +203,7 @@ def run(request: Request, console: Console) -> ExitStatus:
         interrupts_deferred(progress.on_stopping) as stop,
     ):
         finds = _find(paths, request, progress)
-        for result in _iter_checked(finds, task, progress, stop):
+        for result in _iter_checked(finds, task, request, progress, stop):
             logger.info("%s: %s", printable(result.labels.path), result.verdict or "not read")
             verdicts.append(result.verdict)
             write(result)
@@ -207,12 +215,13 @@ def run(request: Request, console: Console) -> ExitStatus:
 
 
 def _iter_checked(
-    finds: Iterable[Found], task: CheckTask, progress: Progress, stop: Event
+    finds: Iterable[Found], task: CheckTask, request: Request, progress: Progress, stop: Event
 ) -> Iterator[CheckResult]:
     """Check file after file; one that fails, or crashes its process, costs no other."""
-    from asmr_classify.batch import iter_in_order
+    from asmr_classify.batch import Limits, iter_in_order
 
-    outcomes = iter_in_order(finds, task, stop=stop, on_decoded=progress.on_decoded)
+    within = Limits(request.timeout, request.max_memory)
+    outcomes = iter_in_order(finds, task, limits=within, stop=stop, on_decoded=progress.on_decoded)
     with closing(outcomes):
         for outcome in outcomes:
             path = printable(outcome.found.path)

@@ -95,9 +95,9 @@ def evaluate(
         )
         evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
     write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))
-    prepared.checkpoints.forget()
     if html or plots:
         explain(EvaluationRecord.of_evaluation(corpus, evaluation), html, plots)
+    prepared.checkpoints.forget()
     if not quiet:
         tell_figures(evaluation)
     return ExitStatus.OK

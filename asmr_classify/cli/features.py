@@ -238,10 +238,11 @@ def run(request: Request, console: Console) -> ExitStatus:
             interrupts_deferred(progress.on_stopping) as stop,
         ):
             is_there = kept_beside is not None and _holds_something(request.output)
-            if is_there and not request.quiet and (parts.are_of_others() or not parts.n_kept()):
+            of_others = parts.are_of_others()
+            if is_there and not request.quiet and (of_others or not parts.n_kept()):
                 tell(f"{request.output}: {WRITTEN_ANEW}", lead="note: ", style="bold")
             n_written = _write_all(request, parts, stop, progress)
-            n_left_out = parts.n_kept() - n_written
+            n_left_out = 0 if of_others or stop.is_set() else parts.n_kept() - n_written
             if is_there and n_written and n_left_out > 0 and not request.quiet:
                 _tell_left_out(n_left_out, request.output)
             if stop.is_set():

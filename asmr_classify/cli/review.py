@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -103,12 +104,13 @@ def review(
         if not stretches:
             return nothing_to_do(_why_nothing(results))
         session = Session(str(place), stretches, labels, shows_opinion=show_opinion)
-        _serve(session, socket, wish, load_model(model), browse=not no_browser)
+        _serve(session, socket, wish, load_model(model), browse=not no_browser, quiet=quiet)
     if not quiet:
         n = session.n_given
         tell(f"{n} answer{'s' * (n != 1)} kept in {place}")
         if n > 0:
-            tell("teach makes a model of them: asmr-classify teach --output mine.safetensors")
+            of = "" if catalogue is None else f" --catalogue {shlex.quote(str(catalogue))}"
+            tell(f"teach makes a model of them: asmr-classify teach{of} --output mine.safetensors")
     return ExitStatus.OK
 
 
@@ -145,7 +147,9 @@ def _why_nothing(results: Sequence[FileResult]) -> str:
     return "nothing is heard in these recordings, so there is nothing to review"
 
 
-def _serve(session: Session, socket: Socket, wish: Wish, model: Model, *, browse: bool) -> None:
+def _serve(
+    session: Session, socket: Socket, wish: Wish, model: Model, *, browse: bool, quiet: bool
+) -> None:
     """Serve until the page or an interrupt ends it, which is how it is meant to end."""
     from asmr_classify.review import embedder, open_browser, refine, serve
 
@@ -155,7 +159,7 @@ def _serve(session: Session, socket: Socket, wish: Wish, model: Model, *, browse
             tell("open this address in a browser; Ctrl-C ends it")
 
     embed = embedder(model)
-    if embed is None:
+    if embed is None and not quiet:
         tell(f"{model.id} cannot tell sounds apart beyond its labels: what is asked goes by these")
 
     def listen_ahead(stop: Event) -> None:

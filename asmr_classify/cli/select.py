@@ -185,12 +185,10 @@ def _select(arguments: Sequence[str], asked: _Asked) -> Selected:
             paths = [path for path in paths if is_path(path, known)]
             found, lost = _find(words, asked, known, named) if words else ([], [])
             results = [*found, *(_label(paths, asked, known, named) if paths else [])]
+    by_name = {os.path.abspath(result.path): result for result in results}  # noqa: PTH100 (links are names)
     return Selected(
-        sorted(
-            {os.path.abspath(result.path): result for result in results}.values(),  # noqa: PTH100 (links are names)
-            key=lambda result: result.path,
-        ),
-        lost,
+        sorted(by_name.values(), key=lambda result: result.path),
+        [result for result in lost if os.path.abspath(result.path) not in by_name],  # noqa: PTH100
     )
 
 

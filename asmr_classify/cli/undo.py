@@ -47,7 +47,7 @@ def undo(
 
     Names, places and former contents come back. A file that was changed since is left as it is,
     with a reason. Where a run went on with one of the same command that was broken off, both are
-    taken back.
+    taken back; --json then writes a line for each.
     """
     from asmr_classify.library.journal import Store
     from asmr_classify.library.undo import (
@@ -80,7 +80,8 @@ def undo(
         n_runs = len(store.numbers())
         planned = plan_undo(one, runs, command_line())
         status = max(status, carry_out_asked(planned, store, manner, catalogue=catalogue))
-        if len(store.numbers()) == n_runs and not (manner.dry_run or manner.yes):
+        is_asked = planned.steps and not (manner.dry_run or manner.yes)
+        if is_asked and len(store.numbers()) == n_runs:
             break  # as the user did not agree
     return status
 

@@ -165,12 +165,15 @@ def plan_extract(
     """
     check_folder_of_data(order.folder)
     inside = order.folder.rstrip(os.sep) + os.sep
-    results = [
-        replace(result, path=path)
-        for result in selected.results
-        if not (path := os.path.abspath(result.path)).startswith(inside)
-    ]
-    left = [_leave(result.path) for result in selected.lost if fits(result, wish)]
+    results, lost = (
+        [
+            replace(result, path=path)
+            for result in some
+            if not (path := os.path.abspath(result.path)).startswith(inside)
+        ]
+        for some in (selected.results, selected.lost)
+    )
+    left = [_leave(result.path) for result in lost if fits(result, wish)]
     groups = _groups(results, order.group_by, left)
     choice = choose(find_stretches(results, wish, groups), wish, on_heard=on_heard)
     left += choice.left

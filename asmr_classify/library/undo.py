@@ -128,9 +128,13 @@ def broken_off_before(run: Run, runs: Iterable[Run]) -> list[Run]:
     runs = list(runs)
     before: list[Run] = []
     for other in reversed(runs):
-        if other.number >= run.number or other.undoes is not None or not _is_same_work(other, run):
+        if other.number >= run.number or other.undoes is not None or other.folder != run.folder:
             continue
         state = run_state(other, runs)
+        if not _is_same_work(other, run):
+            if state in {"undone", "nothing done"}:
+                continue
+            break  # what came after may rest on it
         if other.end == COMPLETE or state == "undone":
             break
         if state != "nothing done":

@@ -293,7 +293,7 @@ def _iter_pages(url: Url, system: Any, path: str) -> Iterator[list[dict[str, Any
     bucket, key, _ = system.split_path(path)
     what = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else "", "Delimiter": "/"}
     while what:
-        page = ask(url, partial(system.call_s3, "list_objects_v2", **what))
+        page = ask(url, partial(system.call_s3, "list_objects_v2", **what, **system.req_kw))
         folders = page.get("CommonPrefixes", ())
         found = [{"Key": x["Prefix"], "type": "directory"} for x in folders]
         found += page.get("Contents", ())

@@ -71,7 +71,9 @@ class Url(str):
     size: int
 
     def __new__(cls, whole: str, size: int = 0) -> Self:
-        """Take a whole address, and show what may be shown of it."""
+        """Take a whole address, and show what may be shown of it; its scheme in small letters."""
+        scheme, _, rest = whole.partition("://")
+        whole = f"{scheme.lower()}://{rest}"
         self = super().__new__(cls, _without_secrets(whole))
         self.whole, self.size = whole, size
         return self
@@ -141,6 +143,8 @@ def as_source(path: str) -> str:
     --------
     >>> as_source("a/b.mp3"), as_source("https://me:pw@host/a.mp3"), as_source("C://a.mp3")
     ('a/b.mp3', 'https://host/a.mp3', 'C://a.mp3')
+    >>> as_source("S3://Bucket/A.mp3")
+    's3://Bucket/A.mp3'
     >>> as_source("https://host/a.mp3?id=1"), as_source("https://host/a.mp3?id=2&Signature=1f0c")
     ('https://host/a.mp3#d9fc91d45c09', 'https://host/a.mp3#25d0c83ec3d0')
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import sys
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asmr_classify.review.session import Session
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 2
 """Seconds for which the end waits for what is being sent."""
@@ -116,7 +119,10 @@ def serve(
         ready = threading.Event()
 
         def beside() -> None:
-            review.prepare()
+            try:
+                review.prepare()
+            except Exception:
+                logger.info("the first stretch was not made ahead", exc_info=True)
             ready.set()
             review.begun.wait()
             if work is not None and not stop.is_set():

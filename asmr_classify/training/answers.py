@@ -242,7 +242,8 @@ def hear(
     Returns
     -------
     heard : Examples
-        Of those that could be heard and are not silent.
+        Of those that could be heard and are not silent; of copies of which the same was said, the
+        first: they are no further example, and no further maker.
     errors : list of MediaError
         Of the others, each file once.
     """
@@ -251,6 +252,7 @@ def hear(
     untaught = replace(model.ensemble, taught=None, kinds=None)
     kept: list[Said] = []
     embedded, logits = [], []
+    known: set[tuple[object, ...]] = set()
     errors: dict[str, MediaError] = {}
     places = _places_in(cache, said, model.features)
     tasks = (
@@ -259,18 +261,22 @@ def hear(
     )
     heard = zip(said, iter_results(tasks, jobs=jobs, batch_size=8), strict=True)
     for n_heard, (each, rows) in enumerate(heard, 1):
+        if on_progress is not None:
+            on_progress(n_heard, len(said))
         if isinstance(rows, MediaError):
             errors.setdefault(each.path, rows)
         else:
             X, levels_db = rows
             audible = levels_db >= model.decision.silence_dbfs
             if audible.any():
+                same = (hashlib.sha256(X.tobytes()).digest(), each.labels, each.asked)
+                if same in known:
+                    continue
+                known.add(same)
                 of_labels, of_sound = untaught.listen(X[audible])
                 kept.append(each)
                 embedded.append(np.mean(of_sound, axis=0) if of_sound is not None else [])
                 logits.append(of_labels.mean(axis=0))
-        if on_progress is not None:
-            on_progress(n_heard, len(said))
     width = untaught.embedding.n_outputs if untaught.embedding else 0
     return (
         Examples(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -40,6 +41,12 @@ class Fitted(Protocol):
 
 
 F = TypeVar("F", bound=Fitted)
+
+DIGEST = "digest"
+"""Of all other arrays in a file."""
+
+DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError)
+"""What damaged archives raise beside what all damaged files do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +101,16 @@ class Checkpoints:
         place = self.folder / f"{_digest([kind.__name__, *decided_by])}.npz"
         try:
             with place.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                return kind.of_arrays(dict(kept))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            made = fit()  # there is none, or it is damaged
+                arrays = dict(kept)
+            if str(arrays.pop(DIGEST)) == _digest([*arrays, *arrays.values()]):
+                return kind.of_arrays(arrays)
+        except (OSError, ValueError, KeyError, EOFError, *DAMAGED):
+            pass  # there is none, or it is damaged
+        made = fit()
+        arrays = made.arrays()
+        digest = np.array(_digest([*arrays, *arrays.values()]))
         try:
-            save_arrays(place, **made.arrays())
+            save_arrays(place, **arrays, **{DIGEST: digest})
         except OutputError:
             if self.needed:
                 raise

@@ -365,8 +365,10 @@ def _fit(
 ) -> Ensemble:
     """Fit networks and trees on some clips, or take what was fitted before an interruption."""
     of = (prepared.rows, prepared.corpus, inside, spec, prepared.school, left_out)
-    decided_by = (sorted(left_out), spec.fit, spec.kinds, spec.decision)
-    return prepared.checkpoints.fitted(Ensemble, partial(fit_ensemble, *of), *decided_by)
+    settings = (spec.fit, spec.student, spec.kinds, spec.decision)
+    return prepared.checkpoints.fitted(
+        Ensemble, partial(fit_ensemble, *of), sorted(left_out), *settings
+    )
 
 
 def hear_clips(prepared: Prepared, fits: Sequence[Ensemble]) -> tuple[Heard, ...]:

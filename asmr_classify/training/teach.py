@@ -252,8 +252,10 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
     if is_new:
         head = _Head(weights, bias, *_calibrated(held_out[heard], holds[heard]))
         return head, figures
-    better = bool(heard.any()) and _loss(held_out[heard], holds[heard]) < _loss(
-        own[heard], holds[heard]
+    # Of many makers, if one alone has it, nothing that holds it was held out.
+    is_told = len(np.unique(groups)) == 1 or len(np.unique(groups[holds])) > 1
+    better = is_told and bool(
+        heard.any() and _loss(held_out[heard], holds[heard]) < _loss(own[heard], holds[heard])
     )
     # What is added counts before calibration, and so is divided by its slope.
     return _Head(weights / slope, bias / slope, None, None), replace(figures, is_used=better)

@@ -120,8 +120,13 @@ class DiskFolder:
         with self._told():
             if not Path(self.path).exists():
                 return {}
+            found: dict[str, int] = {}
             with os.scandir(self.path) as entries:
-                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+                for entry in entries:
+                    with suppress(FileNotFoundError):  # it was moved meanwhile, as scratch is
+                        if entry.is_file():
+                            found[entry.name] = entry.stat().st_size
+            return found
 
     def open(self, name: str, size: int) -> BinaryIO:  # noqa: ARG002 (which storage wants to know)
         """Open a file to be read."""
@@ -169,7 +174,11 @@ class StoredFolder:
         connect(self.url)
 
     def make(self) -> None:
-        """Do nothing: a folder in storage is what names begin with."""
+        """Make it where storage has folders; elsewhere it is what names begin with."""
+        from asmr_classify.media.remote import STORES
+
+        if self.url.scheme not in STORES:
+            self._ask("", lambda system, path: system.makedirs(path, exist_ok=True))
 
     def list(self) -> dict[str, int]:
         """Tell the files in it."""

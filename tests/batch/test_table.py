@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import fsspec
@@ -22,12 +23,13 @@ from asmr_classify.media.discover import Found
 from asmr_classify.media.source import Url
 from asmr_classify.visual.seen import Effort, Picture, Visual
 from asmr_classify.writers import FORMATS
-from asmr_classify.writers.folder import StoredFolder
+from asmr_classify.writers.folder import StoredFolder, open_folder
 from asmr_classify.writers.parquet import make_schema, read_parquet
 from tests.batch.conftest import Notes
 from tests.batch.tasks import Stub
 from tests.batch.test_engine import run
 from tests.catalogue.results import failed, heard
+from tests.conftest import DEMO
 
 SEEN = Visual(Picture.NONE)
 
@@ -102,6 +104,7 @@ def test_a_table_holds_what_a_file_holds(output, recordings, tiny_model, place, 
     assert {path.name for path in folder.iterdir()} == {
         *(part.name for part in parts_of(folder)),
         "_manifest.json",
+        "_lock",
     }
 
 
@@ -154,6 +157,42 @@ def test_rows_of_what_is_gone_stay(fill, place):
     labelled, done = fill(files("b", "c"))
     assert (labelled, done.n_rows) == (["c"], 3)
     assert rows_of(place / "out") == ["a", "b", "c"]
+
+
+def test_recordings_of_one_name_in_two_folders_have_a_row_each(tiny_model, place, monkeypatch):
+    for folder in ("one", "two"):
+        (place / folder).mkdir()
+        (place / folder / "a.flac").write_bytes((DEMO / "tap-wood.flac").read_bytes())
+        monkeypatch.chdir(place / folder)
+        with Table.open("../out/", tiny_model) as kept:
+            list(label_paths(["a.flac"], model=tiny_model, journal=kept))
+            kept.finish()
+    assert rows_of(place / "out") == ["a.flac", "a.flac"]
+
+
+def test_a_run_that_looks_otherwise_does_not_fill_a_table(recordings, tiny_model):
+    with Table.open("out/", tiny_model, video=None) as kept:
+        list(label_paths([recordings], model=tiny_model, journal=kept, video=None))
+        kept.finish()
+        with pytest.raises(UsageError, match="out/: was opened for video=None, not normal"):
+            label_paths([recordings], model=tiny_model, journal=kept)
+
+
+def test_a_file_that_is_moved_while_a_folder_is_listed_is_passed_over(place, monkeypatch):
+    (place / "part-000001-0123abcd.parquet").write_bytes(b"any")
+    (place / ".scratch").write_bytes(b"any")
+    scan = os.scandir
+
+    @contextmanager
+    def scanned(path):
+        with scan(path) as entries:
+            found = list(entries)
+        (place / ".scratch").unlink()
+        yield found
+
+    folder = open_folder(f"{place}/")
+    monkeypatch.setattr("os.scandir", scanned)
+    assert folder.list() == {"part-000001-0123abcd.parquet": 3}
 
 
 def test_a_failure_that_may_pass_is_tried_again(fill, place):

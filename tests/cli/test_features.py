@@ -130,6 +130,7 @@ def test_a_table_is_not_replaced_without_a_word(clips, run):
     assert "note" not in run("in", "-o", output).stderr
     check_same(read(clips / output), expected())
     assert anew in run("in", "-o", output, "--by", "file").stderr
+    assert "without" not in run(one, "-o", output).stderr  # what else is kept has other rows
     shutil.rmtree(clips / f"{output}.parts")
     assert anew in " ".join(run("in", "-o", output).stderr.split())
     assert anew not in run("in", "-o", "other.csv").stderr

@@ -169,7 +169,7 @@ def check_all(run):
 
 
 def check_label(run):
-    done = run("label", *CLIPS, "--format", "jsonl", "--quiet")
+    done = run("label", *CLIPS, "--format", "jsonl", "--quiet", "--jobs", "2")
     assert (done.returncode, done.stderr) == (0, "")
     triggers = {r["path"]: r["trigger"] for r in map(json.loads, done.stdout.splitlines())}
     assert triggers == dict(zip(CLIPS, ("tap", "whisper", "white_noise"), strict=True))

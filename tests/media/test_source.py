@@ -20,11 +20,11 @@ from tests.conftest import DEMO, ROOT
         ("s3://bucket/what?.mp3", "s3://bucket/what?.mp3"),
         ("abfs://files@account.dfs.core.windows.net/a", "abfs://files@account.dfs.core.windows.net/a"),
         ("abfs://box@a.dfs.core.windows.net/a.mp3?sig=1f", "abfs://box@a.dfs.core.windows.net/a.mp3"),
-        ("AZ://box/a.mp3?sv=2&SIG=1f0c", "AZ://box/a.mp3"),
+        ("AZ://box/a.mp3?sv=2&SIG=1f0c", "az://box/a.mp3"),
         ("abfss://box/what?.mp3", "abfss://box/what?.mp3"),
         ("s3://bucket/what?sig=1.mp3", "s3://bucket/what?sig=1.mp3"),
         ("https://host/a.mp3?X-Amz-Signature=1f0c#t=3", "https://host/a.mp3"),
-        ("HTTPS://token@host/a.mp3", "HTTPS://host/a.mp3"),
+        ("HTTPS://token@host/a.mp3", "https://host/a.mp3"),
         ("sftp://me:word@host:22/a.mp3", "sftp://host:22/a.mp3"),
         ("ftp://me:pa/ss@host/a.mp3", "ftp://host/a.mp3"),
         ("ftp://me:pa?s/s@w@host:21/a.mp3", "ftp://host:21/a.mp3"),
@@ -39,6 +39,8 @@ from tests.conftest import DEMO, ROOT
 def test_an_address_is_shown_without_what_it_keeps_secret(whole, shown):
     url = as_source(whole)
     assert isinstance(url, Url)
+    scheme, _, rest = whole.partition("://")
+    whole = f"{scheme.lower()}://{rest}"
     assert (str(url), f"{url}", repr(url), url.whole) == (shown, shown, repr(shown), whole)
     crossed = pickle.loads(pickle.dumps(url))  # noqa: S301 (as workers do)
     assert (crossed, crossed.whole, crossed.size) == (shown, whole, 0)

@@ -105,6 +105,15 @@ def test_stretches_are_heard_once_and_what_cannot_be_heard_is_told(tmp_path, mon
     np.testing.assert_array_equal(again.embedded, heard.embedded)
 
 
+def test_a_copy_is_no_further_example_and_no_further_maker(tmp_path):
+    asked = ("keys",)
+    first = Said(str(DEMO / "tap-keys.flac"), 1.0, 5.0, asked, asked, "a")
+    copy = replace(first, path=str(shutil.copy(first.path, tmp_path / "copy.flac")), group="b")
+    told_otherwise, elsewhere = replace(copy, labels=()), replace(copy, start=0.0, end=3.0)
+    heard, _ = hear([first, copy, told_otherwise, elsewhere], load_model())
+    assert heard.said == (first, told_otherwise, elsewhere)
+
+
 def test_a_damaged_cache_is_heard_anew(tmp_path):
     model = load_model()
     said = [Said(str(DEMO / "tap-keys.flac"), 1.0, 5.0, ("keys",), ("keys",), "a")]

@@ -121,6 +121,14 @@ def test_a_known_label_that_is_told_well_is_left_as_it_was(model, rng):
     assert np.abs(moved).max() < 1
 
 
+def test_a_known_label_that_one_maker_of_many_has_is_left_as_it_was(model, rng):
+    examples = examples_of(model, rng, "tap", 12, 24)
+    said = [replace(x, group="one" if x.labels else x.group) for x in examples.said]
+    taught, (figures,) = teach(model, replace(examples, said=tuple(said)), name="mine")
+    assert not figures.is_used
+    assert taught.ensemble.taught is None
+
+
 def test_few_answers_give_a_label_but_no_figure(model, rng):
     taught, (figures,) = teach(model, examples_of(model, rng, "brush", 3, 4), name="mine")
     assert "brush" in taught.labels

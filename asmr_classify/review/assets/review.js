@@ -58,7 +58,9 @@ function showOpinion({ labels: heard, opinion }) {
   if (opinion === null) return;
   const told = Object.entries(opinion).filter(([, score]) => score >= 0.1).sort((a, b) => b[1] - a[1]);
   const differs = Object.entries(opinion).some(([name, score]) => heard !== null && heard.includes(name) !== score >= 0.5);
-  const verdict = heard === null ? "" : differs ? " You hear it otherwise." : " You agree.";
+  const unknown = (heard ?? []).filter((name) => !(name in opinion));
+  const agrees = differs ? " You hear it otherwise." : unknown.length ? "" : " You agree.";
+  const verdict = (heard === null ? "" : agrees) + (unknown.length ? ` It does not know ${unknown.map(nameOf).join(", ")}.` : "");
   const text = told.length ? told.map(([name, score]) => `${nameOf(name)} ${score.toFixed(2)}`).join(", ") : "none of its labels";
   find("opinion").textContent = `The model: ${text}.${verdict}`;
 }
