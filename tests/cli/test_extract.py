@@ -197,6 +197,17 @@ def test_an_undo_leaves_what_other_commands_began(differs, library, monkeypatch)
     assert set((library / "out").rglob("*.flac")) == begun
 
 
+def test_an_undo_goes_back_no_farther_than_work_of_another_kind(library, monkeypatch):
+    for folder, is_whole in (("out", False), ("other", True), ("out", True)):
+        monkeypatch.setattr("sys.argv", ["asmr-classify", "extract", folder])
+        command = ["in", "--to", library / folder, "--yes"]
+        if is_whole:
+            assert run(*command).exit_code == 0
+        else:
+            begin_and_die(monkeypatch, 11, *command)
+    assert "broken off" not in undo_all()
+
+
 def test_an_undo_leaves_what_came_to_its_end_before(library, monkeypatch):
     monkeypatch.setattr("sys.argv", ["asmr-classify", "one"])
     assert run("in", "--to", "out", "--yes").exit_code == 0
@@ -415,6 +426,13 @@ def test_what_is_not_as_it_was_labelled_is_left_out_and_listed(known):
     for name, reason in left.items():
         assert f"left: in/{name}: {reason}" in " ".join(done.stderr.split())
     assert [*names_and_labels(known / "out").values()] == ["tap"]
+
+
+def test_what_is_named_as_well_is_not_left_out(known):
+    change(known / "in/tap-wood.flac")
+    done = run("tap", "in", "--label", "tap", "--to", "out", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "left:" not in done.stderr
 
 
 def test_where_nothing_is_as_it_was_labelled_each_is_told(known):
