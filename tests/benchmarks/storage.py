@@ -6,9 +6,10 @@ import os
 import statistics
 import tempfile
 import time
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import av
@@ -23,6 +24,9 @@ from tests.benchmarks.measure import REPEATS, seconds
 from tests.benchmarks.report import Table
 from tests.media.make_media import RECIPES, write_media
 from tests.storage import BUCKET, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 N_FILES, DURATION = 10, 60.0
 N_CLIPS, CLIP_DURATION = 100, 2.0
@@ -76,11 +80,23 @@ def run(n_files: int = N_FILES, n_clips: int = N_CLIPS, video: int = VIDEO_DURAT
             ],
             VIDEO.format(video): [make_video(folder / "video.mov", rng, video)],
         }
-        with mock.patch.dict(os.environ, server.environment):
+        with mock.patch.dict(os.environ, server.environment), _asking_anew():
             for path in folder.iterdir():
                 server.put(f"bench/{path.name}", path.read_bytes())
             rows = tuple(_row(what, paths) for what, paths in sets.items())
     return Table("storage", ABOUT, HEAD, rows)
+
+
+@contextmanager
+def _asking_anew() -> Iterator[None]:
+    """Ask the server of this environment, and afterwards whichever is told then."""
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
+    try:
+        yield
+    finally:
+        S3FileSystem.clear_instance_cache()
 
 
 def _row(what: str, paths: list[Path]) -> tuple[Any, ...]:
