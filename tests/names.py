@@ -18,9 +18,12 @@ BUCKET, FOLDER = "names", "flat/"
 PAGE = 1000
 """Names in an answer, as S3 has it."""
 
+SIZE = 5_000_000
+"""Of each object: more than what is fetched ahead, since there is nothing to be fetched."""
+
 OBJECT = (
     "<Contents><Key>{key}</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified>"
-    '<ETag>"{number:032x}"</ETag><Size>123456</Size><StorageClass>STANDARD</StorageClass>'
+    '<ETag>"{number:032x}"</ETag><Size>{size}</Size><StorageClass>STANDARD</StorageClass>'
     "</Contents>"
 )
 ENVIRONMENT = {
@@ -54,7 +57,7 @@ class Names(BaseHTTPRequestHandler):
         more = end > start and end < self.server.number
         told = [f"<KeyCount>{end - start}</KeyCount><IsTruncated>{str(more).lower()}</IsTruncated>"]
         told += [f"<NextContinuationToken>{end}</NextContinuationToken>"] if more else []
-        told += [OBJECT.format(key=key_of(k), number=k) for k in range(start, end)]
+        told += [OBJECT.format(key=key_of(k), number=k, size=SIZE) for k in range(start, end)]
         body = f"<ListBucketResult>{''.join(told)}</ListBucketResult>".encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/xml")

@@ -218,7 +218,7 @@ def _of_journal(number: int) -> list[tuple[Any, ...]]:
         place = str(Path(name, "journal"))
         with Journal.open(place, model) as journal:
             for k in range(number):
-                path = Url(f"s3://{names.BUCKET}/{names.key_of(k)}", 123456)
+                path = Url(f"s3://{names.BUCKET}/{names.key_of(k)}", names.SIZE)
                 found = Found(path, path.size, version=f"{k:032x}")
                 journal.record(found, replace(results[k % len(results)], path=path))
         on_disk = Path(place).stat().st_size / number

@@ -106,7 +106,8 @@ def test_a_folder_of_s3_is_listed_as_it_is_asked_for(many):
     first = next(finds)
     pages = many.asked[:]
     assert pages.count(0) == len(pages)
-    assert first == Found(f"s3://{names.BUCKET}/{names.key_of(0)}", 123456, version=f'"{0:032x}"')
+    path = f"s3://{names.BUCKET}/{names.key_of(0)}"
+    assert first == Found(path, names.SIZE, version=f'"{0:032x}"')
     rest = [find.path for find in finds]
     assert rest == [f"s3://{names.BUCKET}/{names.key_of(k)}" for k in range(1, 2500)]
     assert many.asked == [*pages, 1000, 2000]
