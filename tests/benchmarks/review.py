@@ -119,7 +119,7 @@ def until_playable(browser: Browser, address: str) -> float:
     page = browser.new_page()
     page.add_init_script(WATCH)
     page.goto(address)
-    wait_until(page, "window.playable !== undefined", timeout=60)
+    wait_until(page, "window.playable !== undefined")
     took = page.evaluate("window.playable")
     page.close()
     return float(took)
