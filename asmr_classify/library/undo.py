@@ -125,28 +125,23 @@ def broken_off_before(run: Run, runs: Iterable[Run]) -> list[Run]:
         The latest first, as they are to be taken back; none before one that came to its end or is
         undone.
     """
+    if not run.folder:
+        return []
     runs = list(runs)
+    work = without_manner(run.command)
     before: list[Run] = []
     for other in reversed(runs):
         if other.number >= run.number or other.undoes is not None or other.folder != run.folder:
             continue
-        state = run_state(other, runs)
-        if not _is_same_work(other, run):
-            if state in {"undone", "nothing done"}:
-                continue
-            break  # what came after may rest on it
-        if other.end == COMPLETE or state == "undone":
+        state, is_same = run_state(other, runs), without_manner(other.command) == work
+        if is_same and (other.end == COMPLETE or state == "undone"):
             break
-        if state != "nothing done":
-            before.append(other)
+        if state in {"undone", "nothing done"}:
+            continue
+        if not is_same:
+            break  # what came after may rest on it
+        before.append(other)
     return before
-
-
-def _is_same_work(one: Run, other: Run) -> bool:
-    return (
-        without_manner(one.command) == without_manner(other.command)
-        and one.folder == other.folder != ""
-    )
 
 
 def plan_undo(run: Run, runs: Iterable[Run], command: tuple[str, ...]) -> Plan:
