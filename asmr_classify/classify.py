@@ -77,7 +77,8 @@ def label_file(
             nullcontext() if keep is None else keep.writing() as writer,
         ):
             with one_thread():
-                rows = iter_window_rows(iter_samples(stream, on_progress), model.features)
+                samples = iter_samples(stream, on_progress)
+                rows = iter_window_rows(samples, model.features, model.encoder)
                 heard = _hear(rows, model, writer)
             if writer is not None and stream.problem is None:
                 writer.finish(stream.duration, stream.decoded)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from asmr_classify.features.encoder import Encoder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -33,7 +35,7 @@ CERTAIN = 60.0
 MAX_DEPTH = 1000
 """Deeper trees are no trees but a way to keep a processor busy."""
 
-PARTS = ("student", "kinds", "embedding", "taught")
+PARTS = ("coded", "coded_kinds", "student", "kinds", "embedding", "taught")
 """Networks that an :class:`Ensemble` may have beside those that are averaged."""
 
 ROWS_AT_ONCE = 32
@@ -229,6 +231,12 @@ class Ensemble:
         Of standardised rows; their logits are averaged.
     trees : Trees or None
         Of rows as they are; their logits weigh as much as those of all networks together.
+    encoder : Encoder or None
+        Gives the last columns of the rows, its *codes*, which are for these two alone:
+    coded : Network or None
+        Of codes; one layer. Its logits weigh as much as those of all networks and trees together.
+    coded_kinds : Network or None
+        Of codes; one layer. Weighs as much as ``kinds``.
     student : Network or None
         What it says of a standardised row are further columns for all others, see
         :mod:`asmr_classify.training.student`.
@@ -246,6 +254,9 @@ class Ensemble:
     scale: Array
     networks: tuple[Network, ...]
     trees: Trees | None = None
+    encoder: Encoder | None = None
+    coded: Network | None = None
+    coded_kinds: Network | None = None
     student: Network | None = None
     kinds: Network | None = None
     embedding: Network | None = None
@@ -260,6 +271,8 @@ class Ensemble:
             for layer in range(len(network.weights) if network else 0):
                 named[f"{name}.weight.{layer}"] = network.weights[layer]
                 named[f"{name}.bias.{layer}"] = network.biases[layer]
+        if self.encoder is not None:
+            named |= self.encoder.arrays()
         if self.trees is not None:
             named |= {f"trees.{f.name}": getattr(self.trees, f.name) for f in fields(Trees)}
         return named
@@ -279,6 +292,7 @@ class Ensemble:
             named["scaling.scale"],
             tuple(_members_of(named)),
             Trees(**{f.name: named[f"trees.{f.name}"] for f in fields(Trees)}) if trees else None,
+            Encoder.of_arrays(named),
             **{name: _network_of(named, name) for name in PARTS},
         )
 
@@ -287,7 +301,7 @@ class Ensemble:
 
         Parameters
         ----------
-        X : ndarray of float32, shape (n_windows, n_features)
+        X : ndarray of float32, shape (n_windows, n_features + n_codes)
 
         Returns
         -------
@@ -300,11 +314,12 @@ class Ensemble:
         """Tell where windows lie among all sounds, shape (n_windows, n_dimensions).
 
         Sounds that lie near each other are alike to the ensemble: what its student and its networks
-        have in their last hidden layers, and the student's hints, turned to axes that part sounds.
+        have in their last hidden layers, the student's hints and the codes, turned to axes that
+        part sounds.
 
         Parameters
         ----------
-        X : ndarray of float32, shape (n_windows, n_features)
+        X : ndarray of float32, shape (n_windows, n_features + n_codes)
 
         Raises
         ------
@@ -321,19 +336,23 @@ class Ensemble:
 
         Parameters
         ----------
-        X : ndarray of float32, shape (n_windows, n_features)
+        X : ndarray of float32, shape (n_windows, n_features + n_codes)
 
         Returns
         -------
         logits : ndarray of float32, shape (n_windows, n_labels + n_kinds)
         embedded : ndarray of float32, shape (n_windows, n_dimensions), or None
         """
+        X, codes = self._split(X)
         standard, X, units = self._columns(X)
         units += [network.units(standard) for network in self.networks]
         concluded = zip(self.networks, units[-len(self.networks) :], strict=True)
         logits = mean_logits([network.conclude(each) for network, each in concluded])
         if self.trees is not None:
             logits = mean_logits([logits, self.trees.predict_logits(X)])
+        if self.coded is not None:
+            logits = mean_logits([logits, self.coded.predict_logits(codes)])
+            units.append(codes)
         embedded = None
         if self.embedding is not None:
             embedded = self.embedding.predict_logits(np.concatenate(units, axis=1))
@@ -342,14 +361,21 @@ class Ensemble:
             logits = mean_logits([logits + self.taught.predict_logits(embedded)])
         if self.kinds is not None:
             of_kinds = mean_logits([self.kinds.predict_logits(standard)])
+            if self.coded_kinds is not None:
+                of_kinds = mean_logits([of_kinds, self.coded_kinds.predict_logits(codes)])
             logits = np.concatenate([logits, of_kinds], axis=1)
         return logits, embedded
 
     def units(self, X: Array) -> Array:
         """Compute all that :attr:`embedding` is made from, shape (n_windows, n_units)."""
+        X, codes = self._split(X)
         standard, _, units = self._columns(X)
         units += [network.units(standard) for network in self.networks]
-        return np.concatenate(units, axis=1)
+        return np.concatenate([*units, codes], axis=1)
+
+    def _split(self, X: Array) -> tuple[Array, Array]:
+        """Part the columns that somebody thought of from codes."""
+        return X[:, : len(self.mean)], X[:, len(self.mean) :]
 
     def _columns(self, X: Array) -> tuple[Array, Array, list[Array]]:
         """Give standardised rows and rows as they are, both with hints, and what these rest on."""
@@ -374,7 +400,12 @@ class Ensemble:
         """How many numbers :attr:`embedding` is made from."""
         members = self.networks if self.student is None else (self.student, *self.networks)
         hints = 0 if self.student is None else self.student.n_outputs
-        return hints + sum(len(network.weights[-1]) for network in members)
+        return hints + sum(len(network.weights[-1]) for network in members) + self.n_codes
+
+    @property
+    def n_codes(self) -> int:
+        """How many columns its encoder gives."""
+        return 0 if self.encoder is None else self.encoder.width
 
     def fits(self, n_features: int, n_labels: int, n_kinds: int = 0) -> bool:
         """Whether the parts fit together and to the number of features, labels and kinds."""
@@ -387,8 +418,16 @@ class Ensemble:
             and all(network.fits(n_columns, n_told) for network in self.networks)
             and (self.trees is None or self.trees.fits(n_columns, n_told))
             and (self.kinds.fits(n_columns, n_kinds) if self.kinds else not n_kinds)
+            and self._coding_fits(n_told, n_kinds)
             and n_told <= n_labels
             and self._teaching_fits(n_labels)
+        )
+
+    def _coding_fits(self, n_told: int, n_kinds: int) -> bool:
+        """Whether what is said of codes fits to the encoder and to the rest."""
+        n_codes = self.n_codes
+        return (self.coded.fits(n_codes, n_told) if self.coded else not n_codes) and (
+            self.coded_kinds is None or self.coded_kinds.fits(n_codes, n_kinds)
         )
 
     def _teaching_fits(self, n_labels: int) -> bool:

@@ -9,6 +9,10 @@ runs no code from the file, whoever made it::
     network.<i>.weight.<j>       (n_in, n_out) of layer j in member i
     network.<i>.bias.<j>         (n_out,)
     student.weight.<j>, student.bias.<j>  likewise; may be missing
+    encoder.bands, encoder.weight.<j>, encoder.bias.<j>
+                                 see :mod:`asmr_classify.features.encoder`; may be missing
+    coded.weight.0, coded.bias.0          as those of networks; may be missing
+    coded_kinds.weight.0, coded_kinds.bias.0  likewise; may be missing
     kinds.weight.<j>, kinds.bias.<j>      likewise; may be missing
     embedding.weight.0, embedding.bias.0  likewise; may be missing
     taught.weight.0, taught.bias.0        likewise; may be missing
@@ -33,7 +37,7 @@ import numpy as np
 
 from asmr_classify.config import SCORE_DIGITS, DecisionSpec, FeatureSpec, FrameSpec, WindowSpec
 from asmr_classify.errors import ModelFormatError, ModelNotFoundError, OutputError, UsageError
-from asmr_classify.estimators import Ensemble, calibrate
+from asmr_classify.estimators import Ensemble, Network, calibrate
 from asmr_classify.labels import SILENCE, Kind, kind_of
 
 if TYPE_CHECKING:
@@ -42,14 +46,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from asmr_classify.features.encoder import Encoder
+
     Array = NDArray[np.float32]
 
-FORMAT_VERSION = 5
-PLAIN_FORMAT = 4
-"""Of a model without the parts that came since: earlier versions of this program read it, too."""
+FORMAT_VERSION = 6
+EARLIER_FORMATS = (4, 5)
+"""Of models without the parts that came since: earlier versions of this program read them, too.
+With 5 came what is taught, with 6 the encoder."""
 
 LAYERS = {"student": "student", "kinds": "kinds_network"}
-LATER_LAYERS = {"embedding": "embedding", "taught": "taught"}
+TAUGHT_LAYERS = {"embedding": "embedding", "taught": "taught"}
+CODED_LAYERS = {"encoder": "encoder", "coded": "coded", "coded_kinds": "coded_kinds"}
 """Networks that an ensemble may have beside those that are averaged, and what the description calls
 their number of layers."""
 SHIPPED_NAME = "asmr-4.safetensors"
@@ -65,7 +73,9 @@ MAX_LABELS = 1000
 LARGEST = 1e6
 """Larger numbers are no weights, and would overflow to what is no number."""
 
-INDEX_ARRAYS = {f"trees.{name}" for name in ("feature", "left", "right", "roots", "depth")}
+INDEX_ARRAYS = {"encoder.bands"} | {
+    f"trees.{name}" for name in ("feature", "left", "right", "roots", "depth")
+}
 
 SETTINGS_RANGES = {
     "sr": (8000, 192000),
@@ -151,6 +161,11 @@ class Model:
         """The labels that are triggers, in the model's order."""
         return tuple(label for label in self.labels if kind_of(label) is Kind.TRIGGER)
 
+    @property
+    def encoder(self) -> Encoder | None:
+        """What gives the last columns of the rows that it is given."""
+        return self.ensemble.encoder
+
     def digest(self) -> str:
         """Compute the SHA-256 of all that decides what the model says, in hexadecimal digits."""
         return _digest(_description(self), _tensors(self))
@@ -192,7 +207,8 @@ class Model:
 
         Parameters
         ----------
-        X : ndarray of float32, shape (n_windows, n_features)
+        X : ndarray of float32, shape (n_windows, n_features + n_codes)
+            Rows with its encoder's columns.
 
         Returns
         -------
@@ -309,9 +325,8 @@ def _stored(array: NDArray[Any]) -> NDArray[Any]:
 
 def _description(model: Model) -> dict[str, Any]:
     parts = _described_parts(model.ensemble)
-    plain = not set(parts).intersection(LATER_LAYERS.values())
     return {
-        "format": PLAIN_FORMAT if plain else FORMAT_VERSION,
+        "format": FORMAT_VERSION if "encoder" in parts else EARLIER_FORMATS["taught" in parts],
         "name": model.name,
         "version": model.version,
         "labels": list(model.labels),
@@ -330,13 +345,16 @@ def _described_parts(ensemble: Ensemble) -> dict[str, Any]:
 
     def layers(names: Mapping[str, str]) -> dict[str, int]:
         found = {key: getattr(ensemble, name) for name, key in names.items()}
-        return {key: len(network.weights) if network else 0 for key, network in found.items()}
+        return {key: n_layers(network) if network else 0 for key, network in found.items()}
 
-    later = layers(LATER_LAYERS)
+    def n_layers(network: Network | Encoder) -> int:
+        return len(network.weights if isinstance(network, Network) else network.layers)
+
+    later = [layers(names) for names in (TAUGHT_LAYERS, CODED_LAYERS)]
     return {
         "networks": [len(network.weights) for network in ensemble.networks],
         **layers(LAYERS),
-        **(later if any(later.values()) else {}),
+        **{key: told for of in later if any(of.values()) for key, told in of.items()},
         "trees": ensemble.trees is not None,
     }
 
@@ -378,7 +396,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 def _model_from(
     description: dict[str, Any], tensors: dict[str, NDArray[Any]], *, source: str
 ) -> Model:
-    if description["format"] not in (PLAIN_FORMAT, FORMAT_VERSION):
+    if description["format"] not in (*EARLIER_FORMATS, FORMAT_VERSION):
         raise ModelFormatError(
             f"{source}: model format {description['format']}, this version reads {FORMAT_VERSION}; "
             "train it again with this version"
@@ -388,7 +406,7 @@ def _model_from(
         windows=WindowSpec(**description["features"]["windows"]),
     )
     ensemble = Ensemble.of_arrays(tensors)
-    layers = dict.fromkeys((LAYERS | LATER_LAYERS).values(), 0)
+    layers = dict.fromkeys((LAYERS | TAUGHT_LAYERS | CODED_LAYERS).values(), 0)
     described, found = layers | description, layers | _described_parts(ensemble)
     if any(described[key] != told for key, told in found.items()):
         raise ModelFormatError(f"{source}: its arrays are not those that it describes")
@@ -470,6 +488,8 @@ def _feature_problem(model: Model) -> str | None:
         )
     if model.ensemble.mean.shape != (len(column_names(model.features)),):
         return "its arrays do not fit together, nor to its features"
+    if model.encoder is not None and not model.encoder.fits(model.features.frames):
+        return "its encoder does not fit to its features"
     return None
 
 

@@ -11,6 +11,8 @@ from typing import TypeVar
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,21 @@ def tiny_model() -> Model:
         ),
         calibration=straight,
     )
+
+
+@pytest.fixture(scope="session")
+def coded_model(tiny_model) -> Model:
+    """The same with an encoder of random weights, and what its codes tell."""
+    from asmr_classify.training.convolution import TrainedNetwork
+    from asmr_classify.training.spec import EncoderSpec
+
+    rng, n_mels = np.random.default_rng(2), tiny_model.features.frames.n_mels
+    small = EncoderSpec(width=2, texture_width=3, codes=5)
+    network = TrainedNetwork(n_mels, (len(tiny_model.labels),), small, rng)
+    ensemble = replace(
+        tiny_model.ensemble, encoder=network.encoder(n_mels), coded=network.heads[0].network()
+    )
+    return replace(tiny_model, ensemble=ensemble)
 
 
 @pytest.fixture

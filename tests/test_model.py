@@ -164,7 +164,7 @@ def test_scales_that_are_no_scales_are_refused(tiny_model, tmp_path, value):
 
 
 def test_a_newer_format_is_refused(tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr(model_module, "PLAIN_FORMAT", 99)
+    monkeypatch.setattr(model_module, "EARLIER_FORMATS", (99, 99))
     save_model(tiny_model, tmp_path / "new.safetensors")
     monkeypatch.undo()
     with pytest.raises(ModelFormatError, match="model format 99"):
@@ -187,7 +187,7 @@ def test_its_own_thresholds_are_kept_with_others(tiny_model, tmp_path):
 
 
 def test_a_model_of_an_earlier_format_is_refused_with_what_to_do(tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr(model_module, "PLAIN_FORMAT", 2)
+    monkeypatch.setattr(model_module, "EARLIER_FORMATS", (2, 2))
     save_model(tiny_model, tmp_path / "old.safetensors")
     monkeypatch.undo()
     with pytest.raises(ModelFormatError, match=r"model format 2, .*; train it again"):

@@ -48,7 +48,7 @@ class LabelTask:
 
         silence = np.zeros(self.model.features.frames.sr, dtype=np.float32)
         with one_thread():
-            for rows in iter_window_rows(iter([silence]), self.model.features):
+            for rows in iter_window_rows(iter([silence]), self.model.features, self.model.encoder):
                 self.model.ensemble.predict_logits(rows.X)
 
     def do(self, found: Found, on_progress: Callable[[float], None]) -> FileResult:
@@ -73,7 +73,11 @@ class LabelTask:
             mtime_ns=found.mtime_ns,
             on_read=lambda: on_progress(0.0),
         )
-        return None if digest is None else self.features.of(digest, self.model.features)
+        return (
+            None
+            if digest is None
+            else self.features.of(digest, self.model.features, self.model.encoder)
+        )
 
     def fail(self, path: str, problem: Problem) -> FileResult:
         """Make the result of a file that could not be labelled."""

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 
 from asmr_classify.errors import OutputError
-from asmr_classify.features.schema import fingerprint
+from asmr_classify.features.encoder import named_with
 from asmr_classify.features.windows import WindowRows
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asmr_classify.config import FeatureSpec
+    from asmr_classify.features.encoder import Encoder
 
 WHOLE, UNFINISHED = ".recording.npz", ".recording.part"
 
@@ -93,7 +94,7 @@ class KeptFeatures:
         self.most_bytes = most_bytes
         self._written = 0
 
-    def of(self, digest: bytes, spec: FeatureSpec) -> KeptRecording:
+    def of(self, digest: bytes, spec: FeatureSpec, encoder: Encoder | None = None) -> KeptRecording:
         """Give the entry of a recording, which need not be there.
 
         Parameters
@@ -101,8 +102,10 @@ class KeptFeatures:
         digest : bytes
             Hash of its content.
         spec : FeatureSpec
+        encoder : Encoder, optional
+            Of the model that is to label it.
         """
-        name = hashlib.sha256(digest + fingerprint(spec).encode()).hexdigest()[:32]
+        name = hashlib.sha256(digest + named_with(spec, encoder).encode()).hexdigest()[:32]
         return KeptRecording(self, self.folder / f"{name}{WHOLE}")
 
     def count(self) -> tuple[int, int]:

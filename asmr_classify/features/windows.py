@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.features.edges import level_changes
+from asmr_classify.features.encoder import AUDIBLE_DB, PATCH_SECONDS, patch_frames
 from asmr_classify.features.frames import analyse
 from asmr_classify.features.modulation import modulation_statistics, normalised_statistics
 from asmr_classify.features.statistics import (
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asmr_classify.config import FeatureSpec
+    from asmr_classify.features.encoder import Encoder
+    from asmr_classify.features.frames import Frames
 
 PEAK_SECONDS = 0.125
 """Over which ears add up the loudness of short sounds (IEC 61672-1, time weighting F)."""
@@ -46,7 +49,8 @@ class WindowRows:
     Parameters
     ----------
     X : ndarray of float32, shape (n_windows, n_features)
-        Columns as named by :func:`asmr_classify.features.schema.column_names`.
+        Columns as named by :func:`asmr_classify.features.schema.column_names`, and those of an
+        encoder, if there is one.
     intervals : ndarray of float64, shape (n_windows, 2)
         Start and end of each window in seconds.
     levels_db : ndarray of float32, shape (n_windows,)
@@ -70,7 +74,7 @@ class WindowRows:
 
 
 def iter_window_rows(
-    blocks: Iterable[NDArray[np.float32]], spec: FeatureSpec
+    blocks: Iterable[NDArray[np.float32]], spec: FeatureSpec, encoder: Encoder | None = None
 ) -> Iterator[WindowRows]:
     """Compute the window rows of a recording, a few windows at a time.
 
@@ -79,6 +83,8 @@ def iter_window_rows(
     blocks : iterable of ndarray of float32, shape (n_samples,), mono
         The recording from its first sample on at the analysis rate, in pieces of any sizes.
     spec : FeatureSpec
+    encoder : Encoder, optional
+        Gives further columns.
 
     Yields
     ------
@@ -98,28 +104,32 @@ def iter_window_rows(
             continue
         y = np.concatenate(held)
         while count >= window + step:
-            yield _rows(y[: window + step - hop], start, spec)
+            yield _rows(y[: window + step - hop], start, spec, encoder)
             y = y[step:]
             start, count = start + step, count - step
         held = [y]
     if count:
-        yield from _last_rows(np.concatenate(held), start, spec)
+        yield from _last_rows(np.concatenate(held), start, spec, encoder)
 
 
-def _last_rows(held: NDArray[np.float32], start: int, spec: FeatureSpec) -> Iterator[WindowRows]:
+def _last_rows(
+    held: NDArray[np.float32], start: int, spec: FeatureSpec, encoder: Encoder | None
+) -> Iterator[WindowRows]:
     """Rows of what is left at the end, the window that ends at the last sample included."""
     window = seconds_to_samples(spec.windows.duration, spec.frames.sr)
     hop = seconds_to_samples(spec.windows.hop, spec.frames.sr)
     if len(held) < window:  # then it is the whole recording
-        yield _rows(held, start, spec)
+        yield _rows(held, start, spec, encoder)
         return
     whole = window + (len(held) - window) // hop * hop
-    yield _rows(held[:whole], start, spec)
+    yield _rows(held[:whole], start, spec, encoder)
     if whole < len(held):
-        yield _rows(held[-window:], start + len(held) - window, spec)
+        yield _rows(held[-window:], start + len(held) - window, spec, encoder)
 
 
-def window_rows(y: NDArray[np.float32], spec: FeatureSpec) -> WindowRows:
+def window_rows(
+    y: NDArray[np.float32], spec: FeatureSpec, encoder: Encoder | None = None
+) -> WindowRows:
     """Compute the window rows of a recording that is already in memory.
 
     Parameters
@@ -127,12 +137,14 @@ def window_rows(y: NDArray[np.float32], spec: FeatureSpec) -> WindowRows:
     y : ndarray of float32, shape (n_samples,), mono
         The whole recording at the analysis rate, at least one sample.
     spec : FeatureSpec
+    encoder : Encoder, optional
+        Gives further columns.
 
     Returns
     -------
     WindowRows
     """
-    return concatenate_rows(list(iter_window_rows([y], spec)))
+    return concatenate_rows(list(iter_window_rows([y], spec, encoder)))
 
 
 def concatenate_rows(parts: list[WindowRows]) -> WindowRows:
@@ -152,7 +164,9 @@ def concatenate_rows(parts: list[WindowRows]) -> WindowRows:
     )
 
 
-def _rows(y: NDArray[np.float32], start: int, spec: FeatureSpec) -> WindowRows:
+def _rows(
+    y: NDArray[np.float32], start: int, spec: FeatureSpec, encoder: Encoder | None
+) -> WindowRows:
     """Rows of the windows in one stretch: its length is a window plus a multiple of the hop."""
     frames_spec, sr = spec.frames, spec.frames.sr
     n_samples = len(y)
@@ -187,6 +201,8 @@ def _rows(y: NDArray[np.float32], start: int, spec: FeatureSpec) -> WindowRows:
         ],
         axis=1,
     )
+    if encoder is not None:
+        X = np.concatenate([X, _codes(frames, window, hop, n_windows, spec, encoder)], axis=1)
     starts = start + hop * np.arange(n_windows)
     ends = starts + min(window, n_samples)
     power = 10 ** (scalars[:, :, 0] / 10)
@@ -197,6 +213,37 @@ def _rows(y: NDArray[np.float32], start: int, spec: FeatureSpec) -> WindowRows:
         peaks_db=_to_db(_loudest(power, max(1, round(PEAK_SECONDS * rate)))),
         changes=level_changes(logmel, spec),
     )
+
+
+def _codes(
+    frames: Frames, window: int, hop: int, n_windows: int, spec: FeatureSpec, encoder: Encoder
+) -> NDArray[np.float32]:
+    """Encode the seconds of each window, and take the mean of those that are heard in it."""
+    of_frames, second = spec.frames, min(seconds_to_samples(PATCH_SECONDS, spec.frames.sr), window)
+    starts = np.arange(0, hop * (n_windows - 1) + window - second + 1, hop)
+    if n_windows == 1 and starts[-1] < window - second:
+        starts = np.append(starts, window - second)
+    count, n_texture = patch_frames(of_frames)
+    firsts = starts // of_frames.hop_length
+    logmel = _patches(frames.logmel, firsts, count)
+    texture = _patches(
+        frames.texture, firsts * (of_frames.hop_length // of_frames.texture_hop_length), n_texture
+    )
+    codes = encoder.encode(logmel, texture)
+    levels_db = logmel.max(axis=(1, 2))
+    per_window = len(starts) - n_windows + 1
+    places = np.arange(n_windows)[:, None] + np.arange(per_window)
+    around = levels_db[places]
+    heard = around >= around.max(axis=1, keepdims=True) - AUDIBLE_DB
+    sums = (codes[places] * heard[:, :, None]).sum(axis=1)
+    return np.asarray(sums / heard.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _patches(
+    frames: NDArray[np.float32], firsts: NDArray[np.int64], count: int
+) -> NDArray[np.float32]:
+    """Cut patches out of frames: shape (n_patches, count, n_columns), fewer of a short clip."""
+    return np.asarray(frames[firsts[:, None] + np.arange(min(count, len(frames)))])
 
 
 def _loudest(power: NDArray[np.floating], n_frames: int) -> NDArray[np.floating]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.config import FeatureSpec
+    from asmr_classify.features.encoder import Encoder
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Clip
 
@@ -254,9 +255,9 @@ def hear(
     embedded, logits = [], []
     known: set[tuple[object, ...]] = set()
     errors: dict[str, MediaError] = {}
-    places = _places_in(cache, said, model.features)
+    places = _places_in(cache, said, model.features, model.encoder)
     tasks = (
-        delayed(_rows)(each, model.features, place)
+        delayed(_rows)(each, model.features, model.encoder, place)
         for each, place in zip(said, places, strict=True)
     )
     heard = zip(said, iter_results(tasks, jobs=jobs, batch_size=8), strict=True)
@@ -289,11 +290,12 @@ def hear(
 
 
 def _places_in(
-    cache: Path | None, said: Sequence[Said], features: FeatureSpec
+    cache: Path | None, said: Sequence[Said], features: FeatureSpec, encoder: Encoder | None
 ) -> Iterator[Path | None]:
     """Yield where the rows of each stretch are kept: by the content of its recording."""
-    from asmr_classify.features.schema import fingerprint
+    from asmr_classify.features.encoder import named_with
 
+    name = named_with(features, encoder)
     digests: dict[str, bytes | None] = {}
     for each in said:
         if cache is not None and each.path not in digests:
@@ -302,7 +304,7 @@ def _places_in(
         if cache is None or digest is None:
             yield None
         else:
-            key = f"{digest.hex()} {each.start} {each.end} {fingerprint(features)}"
+            key = f"{digest.hex()} {each.start} {each.end} {name}"
             yield cache / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.stretch.npz"
 
 
@@ -315,7 +317,7 @@ def _digest(path: str) -> bytes | None:
 
 
 def _rows(
-    said: Said, features: FeatureSpec, place: Path | None
+    said: Said, features: FeatureSpec, encoder: Encoder | None, place: Path | None
 ) -> tuple[Array, Array] | MediaError:
     """Compute the rows of a stretch and their levels, or read what was kept of them."""
     from asmr_classify.features.windows import window_rows
@@ -331,7 +333,7 @@ def _rows(
     except MediaError as exc:
         return exc
     with one_thread():
-        rows = window_rows(y, features)
+        rows = window_rows(y, features, encoder)
     if place is not None:
         with suppress(OutputError):
             save_arrays(place, X=rows.X, levels_db=rows.levels_db)

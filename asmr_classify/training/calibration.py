@@ -211,7 +211,10 @@ def finish_model(
     told = told_kinds(corpus, precisions, spec.kinds.least_precision)
     kinds = [corpus.kinds[k] for k in told]
     of_kinds = fit_calibration(for_kinds[:, told], is_of[:, told], weights)
-    of_network = ensemble.kinds.only(told) if ensemble.kinds and told else None
+    of_network, of_codes = (
+        network.only(told) if network and told else None
+        for network in (ensemble.kinds, ensemble.coded_kinds)
+    )
     return Model(
         name=spec.name,
         version=spec.version,
@@ -220,7 +223,7 @@ def finish_model(
         features=spec.takes.features,
         fingerprint=fingerprint(spec.takes.features),
         decision=spec.decision,
-        ensemble=replace(ensemble, kinds=of_network),
+        ensemble=replace(ensemble, kinds=of_network, coded_kinds=of_codes),
         calibration=np.concatenate([calibration, of_kinds], axis=1),
         kinds=choose_thresholds(calibrate(for_kinds[:, told], of_kinds), is_of[:, told], kinds),
     )

@@ -38,7 +38,7 @@ def fit_embedding(ensemble: Ensemble, X: Array) -> Network:
     Parameters
     ----------
     ensemble : Ensemble
-    X : ndarray of float32, shape (n_windows, n_features)
+    X : ndarray of float32, shape (n_windows, n_features + n_codes)
         Of many sounds; more rows than dimensions.
 
     Returns
@@ -67,4 +67,6 @@ def _layer_widths(ensemble: Ensemble) -> NDArray[np.float64]:
     widths = [len(network.weights[-1]) for network in ensemble.networks]
     if ensemble.student is not None:
         widths = [ensemble.student.n_outputs, len(ensemble.student.weights[-1]), *widths]
+    if ensemble.n_codes:
+        widths.append(ensemble.n_codes)
     return np.repeat(np.array(widths, dtype=np.float64), widths)

@@ -16,24 +16,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asmr_classify.aggregate import summarise
-from asmr_classify.config import SCORE_DIGITS
+from asmr_classify.config import SCORE_DIGITS, WindowSpec
 from asmr_classify.errors import CorpusError
 from asmr_classify.estimators import Ensemble
 from asmr_classify.evidence import Heard
+from asmr_classify.features.encoder import PATCH_SECONDS
+from asmr_classify.features.windows import concatenate_rows, window_rows
+from asmr_classify.threads import one_thread
 from asmr_classify.training.calibration import Truth, Weighed, finish_model
 from asmr_classify.training.checkpoints import Checkpoints
 from asmr_classify.training.corrections import relabelled
 from asmr_classify.training.embedding import fit_embedding
-from asmr_classify.training.fit import fit_ensemble
+from asmr_classify.training.encoder import Coder, fit_encoder
+from asmr_classify.training.fit import fit_ensemble, group_weights
 from asmr_classify.training.kinds import judge_kinds, kind_targets
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
+from asmr_classify.training.patches import read_patches
 from asmr_classify.training.splits import assign_folds, folds_of_sounds
 from asmr_classify.training.student import Lecture, found_school, make_lessons
 from asmr_classify.training.takes import (
     SAVED,
     Take,
     TakeKind,
+    clip_sound,
     clip_targets,
     compute_rows,
     plan_takes,
@@ -41,20 +47,28 @@ from asmr_classify.training.takes import (
 from asmr_classify.training.teacher import ask_teacher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from asmr_classify.aggregate import FileResult
+    from asmr_classify.config import FeatureSpec
+    from asmr_classify.features.encoder import Encoder
+    from asmr_classify.features.windows import WindowRows
     from asmr_classify.model import Model
-    from asmr_classify.training.corpus import Corpus
+    from asmr_classify.training.corpus import Clip, Corpus
     from asmr_classify.training.kinds import KindFigures
+    from asmr_classify.training.patches import Patches
     from asmr_classify.training.spec import TrainingSpec
     from asmr_classify.training.student import Lessons, School
     from asmr_classify.training.takes import TakeRows
 
     Progress = Callable[[str, int, int], None]
+
+
+CLIPS_AT_ONCE = 64
+"""That one process encodes: an encoder is a megabyte to hand over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,8 @@ class Prepared:
         Index of the take that is the clip itself.
     school : School or None
         Students of a teacher, if there is one.
+    patches : Patches or None
+        What encoders learn from, if there is a teacher.
     checkpoints : Checkpoints
         Fits that are done.
     """
@@ -79,6 +95,7 @@ class Prepared:
     rows: TakeRows
     originals: NDArray[np.int64]
     school: School | None = None
+    patches: Patches | None = None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
     @property
@@ -126,14 +143,15 @@ def prepare(  # noqa: PLR0913 (options by name)
     jobs: int = -1,
     on_progress: Progress | None = None,
 ) -> Prepared:
-    """Assign folds, compute the rows of a corpus, and let students learn from a teacher.
+    """Assign folds, compute the rows of a corpus, and make ready what a teacher teaches.
 
     Parameters
     ----------
     corpus : Corpus
     spec : TrainingSpec
     teacher : path, optional
-        A network of which students are to learn, see :mod:`asmr_classify.training.teacher`.
+        A network of which students and encoders are to learn, see
+        :mod:`asmr_classify.training.teacher`.
     cache : path, optional
         Folder that keeps rows from run to run, and fits until the model is written.
     cache_needed : bool
@@ -176,7 +194,8 @@ def prepare(  # noqa: PLR0913 (options by name)
     school = found_school(
         rows, folds, lessons, spec, checkpoints=fits, jobs=jobs, on_progress=report("students")
     )
-    return replace(prepared, school=school, checkpoints=fits)
+    patches = _read_patches(prepared, spec, teacher, **kept, on_progress=on_progress)
+    return replace(prepared, school=school, patches=patches, checkpoints=fits)
 
 
 def _phases(on_progress: Progress | None) -> Callable[[str], Callable[[int, int], None]]:
@@ -235,6 +254,33 @@ def read_lessons(  # noqa: PLR0913 (options by name)
     return make_lessons(lectures, spec)
 
 
+def _read_patches(
+    prepared: Prepared,
+    spec: TrainingSpec,
+    teacher: Path,
+    *,
+    on_progress: Progress | None,
+    **kept: Any,
+) -> Patches:
+    """Cut all sound of a corpus into seconds, and ask a teacher about each."""
+    corpus, folds = prepared.corpus, prepared.folds
+    report = _phases(on_progress)
+    seconds = WindowSpec(duration=PATCH_SECONDS, hop=spec.encoder.step)
+    every = (*corpus.clips, *corpus.sounds)
+    opinions = ask_teacher(every, teacher, seconds, **kept, on_progress=report("teacher"))
+    return read_patches(
+        corpus,
+        np.concatenate([folds, folds_of_sounds(corpus, folds)]),
+        opinions,
+        group_weights(corpus, np.ones(len(folds), dtype=bool), spec.fit.group_power),
+        spec.takes.features.frames,
+        step=spec.encoder.step,
+        hints=spec.encoder.hints,
+        jobs=kept["jobs"],
+        on_progress=report("seconds"),
+    )
+
+
 def evaluate(
     prepared: Prepared,
     spec: TrainingSpec,
@@ -263,7 +309,7 @@ def evaluate(
     """
     check_folds(prepared.folds)
     fits = fit_folds(prepared, spec, jobs=jobs, on_progress=on_progress)
-    return conclude(prepared, fits, spec)
+    return conclude(prepared, fits, spec, jobs=jobs)
 
 
 def check_folds(folds: NDArray[np.int64]) -> None:
@@ -282,7 +328,9 @@ def check_folds(folds: NDArray[np.int64]) -> None:
         )
 
 
-def conclude(prepared: Prepared, fits: Sequence[Ensemble], spec: TrainingSpec) -> Evaluation:
+def conclude(
+    prepared: Prepared, fits: Sequence[Ensemble], spec: TrainingSpec, *, jobs: int = -1
+) -> Evaluation:
     """Let each fold be heard by the networks that were fitted without it, and measure.
 
     Parameters
@@ -290,12 +338,14 @@ def conclude(prepared: Prepared, fits: Sequence[Ensemble], spec: TrainingSpec) -
     prepared : Prepared
     fits : sequence of Ensemble, one per fold
     spec : TrainingSpec
+    jobs : int
+        Processes; -1 for one per core.
 
     Returns
     -------
     Evaluation
     """
-    heard = hear_clips(prepared, fits)
+    heard = hear_clips(prepared, fits, spec, jobs=jobs)
     weighed = Weighed.of_heard(heard, spec.decision)
     models = tuple(
         _model_of_fold(prepared, fold, fits[fold], weighed, spec) for fold in range(len(fits))
@@ -363,31 +413,84 @@ def fit_folds(
 def _fit(
     prepared: Prepared, inside: NDArray[np.bool_], spec: TrainingSpec, left_out: frozenset[int]
 ) -> Ensemble:
-    """Fit networks and trees on some clips, or take what was fitted before an interruption."""
+    """Fit all members on some clips, or take what was fitted before an interruption."""
     of = (prepared.rows, prepared.corpus, inside, spec, prepared.school, left_out)
     settings = (spec.fit, spec.student, spec.kinds, spec.decision)
-    return prepared.checkpoints.fitted(
-        Ensemble, partial(fit_ensemble, *of), sorted(left_out), *settings
+    fitted = prepared.checkpoints.fitted
+    ensemble = fitted(Ensemble, partial(fit_ensemble, *of), sorted(left_out), *settings)
+    if prepared.patches is None:
+        return ensemble
+    seed = spec.fit.seed
+    fit = partial(fit_encoder, prepared.patches, left_out, spec.encoder, seed=seed)
+    coder = fitted(Coder, fit, sorted(left_out), spec.encoder, seed)
+    return replace(
+        ensemble,
+        encoder=coder.encoder,
+        coded=coder.coded,
+        coded_kinds=coder.coded_kinds if prepared.corpus.kinds else None,
     )
 
 
-def hear_clips(prepared: Prepared, fits: Sequence[Ensemble]) -> tuple[Heard, ...]:
+def hear_clips(
+    prepared: Prepared, fits: Sequence[Ensemble], spec: TrainingSpec, *, jobs: int = -1
+) -> tuple[Heard, ...]:
     """Let each clip be heard by the networks that were fitted without its fold.
 
     Parameters
     ----------
     prepared : Prepared
     fits : sequence of Ensemble, one per fold
+    spec : TrainingSpec
+    jobs : int
+        Processes; -1 for one per core.
 
     Returns
     -------
     tuple of Heard, one per clip
     """
+    encoders = [fit.encoder for fit in fits]
     heard = []
-    for fold, original in zip(prepared.folds, prepared.originals, strict=True):
-        rows = prepared.rows.of(original)
-        heard.append(Heard.of(rows, fits[fold].predict_logits(rows.X)))
+    for k, rows in enumerate(_clip_rows(prepared, encoders, prepared.folds, spec, jobs=jobs)):
+        heard.append(Heard.of(rows, fits[prepared.folds[k]].predict_logits(rows.X)))
     return tuple(heard)
+
+
+def _clip_rows(
+    prepared: Prepared,
+    encoders: Sequence[Encoder | None],
+    which: NDArray[np.int64],
+    spec: TrainingSpec,
+    *,
+    jobs: int,
+) -> Iterator[WindowRows]:
+    """Yield the rows of each clip, with the columns of one of some encoders."""
+    from joblib import delayed
+
+    clips, features = prepared.corpus.clips, spec.takes.features
+    if all(encoder is None for encoder in encoders):
+        yield from map(prepared.rows.of, prepared.originals)
+        return
+    parts = [
+        (encoder, clips_of[first : first + CLIPS_AT_ONCE])
+        for encoder, clips_of in ((e, np.flatnonzero(which == k)) for k, e in enumerate(encoders))
+        for first in range(0, len(clips_of), CLIPS_AT_ONCE)
+    ]
+    tasks = (delayed(_codes)([clips[k] for k in few], encoder, features) for encoder, few in parts)
+    codes: dict[int, NDArray[np.float32]] = {}
+    for (_, few), told in zip(parts, iter_results(tasks, jobs=jobs), strict=True):
+        codes |= zip(few.tolist(), told, strict=True)
+    for k, original in enumerate(prepared.originals):
+        rows = prepared.rows.of(original)
+        yield replace(rows, X=np.concatenate([rows.X, codes[k]], axis=1))
+
+
+def _codes(
+    clips: Sequence[Clip], encoder: Encoder, features: FeatureSpec
+) -> list[NDArray[np.float32]]:
+    """Compute the columns of an encoder for the windows of some clips."""
+    with one_thread():
+        every = (window_rows(clip_sound(c, features.frames.sr), features, encoder) for c in clips)
+        return [rows.X[:, -encoder.width :] for rows in every]
 
 
 def _model_of_fold(
@@ -450,9 +553,7 @@ def _measure(
 
 
 def train(
-    prepared: Prepared,
-    evaluation: Evaluation,
-    spec: TrainingSpec,
+    prepared: Prepared, evaluation: Evaluation, spec: TrainingSpec, *, jobs: int = -1
 ) -> Model:
     """Fit the model to ship on all clips; calibrate it on what cross-validation heard.
 
@@ -462,6 +563,8 @@ def train(
     evaluation : Evaluation
         Of the same corpus and settings.
     spec : TrainingSpec
+    jobs : int
+        Processes; -1 for one per core.
 
     Returns
     -------
@@ -469,17 +572,23 @@ def train(
     """
     everything = np.ones(len(prepared.folds), dtype=bool)
     ensemble = _fit(prepared, everything, spec, frozenset())
-    return conclude_model(prepared, evaluation, ensemble, spec)
+    return conclude_model(prepared, evaluation, ensemble, spec, jobs=jobs)
 
 
 def conclude_model(
-    prepared: Prepared, evaluation: Evaluation, ensemble: Ensemble, spec: TrainingSpec
+    prepared: Prepared,
+    evaluation: Evaluation,
+    ensemble: Ensemble,
+    spec: TrainingSpec,
+    *,
+    jobs: int = -1,
 ) -> Model:
     """Calibrate what was fitted on all clips by what cross-validation heard."""
-    rows = prepared.rows
-    is_original = np.isin(np.arange(len(rows.takes)), prepared.originals)[rows.take_of_row()]
-    audible = rows.rows.levels_db >= spec.decision.silence_dbfs
-    embedding = fit_embedding(ensemble, rows.rows.X[is_original & audible])
+    everything = np.zeros(len(prepared.folds), dtype=np.int64)
+    rows = concatenate_rows(
+        list(_clip_rows(prepared, [ensemble.encoder], everything, spec, jobs=jobs))
+    )
+    embedding = fit_embedding(ensemble, rows.X[rows.levels_db >= spec.decision.silence_dbfs])
     return finish_model(
         replace(ensemble, embedding=embedding),
         Weighed.of_heard(evaluation.heard, spec.decision),

@@ -94,7 +94,7 @@ def fit_ensemble(
         weights = row_weights(rows, corpus, inside, part, spec)
         kinds = _fit_kinds(standard(part), targets, weights, spec)
     together = average_trees(trees) if trees else None
-    return Ensemble(mean, scale, tuple(networks), together, student, kinds)
+    return Ensemble(mean, scale, tuple(networks), together, student=student, kinds=kinds)
 
 
 def _parts(rows: TakeRows, kept: NDArray[np.bool_], spec: FitSpec) -> list[NDArray[np.bool_]]:

@@ -82,6 +82,63 @@ class StudentSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """How an encoder is fitted, see :mod:`asmr_classify.training.encoder`.
+
+    Parameters
+    ----------
+    width, texture_width : int
+        Channels of the first layers; later ones have multiples of these.
+    codes : int
+        Columns that it gives.
+    hints : int
+        Principal components of what the teacher says, which it learns to say.
+    step : float
+        Seconds from one patch of a sound to the next.
+    patches_per_sound : int
+        At most so many of each sound are shown in an epoch: a minute is not a hundred sounds.
+    epochs, batch_size : int
+    learning_rate, weight_decay : float
+        Of Adam, at its highest.
+    dropped_share : float
+        Of codes, each time.
+    shift : int
+        Frames by which patches move, at most.
+    gain_db : float
+        Deviation of the gains of bands.
+    dull_share, hiss_share, masked_share, mixed_share : float
+        Of patches that lose their highs, get hiss, have bands left out, are mixed with another.
+    hiss_db : tuple of float
+        Range in which hiss lies below the loudest moment.
+    masked_bands : int
+        At most so many, side by side.
+    mixed_db : float
+        By how much the other may be louder, or quieter.
+    """
+
+    width: int = 16
+    texture_width: int = 32
+    codes: int = 256
+    hints: int = 64
+    step: float = 0.25
+    patches_per_sound: int = 8
+    epochs: int = 14
+    batch_size: int = 256
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    dropped_share: float = 0.3
+    shift: int = 4
+    gain_db: float = 4.0
+    dull_share: float = 0.25
+    hiss_share: float = 0.3
+    hiss_db: tuple[float, float] = (15.0, 45.0)
+    masked_share: float = 0.4
+    masked_bands: int = 6
+    mixed_share: float = 0.35
+    mixed_db: float = 12.0
+
+
+@dataclass(frozen=True, slots=True)
 class KindSpec:
     """How the network that tells kinds is fitted, and which of them are told.
 
@@ -116,6 +173,8 @@ class TrainingSpec:
     fit : FitSpec
     student : StudentSpec
         Of no effect without a teacher.
+    encoder : EncoderSpec
+        Likewise.
     kinds : KindSpec
         Of no effect on a corpus without kinds.
     decision : DecisionSpec
@@ -126,5 +185,6 @@ class TrainingSpec:
     takes: TakeSpec = field(default_factory=TakeSpec)
     fit: FitSpec = field(default_factory=FitSpec)
     student: StudentSpec = field(default_factory=StudentSpec)
+    encoder: EncoderSpec = field(default_factory=EncoderSpec)
     kinds: KindSpec = field(default_factory=KindSpec)
     decision: DecisionSpec = field(default_factory=DecisionSpec)

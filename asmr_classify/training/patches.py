@@ -1,0 +1,335 @@
+"""Seconds of sound for an encoder to learn from, and changed ones.
+
+Seconds are changed each time that they are shown: other rooms and microphones, no highs, hiss,
+bands left out, and other seconds laid over them, which then hold the labels of both [1]_.
+
+References
+----------
+.. [1] Zhang et al. (2018). mixup: beyond empirical risk minimization. ICLR.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from asmr_classify.errors import CorpusError
+from asmr_classify.features.encoder import TEXTURE_FRAMES, patch_frames, standard_patches
+from asmr_classify.features.frames import COMPRESSION, N_TEXTURE_BANDS, analyse
+from asmr_classify.threads import one_thread
+from asmr_classify.training.kinds import kind_targets
+from asmr_classify.training.parallel import iter_results
+from asmr_classify.training.takes import clip_sound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from asmr_classify.config import FrameSpec
+    from asmr_classify.training.corpus import Clip, Corpus
+    from asmr_classify.training.spec import EncoderSpec
+
+    Array = NDArray[np.float32]
+
+QUIET_DB = 20.0
+"""Seconds of a sound whose loudest frame is quieter than that of the whole by more teach nothing:
+what they hold is not what the sound was named for."""
+
+SILENT_DB = -85.0
+"""Nothing is to be heard in seconds below."""
+
+NOTHING_DB = -200.0
+"""Level of frames that are none."""
+
+SMOOTHING = 0.02
+"""Labels are learnt as so much less, or more, than certain."""
+
+MOST_WEIGHT = 4.0
+"""To mean weight: no clip pulls harder."""
+
+KNOTS = 5
+"""Random gains are smooth over the bands: lines between so many."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patches:
+    """Seconds of sound, and what is known of them.
+
+    Parameters
+    ----------
+    logmel : ndarray of float16, shape (n_frames, n_mels), in dB
+        Of all sounds, end to end.
+    texture : ndarray of float16, shape (4 * n_frames, N_TEXTURE_BANDS)
+    offsets : ndarray of int64, shape (n_sounds + 1,)
+        Frames ``offsets[k]`` up to ``offsets[k + 1]`` are of sound ``k``; no patch begins in the
+        last of them that does not end there.
+    firsts : ndarray of int64, shape (n_patches,)
+        First spectral frame of each.
+    sounds : ndarray of int64, shape (n_patches,)
+        The sound that each is of.
+    opinions : ndarray of float32, shape (n_patches, n_hints)
+        What the teacher says of each, in its principal components.
+    folds : ndarray of int64, shape (n_sounds,)
+        -1 for sound that is in no fold.
+    labels : ndarray of float32, shape (n_sounds, n_labels)
+    kinds : ndarray of float32, shape (n_sounds, n_kinds)
+    weights : ndarray of float32, shape (n_sounds,)
+        0 where nobody labelled.
+    frames : tuple of int
+        Spectral and texture frames of a patch.
+    """
+
+    logmel: NDArray[np.float16]
+    texture: NDArray[np.float16]
+    offsets: NDArray[np.int64]
+    firsts: NDArray[np.int64]
+    sounds: NDArray[np.int64]
+    opinions: Array
+    folds: NDArray[np.int64]
+    labels: Array
+    kinds: Array
+    weights: Array
+    frames: tuple[int, int]
+
+    def cut(self, patches: NDArray[np.int64], shifts: NDArray[np.int64]) -> tuple[Array, Array]:
+        """Take some patches, each shifted by some frames, as far as their sounds go."""
+        count, n_texture = self.frames
+        sounds = self.sounds[patches]
+        last = self.offsets[sounds + 1] - _room(self.frames)
+        firsts = np.clip(self.firsts[patches] + shifts, self.offsets[sounds], last)
+        places = firsts[:, None]
+        return (
+            self.logmel[places + np.arange(count)].astype(np.float32),
+            self.texture[TEXTURE_FRAMES * places + np.arange(n_texture)].astype(np.float32),
+        )
+
+
+def read_patches(  # noqa: PLR0913 (options by name)
+    corpus: Corpus,
+    folds: NDArray[np.int64],
+    opinions: Sequence[Array],
+    weights: NDArray[np.float64],
+    spec: FrameSpec,
+    *,
+    step: float,
+    hints: int,
+    jobs: int = -1,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Patches:
+    """Cut all sound of a corpus into seconds.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    folds : ndarray of int64, shape (n_sounds,)
+        Of its clips, then of its sounds.
+    opinions : sequence of ndarray of float32, each of shape (n_patches, n_classes)
+        Of each clip, then of each sound: what a teacher says of its seconds.
+    weights : ndarray of float64, shape (n_clips,)
+    spec : FrameSpec
+    step : float
+        From one of those seconds to the next.
+    hints : int
+        Principal components of opinions.
+    jobs : int
+    on_progress : callable, optional
+        Called with the sounds read and their total.
+
+    Raises
+    ------
+    CorpusError
+        If a clip cannot be decoded, or all are silent.
+    """
+    from joblib import delayed
+
+    of_patch = patch_frames(spec)
+    every = (*corpus.clips, *corpus.sounds)
+    tasks = (delayed(_frames)(clip, spec, of_patch) for clip in every)
+    logmels, textures, firsts, sounds, kept = [], [], [], [], []
+    n_frames = 0
+    for k, (logmel, texture) in enumerate(iter_results(tasks, jobs=jobs, batch_size=16)):
+        starts = np.arange(len(opinions[k])) * step * spec.sr / spec.hop_length
+        starts = np.minimum(starts.astype(np.int64), len(logmel) - _room(of_patch))
+        peaks = logmel.max(axis=1).astype(np.float32)
+        peaks = np.array([peaks[start : start + of_patch[0]].max() for start in starts])
+        heard = (peaks >= peaks.max() - QUIET_DB) & (peaks >= SILENT_DB)
+        firsts.append(n_frames + starts[heard])
+        sounds.append(np.full(int(heard.sum()), k))
+        kept.append(opinions[k][heard])
+        logmels.append(logmel)
+        textures.append(texture)
+        n_frames += len(logmel)
+        if on_progress is not None:
+            on_progress(k + 1, len(every))
+    said = np.concatenate(kept)
+    if not len(said):
+        raise CorpusError("all sound is silent: an encoder needs some to learn from")
+    n_unlabelled = len(corpus.sounds)
+    known = np.array([clip.fit_labels != () for clip in corpus.clips])
+    return Patches(
+        np.concatenate(logmels),
+        np.concatenate(textures),
+        np.cumsum([0, *map(len, logmels)]),
+        np.concatenate(firsts),
+        np.concatenate(sounds),
+        _components(said, hints),
+        folds,
+        np.pad(_labels_to_fit(corpus), ((0, n_unlabelled), (0, 0))),
+        np.pad(kind_targets(corpus), ((0, n_unlabelled), (0, 0))),
+        np.pad(weights * known, (0, n_unlabelled)).astype(np.float32),
+        of_patch,
+    )
+
+
+def _labels_to_fit(corpus: Corpus) -> Array:
+    held = [[label in clip.to_fit for label in corpus.labels] for clip in corpus.clips]
+    return np.array(held, dtype=np.float32)
+
+
+def _room(frames: tuple[int, int]) -> int:
+    """Spectral frames that a patch takes, so that its texture frames have room beside them."""
+    return max(frames[0], -(-frames[1] // TEXTURE_FRAMES))
+
+
+def _frames(
+    clip: Clip, spec: FrameSpec, of_patch: tuple[int, int]
+) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+    """Analyse a clip: a patch at least, filled up by silence, and four texture frames to each."""
+    count, room = of_patch[0], _room(of_patch)
+    least = spec.n_fft + (count - 1) * spec.hop_length
+    with one_thread():
+        y = clip_sound(clip, spec.sr)
+        frames = analyse(np.pad(y, (0, max(least - len(y), 0))), spec)
+    n_frames = len(frames.logmel) + room - count
+    n_missing = max(TEXTURE_FRAMES * n_frames - len(frames.texture), 0)
+    logmel = np.pad(frames.logmel, ((0, room - count), (0, 0)), constant_values=NOTHING_DB)
+    texture = np.pad(frames.texture, ((0, n_missing), (0, 0)))[: TEXTURE_FRAMES * n_frames]
+    return logmel.astype(np.float16), texture.astype(np.float16)
+
+
+def _components(said: Array, hints: int) -> Array:
+    """Turn opinions to their principal components, in units of what all deviate by together."""
+    away = said - said.mean(axis=0)
+    variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(away.T, dtype=np.float64)))
+    kept = variances[::-1] > 1e-6 * max(variances[-1], 1e-9)
+    axes = axes[:, ::-1][:, kept][:, :hints]
+    told = away @ axes.astype(np.float32)
+    scale = np.sqrt(np.square(told).mean()) if told.size else 1.0
+    return np.asarray(told / np.float32(max(scale, 1e-9)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What a network is to say of some patches.
+
+    Parameters
+    ----------
+    opinions : ndarray of float32, shape (n_patches, n_hints)
+    labels, kinds : ndarray of float32, shape (n_patches, n_labels) and (n_patches, n_kinds)
+        From 0 to 1.
+    alone : ndarray of float32, shape (n_patches,)
+        1 where nothing was laid over: the teacher's opinion is of one sound.
+    weights : ndarray of float32, shape (n_patches,)
+        Of labels and kinds.
+    """
+
+    opinions: Array
+    labels: Array
+    kinds: Array
+    alone: Array
+    weights: Array
+
+
+def draw_lesson(
+    patches: Patches, chosen: NDArray[np.int64], spec: EncoderSpec, rng: np.random.Generator
+) -> tuple[Array, Array, Lesson]:
+    """Cut some patches, change them, and tell what they hold."""
+    shifts = rng.integers(-spec.shift, spec.shift + 1, len(chosen))
+    logmel, texture = patches.cut(chosen, shifts)
+    _change(logmel, texture, spec, rng)
+    over = rng.permutation(len(chosen))
+    mixed = rng.random(len(chosen)) < spec.mixed_share
+    logmel[mixed], texture[mixed] = _laid_over(
+        (logmel[mixed], texture[mixed]),
+        (logmel[over[mixed]], texture[over[mixed]]),
+        rng.uniform(-spec.mixed_db, spec.mixed_db, int(mixed.sum())).astype(np.float32),
+    )
+    spectral, envelopes = standard_patches(logmel, texture)
+    for patch in np.flatnonzero(rng.random(len(chosen)) < spec.masked_share):
+        first = rng.integers(0, spectral.shape[2] - spec.masked_bands)
+        spectral[patch, :, first : first + rng.integers(1, spec.masked_bands + 1)] = -1
+    sounds = patches.sounds[chosen]
+    labels, kinds = patches.labels[sounds], patches.kinds[sounds]
+    counts = np.bincount(patches.sounds, minlength=len(patches.folds))[sounds]
+    weights = patches.weights[sounds] / np.sqrt(np.minimum(counts, spec.patches_per_sound))
+    both = np.where((weights > 0) & (weights[over] > 0), (weights + weights[over]) / 2, 0)
+    weights = np.where(mixed, both, weights)
+    if weights.any():
+        weights = np.minimum(weights / weights[weights > 0].mean(), MOST_WEIGHT)
+    if mixed.any():
+        labels[mixed] = np.maximum(labels, labels[over])[mixed]
+        kinds[mixed] = np.maximum(kinds, kinds[over])[mixed]
+    lesson = Lesson(
+        patches.opinions[chosen],
+        labels * np.float32(1 - 2 * SMOOTHING) + np.float32(SMOOTHING),
+        kinds,
+        (~mixed).astype(np.float32),
+        weights.astype(np.float32),
+    )
+    return spectral, envelopes, lesson
+
+
+def _change(logmel: Array, texture: Array, spec: EncoderSpec, rng: np.random.Generator) -> None:
+    """Let patches sound as in other rooms, by other microphones: gains, no highs, hiss."""
+    n_patches, _, n_mels = logmel.shape
+    knots = rng.normal(0, spec.gain_db, (n_patches, KNOTS))
+    logmel += _lines(knots, n_mels)[:, None]
+    texture *= _compressed(_lines(knots, N_TEXTURE_BANDS))[:, None]
+    for patch in np.flatnonzero(rng.random(n_patches) < spec.dull_share):
+        cut = rng.uniform(0.5, 1)
+        for values, n_bands, loss in ((logmel, n_mels, None), (texture, N_TEXTURE_BANDS, 0.0)):
+            first = int(cut * n_bands)
+            falls = np.minimum(np.arange(1, n_bands - first + 1) * n_mels / n_bands / 3, 1) * 40
+            if loss is None:
+                values[patch, :, first:] -= falls
+            else:
+                values[patch, :, first:] *= _compressed(-falls)
+    for patch in np.flatnonzero(rng.random(n_patches) < spec.hiss_share):
+        level = logmel[patch].max() - rng.uniform(*spec.hiss_db)
+        hiss = level + rng.normal(0, 2.5, logmel[patch].shape)
+        logmel[patch] = _sum_db(logmel[patch], hiss)
+
+
+def _lines(knots: NDArray[np.float64], n_bands: int) -> Array:
+    """Draw lines between knots over the bands, shape (n_patches, n_bands)."""
+    place = np.linspace(0, knots.shape[1] - 1, n_bands)
+    before = np.minimum(place.astype(int), knots.shape[1] - 2)
+    share = place - before
+    return np.asarray(knots[:, before] * (1 - share) + knots[:, before + 1] * share, np.float32)
+
+
+def _compressed(gain_db: Array | NDArray[np.float64]) -> Array:
+    """Turn a gain in dB to one of compressed envelopes."""
+    return np.asarray(10 ** (COMPRESSION * gain_db / 10), np.float32)
+
+
+def _sum_db(a: Array, b: Array | NDArray[np.float64]) -> Array:
+    """Add levels by their power."""
+    return np.asarray(np.maximum(a, b) + 10 * np.log10(1 + 10 ** (-np.abs(a - b) / 10)), np.float32)
+
+
+def _laid_over(
+    below: tuple[Array, Array], above: tuple[Array, Array], louder_db: Array
+) -> tuple[Array, Array]:
+    """Lay patches over others, so much louder at their loudest moments."""
+    (logmel, texture), (other, other_texture) = below, above
+    gain_db = logmel.max(axis=(1, 2)) - other.max(axis=(1, 2)) + louder_db
+    mixed = _sum_db(logmel, other + gain_db[:, None, None])
+    # Of envelopes the power adds up: their fourth power is near enough to it, and quick.
+    other_texture = other_texture * _compressed(gain_db)[:, None, None]
+    return mixed, np.sqrt(
+        np.sqrt(np.square(np.square(texture)) + np.square(np.square(other_texture)))
+    )

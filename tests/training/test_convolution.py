@@ -1,0 +1,85 @@
+"""The way back through a network, against differences; and what is left of it in a model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asmr_classify.features.encoder import Kernel
+from asmr_classify.training.convolution import Adam, Convolution, Head, TrainedNetwork
+from asmr_classify.training.spec import EncoderSpec
+
+SMALL = EncoderSpec(width=2, texture_width=3, codes=5, dropped_share=0.0)
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [Kernel((5, 5), (2, 2), (2, 2)), Kernel((3, 3), (1, 2), (1, 1)), Kernel((4, 1), (2, 1), (1, 0))],
+)
+def test_gradients_are_those_of_differences(kernel, rng):
+    convolution = Convolution(kernel, 2, 3, rng)
+    # What is negative before it is rectified stays so under small changes: nothing is kinked.
+    convolution.values["bias"] += 6
+    x = rng.normal(size=(2, 12, 10, 2)).astype(np.float32)
+    slope = rng.normal(size=convolution.forward(x).shape).astype(np.float32)
+    of_inputs = convolution.backward(slope)
+    found = {**convolution.slopes, "input": of_inputs}
+    given = {**convolution.values, "input": x}
+
+    def loss():
+        return float((convolution.forward(x).astype(np.float64) * slope).sum())
+
+    for name, values in given.items():
+        way = rng.normal(size=values.shape).astype(np.float32)
+        step = np.float32(1e-2)
+        values += step * way
+        above = loss()
+        values -= 2 * step * way
+        below = loss()
+        values += step * way
+        expected = float((found[name] * way).sum())
+        assert (above - below) / (2 * float(step)) == pytest.approx(expected, rel=0.02, abs=0.05)
+
+
+def test_a_kernel_sees_what_a_convolution_by_hand_does(rng):
+    kernel = Kernel((3, 2), (2, 1), (1, 0))
+    x = rng.normal(size=(1, 5, 4, 2)).astype(np.float32)
+    columns = kernel.columns(x)
+    assert columns.shape == (1, 3, 3, 12)
+    padded = np.pad(x, ((0, 0), (1, 1), (0, 0), (0, 0)))
+    for place in range(3):
+        for band in range(3):
+            seen = padded[0, 2 * place : 2 * place + 3, band : band + 2]
+            assert np.array_equal(columns[0, place, band], seen.ravel())
+
+
+def test_the_network_goes_downhill_and_its_encoder_says_what_it_said(rng):
+    network = TrainedNetwork(48, (3,), SMALL, rng)
+    adam = Adam(network.fitted(), 0.0)
+    spectral = rng.normal(size=(12, 64, 48)).astype(np.float32)
+    envelopes = rng.normal(size=(12, 256, 12)).astype(np.float32)
+    target = rng.normal(size=(12, 3)).astype(np.float32)
+    losses = []
+    for _ in range(150):
+        (said,) = network.forward(spectral, envelopes)
+        losses.append(float(np.square(said - target).mean()))
+        network.backward([2 * (said - target) / said.size])
+        adam.step(3e-3)
+    assert losses[-1] < 0.2 * losses[0]
+    encoder = network.encoder(48)
+    assert encoder.width == 5
+    (said,) = network.forward(spectral, envelopes)
+    codes = encoder._encode(spectral, envelopes)
+    # Running means and variances lag behind those of the last step.
+    again = network.heads[0].network().predict_logits(codes)
+    assert np.corrcoef(again.ravel(), said.ravel())[0, 1] > 0.99
+
+
+def test_weights_decay_and_biases_do_not(rng):
+    head = Head(4, 2, rng)
+    head.values["bias"] += 1
+    before = {name: values.copy() for name, values in head.values.items()}
+    head.slopes = {name: np.zeros_like(values) for name, values in head.values.items()}
+    Adam([head], 0.5).step(0.1)
+    assert np.allclose(head.values["weight"], 0.95 * before["weight"])
+    assert np.array_equal(head.values["bias"], before["bias"])
