@@ -122,6 +122,34 @@ def test_too_large_a_file_is_refused_unread(monkeypatch, saved):
         load_model(saved)
 
 
+def test_a_model_with_an_encoder_is_of_a_format_that_others_refuse(
+    coded_model, tiny_model, tmp_path
+):
+    path = tmp_path / "coded.safetensors"
+    save_model(coded_model, path)
+    again = load_model(path)
+    assert again.digest() == coded_model.digest() != tiny_model.digest()
+    assert again.encoder.digest() == coded_model.encoder.digest()
+    with safe_open(path, framework="numpy") as file:
+        described = json.loads(file.metadata()[METADATA_KEY])["model"]
+    assert (described["format"], described["encoder"], described["coded"]) == (6, 11, 1)
+
+
+@pytest.mark.parametrize("what", ["layer", "bands", "head", "missing"])
+def test_an_encoder_that_does_not_fit_is_refused(coded_model, tmp_path, what):
+    encoder, coded = coded_model.encoder, coded_model.ensemble.coded
+    changes = {
+        "layer": {"encoder": replace(encoder, layers=(encoder.layers[1], *encoder.layers[1:]))},
+        "bands": {"encoder": replace(encoder, n_mels=47)},
+        "head": {"coded": replace(coded, weights=(coded.weights[0][1:],))},
+        "missing": {"coded": None},
+    }
+    broken = replace(coded_model.ensemble, **changes[what])
+    save_model(replace(coded_model, ensemble=broken), tmp_path / "odd.safetensors")
+    with pytest.raises(ModelFormatError, match=r"encoder does not fit|do not fit together"):
+        load_model(tmp_path / "odd.safetensors")
+
+
 OF_ENSEMBLE = {"mean", "scale", "networks", "trees", "student"}
 
 

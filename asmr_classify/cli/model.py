@@ -106,12 +106,15 @@ def _facts(model: Model, record: EvaluationRecord | None) -> list[tuple[str, str
     networks = ", ".join("x".join(map(str, hidden)) for hidden in summary["networks"])
     hidden = summary["student"]
     student = f", and a student ({'x'.join(map(str, hidden))})" if hidden else ""
+    encoder = summary["encoder"]
     facts = [
         ("file", f"{summary['file']}, {summary['bytes'] / 1e6:.1f} MB"),
         ("features", f"{model.fingerprint}, {model.ensemble.mean.size} columns"),
         ("networks", f"{len(summary['networks'])} (hidden layers {networks}){student}"),
         ("trees", f"{summary['trees']}"),
     ]
+    if encoder:
+        facts.append(("encoder", f"{len(encoder)} convolutions, {encoder[-1]} codes of a second"))
     if record is not None:
         found = summary["evaluation"]
         facts.append(("data", f"{found['clips']} clips of {found['groups']} groups"))

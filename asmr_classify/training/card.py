@@ -425,18 +425,18 @@ def _count_table(name: str, clips: Sequence[Clip], key: Callable[[Clip], str]) -
 
 
 def _sounds(corpus: Corpus, model: Model) -> list[str]:
-    """Tell which sound without labels students learned from."""
-    if model.ensemble.student is None:
+    """Tell which sound without labels was learned from."""
+    if model.ensemble.student is None and model.encoder is None:
         return []
     known = {clip.group for clip in corpus.clips}
     others = sorted({sound.group for sound in corpus.sounds} - known)
     text = (
-        "A student learned, from these clips, what a pretrained network thinks of them; that "
-        "network is not in the model, nor needed to label."
+        "A student and an encoder learned, from these clips, what a pretrained network thinks of "
+        "them; that network is not in the model, nor needed to label."
     )
     if not corpus.sounds:
         return [text]
-    text += f" It learned from {len(corpus.sounds)} further recordings as well, which have no label"
+    text += f" They did from {len(corpus.sounds)} further recordings as well, which have no label"
     if not others:
         return [f"{text}."]
     return [f"{text}: of groups of the corpus, and of others:", _cell(", ".join(others))]
@@ -447,6 +447,8 @@ def _setting_table(spec: TrainingSpec, model: Model) -> str:
     of_takes = ("copies", "steady_copies", "scenes", "noises", "seed")
     if model.ensemble.student is not None:
         settings |= {f"student: {k}": v for k, v in asdict(spec.student).items()}
+    if model.encoder is not None:
+        settings |= {f"encoder: {k}": v for k, v in asdict(spec.encoder).items()}
     if model.ensemble.kinds is not None:
         settings |= {f"kinds: {k}": v for k, v in asdict(spec.kinds).items()}
     settings |= {f"takes: {k}": getattr(spec.takes, k) for k in of_takes}

@@ -19,6 +19,7 @@ import numpy as np
 from asmr_classify import estimators
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import OutputError
+from asmr_classify.features import encoder
 from asmr_classify.features.cache import save_arrays
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def _code() -> str:
     """Tell by which code is fitted."""
     import sklearn
 
-    paths = (*sorted(Path(__file__).parent.glob("*.py")), Path(estimators.__file__))
+    modules = (estimators, encoder)
+    paths = [*sorted(Path(__file__).parent.glob("*.py")), *(Path(m.__file__) for m in modules)]
     return f"{sklearn.__version__} {[file_sha256(path) for path in paths]}"
 
 

@@ -122,7 +122,7 @@ class EncoderSpec:
     hints: int = 64
     step: float = 0.25
     patches_per_sound: int = 8
-    epochs: int = 14
+    epochs: int = 10
     batch_size: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 0.02

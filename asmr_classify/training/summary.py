@@ -35,7 +35,7 @@ def model_summary(model: Model, record: EvaluationRecord | None) -> dict[str, An
         there to compute it of.
     """
     ensemble = model.ensemble
-    trees, student = ensemble.trees, ensemble.student
+    trees, student, encoder = ensemble.trees, ensemble.student, ensemble.encoder
     return {
         "name": model.name,
         "version": model.version,
@@ -46,6 +46,7 @@ def model_summary(model: Model, record: EvaluationRecord | None) -> dict[str, An
         "networks": [[len(bias) for bias in network.biases[:-1]] for network in ensemble.networks],
         "trees": 0 if trees is None else int(trees.roots.size),
         "student": None if student is None else [len(bias) for bias in student.biases],
+        "encoder": None if encoder is None else [len(layer.bias) for layer in encoder.layers],
         "labels": [
             {
                 "label": label,

@@ -16,12 +16,13 @@ from asmr_classify.training import student as student_module
 from asmr_classify.training.checkpoints import Checkpoints
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.evaluate import evaluate, prepare, train
-from asmr_classify.training.spec import FitSpec, StudentSpec, TrainingSpec
+from asmr_classify.training.spec import EncoderSpec, FitSpec, StudentSpec, TrainingSpec
 from asmr_classify.training.takes import TakeSpec
 
 SPEC = TrainingSpec(
     fit=FitSpec(members=1, hidden=(2,), epochs=1, tree_rounds=1),
     student=StudentSpec(hints=2, hidden=(2,), epochs=1),
+    encoder=EncoderSpec(width=2, texture_width=2, codes=3, hints=2, epochs=1),
     takes=TakeSpec(copies=0, scenes=0, noises=0),
 )
 
@@ -45,18 +46,21 @@ def cache(features, tmp_path):
 
 
 class Fits:
-    """How many students and ensembles were fitted, and at how many of both to interrupt."""
+    """How many students, ensembles and encoders were fitted, and at how many to interrupt."""
 
     def __init__(self):
-        self.students = self.ensembles = 0
+        self.students = self.ensembles = self.encoders = 0
         self.interrupt_at = None
 
+    def count(self):
+        return self.students + self.ensembles + self.encoders
+
     def counted(self, what, fit):
-        def fitted(*given):
-            if self.students + self.ensembles == self.interrupt_at:
+        def fitted(*given, **named):
+            if self.count() == self.interrupt_at:
                 raise KeyboardInterrupt
             setattr(self, what, getattr(self, what) + 1)
-            return fit(*given)
+            return fit(*given, **named)
 
         return fitted
 
@@ -67,6 +71,7 @@ def fits(monkeypatch):
     for module, name, what in (
         (student_module, "fit_student", "students"),
         (evaluate_module, "fit_ensemble", "ensembles"),
+        (evaluate_module, "fit_encoder", "encoders"),
     ):
         monkeypatch.setattr(module, name, counts.counted(what, getattr(module, name)))
     return counts
@@ -79,16 +84,16 @@ def trained(corpus, cache, teacher=None, spec=SPEC):
 
 def test_what_was_fitted_before_an_interrupt_is_not_fitted_again(corpus, fits, cache, teacher):
     whole, prepared = trained(corpus, cache, teacher)
-    assert (fits.students, fits.ensembles) == (11, 5)
+    assert (fits.students, fits.ensembles, fits.encoders) == (11, 5, 5)
     prepared.checkpoints.forget()
-    fits.students = fits.ensembles = 0
-    for fits.interrupt_at in (4, 12):
+    fits.students = fits.ensembles = fits.encoders = 0
+    for fits.interrupt_at in (4, 12, 17):
         with pytest.raises(KeyboardInterrupt):
             trained(corpus, cache, teacher)
-        assert fits.students + fits.ensembles == fits.interrupt_at
+        assert fits.count() == fits.interrupt_at
     fits.interrupt_at = None
     resumed, _ = trained(corpus, cache, teacher)
-    assert (fits.students, fits.ensembles) == (11, 5)
+    assert (fits.students, fits.ensembles, fits.encoders) == (11, 5, 5)
     assert resumed.digest() == whole.digest()
 
 

@@ -14,7 +14,11 @@ SMALL = EncoderSpec(width=2, texture_width=3, codes=5, dropped_share=0.0)
 
 @pytest.mark.parametrize(
     "kernel",
-    [Kernel((5, 5), (2, 2), (2, 2)), Kernel((3, 3), (1, 2), (1, 1)), Kernel((4, 1), (2, 1), (1, 0))],
+    [
+        Kernel((5, 5), (2, 2), (2, 2)),
+        Kernel((3, 3), (1, 2), (1, 1)),
+        Kernel((4, 1), (2, 1), (1, 0)),
+    ],
 )
 def test_gradients_are_those_of_differences(kernel, rng):
     convolution = Convolution(kernel, 2, 3, rng)

@@ -19,7 +19,7 @@ from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.evaluate import evaluate, prepare, train
 from asmr_classify.training.kinds import LEAST_GROUPS, judge_kinds, read_kinds, with_kinds
 from asmr_classify.training.layouts import SOUND_SECONDS, with_sounds
-from asmr_classify.training.spec import FitSpec, KindSpec, StudentSpec, TrainingSpec
+from asmr_classify.training.spec import EncoderSpec, FitSpec, KindSpec, StudentSpec, TrainingSpec
 from asmr_classify.training.splits import folds_of_sounds
 from asmr_classify.training.student import Lecture, Lessons, found_school, make_lessons
 from asmr_classify.training.takes import Take, TakeKind, TakeSpec
@@ -31,6 +31,7 @@ SPEC = TrainingSpec(
     version="1.0",
     fit=FitSpec(members=1, hidden=(8,), epochs=20, batch_size=16, tree_rounds=2),
     student=StudentSpec(hints=3, hidden=(8,), epochs=20, batch_size=16),
+    encoder=EncoderSpec(width=2, texture_width=3, codes=8, hints=3, epochs=30, batch_size=8),
     kinds=KindSpec(hidden=(8,), epochs=40, batch_size=16),
     takes=TakeSpec(copies=1, steady_copies=0, scenes=1, noises=0),
 )
@@ -55,7 +56,8 @@ def test_a_model_with_student_and_kinds_labels_files(corpus, teacher, corpus_fol
     again = load_model(tmp_path / "toy.safetensors")
     assert again.digest() == model.digest()
     assert again.ensemble.student.n_outputs == 3
-    X = prepared.rows.rows.X
+    n_codes = again.encoder.width
+    X = np.pad(prepared.rows.rows.X, ((0, 0), (0, n_codes)), constant_values=0.5)
     assert np.array_equal(again.ensemble.predict_logits(X), model.ensemble.predict_logits(X))
     result = label_file(corpus_folder / "tap-2-1.wav", model=again)
     assert list(result.kinds) == ["knocking"]
