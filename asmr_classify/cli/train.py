@@ -103,7 +103,7 @@ TeacherOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="A pretrained network (.tflite) from whose opinion of the clips a student learns; "
+        help="A pretrained network (.tflite) from whose opinion of the clips small ones learn; "
         "the model does not need it. Takes the extra 'teacher'.",
         show_default=False,
     ),
@@ -114,7 +114,7 @@ SoundsOption = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="DIR",
-        help="Further recordings, which nobody labelled, for the student to learn from: what the "
+        help="Further recordings, which nobody labelled, for them to learn from: what the "
         "teacher thinks of them is enough. Repeatable.",
         show_default=False,
     ),

@@ -9,6 +9,7 @@ from asmr_classify.features.encoder import Kernel
 from asmr_classify.training.convolution import Adam, Convolution, Head, TrainedNetwork
 from asmr_classify.training.spec import EncoderSpec
 
+STEP = 1e-2
 SMALL = EncoderSpec(width=2, texture_width=3, codes=5, dropped_share=0.0)
 
 
@@ -34,15 +35,14 @@ def test_gradients_are_those_of_differences(kernel, rng):
         return float((convolution.forward(x).astype(np.float64) * slope).sum())
 
     for name, values in given.items():
-        way = rng.normal(size=values.shape).astype(np.float32)
-        step = np.float32(1e-2)
-        values += step * way
+        way, before = rng.normal(size=values.shape).astype(np.float32), values.copy()
+        values[...] = before + STEP * way
         above = loss()
-        values -= 2 * step * way
+        values[...] = before - STEP * way
         below = loss()
-        values += step * way
+        values[...] = before
         expected = float((found[name] * way).sum())
-        assert (above - below) / (2 * float(step)) == pytest.approx(expected, rel=0.02, abs=0.05)
+        assert (above - below) / (2 * STEP) == pytest.approx(expected, rel=0.02, abs=0.05)
 
 
 def test_a_kernel_sees_what_a_convolution_by_hand_does(rng):

@@ -132,7 +132,7 @@ def test_what_is_left_out_decides_nothing(patches):
     assert _same(Coder.of_arrays(fitted.arrays()), fitted)
 
 
-def test_nothing_to_learn_from_is_an_error(patches, corpus):
+def test_nothing_to_learn_from_is_an_error(patches):
     everything = frozenset(range(4))
     with pytest.raises(CorpusError, match="no sound is left for an encoder"):
         fit_encoder(patches, everything, ENCODER, seed=0)
