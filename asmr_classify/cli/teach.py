@@ -180,8 +180,9 @@ def _maker(path: str, group_by: Maker) -> str:
 
 
 def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[str]) -> None:
-    """Tell which labels nothing could be learnt of."""
+    """Tell which labels nothing, or too little, could be learnt of."""
     from asmr_classify.labels import SILENCE
+    from asmr_classify.training.teach import LEAST_TO_CHOOSE
 
     learnt = {each.label for each in taught}
     left = [label for label in examples.labels if label not in learnt] if not only else []
@@ -191,6 +192,15 @@ def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[
         reasons.append(f"{SILENCE}: it is decided by level")
     for reason in reasons:
         tell(f"nothing is learnt of {reason}", lead="note: ", style="bold")
+    for each in taught:
+        if each.lacks_threshold:
+            tell(
+                f"{each.label}: {each.n_held} examples hold it and {each.n_not_held} do not, too "
+                "few to choose a threshold, so it will hardly ever be found; give "
+                f"{LEAST_TO_CHOOSE} or more of each, better twenty of ten makers",
+                lead="note: ",
+                style="bold",
+            )
 
 
 def _show(taught: Sequence[Taught]) -> None:

@@ -67,6 +67,39 @@ def test_folders_teach_a_label_that_is_then_labelled(run, folders, tmp_path):
     assert run("teach", folders, "--output", mine, "-q").exit_code == 0
 
 
+def test_one_example_is_too_few_for_a_threshold_which_is_said(run, folders, tmp_path):
+    shutil.rmtree(folders / "keys" / KEYS[0].partition(".")[0])
+    mine = tmp_path / "mine.safetensors"
+    done = run("teach", folders, "--output", mine, "-q", "--cache", tmp_path / "cache")
+    assert done.exit_code == 0, done.stderr
+    told = " ".join(done.stderr.split())
+    assert "note: keys: 1 examples hold it and 4 do not, too few to choose a threshold" in told
+    assert "give 2 or more of each" in told
+    assert "| keys | 1 | 4 | 1 | too few answers for a threshold |" in (
+        mine.with_suffix(".md").read_text()
+    )
+    shutil.copytree(tmp_path / "sorted" / "keys", tmp_path / "both" / "keys")
+    shutil.copytree(tmp_path / "sorted" / "none", tmp_path / "both" / "none")
+    shutil.copy(DEMO / KEYS[0], tmp_path / "both" / "keys")
+    done = run("teach", tmp_path / "both", "--output", mine, "-q", "--cache", tmp_path / "cache")
+    assert "threshold" not in done.stderr
+    heard = run("label", *(DEMO / name for name in KEYS), "--model", mine, "-q", "-f", "jsonl")
+    assert all("keys" in json.loads(line)["tags"] for line in heard.stdout.splitlines())
+
+
+def test_the_card_of_a_taught_model_is_named_where_figures_are_asked(run, folders, tmp_path):
+    mine = tmp_path / "mine.safetensors"
+    assert run("teach", folders, "--output", mine, "-q").exit_code == 0
+    shown = run("model", "show", mine)
+    assert shown.exit_code == 0
+    assert f"was taught: {mine.with_suffix('.md')} tells" in shown.stderr
+    assert "evaluation" not in shown.stderr
+    mine.with_suffix(".md").unlink()
+    shown = run("model", "show", mine, "--html", tmp_path / "page.html")
+    assert shown.exit_code == 1
+    assert "mine.md: missing; teach writes there" in " ".join(shown.stderr.split())
+
+
 def test_answers_and_corrections_of_the_catalogue_teach(run, tmp_path):
     names = [*KEYS, *OTHERS]
     assert run("label", *(DEMO / name for name in names), "--catalogue", "-q").exit_code == 0
@@ -156,7 +189,7 @@ def test_features_that_cannot_be_kept_are_told_before_work(run, tmp_path, monkey
         ([], 1, "nothing was said of any recording"),
         (["--output", "mine.bin"], 2, "ends in .safetensors"),
         (["--model", "nowhere.safetensors"], 1, "no such model file"),
-        (["nowhere"], 1, "nowhere"),
+        (["nowhere"], 1, "nowhere: there is no such folder or manifest; check the name"),
         (["--catalogue", "nowhere.sqlite"], 1, "there is no catalogue"),
     ],
 )
