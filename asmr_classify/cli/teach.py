@@ -162,12 +162,17 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
     if len(changed) > MOST_NAMED:
         warn(f"{len(changed) - MOST_NAMED} more recordings have changed since")
     for each in against[:MOST_NAMED]:
+        what = (
+            f"{each.asked[0]}, which was not heard where it should be"
+            if each.labels
+            else f"no {each.asked[0]}, which was heard in a stretch of it"
+        )
         warn(
-            f"{each.path}: was set to hold no {each.asked[0]}, which was heard in a stretch of it; "
-            "the answer counts: correct either by 'set' or 'review'"
+            f"{each.path}: was set to hold {what}; the answer counts: correct either by 'set' or "
+            "'review'"
         )
     if len(against) > MOST_NAMED:
-        warn(f"{len(against) - MOST_NAMED} more were set to hold no label that is heard in them")
+        warn(f"{len(against) - MOST_NAMED} more were set to hold other than what was answered")
     return [each for each in gathered if each.path not in changed]
 
 

@@ -269,3 +269,21 @@ def test_an_answer_that_contradicts_what_was_set_is_told_and_counts(run, tmp_pat
     assert done.exit_code == 0, done.stderr
     assert "tap-keys.flac: was set to hold no tap, which was heard in a stretch" in done.stderr
     assert "| tap | 2 | 4 |" in (tmp_path / "mine.md").read_text()
+
+
+def test_a_contradiction_is_told_by_either_side(run, tmp_path):
+    names = [*KEYS, *OTHERS]
+    assert run("label", *(DEMO / name for name in names), "--catalogue", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        for name in names:
+            labels = ("tap", "keys") if name == KEYS[0] else ()
+            catalogue.answer(str(DEMO / name), 0.0, 6.1, labels, ("tap", "keys"))
+    told = " ".join(run("set", DEMO / KEYS[0], "trigger=none", "-q").stderr.split())
+    assert f"{KEYS[0]}: tap was heard in a stretch of it, by an answer to 'review'" in told
+    assert run("set", DEMO / KEYS[0], "trigger=tap", "-q").stderr == ""
+    assert run("set", DEMO / KEYS[1], "trigger=tap", "-q").stderr == ""
+    done = run("teach", "--output", tmp_path / "mine.safetensors", "--only", "tap")
+    assert done.exit_code == 0, done.stderr
+    told = " ".join(done.stderr.split())
+    assert f"{KEYS[1]}: was set to hold tap, which was not heard where it should be" in told
+    assert f"{KEYS[0]}: was set" not in told
