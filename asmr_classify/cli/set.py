@@ -79,7 +79,6 @@ def tell_heard(
 ) -> None:
     """Tell of files that are set to lack what somebody heard in a stretch of them."""
     from asmr_classify.batch import name_from_here
-
     from asmr_classify.labels import TRIGGERS
 
     said: dict[str, set[str]] = {}
