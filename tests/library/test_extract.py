@@ -250,7 +250,7 @@ def test_it_is_told_how_many_recordings_were_listened_to(library, store):
 def test_a_folder_of_others_is_refused_before_anything_is_listened_to(library, store):
     (library / "out").mkdir()
     (library / "out/notes.txt").write_text("theirs")
-    with pytest.raises(UsageError, match="holds 1 file that .* such as notes.txt"):
+    with pytest.raises(UsageError, match=r"holds 1 file that .* such as notes\.txt"):
         plan_extract(
             Selected(results(library)),
             Wish(),
