@@ -381,7 +381,8 @@ def repeat(clip: Path, path: Path, seconds: float) -> None:
         begin = min(packet.dts for packet in packets)
         length = max(packet.dts + packet.duration for packet in packets) - begin
         kept = [(bytes(p), p.pts, p.dts, p.is_keyframe, p.duration) for p in packets]
-        picture = target.add_stream_from_template(stream)
+        # AV1 has decoders that are no encoders, which are not looked for then.
+        picture = target.add_stream_from_template(stream, opaque=True)
         sound = target.add_stream("aac", rate=44100, layout="stereo", bit_rate=128_000)
         noise = np.random.default_rng(0).normal(0, 0.05, (2, 44100)).astype(np.float32)
         tick = float(stream.time_base)
