@@ -53,6 +53,7 @@ __all__ = [
     "Parts",
     "Table",
     "extract_paths",
+    "iter_apart",
     "iter_in_order",
     "label_paths",
     "name_from_here",
@@ -205,10 +206,34 @@ def iter_in_order(
 ) -> Generator[Outcome[R]]:
     """Work on files one after the other, in a process that a file may crash.
 
+    Parameters, Raises
+        As for :func:`iter_apart`.
+
+    Yields
+    ------
+    Outcome
+        Of each file, in their order.
+    """
+    return iter_apart(finds, task, 1, limits=limits, stop=stop, on_decoded=on_decoded)
+
+
+def iter_apart(
+    finds: Iterable[Found],
+    task: Task[R],
+    jobs: int,
+    *,
+    limits: Limits,
+    stop: Event,
+    on_decoded: Callable[[float], None],
+) -> Generator[Outcome[R]]:
+    """Work on files in processes that a file may crash.
+
     Parameters
     ----------
     finds : iterable of Found
     task : Task
+    jobs : int
+        Processes at a time.
     limits : Limits
     stop : threading.Event
         Once set, no more files are begun.
@@ -218,7 +243,7 @@ def iter_in_order(
     Yields
     ------
     Outcome
-        Of each file, in their order.
+        Of each file, as it is finished.
 
     Raises
     ------
@@ -227,7 +252,7 @@ def iter_in_order(
     """
     how: dict[str, Any] = {"limits": limits, "stop": stop, "on_decoded": on_decoded}
     with closing(ReadAhead(iter(finds), READ_AHEAD)) as ahead:
-        yield from iter_parallel(ahead, task, 1, recall=lambda _: None, **how)
+        yield from iter_parallel(ahead, task, jobs, recall=lambda _: None, **how)
 
 
 @dataclass(frozen=True, slots=True)
