@@ -21,7 +21,7 @@ from asmr_classify.batch.process import FAREWELL, Gone, Worker
 from asmr_classify.batch.task import R
 from asmr_classify.batch.worker import START, Briefing
 from asmr_classify.errors import AsmrClassifyError, WorkerError
-from asmr_classify.media.remote import fits_a_block
+from asmr_classify.media.blocks import fits_a_block
 
 if TYPE_CHECKING:
     import threading

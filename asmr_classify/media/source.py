@@ -197,7 +197,7 @@ def open_bytes(path: str) -> BinaryIO:
     """
     source = as_source(path)
     if isinstance(source, Url):
-        from asmr_classify.media.remote import RemoteFile
+        from asmr_classify.media.blocks import RemoteFile
 
         return cast("BinaryIO", RemoteFile.share(source))
     return open(path, "rb")  # noqa: PTH123 (any name; whoever asks closes it)
@@ -207,7 +207,7 @@ def held(path: str) -> AbstractContextManager[None]:
     """Keep what is fetched of an object in storage as long as it is worked on; else do nothing."""
     source = as_source(path)
     if isinstance(source, Url):
-        from asmr_classify.media.remote import hold
+        from asmr_classify.media.blocks import hold
 
         return hold(source)
     return nullcontext()
