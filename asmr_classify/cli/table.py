@@ -115,6 +115,8 @@ def finish_table(table: Table, tally: Tally, *, quiet: bool) -> None:
     if not done.is_changed:
         text = f"{name}: nothing new; it is whole, {done.n_rows} rows in {done.n_parts} {parts}"
     n_gone = done.n_rows - tally.statuses.total()
-    if n_gone > 0:
+    if table.goes_on:
+        text += f"; {n_gone} of what was not listed again, as it was done when a run was stopped"
+    elif n_gone > 0:
         text += f"; {n_gone} of recordings that were not found this time (--fresh leaves them out)"
     tell(text)

@@ -210,11 +210,22 @@ def _is_gone(exc: BaseException) -> bool:
     return status in GONE if status is not None else exc.__cause__ is None or _is_aws(exc)
 
 
-def iter_folder(url: Url) -> Iterator[Entry]:
+def is_ordered(url: Url) -> bool:
+    """Tell whether storage lists a folder in the order of names, from any name on: S3 does."""
+    return hasattr(connect(url)[0], "call_s3")
+
+
+def iter_folder(url: Url, after: str = "") -> Iterator[Entry]:
     """List what lies in a folder, by name.
 
     S3 tells that in the order of names, a thousand at a time, and no more is held. Of other storage
     all is held that lies in the folder.
+
+    Parameters
+    ----------
+    url : Url
+    after : str
+        S3 begins after the object of this path.
 
     Raises
     ------
@@ -222,17 +233,19 @@ def iter_folder(url: Url) -> Iterator[Entry]:
         If storage does not tell.
     """
     system, path = connect(url)
-    pages = _iter_pages(url, system, path) if hasattr(system, "call_s3") and path else None
+    pages = _iter_pages(url, system, path, after) if hasattr(system, "call_s3") and path else None
     within = path.rstrip("/")
     for infos in pages or [ask(url, lambda: system.ls(path, detail=True))]:
         entries = [entry for entry in map(Entry.of, infos) if entry.path != within]
         yield from sorted(entries, key=lambda entry: entry.path)
 
 
-def _iter_pages(url: Url, system: Any, path: str) -> Iterator[list[dict[str, Any]]]:
+def _iter_pages(url: Url, system: Any, path: str, after: str) -> Iterator[list[dict[str, Any]]]:
     """List a folder by the pages of S3; :func:`fsspec.AbstractFileSystem.ls` gathers them all."""
     bucket, key, _ = system.split_path(path)
     what = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else "", "Delimiter": "/"}
+    if after:
+        what["StartAfter"] = system.split_path(after)[1]
     while what:
         page = ask(url, partial(system.call_s3, "list_objects_v2", **what, **system.req_kw))
         folders = page.get("CommonPrefixes", ())
