@@ -140,7 +140,7 @@ def connect(url: Url) -> tuple[Any, str]:
     if set("/?#") & set(who_asks(url.whole)):
         raise UsageError(
             f"{url}: a slash or a question mark stands in the password of this address; write %2F "
-            "and %3F"
+            "and %3F there, or %40 for an @ that is part of a name"
         )
     if url.scheme in STORES and len(url) != len(url.whole):
         raise UsageError(

@@ -453,6 +453,7 @@ def test_keys_in_addresses_of_stores_are_refused_unseen():
     "whole",
     [
         "ftp://me:hush/hash@host/a.mp3",
+        "ftp://me:12/hush@host/a.mp3",
         "https://me:hush/hash@host/a.mp3",
         "https://me:hush?hash@host/a.mp3",
         "https://hush:hash/@host/a.mp3",
