@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asmr_classify.cli.errors import tell
@@ -65,6 +66,11 @@ def check_table(output: str, form: FormatName | None, *, catalogue: bool) -> Non
             raise UsageError(
                 f"--output {as_source(output)}: storage takes tables in parts; put a / behind it "
                 "and give --format parquet, or write a file here and copy it there"
+            )
+        if form is FormatName.PARQUET and Path(output).is_dir():
+            raise UsageError(
+                f"--output {output}: is a folder; put a / behind it for a table in parts, or name "
+                "a file in it"
             )
         return
     shown = as_source(output)

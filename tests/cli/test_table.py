@@ -84,6 +84,8 @@ def test_other_results_are_left_alone(label, touch):
     ("options", "status", "said"),
     [
         (["-o", "out/"], 2, "out/: what ends in / becomes a table in parts; give --format parquet"),
+        (["-o", ".", "-f", "parquet"], 2, "--output .: is a folder; put a / behind it for a table"),
+        (["-o", "."], 2, "is a folder; name a file in it, or put a / behind it and give --format"),
         (["-o", "out/", "--json"], 2, "give --format parquet, or name a file"),
         (["-o", "s3://b/a.jsonl"], 2, "s3://b/a.jsonl: storage takes tables in parts; put a /"),
         (["-o", "s3://b/a.parquet"], 2, "or write a file here and copy it there"),
