@@ -193,12 +193,22 @@ class Table:
             for name in [*parts, *({LISTED} & files.keys())]:
                 self.sink.folder.remove(name)
             return
-        self._read(parts)
+        self._read(parts, others_are_late=self._has_manifest and self._is_ours(files[MANIFEST]))
         if LISTED in files and not self._has_manifest:
             with suppress(*DAMAGED):
                 self._listed = dict(json.loads(self._read_whole(LISTED, files[LISTED])))
 
-    def _read(self, parts: dict[str, int], *, is_late: bool = False) -> None:
+    def _is_ours(self, size: int) -> bool:
+        """Tell whether the manifest is of a table with the settings of this run."""
+        with suppress(*DAMAGED):
+            return bool(
+                json.loads(self._read_whole(MANIFEST, size))["settings"] == self.sink.settings
+            )
+        return False
+
+    def _read(
+        self, parts: dict[str, int], *, is_late: bool = False, others_are_late: bool = False
+    ) -> None:
         """Learn what parts hold.
 
         Parameters
@@ -207,8 +217,9 @@ class Table:
             Names and bytes.
         is_late : bool
             They came while this run was at work, from workers of one that was killed: other rows
-            of the same recordings stand before theirs, and if it had other settings, which
-            ``fresh`` has done away with, they go.
+            of the same recordings stand before theirs.
+        others_are_late : bool
+            Those with other settings came so after ``fresh`` had done away with them, and go.
 
         Raises
         ------
@@ -226,7 +237,7 @@ class Table:
                     if settings == self.sink.settings:
                         self._index.add(name, entries, is_earlier=is_late)
                         self._n_named = max(self._n_named, _number_of(name))
-                    elif is_late:
+                    elif is_late or others_are_late:
                         folder.remove(name)
                     else:
                         raise _of_other_settings(folder)
