@@ -32,7 +32,7 @@ from asmr_classify.media.remote import is_ordered, iter_folder, look_at, match_n
 from asmr_classify.media.source import WEB, Url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from asmr_classify.media.discover import Course, Globs
     from asmr_classify.media.remote import Entry
@@ -146,21 +146,25 @@ class _Marker:
             self._course.on_reached(self._mark)
         self._mark = None
 
-    def is_due(self) -> bool:
-        """Tell whether a mark is wanted after the next file, which is counted here."""
+    def count(self) -> None:
+        """Count a file that was given."""
         self._n_given += 1
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a mark is wanted."""
         return self._course is not None and self._n_given >= MARK_EVERY
 
-    def note(self, after: str, stack: Sequence[Url], folders: Iterable[Url] = ()) -> None:
+    def note(self, after: str, stack: Sequence[Url], folders: Collection[Url] = ()) -> None:
         """Note a place in a folder, unless that would have to name too many folders."""
-        mark = Mark(after, tuple(x.whole for x in stack), tuple(x.whole for x in folders))
-        if len(mark.folders) + len(mark.found) <= MOST_FOLDERS:
-            self._n_given, self._mark = 0, mark
+        self._n_given = 0
+        if len(stack) + len(folders) <= MOST_FOLDERS:
+            self._mark = Mark(after, tuple(x.whole for x in stack), tuple(x.whole for x in folders))
 
 
 def _walk(folder: Url, search: _Search, course: Course | None = None) -> Iterator[Found | Ignored]:
     """Search a folder depth first, by name."""
-    marker, is_due = _Marker(course), False
+    marker = _Marker(course)
     stack, after, folders = marker.begin(folder)
     while stack:
         current = stack.pop()
@@ -173,14 +177,14 @@ def _walk(folder: Url, search: _Search, course: Course | None = None) -> Iterato
                     folders[url] = None  # once, be it on both sides of a mark
                     continue
                 yield found
-                is_due = marker.is_due()
-                if is_due and is_settled:
+                marker.count()
+                if is_settled and marker.is_due:
                     marker.note(entry.path, (*stack, current), folders)
         except StorageError:
             yield Ignored(str(current), Reason.UNREADABLE)
         stack += reversed(folders)
         after, folders = "", {}
-        if is_due:
+        if marker.is_due:
             marker.note("", stack)
 
 

@@ -29,6 +29,9 @@ MAY_PASS_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 NO_BUCKET = "NoSuchBucket"
 """What S3 calls it in its answers."""
 
+UNORDERED = "--x-s3"
+"""How buckets of S3 are called, of its kind with folders, whose names come in no order."""
+
 SHORT = 3
 """What is no longer than this is no secret."""
 
@@ -212,7 +215,8 @@ def _is_gone(exc: BaseException) -> bool:
 
 def is_ordered(url: Url) -> bool:
     """Tell whether storage lists a folder in the order of names, from any name on: S3 does."""
-    return hasattr(connect(url)[0], "call_s3")
+    system, path = connect(url)
+    return hasattr(system, "call_s3") and not path.partition("/")[0].endswith(UNORDERED)
 
 
 def iter_folder(url: Url, after: str = "") -> Iterator[Entry]:

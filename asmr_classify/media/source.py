@@ -31,8 +31,8 @@ AUTHORITY = re.compile(r"[^/]*")
 """What stands behind the scheme: a host or a bucket, and who asks before an ``@``."""
 
 LIKE_A_PORT = re.compile(r"(?!localhost:)[^/.:@[\]]+:\d+/.*@[^/@]*/[^@]*", re.DOTALL)
-"""A name with digits behind it, and an ``@`` before a further folder. Nobody can tell the password in
-``me:12/34@host/a.mp3`` from the port in ``host:12/34@here/a.mp3``: so it is not to be shown."""
+"""A name with digits behind it, and an ``@`` before a further folder. Nobody can tell the password
+in ``me:12/34@host/a.mp3`` from the port in ``host:12/34@here/a.mp3``: so it is not to be shown."""
 
 HOST = re.compile(r"(\[[^]]*\]|[^:]*)(:\d*)?|arn:[\w-]+:s3.*")
 """A host or bucket with nobody before it. What else has a colon is a name, and a password that goes

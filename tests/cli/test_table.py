@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from asmr_classify.batch import Table
 from asmr_classify.cli.app import app
 from asmr_classify.visual.seen import Picture, Visual
 from tests.conftest import DEMO
@@ -70,6 +71,20 @@ def test_nothing_to_label_leaves_no_manifest(label, place):
     (place / "in").mkdir()
     assert label("in", *TABLE).exit_code == 4
     assert [path.name for path in (place / "out").iterdir()] == ["_lock"]
+
+
+def test_who_goes_on_with_a_run_that_lacked_its_end_alone_ends_it(label, place, monkeypatch):
+    """Nothing is listed any more, since all before the end was done."""
+    (place / "in").mkdir()
+
+    def course(self, _):
+        self.goes_on = True
+
+    monkeypatch.setattr(Table, "course", course)
+    done = label("in", *TABLE)
+    assert done.exit_code == 0
+    assert "out/: 0 rows in 0 parts; 0 of what was not listed again" in done.stderr
+    assert (place / "out" / "_manifest.json").exists()
 
 
 def test_other_results_are_left_alone(label, touch):

@@ -7,7 +7,7 @@ import pytest
 
 from asmr_classify.media import listing
 from asmr_classify.media.discover import Course, Found, Globs, Ignored, Reason, discover
-from asmr_classify.media.remote import Entry
+from asmr_classify.media.remote import Entry, is_ordered
 from asmr_classify.media.source import Url
 from tests import names
 from tests.conftest import DEMO
@@ -279,6 +279,22 @@ def test_a_search_goes_on_from_wherever_it_was(every, storage, monkeypatch):
     for number, mark in told.places:
         rest = discover([f"s3://{BUCKET}/marks"], course=Course(mark))
         assert [*rest] == told.finds[number:], mark
+
+
+def test_too_many_folders_are_not_named(storage, monkeypatch):
+    monkeypatch.setattr(listing, "MARK_EVERY", 1)
+    monkeypatch.setattr(listing, "MOST_FOLDERS", 2)
+    for name in "abcd":
+        storage.put(f"wide/{name}/1.mp3", b"x")
+    told = Told()
+    for find in discover([f"s3://{BUCKET}/wide"], course=told):
+        told.finds.append(find)
+    assert [(number, len(mark.folders)) for number, mark in told.places] == [(3, 2)]
+
+
+@pytest.mark.parametrize(("bucket", "is_so"), [("a", True), ("a--use1-az4--x-s3", False)])
+def test_buckets_with_folders_tell_names_in_no_order(bucket, is_so):
+    assert is_ordered(Url(f"s3://{bucket}/a")) == is_so
 
 
 @pytest.mark.usefixtures("both")
