@@ -322,13 +322,16 @@ def run(request: Request, console: Console) -> ExitStatus:
             )
             if stop.is_set():
                 raise KeyboardInterrupt
-            if table is not None and complete and progress.statuses:
+            goes_on = table is not None and table.goes_on
+            if table is not None and complete and (progress.statuses or goes_on):
                 finish_table(table, progress, quiet=request.quiet)
     finally:
         if progress.listed and not request.quiet:
             console.print(summary(progress), highlight=False, markup=False, soft_wrap=True)
         if features is not None:
             bound_features(features, quiet=request.quiet)
+    if complete and goes_on and not progress.statuses:
+        return ExitStatus.OK  # all was done that was killed, but for the end
     return _exit_status(progress) if complete else ExitStatus.ERROR
 
 

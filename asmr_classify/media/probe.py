@@ -258,7 +258,7 @@ def _open_object(url: Url) -> BinaryIO:
     OpenError
         If it is missing, unreadable or empty.
     """
-    from asmr_classify.media.remote import RemoteFile
+    from asmr_classify.media.blocks import RemoteFile
 
     file = RemoteFile.open(url)
     if not file.size:
