@@ -91,7 +91,7 @@ def label_file(
                 error=Problem.of(stream.problem) if stream.problem else None,
             )
     except NoAudioError as exc:
-        return FileResult(name, Status.NO_AUDIO, model.id, error=Problem.of(exc))
+        return FileResult(name, Status.NO_AUDIO, model.id, Problem.of(exc), exc.duration)
     except MediaError as exc:
         logger.info("%s", exc)
         return FileResult(name, Status.FAILED, model.id, error=Problem.of(exc))

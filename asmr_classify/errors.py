@@ -123,7 +123,19 @@ class StorageError(MediaError):
 
 
 class NoAudioError(MediaError):
-    """The file is a media file without an audio stream."""
+    """The file is a media file without an audio stream.
+
+    Parameters
+    ----------
+    path, message
+        As for :class:`MediaError`.
+    duration : float or None
+        Seconds that the file claims to last.
+    """
+
+    def __init__(self, path: str, message: str, duration: float | None = None) -> None:
+        super().__init__(path, message)
+        self.duration = duration
 
 
 class DecodeError(MediaError):

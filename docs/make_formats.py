@@ -111,8 +111,12 @@ like them; a chapter is named after the labels that fill at least half of it. Wh
 list the program says so, and writes none.
 """,
     "stash": """\
-In the shape in which Stash exports the markers of a scene, for it and for scripts that put them
-there through its interface. A marker a segment; `seconds` are texts, as Stash writes them.
+In the shape in which Stash exports a scene with its markers (`scenes/` of an export), for scripts
+that put them there through its interface (`sceneMarkerCreate`). A marker a segment; `seconds` are
+texts, as Stash writes them. `files` names the recording in full, as Stash finds scenes by it: where
+Stash sees the files in another place, change its beginning. It is made after the schema of Stash,
+and was not tried in it. Beware of its *import* of such files: a scene that is there is passed by,
+or, to *overwrite*, replaced by what the file says, performers and details included.
 """,
     "edl": """\
 For Kodi and MPlayer, which leave out what is listed (`0` is a cut). Kodi looks for it beside the

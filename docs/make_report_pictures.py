@@ -18,6 +18,7 @@ from playwright.sync_api import sync_playwright
 from asmr_classify import label_paths
 from asmr_classify.report import compute_waveforms, render_page, report_data, write_page
 from tests.report.browser import find_chromium, launch, wait_until
+from tests.report.conftest import draw_here
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -45,7 +46,7 @@ def make_report(path: Path) -> None:
         results,
         folder=str(path.parent),
         made=datetime(2026, 1, 1, 21, 30, tzinfo=UTC),
-        waveforms=compute_waveforms(results).peaks,
+        waveforms=compute_waveforms(results, work=draw_here).contents,
     )
     write_page(render_page(data), str(path))
 

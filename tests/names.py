@@ -18,7 +18,7 @@ BUCKET, FOLDER = "names", "flat/"
 PAGE = 1000
 """Names in an answer, as S3 has it."""
 
-SIZE = 5_000_000
+SIZE = 10_000_000
 """Of each object: more than what is fetched ahead, since there is nothing to be fetched."""
 
 OBJECT = (
@@ -49,7 +49,9 @@ class Names(BaseHTTPRequestHandler):
 
     def do_GET(self):
         query = parse_qs(urlsplit(self.path).query)
-        start = int(query.get("continuation-token", ["0"])[0])
+        after = query.get("start-after", [""])[0]
+        first = int(after.removeprefix(FOLDER).removesuffix(".mp3")) + 1 if after else 0
+        start = int(query.get("continuation-token", [first])[0])
         end = min(start + int(query.get("max-keys", [PAGE])[0]), self.server.number)
         if query.get("prefix", [""])[0] != FOLDER:
             end = start

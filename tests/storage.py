@@ -105,10 +105,13 @@ def read_part(environ):
 
 def serve(port):
     from moto.server import DomainDispatcherApplication, create_backend_app
-    from werkzeug.serving import make_server
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Handler(WSGIRequestHandler):
+        protocol_version = "HTTP/1.1"  # connections stay, as those of S3 do
 
     app = Faulty(DomainDispatcherApplication(create_backend_app))
-    make_server("127.0.0.1", port, app, threaded=True).serve_forever()
+    make_server("127.0.0.1", port, app, threaded=True, request_handler=Handler).serve_forever()
 
 
 class Storage:

@@ -60,6 +60,14 @@ MEDIA = {
 }
 
 
+def test_a_video_without_sound_has_its_length(tmp_path, model):
+    path = tmp_path / "mute.mp4"
+    write_media(path, None, RECIPES["mp4"], video_duration=2.0)
+    result = label_file(path, model=model)
+    assert (result.status, result.decoded) == (Status.NO_AUDIO, 0.0)
+    assert result.duration == pytest.approx(2.0, abs=0.1)
+
+
 @pytest.mark.parametrize("name", ["frog.webm", "rabbit320.mp4", "rabbit320.webm"])
 def test_the_hiss_between_sounds_is_no_noise(name, shared, model):
     result = label_file(shared / "media" / name, model=model)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from asmr_classify.aggregate import FileResult
+    from asmr_classify.batch.course import RunCourse
     from asmr_classify.batch.task import R, Task
     from asmr_classify.features.cache import KeptFeatures
     from asmr_classify.media.discover import Ignored
@@ -53,6 +54,7 @@ __all__ = [
     "Parts",
     "Table",
     "extract_paths",
+    "iter_apart",
     "iter_in_order",
     "label_paths",
     "name_from_here",
@@ -146,9 +148,13 @@ def label_paths(  # noqa: PLR0913 (options by name)
         raise UsageError("features are kept on this machine: leave them out, or the executor")
     task = LabelTask(model if model is not None else load_model(), video, features)
     run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer(), executor)
+    course = None
     if isinstance(journal, Table):
         journal.check_video(video)
-    return _iter_results(_find(paths, include, exclude, run), task, journal, run)
+        paths = [*paths]
+        course = journal.course([[*map(os.fsdecode, paths)], [*include], [*exclude]])
+    finds = _find(paths, include, exclude, run, course)
+    return _iter_results(finds, task, journal, run)
 
 
 def extract_paths(  # noqa: PLR0913 (options by name)
@@ -205,10 +211,34 @@ def iter_in_order(
 ) -> Generator[Outcome[R]]:
     """Work on files one after the other, in a process that a file may crash.
 
+    Parameters, Raises
+        As for :func:`iter_apart`.
+
+    Yields
+    ------
+    Outcome
+        Of each file, in their order.
+    """
+    return iter_apart(finds, task, 1, limits=limits, stop=stop, on_decoded=on_decoded)
+
+
+def iter_apart(
+    finds: Iterable[Found],
+    task: Task[R],
+    jobs: int,
+    *,
+    limits: Limits,
+    stop: Event,
+    on_decoded: Callable[[float], None],
+) -> Generator[Outcome[R]]:
+    """Work on files in processes that a file may crash.
+
     Parameters
     ----------
     finds : iterable of Found
     task : Task
+    jobs : int
+        Processes at a time.
     limits : Limits
     stop : threading.Event
         Once set, no more files are begun.
@@ -218,7 +248,7 @@ def iter_in_order(
     Yields
     ------
     Outcome
-        Of each file, in their order.
+        Of each file, as it is finished.
 
     Raises
     ------
@@ -227,7 +257,7 @@ def iter_in_order(
     """
     how: dict[str, Any] = {"limits": limits, "stop": stop, "on_decoded": on_decoded}
     with closing(ReadAhead(iter(finds), READ_AHEAD)) as ahead:
-        yield from iter_parallel(ahead, task, 1, recall=lambda _: None, **how)
+        yield from iter_parallel(ahead, task, jobs, recall=lambda _: None, **how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,10 +324,12 @@ def _find(
     include: Sequence[str],
     exclude: Sequence[str],
     run: Run,
+    course: RunCourse | None = None,
 ) -> Iterator[Found]:
     names = [name_from_here(os.fsdecode(path)) for path in paths]
     check_sources(names)
-    return _watch(discover(names, include=include, exclude=exclude), run.observer)
+    finds = discover(names, include=include, exclude=exclude, course=course)
+    return _watch(finds, run.observer, course)
 
 
 def named_plainly(found: Found) -> Found:
@@ -307,11 +339,15 @@ def named_plainly(found: Found) -> Found:
     return replace(found, path=found.path.removeprefix(f".{os.sep}"))
 
 
-def _watch(finds: Iterable[Found | Ignored], observer: Observer) -> Iterator[Found]:
+def _watch(
+    finds: Iterable[Found | Ignored], observer: Observer, course: RunCourse | None
+) -> Iterator[Found]:
     """Pass on the files to work on, and tell the observer of all."""
     for find in finds:
         if isinstance(find, Found):
             found = named_plainly(find)
+            if course is not None:
+                course.on_found(found)
             observer.on_found(found)
             yield found
         else:
@@ -336,6 +372,8 @@ def _iter_results(
                 if outcome.fetched.n_requests:
                     logger.info("%s: %s", outcome.found.path, outcome.fetched)
                 run.observer.on_finished(outcome.found, outcome.result)
+            if isinstance(memory, Table):
+                memory.pass_by(outcome.found)
             yield outcome.result
 
 

@@ -28,7 +28,8 @@ except ImportError as exc:
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asmr_classify.batch.engine import Done, Errand, Order
+    from asmr_classify.batch.engine import Done, Order
+    from asmr_classify.batch.isolate import Errand
 
 logger = logging.getLogger(__name__)
 

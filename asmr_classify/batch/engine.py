@@ -23,12 +23,12 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from uuid import uuid4
 
 from asmr_classify.aggregate import Problem
 from asmr_classify.batch.ahead import ReadAhead
-from asmr_classify.batch.isolate import Known, Other, Outcome, undone
+from asmr_classify.batch.isolate import Errand, Known, Other, Outcome, errand_of, standing, undone
 from asmr_classify.batch.pool import Limits, iter_parallel, working_directory
 from asmr_classify.batch.task import R
 from asmr_classify.errors import AsmrClassifyError, OutputError, UsageError, WorkerError
@@ -97,10 +97,6 @@ class Order(Generic[R]):
     directory: str | None = field(default_factory=working_directory)
     version: str = field(default_factory=own_version)
     id: str = field(default_factory=lambda: uuid4().hex)
-
-
-Errand = tuple["Found", Known[R]]
-"""A file, and what is known of it that lacks something, or by other settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +192,6 @@ class _Bench(Generic[R]):
     """A worker of the local pool that waits for the next file, and the next."""
 
     def __init__(self, order: Order[R]) -> None:
-        self.order_id = order.id
         directory = order.directory or ""
         self._known: dict[str, Known[R]] = {}
         self._files: queue.SimpleQueue[Found | None] = queue.SimpleQueue()
@@ -221,7 +216,8 @@ class _Bench(Generic[R]):
 
     def _recall(self, found: Found) -> Outcome[R] | Other[R] | None:
         known = self._known[found.path]
-        return known if known is None or isinstance(known, Other) else Outcome(found, known)
+        result = standing(known)
+        return Outcome(found, result) if result is not None else cast("Other[R] | None", known)
 
     def close(self) -> None:
         """End the worker."""
@@ -230,8 +226,13 @@ class _Bench(Generic[R]):
         self._outcomes.close()
 
 
-_benches: dict[int, _Bench[Any]] = {}
-"""By thread: a process may take several batches at a time."""
+_benches: dict[tuple[int, str], _Bench[Any]] = {}
+"""By thread and order: a process may take several batches at a time, and those of several runs by
+turns."""
+
+BENCHES = 2
+"""For so many orders a thread keeps a worker: the cores are busy with two, and who does not tell
+that an order has ended leaves one behind."""
 
 
 def do_batch(order: Order[R], batch: list[Errand[R]], part: str | None = None) -> Done[R]:
@@ -255,17 +256,17 @@ def do_batch(order: Order[R], batch: list[Errand[R]], part: str | None = None) -
     """
     check_order(order)
     started = time.monotonic()
-    thread = threading.get_ident()
-    bench = _benches.get(thread)
-    if bench is None or bench.order_id != order.id:
-        if bench is not None:
-            bench.close()
-        bench = _benches[thread] = _Bench(order)
+    key = threading.get_ident(), order.id
+    bench = _benches.pop(key, None) or _Bench(order)
+    _benches[key] = bench  # the last
     try:
         outcomes = bench.do(batch)
     except BaseException:
-        _benches.pop(thread).close()
+        _benches.pop(key, None)
+        bench.close()
         raise
+    for other in [other for other in [*_benches] if other[0] == key[0]][:-BENCHES]:
+        _benches.pop(other).close()
     if order.sink is not None and part is not None:
         outcomes = order.sink.put_batch(part, outcomes)
     return Done(outcomes, time.monotonic() - started)
@@ -273,9 +274,9 @@ def do_batch(order: Order[R], batch: list[Errand[R]], part: str | None = None) -
 
 def dismiss(order_id: str) -> None:
     """End the workers that this process keeps for an order."""
-    for thread, bench in [*_benches.items()]:
-        if bench.order_id == order_id:
-            del _benches[thread]
+    for key, bench in [*_benches.items()]:
+        if key[1] == order_id:
+            del _benches[key]
             with suppress(ValueError):  # it is at work; its process ends with this one
                 bench.close()
 
@@ -404,10 +405,10 @@ class _Desk(Generic[R]):
                 if self._batch and (finds.is_over or len(self._out) < n_workers):
                     self._send_batch()
                 return None
-            known = recall(found)
-            if isinstance(known, Outcome) and not self._task.lacks(known.result):
-                return known
-            self._batch.append((found, known.result if isinstance(known, Outcome) else known))
+            errand = errand_of(found, recall(found), self._task)
+            if isinstance(errand, Outcome):
+                return errand
+            self._batch.append(errand)
             if self._is_full(n_workers):
                 self._send_batch()
         return None
@@ -465,8 +466,7 @@ class _Desk(Generic[R]):
             return self._try_again(parcel, exc)
         self._costs.learn(parcel.batch, done.seconds)
         for outcome, (_, known) in zip(done.outcomes, parcel.batch, strict=True):
-            is_heard = known is None or isinstance(known, Other)
-            on_decoded(outcome.result.decoded if is_heard else 0.0)
+            on_decoded(outcome.result.decoded if standing(known) is None else 0.0)
         return done.outcomes
 
     def _try_again(self, parcel: _Parcel, exc: Exception) -> list[Outcome[R]]:

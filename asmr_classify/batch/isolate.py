@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 
 from asmr_classify.aggregate import Problem
 from asmr_classify.batch.task import R
-from asmr_classify.media.remote import Fetched, take_fetched
+from asmr_classify.media.blocks import Fetched, take_fetched
 from asmr_classify.media.source import held
 
 if TYPE_CHECKING:
@@ -59,11 +59,30 @@ Known: TypeAlias = R | Other[R] | None
 """What is known of a file that is still to be worked on."""
 
 
+Errand: TypeAlias = tuple["Found", Known[R]]
+"""A file, and what is known of it that lacks something, or by other settings."""
+
+
+def standing(known: Known[R]) -> R | None:
+    """Give the result that stands of what is known of a file; None if nothing does."""
+    return None if isinstance(known, Other) else known
+
+
+def errand_of(
+    found: Found, recalled: Outcome[R] | Other[R] | None, task: Task[R]
+) -> Outcome[R] | Errand[R]:
+    """Give what was recalled of a file if it lacks nothing, else what is still to be done."""
+    if not isinstance(recalled, Outcome):
+        return found, recalled
+    return (found, recalled.result) if task.lacks(recalled.result) else recalled
+
+
 def undone(task: Task[R], found: Found, known: Known[R], problem: Problem) -> Outcome[R]:
     """Make the outcome of a file of which nothing came; what was known of it stands."""
-    if known is None or isinstance(known, Other):
+    result = standing(known)
+    if result is None:
         return Outcome(found, task.fail(found.path, problem))
-    return Outcome(found, task.give_up(known, problem))
+    return Outcome(found, task.give_up(result, problem))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +115,9 @@ def do_safely(
     """
     take_fetched()  # what was read before is of no file of this run
     with held(found.path):
-        if known is None or isinstance(known, Other):
-            outcome, is_new = _do(found, task, on_decoded), True
-        else:
-            outcome, is_new = Outcome(found, known), False
+        result = standing(known)
+        is_new = result is None
+        outcome = _do(found, task, on_decoded) if result is None else Outcome(found, result)
         if isinstance(known, Other):
             outcome = replace(outcome, result=task.take_over(outcome.result, known.result))
         if task.lacks(outcome.result):

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Self, cast
 
 from asmr_classify.aggregate import Problem
-from asmr_classify.batch.isolate import Known, Other, Outcome, Safe, undone
+from asmr_classify.batch.isolate import Known, Other, Outcome, Safe, errand_of, undone
 from asmr_classify.batch.process import FAREWELL, Gone, Worker
 from asmr_classify.batch.task import R
 from asmr_classify.batch.worker import START, Briefing
 from asmr_classify.errors import AsmrClassifyError, WorkerError
-from asmr_classify.media.remote import fits_a_block
+from asmr_classify.media.blocks import fits_a_block
 
 if TYPE_CHECKING:
     import threading
@@ -182,34 +182,36 @@ class _Crew(Generic[R]):
                     break
                 self._begin(*self._waiting.pop())
                 continue
-            if len(self._busy) >= self._n_jobs and not self._may_go_on():
+            worker = self._may_go_on() if len(self._busy) >= self._n_jobs else None
+            if len(self._busy) >= self._n_jobs and worker is None:
                 break
             found = finds.take(lambda: self._events.put(None))
             if found is None:
                 break
-            known = recall(found)
-            if isinstance(known, Outcome) and not self._task.lacks(known.result):
-                return known
-            self._give(found, known.result if isinstance(known, Outcome) else known)
+            errand = errand_of(found, recall(found), self._task)
+            if isinstance(errand, Outcome):
+                return errand
+            self._give(*errand, worker)
         return None
 
-    def _may_go_on(self) -> list[Worker]:
-        """Give the workers that may fetch a file while they work on another, a small one too."""
-        return [
+    def _may_go_on(self) -> Worker | None:
+        """Give a worker that may fetch a file while it works on another, a small one too."""
+        free = (
             worker
             for worker in self._busy
             if worker.is_ready
             and worker.next is None
             and not worker.given_up
             and fits_a_block(worker.found.path)
-        ]
+        )
+        return next(free, None)
 
-    def _give(self, found: Found, known: Known[R]) -> None:
-        """Give a file to a worker, or keep it until one is free."""
-        if len(self._busy) < self._n_jobs:
+    def _give(self, found: Found, known: Known[R], worker: Worker | None) -> None:
+        """Give a file to a worker that is free or that goes on with it, or keep it until one is."""
+        if worker is None:
             self._begin(found, known)
         elif known is None and fits_a_block(found.path):  # little to send: it cannot block
-            self._may_go_on()[0].give_next(found, known)
+            worker.give_next(found, known)
         else:
             self._waiting.append((found, known))
 

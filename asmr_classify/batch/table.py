@@ -6,6 +6,7 @@
         part-000001-9f3a1c20.parquet   rows of some recordings
         part-000002-9f3a1c20.parquet
         _manifest.json                 all parts of the table; there once a run has come to its end
+        _listed.json                   until then: up to where all that is listed has its row
         _lock                          on the disk only: held by the run that writes here
 
 Parts are the only truth. Each is written whole, by whoever labelled what it holds: on a cluster by
@@ -25,27 +26,35 @@ the next run sees to what is left. Then the manifest is written. It goes before 
 anything: who finds one finds a table that is whole. Rows of recordings that are not found any more
 stay.
 
+What storage lists in order, a run that was killed goes on listing where all before has its row (see
+:mod:`asmr_classify.batch.course`). Written after the rows, ``_listed.json`` is never ahead of them.
+It counts for a run over the same names while each part is there that was known as it was written,
+and nothing is to be tried again; else all is listed, as after a run that came to its end.
+
 Names that begin with an underscore or a dot are passed over by readers of such folders.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from asmr_classify.aggregate import FileResult, Problem, Status, results_key
-from asmr_classify.batch.journal import lock
+from asmr_classify.batch.course import RunCourse
+from asmr_classify.batch.journal import DAMAGED, lock
 from asmr_classify.batch.pool import working_directory
 from asmr_classify.batch.table_index import TableIndex
 from asmr_classify.batch.table_part import PartSink, copy_rows, read_entries
 from asmr_classify.errors import OutputError, UsageError
+from asmr_classify.media.discover import Mark
 from asmr_classify.version import own_version
 from asmr_classify.visual.seen import VERSION as LOOKED
 from asmr_classify.visual.seen import Effort, Picture, Visual
@@ -62,7 +71,7 @@ if TYPE_CHECKING:
 
 PART = re.compile(r"part-(\d{6,})-[0-9a-f]{8}\.parquet")
 
-MANIFEST, LOCK = "_manifest.json", "_lock"
+MANIFEST, LOCK, LISTED = "_manifest.json", "_lock", "_listed.json"
 
 HEADER, VERSION = "asmr-classify table", 1
 """Of the manifest, and of the form of it."""
@@ -70,6 +79,9 @@ HEADER, VERSION = "asmr-classify table", 1
 PART_ROWS, PART_SECONDS = 1000, 30.0
 """Where this process writes parts, one is written once it has so many rows, or its first is so
 old: what a kill costs at most."""
+
+LISTED_SECONDS = 5.0
+"""Between two notes of how far the listing has come."""
 
 READERS, READ_AT_ONCE = 8, 64
 """Threads that read parts, and parts whose keys are held at a time."""
@@ -101,6 +113,8 @@ class Table:
     ----------
     sink : PartSink
         Writes its parts.
+    goes_on : bool
+        Whether names are listed on from where a run was killed; what comes before has its row.
     """
 
     def __init__(self, sink: PartSink, model: str, video: Effort | None) -> None:
@@ -111,6 +125,12 @@ class Table:
         self._run = uuid4().hex[:8]
         self._n_named = 0
         self._has_manifest = False
+        self._listed: dict[str, Any] | None = None
+        self._asked = ""
+        self._course: RunCourse | None = None
+        self._mark: Mark | None = None
+        self._marked = -LISTED_SECONDS
+        self.goes_on = False
         self._rows: list[tuple[Found, FileResult]] = []
         self._since = 0.0
 
@@ -170,12 +190,25 @@ class Table:
         self._has_manifest = MANIFEST in files
         if fresh and files:
             self._change()
-            for name in parts:
+            for name in [*parts, *({LISTED} & files.keys())]:
                 self.sink.folder.remove(name)
             return
-        self._read(parts)
+        self._read(parts, others_are_late=self._has_manifest and self._is_ours(files[MANIFEST]))
+        if LISTED in files and not self._has_manifest:
+            with suppress(*DAMAGED):
+                self._listed = dict(json.loads(self._read_whole(LISTED, files[LISTED])))
 
-    def _read(self, parts: dict[str, int], *, is_late: bool = False) -> None:
+    def _is_ours(self, size: int) -> bool:
+        """Tell whether the manifest is of a table with the settings of this run."""
+        with suppress(*DAMAGED):
+            return bool(
+                json.loads(self._read_whole(MANIFEST, size))["settings"] == self.sink.settings
+            )
+        return False
+
+    def _read(
+        self, parts: dict[str, int], *, is_late: bool = False, others_are_late: bool = False
+    ) -> None:
         """Learn what parts hold.
 
         Parameters
@@ -184,8 +217,9 @@ class Table:
             Names and bytes.
         is_late : bool
             They came while this run was at work, from workers of one that was killed: other rows
-            of the same recordings stand before theirs, and if it had other settings, which
-            ``fresh`` has done away with, they go.
+            of the same recordings stand before theirs.
+        others_are_late : bool
+            Those with other settings came so after ``fresh`` had done away with them, and go.
 
         Raises
         ------
@@ -203,7 +237,7 @@ class Table:
                     if settings == self.sink.settings:
                         self._index.add(name, entries, is_earlier=is_late)
                         self._n_named = max(self._n_named, _number_of(name))
-                    elif is_late:
+                    elif is_late or others_are_late:
                         folder.remove(name)
                     else:
                         raise _of_other_settings(folder)
@@ -220,6 +254,45 @@ class Table:
             raise UsageError(
                 f"{self.sink.folder.name}: was opened for video={self._video}, not {video}"
             )
+
+    def course(self, asked: list[Any]) -> RunCourse:
+        """Give the course of a search: on from where a run was killed that asked for the same."""
+        # Not itself: addresses may hold what nobody else may read.
+        self._asked = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+        start, listed = None, self._listed
+        with suppress(*DAMAGED):  # it goes on nowhere then
+            if listed is not None and listed["asked"] == self._asked:
+                is_there = {*listed["parts"]} <= {*self._index.parts()}
+                mark = Mark(**listed["mark"])
+                start = mark if is_there and self._index.is_all_done() else None
+        self.goes_on = start is not None
+        self._course = RunCourse(start, self._on_passed)
+        return self._course
+
+    def pass_by(self, found: Found) -> None:
+        """Note that a recording has its row, or will have it once those are written that are kept.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be noted how far the listing has come.
+        """
+        if self._course is not None:
+            self._course.on_done(found)
+
+    def _on_passed(self, mark: Mark) -> None:
+        self._mark = mark
+        if not self._rows:
+            self._note_mark()
+
+    def _note_mark(self) -> None:
+        """Note how far the listing has come, unless the table is whole and unchanged."""
+        mark, now = self._mark, time.monotonic()
+        if mark is None or self._has_manifest or now - self._marked < LISTED_SECONDS:
+            return
+        self._mark, self._marked = None, now
+        listed = {"asked": self._asked, "mark": asdict(mark), "parts": self._index.parts()}
+        self.sink.folder.put(LISTED, json.dumps(listed).encode())
 
     def recall(self, found: Found) -> FileResult | None:
         """Tell of a recording that has its row already; None if it is to be labelled.
@@ -274,6 +347,7 @@ class Table:
         part = self.name_part()
         self.sink.put(part, rows)
         self._index.add(part, (self.sink.entry_of(*row) for row in rows))
+        self._note_mark()
 
     def learn(self, outcome: Outcome[Any]) -> None:
         """Note a row that a worker has written."""
@@ -313,6 +387,8 @@ class Table:
         for name in self._index.outdated():
             self._replace(name, parts.get(name, 0))
         files = folder.list()
+        if LISTED in files:
+            folder.remove(LISTED)
         rows = self._index.count_rows()
         for name in rows:
             if name not in files:
@@ -330,15 +406,17 @@ class Table:
             "parts": [{"name": x, "rows": n, "bytes": files[x]} for x, n in rows.items()],
         }
         content = (json.dumps(manifest, indent=1) + "\n").encode()
-        is_changed = not self._has_manifest or self._manifest(files[MANIFEST]) != content
+        is_changed = not self._has_manifest or (
+            self._read_whole(MANIFEST, files[MANIFEST]) != content
+        )
         if is_changed:
             self._change()
             folder.put(MANIFEST, content)
             self._has_manifest = True
         return Finished(sum(rows.values()), len(rows), is_changed)
 
-    def _manifest(self, size: int) -> bytes:
-        with self.sink.folder.open(MANIFEST, size) as file:
+    def _read_whole(self, name: str, size: int) -> bytes:
+        with self.sink.folder.open(name, size) as file:
             return file.read()
 
     def _replace(self, part: str, size: int) -> None:

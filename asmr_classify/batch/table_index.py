@@ -59,6 +59,15 @@ class TableIndex:
     def __contains__(self, part: str) -> bool:
         return part in self._numbers
 
+    def parts(self) -> list[str]:
+        """Name all parts that were added."""
+        return self._names[:]
+
+    def is_all_done(self) -> bool:
+        """Tell whether no recording is to be labelled again whatever becomes of it."""
+        found = self._base.execute(f"SELECT 1 FROM rows WHERE key IS NULL AND {STANDS} LIMIT 1")  # noqa: S608
+        return found.fetchone() is None
+
     def close(self) -> None:
         """Forget all."""
         self._base.close()

@@ -99,7 +99,7 @@ def _work(tasks: Any, send: Any) -> None:
 
 
 def _iter_files(tasks: Any) -> Iterator[tuple[Found, Any]]:
-    from asmr_classify.media.remote import fetch_ahead
+    from asmr_classify.media.blocks import fetch_ahead
 
     while True:
         found, known = pickle.load(tasks)  # noqa: S301

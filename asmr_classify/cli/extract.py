@@ -314,7 +314,7 @@ def read_wish(
 
 def tell_of(made: Extraction) -> None:
     """Tell what is left out as a copy, and how clips fall to the parts."""
-    from asmr_classify.library.extract import describe_copy
+    from asmr_classify.library.extract import describe_copy, shared_sound
 
     for copy in made.choice.copies:
         one = copy.stretch
@@ -327,7 +327,9 @@ def tell_of(made: Extraction) -> None:
     hours = sum(entry.duration for entry in made.entries) / 3600
     makers = "1 maker" if len(groups) == 1 else f"{len(groups)} makers"
     tell(f"{len(made.entries)} clips, {hours:.2f} h, of {makers}: {counts}")
-    if len(groups) < N_PARTS:
+    for names in shared_sound(made.choice):
+        tell(f"{names}: have recordings of the same sound, so they are in one part", lead="note: ")
+    if len({made.choice.of_part(group) for group in groups}) < N_PARTS:
         tell(
             f"{makers}: too few for train, validation and test; --group-by tells makers apart by "
             "other than folders",

@@ -303,7 +303,7 @@ def _write_all(request: Request, parts: Parts, stop: Event, progress: Progress) 
             for rows in parts.iter_rows(result):
                 writer.write(result.path, rows)
             parts.drop(result)
-            _tell_of(result, None if request.quiet else progress.console)
+            _tell_of(result, progress.console, quiet=request.quiet)
     return n_written
 
 
@@ -322,7 +322,7 @@ def _open_writer(request: Request, parts: Parts, stack: ExitStack) -> RowWriter:
     return writer
 
 
-def _tell_of(result: Extracted, console: Console | None) -> None:
+def _tell_of(result: Extracted, console: Console, *, quiet: bool) -> None:
     from asmr_classify.aggregate import Status
 
     logger.info("%s: %s", printable(result.path), result.status.value)
@@ -330,7 +330,7 @@ def _tell_of(result: Extracted, console: Console | None) -> None:
         return
     text = f"{result.status.value}: {printable(result.error.message)}"
     logger.debug("%s", text)
-    if console is not None:
+    if result.status is Status.FAILED or not quiet:
         console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 

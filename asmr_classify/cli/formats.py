@@ -55,7 +55,10 @@ def format_of(output: str) -> FormatName:
     if output == STDOUT or suffix == ".txt":
         return FormatName.TABLE
     if Path(output).is_dir():
-        raise UsageError(f"--output {output}: is a folder; name a file in it")
+        raise UsageError(
+            f"--output {output}: is a folder; name a file in it, or put a / behind it and give "
+            "--format parquet for a table in parts"
+        )
     raise UsageError(
         f"--output {output}: no format ends in {suffix or 'nothing'!r}; "
         "name a .jsonl, .csv or .txt file, or give --format"

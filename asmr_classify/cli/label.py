@@ -322,13 +322,16 @@ def run(request: Request, console: Console) -> ExitStatus:
             )
             if stop.is_set():
                 raise KeyboardInterrupt
-            if table is not None and complete and progress.statuses:
+            goes_on = table is not None and table.goes_on
+            if table is not None and complete and (progress.statuses or goes_on):
                 finish_table(table, progress, quiet=request.quiet)
     finally:
         if progress.listed and not request.quiet:
             console.print(summary(progress), highlight=False, markup=False, soft_wrap=True)
         if features is not None:
             bound_features(features, quiet=request.quiet)
+    if complete and goes_on and not progress.statuses:
+        return ExitStatus.OK  # all was done that was killed, but for the end
     return _exit_status(progress) if complete else ExitStatus.ERROR
 
 
@@ -414,7 +417,7 @@ def _teller(request: Request, console: Console) -> Callable[[FileResult], None]:
     """Make what tells of each result: the log, and of problems stderr, unless the table will."""
     from asmr_classify.aggregate import Status
 
-    silent = request.quiet or request.format is FormatName.TABLE
+    in_table = request.format is FormatName.TABLE
 
     def tell_of(result: FileResult) -> None:
         if logger.isEnabledFor(logging.INFO):
@@ -424,11 +427,12 @@ def _teller(request: Request, console: Console) -> Callable[[FileResult], None]:
             tell_why(f"picture not seen: {printable(result.visual_error.message)}")
         if result.error is None or result.status is Status.NO_AUDIO:
             return
-        tell_why(f"{result.status.value}: {printable(result.error.message)}")
+        text = f"{result.status.value}: {printable(result.error.message)}"
+        tell_why(text, always=result.status is Status.FAILED)
 
-    def tell_why(text: str) -> None:
+    def tell_why(text: str, *, always: bool = False) -> None:
         logger.debug("%s", text)
-        if not silent:
+        if not in_table and (always or not request.quiet):
             console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
     return tell_of

@@ -75,9 +75,14 @@ def find_record(model: Model) -> EvaluationRecord | None:
 
 
 def without_record(model: Model) -> str:
-    """Say what is missing, and how to get it."""
+    """Say what is missing, and how to get it; of a taught model, where its figures are."""
     from asmr_classify.training.record import record_path
 
+    if model.ensemble.taught is not None:
+        card = Path(model.source or "").with_suffix(".md")
+        if not card.is_file():
+            return f"{card}: missing; teach writes there how well each label is told"
+        return f"was taught: {card} tells by how many answers, and how well each label is told"
     path = record_path(Path(model.source or ""))
     return f"{path}: missing, so there are no figures to show; train writes it beside the model"
 

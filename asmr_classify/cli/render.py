@@ -16,9 +16,10 @@ from asmr_classify.cli.errors import printable
 from asmr_classify.cli.progress import clock
 from asmr_classify.cli.timeline_bar import Look, in_lines, legend, timeline_bar
 from asmr_classify.labels import SILENCE, Kind, kind_of
+from asmr_classify.visual.seen import levels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console, RenderableType
 
@@ -30,6 +31,9 @@ GAP = 2
 
 MIN_WIDTH = 60
 """Narrower consoles get a table of this width, which they wrap."""
+
+LEAST_WITH_PICTURE = 80
+"""Narrower tables have no room for what is seen of videos."""
 
 NAME_SHARE, ALSO_SHARE, BAR_LIMIT = 0.45, 0.3, 40
 """Of the width that name, further tags and bar share: what name and tags may take at most, the
@@ -89,21 +93,33 @@ def results_view(
     return results_table(results, labels, width=console.width, plain=plain)
 
 
-def _column_widths(results: Sequence[FileResult], width: int) -> tuple[int, int, int, int, int]:
-    """Widths of name, main tag, further tags, length and timeline; the first ones as needed."""
+def _column_widths(results: Sequence[FileResult], width: int) -> dict[str, int]:
+    """Widths of the columns by their titles: as needed, and the timeline takes the rest."""
     main = max(8, *(cell_len(_main_text(result)) for result in results))
     length = max(6, *(len(_length_text(result)) for result in results))
-    rest = width - main - length - 4 * GAP
+    longest_picture = max(len(_picture_text(result)) for result in results)
+    picture = {"picture": max(7, longest_picture)} if longest_picture else {}
+    if width < LEAST_WITH_PICTURE:
+        picture = {}
+    rest = width - main - length - 4 * GAP - sum(x + GAP for x in picture.values())
     longest_name = max(cell_len(printable(result.path)) for result in results)
     longest_also = max(
         cell_len(", ".join([*_also_texts(result), *_kind_texts(result)])) for result in results
     )
     also = min(max(4, longest_also), int(rest * ALSO_SHARE))
     name = min(max(4, longest_name), max(int(rest * NAME_SHARE), rest - also - BAR_LIMIT))
-    return name, main, also, length, min(BAR_LIMIT, rest - name - also)
+    bar = min(BAR_LIMIT, rest - name - also)
+    return {
+        "file": name,
+        "trigger": main,
+        "also": also,
+        **picture,
+        "length": length,
+        "timeline": bar,
+    }
 
 
-def _new_table(widths: Sequence[int], *, show_header: bool) -> Table:
+def _new_table(widths: Mapping[str, int], *, show_header: bool) -> Table:
     table = Table(
         box=None,
         pad_edge=False,
@@ -111,38 +127,39 @@ def _new_table(widths: Sequence[int], *, show_header: bool) -> Table:
         show_header=show_header,
         header_style="bold",
     )
-    for title, width in zip(
-        ("file", "trigger", "also", "length", "timeline"), widths, strict=False
-    ):
+    for title, width in widths.items():
         justify = "right" if title == "length" else "left"
         table.add_column(title, width=width, justify=justify)  # type: ignore[arg-type]  # two of its literals
     return table
 
 
-def _heard_table(results: Sequence[FileResult], look: Look, widths: Sequence[int]) -> Table:
+def _heard_table(results: Sequence[FileResult], look: Look, widths: Mapping[str, int]) -> Table:
     table = _new_table(widths, show_header=True)
     for result in results:
-        table.add_row(
-            _name(result.path, widths[0]),
-            _main(result, look),
-            _also(result, look, widths[2]),
-            _length_text(result),
-            timeline_bar(result, widths[4], look),
-        )
+        cells: dict[str, RenderableType] = {
+            "file": _name(result.path, widths["file"]),
+            "trigger": _main(result, look),
+            "also": _also(result, look, widths["also"]),
+            "picture": Text(_picture_text(result), style="dim"),
+            "length": _length_text(result),
+            "timeline": timeline_bar(result, widths["timeline"], look),
+        }
+        table.add_row(*(cells[title] for title in widths))
     return table
 
 
-def _lost_table(results: Sequence[FileResult], widths: Sequence[int]) -> Table:
+def _lost_table(results: Sequence[FileResult], widths: Mapping[str, int]) -> Table:
     """Tell what went wrong, the reason as wide as the rest of the table above."""
-    reason_width = sum(widths[2:]) + 2 * GAP
-    table = _new_table((widths[0], widths[1], reason_width), show_header=False)
+    name, main, *rest = widths.values()
+    reason = sum(rest) + (len(rest) - 1) * GAP
+    table = _new_table({"file": name, "trigger": main, "reason": reason}, show_header=False)
     for result in results:
         if result.error is not None:
-            reason = result.error.message.removeprefix(f"{result.path}: ")
+            message = result.error.message.removeprefix(f"{result.path}: ")
             table.add_row(
-                _name(result.path, widths[0]),
+                _name(result.path, name),
                 Text(result.status.value, style=STATUS_STYLES[result.status]),
-                Text(printable(reason), overflow="fold"),
+                Text(printable(message), overflow="fold"),
             )
     return table
 
@@ -269,6 +286,11 @@ def _with_kinds(text: Text, result: FileResult, width: int) -> Text:
             break
         text.append(piece, style="dim")
     return text
+
+
+def _picture_text(result: FileResult) -> str:
+    """Say how much moves and how light it is; nothing of what shows nothing, or was not seen."""
+    return ", ".join(level.value for level in levels(result.visual) if level is not None)
 
 
 def _length_text(result: FileResult) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from contextlib import closing
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -17,18 +21,26 @@ from asmr_classify.cli.select import select_results
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from threading import Event
 
     from rich.console import Console
     from rich.progress import Progress
 
     from asmr_classify.aggregate import FileResult
+    from asmr_classify.media.discover import Found
     from asmr_classify.report import Drawn
+    from asmr_classify.report.drawing import DrawTask, Sketch
+
+logger = logging.getLogger(__name__)
 
 PAGE_SUFFIXES = (".html", ".htm")
 
 PLAIN_INTERVAL = 5.0
 """Seconds between lines where stderr is not a terminal."""
+
+MOST_TOLD = 3
+"""Damaged recordings that are named."""
 
 
 @reporting_errors
@@ -81,7 +93,7 @@ def report(
     )
     if not results:
         return nothing_to_do("no recordings were found, so there is no page")
-    waveforms = films = Drawn({})
+    waveforms = films = Drawn()
     if not no_waveforms:
         waveforms = draw("waveforms", compute_waveforms, results, console, quiet=quiet)
         films = draw("filmstrips", make_films, results, console, quiet=quiet)
@@ -157,7 +169,7 @@ def draw(
     what : str
         That is drawn, as "waveforms".
     compute : callable
-        Takes results, ``stop`` and ``on_progress``.
+        Takes results, ``work`` and ``on_progress``.
     results : sequence of FileResult
     console : rich.console.Console
         On stderr.
@@ -168,16 +180,46 @@ def draw(
     ------
     KeyboardInterrupt
         If the user asked to stop; what was drawn is in the cache.
+    AsmrClassifyError
+        If no process can be started to draw in.
     """
     with (
         interrupts_tell(f"no page was written; the {what} so far are kept"),
         DrawingProgress(what, console, quiet=quiet) as progress,
     ):
         with interrupts_deferred() as stop:
-            drawn = compute(results, stop=stop, on_progress=progress.show)
+            drawn = compute(results, work=partial(_work, stop=stop), on_progress=progress.show)
         if stop.is_set():
             raise KeyboardInterrupt
+    _tell_problems(what, drawn)
     return drawn
+
+
+def _work(task: DrawTask, finds: list[Found], *, stop: Event) -> Iterator[Sketch]:
+    """Draw recordings in processes of their own: a damaged one may crash, or hang, a decoder."""
+    from asmr_classify.batch import Limits, iter_apart
+    from asmr_classify.batch.pool import count_cores
+
+    def on_decoded(_seconds: float) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt  # a drawing is no loss: those at hand need not be finished
+
+    outcomes = iter_apart(
+        finds, task, count_cores(), limits=Limits(), stop=stop, on_decoded=on_decoded
+    )
+    with closing(outcomes):
+        for outcome in outcomes:
+            if outcome.trace is not None:
+                logger.error("%s: unexpected error\n%s", outcome.found.path, outcome.trace)
+            yield outcome.result
+
+
+def _tell_problems(what: str, drawn: Drawn) -> None:
+    """Tell of what some recordings have no drawing, the first few by name."""
+    for problem in islice(drawn.problems.values(), MOST_TOLD):
+        tell(f"no {what} of {problem.message}")
+    if len(drawn.problems) > MOST_TOLD:
+        tell(f"no {what} of {len(drawn.problems) - MOST_TOLD} more, which are damaged as well")
 
 
 class DrawingProgress:

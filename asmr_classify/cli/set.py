@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,8 @@ from asmr_classify.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from asmr_classify.aggregate import FileResult
+    from asmr_classify.catalogue import Answer
     from asmr_classify.catalogue.corrections import Correction
 
 RESET = "reset"
@@ -50,6 +53,7 @@ def set_(
         if not quiet:
             write_results(results, known.labels, STDOUT, FormatName.TABLE)
         tell_copies(known.copies_of(files), is_reset=correction is None)
+        tell_heard(results, known.answers(files), known.labels)
     return ExitStatus.OK
 
 
@@ -68,6 +72,41 @@ def tell_copies(copies: Sequence[str], *, is_reset: bool) -> None:
         lead="note: ",
         style="bold",
     )
+
+
+def tell_heard(
+    results: Sequence[FileResult], answers: Sequence[Answer], labels: Sequence[str]
+) -> None:
+    """Tell of files that are set to lack what somebody heard in a stretch of them."""
+    from asmr_classify.batch import name_from_here
+    from asmr_classify.labels import TRIGGERS
+
+    said: dict[str, set[str]] = {}
+    for answer in answers:
+        # What could not be set is not set as absent.
+        could_be_set = {*answer.labels} & {*TRIGGERS, *labels}
+        said.setdefault(answer.path, set()).update(could_be_set)
+    for result in results:
+        lacking = heard_though_absent(result, said.get(os.path.abspath(result.path), set()))  # noqa: PTH100
+        if lacking:
+            tell(
+                f"{name_from_here(result.path)}: {', '.join(lacking)} was heard in a stretch of "
+                "it, by an answer to 'review'; both are kept: correct the one that is wrong",
+                lead="note: ",
+                style="bold",
+            )
+
+
+def heard_though_absent(result: FileResult, heard: set[str]) -> list[str]:
+    """Give the labels that are set as absent, of those that were heard."""
+    from asmr_classify.labels import SPEECH, WHISPER, Kind, kind_of
+
+    absent = set()
+    if "trigger" in result.corrected:
+        absent = {x for x in heard if kind_of(x) is Kind.TRIGGER and x not in result.tags}
+    if "no_talking" in result.corrected and result.no_talking:
+        absent |= heard & {WHISPER, SPEECH}
+    return sorted(absent)
 
 
 def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:

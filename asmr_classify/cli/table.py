@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asmr_classify.cli.errors import tell
@@ -66,6 +67,11 @@ def check_table(output: str, form: FormatName | None, *, catalogue: bool) -> Non
                 f"--output {as_source(output)}: storage takes tables in parts; put a / behind it "
                 "and give --format parquet, or write a file here and copy it there"
             )
+        if form is FormatName.PARQUET and Path(output).is_dir():
+            raise UsageError(
+                f"--output {output}: is a folder; put a / behind it for a table in parts, or name "
+                "a file in it"
+            )
         return
     shown = as_source(output)
     if form is not FormatName.PARQUET:
@@ -115,6 +121,8 @@ def finish_table(table: Table, tally: Tally, *, quiet: bool) -> None:
     if not done.is_changed:
         text = f"{name}: nothing new; it is whole, {done.n_rows} rows in {done.n_parts} {parts}"
     n_gone = done.n_rows - tally.statuses.total()
-    if n_gone > 0:
+    if table.goes_on:
+        text += f"; {n_gone} of what was not listed again, as it was done when a run was stopped"
+    elif n_gone > 0:
         text += f"; {n_gone} of recordings that were not found this time (--fresh leaves them out)"
     tell(text)

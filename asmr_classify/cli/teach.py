@@ -162,12 +162,17 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
     if len(changed) > MOST_NAMED:
         warn(f"{len(changed) - MOST_NAMED} more recordings have changed since")
     for each in against[:MOST_NAMED]:
+        what = (
+            f"{each.asked[0]}, which was not heard where it should be"
+            if each.labels
+            else f"no {each.asked[0]}, which was heard in a stretch of it"
+        )
         warn(
-            f"{each.path}: was set to hold no {each.asked[0]}, which was heard in a stretch of it; "
-            "the answer counts: correct either by 'set' or 'review'"
+            f"{each.path}: was set to hold {what}; the answer counts: correct either by 'set' or "
+            "'review'"
         )
     if len(against) > MOST_NAMED:
-        warn(f"{len(against) - MOST_NAMED} more were set to hold no label that is heard in them")
+        warn(f"{len(against) - MOST_NAMED} more were set to hold other than what was answered")
     return [each for each in gathered if each.path not in changed]
 
 
@@ -180,8 +185,9 @@ def _maker(path: str, group_by: Maker) -> str:
 
 
 def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[str]) -> None:
-    """Tell which labels nothing could be learnt of."""
+    """Tell which labels nothing, or too little, could be learnt of."""
     from asmr_classify.labels import SILENCE
+    from asmr_classify.training.teach import LEAST_TO_CHOOSE
 
     learnt = {each.label for each in taught}
     left = [label for label in examples.labels if label not in learnt] if not only else []
@@ -191,6 +197,15 @@ def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[
         reasons.append(f"{SILENCE}: it is decided by level")
     for reason in reasons:
         tell(f"nothing is learnt of {reason}", lead="note: ", style="bold")
+    for each in taught:
+        if each.lacks_threshold:
+            tell(
+                f"{each.label}: {each.n_held} examples hold it and {each.n_not_held} do not, too "
+                "few to choose a threshold, so it will hardly ever be found; give "
+                f"{LEAST_TO_CHOOSE} or more of each, better twenty of ten makers",
+                lead="note: ",
+                style="bold",
+            )
 
 
 def _show(taught: Sequence[Taught]) -> None:

@@ -45,7 +45,8 @@ CacheOption = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Where features are kept from run to run. Default: the user's cache folder.",
+        help="Where features are kept from run to run, and of a training that is broken off what "
+        "it has fitted, for 30 days. Default: the user's cache folder.",
         show_default=False,
     ),
 ]

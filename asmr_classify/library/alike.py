@@ -11,6 +11,7 @@ compared; clips of a fraction of a second are too short to tell.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -85,12 +86,20 @@ class Choice:
     copies : list of Copy
     left : list of Left
         What cannot be cut out, and why.
+    together : dict of str to str
+        Groups of which recordings hold the same sound, chosen or not: each is in the part of a
+        data set in which the group is that it is given with.
     """
 
     stretches: list[Stretch] = field(default_factory=list)
     recordings: dict[str, Recording] = field(default_factory=dict)
     copies: list[Copy] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
+    together: dict[str, str] = field(default_factory=dict)
+
+    def of_part(self, group: str) -> str:
+        """Give the group in whose part of a data set one is."""
+        return self.together.get(group, group)
 
 
 def choose(
@@ -142,6 +151,7 @@ def choose(
         choice.copies += [Copy(stretches[k], stretches[j]) for k, j in copies.items()]
         if not unheard and not copies:
             choice.stretches = [stretches[k] for k in taken]
+            choice.together = _find_together(stretches, prints)
             return choice
 
 
@@ -170,8 +180,11 @@ def _hear(
 ) -> tuple[Recording, list[NDArray[np.float32] | None]]:
     """Decode a recording as far as spans of it are wanted; None for those that are damaged."""
     natives: list[tuple[int, int]] = []
+    n_native_samples = 0
 
     def listen(block: NativeBlock) -> None:
+        nonlocal n_native_samples
+        n_native_samples += block.y.shape[1]
         if not natives:
             natives.append((block.sr, len(block.y)))
 
@@ -199,11 +212,21 @@ def _hear(
             end = samples_to_seconds(after, SR)
         info = stream.info
     sr, n_channels = natives[0]
+    if end is not None:
+        end = _exact_end(end, samples_to_seconds(n_native_samples, sr))
     sounds = [
         None if k in damaged else np.concatenate([*part, np.zeros(0, np.float32)])
         for k, part in enumerate(parts)
     ]
     return Recording(info, sr, n_channels, end), sounds
+
+
+def _exact_end(end: float, length: float) -> float:
+    """Tell where sound ends, to the sample of the recording where it begins at 0.
+
+    Resampling rounds its length. Where it begins later, that is all that is known.
+    """
+    return length if abs(end - length) <= samples_to_seconds(2, SR) else end
 
 
 def _find_copies(
@@ -225,6 +248,25 @@ def _find_copies(
             if error is not None:
                 copies[copy] = of
     return copies
+
+
+def _find_together(stretches: Sequence[Stretch], prints: dict[int, Bits]) -> dict[str, str]:
+    """Find groups that hold the same sound, and give each of them the first of them by name.
+
+    A recording that lies in the folders of two makers is in both: of one, this stretch may be
+    chosen, and of the other that.
+    """
+    heard = sorted(prints)
+    groups, of_group = np.unique([stretches[k].group for k in heard], return_inverse=True)
+    first = list(range(len(groups)))
+    if len(groups) > 1:
+        for a, b in candidate_pairs([prints[k] for k in heard], of_group):
+            low, high = sorted((first[of_group[a]], first[of_group[b]]))
+            if low != high and bit_error(prints[heard[a]], prints[heard[b]]) is not None:
+                first = [low if each == high else each for each in first]
+    named = {str(group): str(groups[k]) for group, k in zip(groups, first, strict=True)}
+    shared = Counter(named.values())
+    return {group: of for group, of in named.items() if shared[of] > 1}
 
 
 def _worth(choice: Choice, stretch: Stretch) -> tuple[bool, float, bool, int]:

@@ -49,7 +49,7 @@ from asmr_classify.units import samples_to_seconds, seconds_to_samples
 from asmr_classify.writers.csv import escape_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.library.alike import Choice, Copy, Recording
@@ -164,6 +164,9 @@ def plan_extract(
         If a label is wanted that is not known, or the folder holds anything else.
     """
     check_folder_of_data(order.folder)
+    own = _own_files(runs)
+    # Before anything is listened to, which takes long.
+    _refuse_others(order.folder, [x for x in _iter_files(order.folder) if x not in own])
     inside = order.folder.rstrip(os.sep) + os.sep
     results, lost = (
         [
@@ -191,7 +194,7 @@ def plan_extract(
         ),
     ]
     steps += [_write_text(table, order.folder) for table in tables]
-    wanting = _wanting(steps, order.folder, runs)
+    wanting = _wanting(steps, order.folder, own)
     folders = {os.path.dirname(step.target) for step in steps} if wanting else set()
     plan = Plan(command, (*steps_to_folders(folders), *wanting), tuple(left))
     return Extraction(plan, tuple(entries), choice)
@@ -272,7 +275,9 @@ class _Planner:
     def make(self, seed: int, left: list[Left]) -> list[tuple[Entry, Clip]]:
         """Make all, by recording and time; what cannot be cut is left."""
         parts = assign_parts(
-            (stretch.group for stretch in self._choice.stretches), seed, self._layout.parts
+            (self._choice.of_part(stretch.group) for stretch in self._choice.stretches),
+            seed,
+            self._layout.parts,
         )
         by_path: dict[str, list[Stretch]] = {}
         for stretch in sorted(self._choice.stretches, key=lambda s: (s.first, s.label)):
@@ -308,7 +313,10 @@ class _Planner:
             _check_channels(path, recording, mono=self._order.mono)
             steps = [self._write(path, before, stretch, recording) for stretch in stretches]
         return [
-            (self._entry(stretch, step, parts[stretch.group], recording), step)
+            (
+                self._entry(stretch, step, parts[self._choice.of_part(stretch.group)], recording),
+                step,
+            )
             for stretch, step in zip(stretches, steps, strict=True)
         ]
 
@@ -400,14 +408,29 @@ def _notes(order: Order, wish: Wish, choice: Choice) -> list[str]:
         sound = f"Sound is {' and '.join(changed)}." if changed else "Sound is that of the source."
         how = f"{sound} {fade_note()}"
     n_copies = len(choice.copies)
+    together = [
+        f"Makers who have recordings of the same sound are in one part: {names}."
+        for names in shared_sound(choice)
+    ]
     return [
         how,
         f"What lots decided follows from the seed {wish.seed}.",
         f"Left out as copies of other clips: {n_copies}{f' (see {LEFT_OUT})' * (n_copies > 0)}.",
+        *together,
     ]
 
 
-def _wanting(steps: Sequence[Clip | WriteText], folder: str, runs: Iterable[Run]) -> list[Step]:
+def shared_sound(choice: Choice) -> list[str]:
+    """Name the groups that are in one part as they hold the same sound, each time in a list."""
+    present = {stretch.group for stretch in choice.stretches}
+    by_first: dict[str, list[str]] = {}
+    for group, first in choice.together.items():
+        if group in present:
+            by_first.setdefault(first, []).append(group)
+    return [", ".join(sorted(groups)) for groups in by_first.values() if len(groups) > 1]
+
+
+def _wanting(steps: Sequence[Clip | WriteText], folder: str, own: Mapping[str, Any]) -> list[Step]:
     """Leave out what earlier runs have written, and refuse a folder with anything else.
 
     Raises
@@ -415,20 +438,25 @@ def _wanting(steps: Sequence[Clip | WriteText], folder: str, runs: Iterable[Run]
     UsageError
         If the folder holds other files, or such as were changed.
     """
-    own, there = _own_files(runs), set(_iter_files(folder))
+    there = set(_iter_files(folder))
     wanting: list[Step] = []
     for step in steps:
         if step.target in there and own.get(step.target) == _as_kept(step):
             there.discard(step.target)
         else:
             wanting.append(step)
+    _refuse_others(folder, there)
+    return wanting
+
+
+def _refuse_others(folder: str, there: Collection[str]) -> None:
     if there:
         named = ", ".join(sorted(os.path.relpath(path, folder) for path in there)[:N_NAMED])
+        count = "1 file" if len(there) == 1 else f"{len(there)} files"
         raise UsageError(
-            f"--to {folder}: holds {len(there)} files that this command would not make so, such as "
-            f"{named}; name a new or empty folder, or undo the run that wrote them"
+            f"--to {folder}: holds {count} that this command would not make so, such as {named}; "
+            "name a new or empty folder, or undo the run that wrote them"
         )
-    return wanting
 
 
 def _iter_files(folder: str) -> Iterator[str]:

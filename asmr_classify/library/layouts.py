@@ -13,6 +13,9 @@ kaldi        ``audio/clip.wav``, and in ``train``, ``validation`` and ``test`` t
              label is the text and the maker the speaker; and ``clips.csv``
 ============ ================================================================================
 
+Who reads ``metadata.csv`` guesses the type of each column, part by part, and refuses parts in which
+they differ: so there all have the same columns, and no text is empty or looks like a number.
+
 ``clips.csv``, ``metadata.csv`` and ``esc50.csv`` hold a row a clip with all of :data:`COLUMNS`;
 what spreadsheets would run is escaped as in the CSV of results. Names of clips hold letters,
 digits, dots, dashes and ``_`` only.
@@ -63,11 +66,20 @@ COLUMNS = {
     "score_LABEL": "of each label, over the whole recording",
     "sr, n_channels": "sampling rate in Hz and channels of the clip",
     "model": "that labelled it",
-    "corrected": "what was set by hand of the recording",
-    "licence": "as the tags of the recording state it; empty where they do not",
+    "corrected": "what was set by hand of the recording; empty, or `nothing`, where nothing was",
+    "licence": "as the tags of the recording state it; empty, or `not stated`, where they do not",
     "sha256": "checksum of the clip",
 }
 """Of the tables, and what they hold."""
+
+TEXTS = {"label", "labels", "group", "source", "model", "corrected", "licence"}
+"""Columns that hold texts which may be of any kind."""
+
+WHERE_EMPTY = {"corrected": "nothing", "licence": "not stated"}
+"""What ``metadata.csv`` says there."""
+
+NO_TEXT = frozenset("#n/a n/a #na -1.#ind -1.#qnan <na> na none null true false".split())
+"""What pandas reads as something else than text, besides numbers; in small letters."""
 
 NOT_PLAIN = re.compile(r"[^\w.-]+")
 """What names of clips do not hold."""
@@ -307,12 +319,17 @@ def _row(entry: Entry, index: int, file: str) -> dict[str, str]:
     }
 
 
-def _csv(rows: Sequence[Mapping[str, str]]) -> str:
-    """Write a table whose columns are those of all rows: models differ in their labels."""
-    longest = max(rows, key=len)
-    columns = dict.fromkeys([*longest, *(name for row in rows for name in row)])
+def _columns(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """Give the columns of all rows: models differ in their labels."""
+    by_length = sorted(rows, key=len, reverse=True)
+    return [*dict.fromkeys(name for row in by_length for name in row)]
+
+
+def _csv(rows: Sequence[Mapping[str, str]], columns: Sequence[str] | None = None) -> str:
+    """Write a table, by default with the columns of all rows."""
+    columns = columns or _columns(rows)
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*columns], restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
@@ -333,11 +350,29 @@ def _of_part(entries: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
 
 
 def _metadata(entries: Sequence[Entry]) -> list[Table]:
+    columns = _columns(_row(e, 0, "") for e in entries)
     tables = []
     for part, inside in _of_part(entries):
-        rows = [_row(e, k, e.file.rpartition("/")[2]) for k, e in enumerate(inside)]
-        tables.append(Table(f"{part}/metadata.csv", _csv(rows), tuple(inside)))
+        rows = [
+            {
+                name: _as_text(value, WHERE_EMPTY.get(name, "")) if name in TEXTS else value
+                for name, value in _row(e, k, e.file.rpartition("/")[2]).items()
+            }
+            for k, e in enumerate(inside)
+        ]
+        tables.append(Table(f"{part}/metadata.csv", _csv(rows, columns), tuple(inside)))
     return tables
+
+
+def _as_text(text: str, where_empty: str) -> str:
+    """Write a text so that it is read as one, whatever it says."""
+    try:
+        float(text)
+    except ValueError:
+        is_text = text.lower() not in NO_TEXT
+    else:
+        is_text = False
+    return (text if is_text else f"'{text}") if text else where_empty
 
 
 def _esc50_csv(entries: Sequence[Entry]) -> list[Table]:

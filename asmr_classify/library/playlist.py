@@ -328,7 +328,9 @@ def playing_time(result: FileResult) -> float:
     if is_playable(result):
         return length_of(result)
     lanes = result.visual and result.visual.lanes
-    return lanes.duration if lanes and result.status is Status.NO_AUDIO else 0.0
+    if not lanes or result.status is not Status.NO_AUDIO:
+        return 0.0
+    return result.duration or lanes.duration
 
 
 def _looks(result: FileResult, wish: Wish) -> bool:

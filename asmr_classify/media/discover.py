@@ -123,6 +123,45 @@ class Ignored:
     reason: Reason
 
 
+class Course:
+    """How far a search has come, told in such a way that another can go on from there.
+
+    Only storage that lists in the order of names knows of it, where a single folder is searched;
+    elsewhere nothing is told, and all is searched.
+
+    Parameters
+    ----------
+    start : Mark, optional
+        Go on from there.
+    """
+
+    def __init__(self, start: Mark | None = None) -> None:
+        self.start = start
+
+    def on_reached(self, mark: Mark) -> None:
+        """Learn that all is given that comes before, and that there is something behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the search of a folder.
+
+    Parameters
+    ----------
+    after : str
+        Path of the last file that was given; empty where a folder is to be begun.
+    folders : tuple of str
+        Addresses of folders that are still to be searched, the last one first: the one that the
+        file lies in.
+    found : tuple of str
+        Of those that were found beside the file so far.
+    """
+
+    after: str
+    folders: tuple[str, ...]
+    found: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Globs:
     """Which files of a folder are wanted.
@@ -154,7 +193,11 @@ def _matches(path: str, patterns: tuple[str, ...]) -> bool:
 
 
 def discover(
-    paths: Sequence[str], *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+    paths: Sequence[str],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    course: Course | None = None,
 ) -> Iterator[Found | Ignored]:
     """Find what to label, one file at a time and in a stable order.
 
@@ -164,6 +207,8 @@ def discover(
         Files, and folders to be searched with all below them; addresses of storage too.
     include, exclude : sequence of str
         Globs for files, see above.
+    course : Course, optional
+        Told how far the search has come.
 
     Yields
     ------
@@ -177,7 +222,8 @@ def discover(
         if isinstance(path, Url):
             from asmr_classify.media.listing import discover_url
 
-            yield from discover_url(path, globs, seen, is_last=number == len(paths))
+            alone = course if len(paths) == 1 else None
+            yield from discover_url(path, globs, seen, is_last=number == len(paths), course=alone)
             continue
         try:
             status = os.stat(path)

@@ -21,20 +21,24 @@ from asmr_classify.media.discover import (
     MEDIA_EXTENSIONS,
     Found,
     Ignored,
+    Mark,
     Reason,
     extension_of,
     find_unfinished,
     is_media_by_head,
     is_media_by_name,
 )
-from asmr_classify.media.remote import iter_folder, look_at, match_names, read_head
+from asmr_classify.media.remote import is_ordered, iter_folder, look_at, match_names, read_head
 from asmr_classify.media.source import WEB, Url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from asmr_classify.media.discover import Globs
+    from asmr_classify.media.discover import Course, Globs
     from asmr_classify.media.remote import Entry
+
+MARK_EVERY, MOST_FOLDERS = 1000, 1000
+"""Files between two marks, as many as S3 tells at once; and folders that a mark may name."""
 
 WILD = re.compile(r"[*?\[]")
 """What makes an address a pattern, unless an object is called just so."""
@@ -57,7 +61,7 @@ class _Search:
 
 
 def discover_url(
-    url: Url, globs: Globs, seen: set[int], *, is_last: bool
+    url: Url, globs: Globs, seen: set[int], *, is_last: bool, course: Course | None = None
 ) -> Iterator[Found | Ignored]:
     """Find what to label at an address: an object, all below a folder, or what matches a pattern.
 
@@ -69,6 +73,8 @@ def discover_url(
         Hashes of what was found already; added to.
     is_last : bool
         Whether nothing else is searched afterwards.
+    course : Course, optional
+        Told how far the search of a folder has come, where that can go on from there.
 
     Yields
     ------
@@ -88,7 +94,7 @@ def discover_url(
         is_named_so = extension_of(url.bare) in MEDIA_EXTENSIONS
         yield Found(url, 0) if is_named_so else Ignored(str(url), Reason.EMPTY)
     elif entry.is_folder:
-        yield from _walk(url, search)
+        yield from _walk(url, search, course if course and is_ordered(url) else None)
     elif globs.leaves_out(url):
         yield Ignored(str(url), Reason.EXCLUDED)
     else:
@@ -119,45 +125,95 @@ def _path_of(root: Url) -> str:
     return connect(root)[1].strip("/")
 
 
-def _walk(folder: Url, search: _Search) -> Iterator[Found | Ignored]:
+class _Marker:
+    """Tells a course of about each thousandth file, once there is something behind it."""
+
+    def __init__(self, course: Course | None) -> None:
+        self._course = course
+        self._n_given = 0
+        self._mark: Mark | None = None
+
+    def begin(self, folder: Url) -> tuple[list[Url], str, dict[Url, None]]:
+        """Give folders to search, after what in the last of them, and those found beside that."""
+        start = None if self._course is None else self._course.start
+        if start is None:
+            return [folder], "", {}
+        return [*map(Url, start.folders)], start.after, dict.fromkeys(map(Url, start.found))
+
+    def tell(self) -> None:
+        """Tell of the last mark, now that something comes after it."""
+        if self._mark is not None and self._course is not None:
+            self._course.on_reached(self._mark)
+        self._mark = None
+
+    def count(self) -> None:
+        """Count a file that was given."""
+        self._n_given += 1
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a mark is wanted."""
+        return self._course is not None and self._n_given >= MARK_EVERY
+
+    def note(self, after: str, stack: Sequence[Url], folders: Collection[Url] = ()) -> None:
+        """Note a place in a folder, unless that would have to name too many folders."""
+        self._n_given = 0
+        if len(stack) + len(folders) <= MOST_FOLDERS:
+            self._mark = Mark(after, tuple(x.whole for x in stack), tuple(x.whole for x in folders))
+
+
+def _walk(folder: Url, search: _Search, course: Course | None = None) -> Iterator[Found | Ignored]:
     """Search a folder depth first, by name."""
-    stack = [folder]
+    marker = _Marker(course)
+    stack, after, folders = marker.begin(folder)
     while stack:
-        current, folders = stack.pop(), []
+        current = stack.pop()
         try:
-            for entry, is_finished in _iter_finished(iter_folder(current)):
+            for entry, is_finished, is_settled in _iter_finished(iter_folder(current, after)):
+                marker.tell()
                 url = _child(current, entry)
                 found = _judge(url, entry, search, is_finished=is_finished)
                 if found is None:
-                    folders.append(url)
-                else:
-                    yield found
+                    folders[url] = None  # once, be it on both sides of a mark
+                    continue
+                yield found
+                marker.count()
+                if is_settled and marker.is_due:
+                    marker.note(entry.path, (*stack, current), folders)
         except StorageError:
             yield Ignored(str(current), Reason.UNREADABLE)
         stack += reversed(folders)
+        after, folders = "", {}
+        if marker.is_due:
+            marker.note("", stack)
 
 
-def _iter_finished(entries: Iterable[Entry]) -> Iterator[tuple[Entry, bool]]:
-    """Yield what lies in a folder, and whether it is no download under way.
+def _iter_finished(entries: Iterable[Entry]) -> Iterator[tuple[Entry, bool, bool]]:
+    """Yield what lies in a folder, whether it is no download under way, and whether it is in order.
+
+    It is in order if all files of names before it were given, and none of those behind.
 
     A file waits until that which aria2 keeps beside it cannot come any more: only names that begin
     like its own lie between. They are not held for it, so few are at any time, however many there
     are, and come before it.
     """
     waiting: list[Entry] = []
+    last = ""
     for entry in entries:
         under_way = find_unfinished([_name(entry)])
         still = [other for other in waiting if _is_before_control(entry, other)]
         for other in waiting:
             if other not in still:
-                yield other, _name(other) not in under_way
+                yield other, _name(other) not in under_way, not still and other.path > last
+                last = max(last, other.path)
         waiting = still
         if entry.is_folder or _name(entry) in under_way:
-            yield entry, entry.is_folder
+            last = last if entry.is_folder else entry.path
+            yield entry, entry.is_folder, False
         else:
             waiting.append(entry)
     for entry in waiting:
-        yield entry, True
+        yield entry, True, entry.path > last
 
 
 def _is_before_control(entry: Entry, other: Entry) -> bool:

@@ -258,7 +258,7 @@ def _open_object(url: Url) -> BinaryIO:
     OpenError
         If it is missing, unreadable or empty.
     """
-    from asmr_classify.media.remote import RemoteFile
+    from asmr_classify.media.blocks import RemoteFile
 
     file = RemoteFile.open(url)
     if not file.size:
@@ -353,7 +353,8 @@ def audio_stream(container: InputContainer, path: str) -> AvAudioStream:
         raise OpenError(path, "its sound track is of a codec that is not known; convert it")
     if not streams:
         kind = "a video" if container.streams.video else "a media file"
-        raise NoAudioError(path, f"{kind} without a sound track; there is nothing to label")
+        message = f"{kind} without a sound track; there is nothing to label"
+        raise NoAudioError(path, message, claimed_duration(container, None))
     streams = [stream for stream in streams if stream.sample_rate] or streams
     default = [stream for stream in streams if Disposition.default in stream.disposition]
     return (default or streams)[0]

@@ -1,28 +1,16 @@
-"""Objects in storage as files that are read in blocks, by fsspec, as FFmpeg asks for them.
+"""What storage tells, by fsspec: what lies at an address, what lies in a folder, and what is wrong.
 
-Nothing is written to the disk. A recording is fetched block by block, each with one request, and
-the last few are kept in memory: FFmpeg reads most files from one end to the other, looks at the end
-of some first, and steps back and forth in videos whose sound lies apart from the picture. While it
-works on a block that follows another, the next is fetched.
-
-The cache is our own since those of fsspec hold their blocks until the garbage is collected, tens of
-megabytes a file, or a single stretch only, which stepping back and forth fetches over and over.
+Whatever is asked is tried again where that may help, and no message tells what an address keeps
+secret. How objects are read stands in :mod:`asmr_classify.media.blocks`.
 """
 
 from __future__ import annotations
 
 import errno
-import io
-import os
-import threading
 import time
-from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from weakref import WeakValueDictionary
 
 from asmr_classify.errors import MissingExtraError, OpenError, StorageError, UsageError
 from asmr_classify.media.source import AZURE, WEB, Url, who_asks
@@ -32,19 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BLOCK_BYTES = 4 << 20
-"""Smaller blocks save nothing: of a video of 61 MB with a megabyte of pictures a second, blocks of
-64 kB fetch 61.1 MB in 935 requests and these 63.3 MB in 17, as FFmpeg steps through all packets.
-Larger ones only take more memory."""
-
-BLOCKS_KEPT = 8
-
-NOT_YET = -2
-"""Stands for the block before the first: who reads the first of all may want the head alone."""
-
-LAST_PLACE = 1 << 44
-"""Damaged files claim to go on beyond; ext4 knows no such place, and FFmpeg stays where it was."""
-
 WAITS = (0.5, 2.0)
 """Seconds between attempts, but for stores: their libraries try again by themselves."""
 
@@ -53,6 +28,9 @@ MAY_PASS_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 NO_BUCKET = "NoSuchBucket"
 """What S3 calls it in its answers."""
+
+UNORDERED = "--x-s3"
+"""How buckets of S3 are called, of its kind with folders, whose names come in no order."""
 
 SHORT = 3
 """What is no longer than this is no secret."""
@@ -67,40 +45,6 @@ VERSIONS = (
 
 STORES = frozenset("abfs abfss adl az gcs gs s3 s3a".split())
 """Schemes whose libraries take no keys from addresses, and try again what may pass."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What was read from storage.
-
-    Parameters
-    ----------
-    n_bytes, n_requests : int
-    """
-
-    n_bytes: int = 0
-    n_requests: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.n_bytes} bytes in {self.n_requests} request{'s' * (self.n_requests != 1)}"
-
-
-_fetched = Fetched()
-_meter = threading.Lock()
-
-
-def take_fetched() -> Fetched:
-    """Tell what this process read from storage since this was last asked."""
-    global _fetched
-    with _meter:
-        taken, _fetched = _fetched, Fetched()
-    return taken
-
-
-def _count(n_bytes: int) -> None:
-    global _fetched  # noqa: PLW0603 (a meter: whatever reads, it runs on)
-    with _meter:
-        _fetched = Fetched(_fetched.n_bytes + n_bytes, _fetched.n_requests + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +143,7 @@ def connect(url: Url) -> tuple[Any, str]:
     if set("/?#") & set(who_asks(url.whole)):
         raise UsageError(
             f"{url}: a slash or a question mark stands in the password of this address; write %2F "
-            "and %3F"
+            "and %3F there, or %40 for an @ that is part of a name"
         )
     if url.scheme in STORES and len(url) != len(url.whole):
         raise UsageError(
@@ -246,11 +190,11 @@ def _info_or_none(url: Url, system: Any, path: str) -> dict[str, Any] | None:
         if not _is_gone(exc):
             raise
     if url.scheme in STORES:
-        _check_bucket(system, path)
+        check_bucket(system, path)
     return None
 
 
-def _check_bucket(system: Any, path: str) -> None:
+def check_bucket(system: Any, path: str) -> None:
     """Check that a bucket exists, as far as one may know."""
     is_there = True
     try:
@@ -269,11 +213,23 @@ def _is_gone(exc: BaseException) -> bool:
     return status in GONE if status is not None else exc.__cause__ is None or _is_aws(exc)
 
 
-def iter_folder(url: Url) -> Iterator[Entry]:
+def is_ordered(url: Url) -> bool:
+    """Tell whether storage lists a folder in the order of names, from any name on: S3 does."""
+    system, path = connect(url)
+    return hasattr(system, "call_s3") and not path.partition("/")[0].endswith(UNORDERED)
+
+
+def iter_folder(url: Url, after: str = "") -> Iterator[Entry]:
     """List what lies in a folder, by name.
 
     S3 tells that in the order of names, a thousand at a time, and no more is held. Of other storage
     all is held that lies in the folder.
+
+    Parameters
+    ----------
+    url : Url
+    after : str
+        S3 begins after the object of this path.
 
     Raises
     ------
@@ -281,17 +237,19 @@ def iter_folder(url: Url) -> Iterator[Entry]:
         If storage does not tell.
     """
     system, path = connect(url)
-    pages = _iter_pages(url, system, path) if hasattr(system, "call_s3") and path else None
+    pages = _iter_pages(url, system, path, after) if hasattr(system, "call_s3") and path else None
     within = path.rstrip("/")
     for infos in pages or [ask(url, lambda: system.ls(path, detail=True))]:
         entries = [entry for entry in map(Entry.of, infos) if entry.path != within]
         yield from sorted(entries, key=lambda entry: entry.path)
 
 
-def _iter_pages(url: Url, system: Any, path: str) -> Iterator[list[dict[str, Any]]]:
+def _iter_pages(url: Url, system: Any, path: str, after: str) -> Iterator[list[dict[str, Any]]]:
     """List a folder by the pages of S3; :func:`fsspec.AbstractFileSystem.ls` gathers them all."""
     bucket, key, _ = system.split_path(path)
     what = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else "", "Delimiter": "/"}
+    if after:
+        what["StartAfter"] = system.split_path(after)[1]
     while what:
         page = ask(url, partial(system.call_s3, "list_objects_v2", **what, **system.req_kw))
         folders = page.get("CommonPrefixes", ())
@@ -328,275 +286,6 @@ def read_head(url: Url, n_bytes: int) -> bytes:
     """
     system, path = connect(url)
     return bytes(ask(url, lambda: system.cat_file(path, start=0, end=n_bytes)))
-
-
-class _Blocks:
-    """An open object, and the blocks of it that were fetched last."""
-
-    def __init__(self, url: Url) -> None:
-        self.url = url
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
-        self._file: Any = None
-        self._last = NOT_YET
-        self._ahead: tuple[int, Future[bytes]] | None = None
-        self._thread: ThreadPoolExecutor | None = None
-        whole = ask(url, lambda: _take_small(url), error=OpenError)
-        if whole is not None:
-            self._blocks[0], self.size = whole, len(whole)
-            return
-        self._file = ask(url, lambda: _open(url), error=OpenError)
-        _count(0)
-        self.size = self._size()
-
-    def _size(self) -> int:
-        """Tell how long it is."""
-        size = self._file.size
-        if size is None:
-            raise OpenError(
-                self.url, "its server does not tell how long it is; fetch it and label the copy"
-            )
-        if not size and getattr(self._file, "details", {}).get("type") == "directory":
-            raise OpenError(self.url, "is no recording, but has others below it; put a / behind it")
-        return int(size)
-
-    def read(self, start: int, n_bytes: int) -> bytes:
-        end = min(start + n_bytes, self.size)
-        pieces = []
-        while start < end:
-            number, offset = divmod(start, BLOCK_BYTES)
-            piece = self._block(number)[offset : offset + end - start]
-            pieces.append(piece)
-            start += len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def drop(self) -> None:
-        """Forget what was fetched; nobody reads on."""
-        self._blocks.clear()
-        self._ahead = None
-        if self._thread is not None:
-            self._thread.shutdown(cancel_futures=True)
-            self._thread = None
-
-    def _block(self, number: int) -> bytes:
-        if number in self._blocks:
-            self._blocks.move_to_end(number)
-        else:
-            self._keep(number, ask(self.url, lambda: self._get(number)))
-            if number == self._last + 1:
-                self._get_ready(number + 1)
-        self._last = number
-        return self._blocks[number]
-
-    def _keep(self, number: int, block: bytes) -> None:
-        self._blocks[number] = block
-        if len(self._blocks) > BLOCKS_KEPT:
-            self._blocks.popitem(last=False)
-
-    def _get(self, number: int) -> bytes:
-        """Fetch a block, unless that was done ahead; what nobody asked for is the first to go."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == number:
-            return ahead[1].result()
-        if ahead is not None and ahead[1].exception() is None:
-            self._keep(ahead[0], ahead[1].result())
-            self._blocks.move_to_end(ahead[0], last=False)
-        return self._fetch(number)
-
-    def _get_ready(self, number: int) -> None:
-        """Fetch a block in a thread, if there is one and it is not at hand."""
-        if number in self._blocks or number * BLOCK_BYTES >= self.size:
-            return
-        self._thread = self._thread or ThreadPoolExecutor(1)
-        self._ahead = number, self._thread.submit(self._fetch, number)
-
-    def _fetch(self, number: int) -> bytes:
-        if self._file is None:  # it was read at once, and let go of since
-            self._file = _open(self.url)
-        start = number * BLOCK_BYTES
-        n_bytes = min(BLOCK_BYTES, self.size - start)
-        self._file.seek(start)
-        data = bytes(self._file.read(n_bytes))
-        _count(len(data))
-        if len(data) < n_bytes:
-            raise ConnectionError(f"{len(data)} bytes of {n_bytes} came")
-        return data
-
-
-def fits_a_block(path: str) -> bool:
-    """Tell whether an object was found to be so small that a single request fetches it."""
-    return isinstance(path, Url) and path.scheme not in WEB and 0 < path.size <= BLOCK_BYTES
-
-
-_soon: dict[str, Future[bytes]] = {}
-"""Small objects that were fetched before they are opened, by whole address."""
-
-
-def fetch_ahead(path: str) -> None:
-    """Fetch an object that is worked on next, if it is small; an error waits for who opens it.
-
-    It is kept until then, and no longer than somebody holds it, see :func:`hold`.
-    """
-    if not isinstance(path, Url) or not fits_a_block(path):
-        return
-    coming: Future[bytes] = Future()
-    try:
-        coming.set_result(_read_small(path))
-    except Exception as exc:  # noqa: BLE001 (raised again where it is opened)
-        coming.set_exception(exc)
-    _soon[path.whole] = coming
-
-
-def _take_small(url: Url) -> bytes | None:
-    """Give a small object whole, by a single request; None for others.
-
-    One that was replaced since it was found is given as it is now, unless it has become longer.
-    """
-    if not fits_a_block(url):
-        return None
-    ahead = _soon.pop(url.whole, None)
-    data = _read_small(url) if ahead is None else ahead.result()
-    _count(len(data))
-    return data if len(data) <= url.size else None
-
-
-def _read_small(url: Url) -> bytes:
-    system, path = connect(url)
-    return bytes(system.cat_file(path, start=0, end=url.size + 1))
-
-
-def _open(url: Url) -> Any:
-    system, path = connect(url)
-    if url.scheme not in WEB:
-        if url.scheme in STORES and "/" not in path:  # which libraries do not even try
-            _check_bucket(system, path)
-        return system.open(path, "rb", cache_type="none")
-    info = system.info(path)
-    headers = dict(system.kwargs.get("headers", {}))
-    if info.get("ETag") and not info["ETag"].startswith("W/"):
-        headers["If-Match"] = info["ETag"]
-    return system.open(path, "rb", cache_type="none", size=info["size"], headers=headers)
-
-
-_at_hand: WeakValueDictionary[str, _Blocks] = WeakValueDictionary()
-"""Objects that are open, by address, so that who asks for more of one shares its blocks."""
-
-
-def release(path: str) -> None:
-    """Let go of the blocks of an object that was open."""
-    if path in _held:
-        _held[path] = _at_hand.get(path)
-        return
-    blocks = _at_hand.pop(path, None)
-    if blocks is not None:
-        blocks.drop()
-
-
-_held: dict[str, _Blocks | None] = {}
-"""Objects that somebody will open again, by address, with their blocks once they were closed."""
-
-
-@contextmanager
-def hold(url: Url) -> Iterator[None]:
-    """Keep what is fetched of an object for whoever opens it next, until this ends."""
-    _held[str(url)] = None
-    try:
-        yield
-    finally:
-        del _held[str(url)]
-        release(str(url))
-        _soon.pop(url.whole, None)
-
-
-class RemoteFile(io.RawIOBase):
-    """An object in storage as a file that is read, with a place of its own.
-
-    Errors are :class:`~asmr_classify.errors.StorageError`, which FFmpeg hands through.
-
-    Attributes
-    ----------
-    name : str
-        Its address, without secrets and without a query; its ending tells FFmpeg of the format.
-    """
-
-    def __init__(self, blocks: _Blocks) -> None:
-        self.name = blocks.url.bare
-        self._blocks = blocks
-        self._place = 0
-
-    @classmethod
-    def open(cls, url: Url) -> Self:
-        """Open an object as it is now.
-
-        Raises
-        ------
-        OpenError
-            If there is none, or it cannot be read.
-        """
-        blocks = _held.get(str(url)) or _Blocks(url)
-        _at_hand[str(url)] = blocks
-        return cls(blocks)
-
-    @classmethod
-    def share(cls, url: Url) -> Self:
-        """Open an object; if it is open already, read from the same blocks.
-
-        Raises
-        ------
-        OpenError
-            If there is none, or it cannot be read.
-        """
-        blocks = _at_hand.get(url)
-        if blocks is None or blocks.url.whole != url.whole != str(url):
-            return cls.open(url)
-        return cls(blocks)
-
-    @property
-    def size(self) -> int:
-        """Bytes that it has."""
-        return self._blocks.size
-
-    @property
-    def address(self) -> str:
-        """Where it lies, as it may be shown; who opens that meanwhile reads the same blocks."""
-        return str(self._blocks.url)
-
-    def let_go(self) -> None:
-        """Let go of what was fetched.
-
-        PyAV's containers are freed only when garbage is collected, and what they read from with
-        them.
-        """
-        release(self.address)
-
-    def readable(self) -> bool:
-        """Tell that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Tell that it can be read from anywhere."""
-        return True
-
-    def tell(self) -> int:
-        """Give the place that is read from next."""
-        return self._place
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place; one that no file has is refused as the system does it, by its number.
-
-        An exception would reach the user, though FFmpeg tries such places in damaged files and goes
-        on where they do not exist.
-        """
-        place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size}[whence]
-        if not 0 <= place <= LAST_PLACE:
-            return -errno.EINVAL
-        self._place = place
-        return place
-
-    def read(self, n_bytes: int = -1) -> bytes:
-        """Read so many bytes, fewer at the end only; all that is left if none are asked for."""
-        data = self._blocks.read(self._place, self.size if n_bytes < 0 else n_bytes)
-        self._place += len(data)
-        return data
 
 
 def ask(

@@ -30,6 +30,10 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 AUTHORITY = re.compile(r"[^/]*")
 """What stands behind the scheme: a host or a bucket, and who asks before an ``@``."""
 
+LIKE_A_PORT = re.compile(r"(?!localhost:)[^/.:@[\]]+:\d+/.*@[^/@]*/[^@]*", re.DOTALL)
+"""A name with digits behind it, and an ``@`` before a further folder. Nobody can tell the password
+in ``me:12/34@host/a.mp3`` from the port in ``host:12/34@here/a.mp3``: so it is not to be shown."""
+
 HOST = re.compile(r"(\[[^]]*\]|[^:]*)(:\d*)?|arn:[\w-]+:s3.*")
 """A host or bucket with nobody before it. What else has a colon is a name, and a password that goes
 on behind a slash, which should have been written ``%2F``."""
@@ -102,6 +106,8 @@ def who_asks(whole: str) -> str:
     ('me:pass', 'me:pa/ss')
     >>> who_asks("https://host:80/a@b.mp3"), who_asks("s3://bucket/a@b.mp3")
     ('', '')
+    >>> who_asks("ftp://me:12/34@host/a.mp3"), who_asks("ftp://a.org:21/34@host/a.mp3")
+    ('me:12/34', '')
     """
     scheme, _, rest = whole.partition("://")
     authority = cast("re.Match[str]", AUTHORITY.match(rest)).group()
@@ -109,7 +115,8 @@ def who_asks(whole: str) -> str:
         authority = re.split(r"[?#]", authority, maxsplit=1)[0]
     if "@" in authority:
         return authority.rpartition("@")[0]
-    return "" if HOST.fullmatch(authority) else rest.rpartition("@")[0]
+    is_host = HOST.fullmatch(authority) and not LIKE_A_PORT.fullmatch(rest)
+    return "" if is_host else rest.rpartition("@")[0]
 
 
 def _without_secrets(whole: str) -> str:
@@ -197,7 +204,7 @@ def open_bytes(path: str) -> BinaryIO:
     """
     source = as_source(path)
     if isinstance(source, Url):
-        from asmr_classify.media.remote import RemoteFile
+        from asmr_classify.media.blocks import RemoteFile
 
         return cast("BinaryIO", RemoteFile.share(source))
     return open(path, "rb")  # noqa: PTH123 (any name; whoever asks closes it)
@@ -207,7 +214,7 @@ def held(path: str) -> AbstractContextManager[None]:
     """Keep what is fetched of an object in storage as long as it is worked on; else do nothing."""
     source = as_source(path)
     if isinstance(source, Url):
-        from asmr_classify.media.remote import hold
+        from asmr_classify.media.blocks import hold
 
         return hold(source)
     return nullcontext()

@@ -11,7 +11,6 @@ Filmstrips are kept below ``films/`` in the user's cache, see :mod:`asmr_classif
 
 from __future__ import annotations
 
-import logging
 from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -21,13 +20,14 @@ import numpy as np
 from av.video.reformatter import Interpolation
 
 from asmr_classify.aggregate import Status
+from asmr_classify.errors import DecodeError
 from asmr_classify.media.probe import open_container
 from asmr_classify.report.data import is_video
-from asmr_classify.report.kept import Cache, draw_all
+from asmr_classify.report.drawing import draw_all
+from asmr_classify.report.kept import Cache
 from asmr_classify.visual.film import MAX_PIXELS, choose_stream, prepare_decoder, shrink
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
@@ -36,9 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.report.kept import Drawn
-
-logger = logging.getLogger(__name__)
+    from asmr_classify.report.drawing import Drawn, Work
 
 FRAMES = 6
 CELL = (64, 36)
@@ -61,9 +59,8 @@ MAGIC = b"fil1"
 def make_films(
     results: Iterable[FileResult],
     *,
+    work: Work,
     cache: Path | None = None,
-    jobs: int | None = None,
-    stop: threading.Event | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Drawn:
     """Make the filmstrips of videos, or take them from the cache.
@@ -72,14 +69,12 @@ def make_films(
     ----------
     results : iterable of FileResult
         Of more than :data:`MOST` videos, the first get one.
+    work : callable
+        Who decodes, see :mod:`asmr_classify.report.drawing`.
     cache : Path, optional
         A folder; by default that of the user. Where it cannot be written, nothing is kept.
-    jobs : int, optional
-        Threads; one per core by default.
-    stop : threading.Event, optional
-        Once set, no more are made.
     on_progress : callable, optional
-        Called in this thread with the number of videos done and of all.
+        Called with the number of videos done and of all.
 
     Returns
     -------
@@ -88,9 +83,7 @@ def make_films(
     """
     videos = (x.path for x in results if _may_be_shown(x))
     kept = Cache.of_user("films", MAGIC) if cache is None else Cache(cache, MAGIC)
-    return draw_all(
-        islice(videos, MOST), _make, kept, jobs=jobs, stop=stop, on_progress=on_progress
-    )
+    return draw_all(islice(videos, MOST), _make, kept, work=work, on_progress=on_progress)
 
 
 def _may_be_shown(result: FileResult) -> bool:
@@ -99,21 +92,20 @@ def _may_be_shown(result: FileResult) -> bool:
     return not is_damaged and is_video(result)
 
 
-def _make(path: str, stop: threading.Event) -> bytes | None:
-    """Make the filmstrip of a video; None if there is none, or told to stop."""
+def _make(path: str, on_progress: Callable[[float], None]) -> bytes | None:
+    """Make the filmstrip of a video; None if there is none."""
     try:
         with open_container(path) as container:
-            pictures = _pictures(path, container, stop)
+            pictures = _pictures(path, container, on_progress)
         return pack_jpeg(np.hstack(pictures)) if pictures else None
-    except Exception as exc:  # noqa: BLE001 (no picture is worth a report)
-        logger.info("%s: no filmstrip: %s", path, exc)
-        return None
+    except (av.FFmpegError, ValueError) as exc:  # ValueError: sizes that FFmpeg cannot scale
+        raise DecodeError(path, f"its picture is damaged ({exc}); play it to see") from exc
 
 
 def _pictures(
-    path: str, container: InputContainer, stop: threading.Event
+    path: str, container: InputContainer, on_progress: Callable[[float], None]
 ) -> list[NDArray[np.uint8]]:
-    """Find the pictures of a filmstrip; none if nothing is seen, or told to stop."""
+    """Find the pictures of a filmstrip; none if nothing is seen."""
     stream = choose_stream(container)
     if stream is None:
         return []
@@ -122,10 +114,9 @@ def _pictures(
     begin, length = container.start_time or 0, container.duration or 0
     pictures = []
     for k in range(FRAMES):
-        if stop.is_set():
-            return []
         container.seek(begin + (2 * k + 1) * length // (2 * FRAMES))
         pictures.append(_next_picture(container, stream))
+        on_progress(0.0)
     blank = np.zeros((CELL[1], CELL[0], 3), np.uint8)
     seen = any(picture is not None for picture in pictures)
     return [blank if picture is None else picture for picture in pictures] if seen else []

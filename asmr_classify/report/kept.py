@@ -12,17 +12,11 @@ import hashlib
 import os
 import stat
 import struct
-import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from asmr_classify.folders import user_cache
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 HEADER = struct.Struct("<4sHqq")
 """Magic, number of bytes, and size and mtime_ns of the recording."""
@@ -51,23 +45,7 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """What is drawn of some recordings.
-
-    Parameters
-    ----------
-    contents : dict of str to bytes
-        By path.
-    n_cached : int
-        How many were in the cache.
-    """
-
-    contents: dict[str, bytes]
-    n_cached: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Recording:
+class Recording:
     """A recording as it is now, and the place of its content in the cache."""
 
     path: str
@@ -77,7 +55,7 @@ class _Recording:
     kept: Path | None
 
     @classmethod
-    def find(cls, path: str, cache: Cache) -> _Recording | None:
+    def find(cls, path: str, cache: Cache) -> Recording | None:
         """Find a recording; None if it is gone or no regular file."""
         try:
             status = Path(path).stat()
@@ -105,7 +83,7 @@ class _Recording:
         """Write into the cache, or do without where that is not possible."""
         if self.kept is None:
             return
-        scratch = self.kept.with_suffix(f".{os.getpid()}.{threading.get_ident()}.part")
+        scratch = self.kept.with_suffix(f".{os.getpid()}.part")
         try:
             self.kept.parent.mkdir(parents=True, exist_ok=True)
             scratch.write_bytes(HEADER.pack(*self._header(content)) + content)
@@ -116,65 +94,3 @@ class _Recording:
 
     def _header(self, content: bytes) -> tuple[bytes, int, int, int]:
         return self.magic, len(content), self.size, self.mtime_ns
-
-
-def draw_all(
-    paths: Iterable[str],
-    draw: Callable[[str, threading.Event], bytes | None],
-    cache: Cache,
-    *,
-    jobs: int | None = None,
-    stop: threading.Event | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Drawn:
-    """Draw recordings, or take what is drawn of them from the cache.
-
-    Parameters
-    ----------
-    paths : iterable of str
-    draw : callable
-        Turns a recording into at most 65,535 bytes; None where that cannot be, or if told to stop.
-    cache : Cache
-        Where it cannot be written, nothing is kept.
-    jobs : int, optional
-        Threads; one per core by default. FFmpeg decodes without Python's lock.
-    stop : threading.Event, optional
-        Once set, no more is drawn.
-    on_progress : callable, optional
-        Called in this thread with the number of recordings done and of all.
-
-    Returns
-    -------
-    Drawn
-        Of recordings that are gone or cannot be decoded, there is nothing.
-    """
-    stop = threading.Event() if stop is None else stop
-    found = [x for x in (_Recording.find(path, cache) for path in dict.fromkeys(paths)) if x]
-    contents = {x.path: kept for x in found if (kept := x.read()) is not None}
-    n_cached = len(contents)
-    todo = [x for x in found if x.path not in contents]
-    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        futures = {pool.submit(_draw, recording, draw, stop): recording for recording in todo}
-        try:
-            for done, future in enumerate(as_completed(futures), start=n_cached + 1):
-                drawn = future.result()
-                if drawn is not None:
-                    contents[futures[future].path] = drawn
-                if on_progress is not None:
-                    on_progress(done, len(found))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # what was raised need not wait for all
-    return Drawn(contents, n_cached)
-
-
-def _draw(
-    recording: _Recording,
-    draw: Callable[[str, threading.Event], bytes | None],
-    stop: threading.Event,
-) -> bytes | None:
-    if stop.is_set():
-        return None
-    content = draw(recording.path, stop)
-    if content is not None:
-        recording.keep(content)
-    return content

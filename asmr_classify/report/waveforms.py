@@ -8,28 +8,24 @@ They are kept below ``waveforms/`` in the user's cache, see :mod:`asmr_classify.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asmr_classify.aggregate import Status
-from asmr_classify.errors import MediaError
 from asmr_classify.media.decode import AudioStream
-from asmr_classify.report.kept import Cache, draw_all
+from asmr_classify.report.drawing import draw_all
+from asmr_classify.report.kept import Cache
 from asmr_classify.units import seconds_to_samples
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.report.kept import Drawn
-
-logger = logging.getLogger(__name__)
+    from asmr_classify.report.drawing import Drawn, Work
 
 POINTS = 360
 """Two or three pixels a point on a wide screen; more would not be seen."""
@@ -52,9 +48,8 @@ HEARD = frozenset({Status.OK, Status.PARTIAL, Status.SILENT})
 def compute_waveforms(
     results: Iterable[FileResult],
     *,
+    work: Work,
     cache: Path | None = None,
-    jobs: int | None = None,
-    stop: threading.Event | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Drawn:
     """Compute the waveforms of all recordings that were heard, or take them from the cache.
@@ -62,14 +57,12 @@ def compute_waveforms(
     Parameters
     ----------
     results : iterable of FileResult
+    work : callable
+        Who decodes, see :mod:`asmr_classify.report.drawing`.
     cache : Path, optional
         A folder; by default that of the user. Where it cannot be written, nothing is kept.
-    jobs : int, optional
-        Threads; one per core by default. FFmpeg decodes without Python's lock.
-    stop : threading.Event, optional
-        Once set, no more is computed.
     on_progress : callable, optional
-        Called in this thread with the number of recordings done and of all.
+        Called with the number of recordings done and of all.
 
     Returns
     -------
@@ -79,29 +72,23 @@ def compute_waveforms(
     """
     paths = [result.path for result in results if result.status in HEARD]
     kept = Cache.of_user("waveforms", MAGIC) if cache is None else Cache(cache, MAGIC)
-    return draw_all(paths, _compute, kept, jobs=jobs, stop=stop, on_progress=on_progress)
+    return draw_all(paths, _compute, kept, work=work, on_progress=on_progress)
 
 
-def _compute(path: str, stop: threading.Event) -> bytes | None:
-    """Decode a recording to its waveform; None if there is none, or told to stop."""
-    try:
-        highest = _decode_peaks(path, stop)
-    except MediaError as exc:
-        logger.info("no waveform: %s", exc)
-        return None
-    return None if highest is None else draw_peaks(highest)
+def _compute(path: str, on_progress: Callable[[float], None]) -> bytes:
+    """Decode a recording to its waveform."""
+    return draw_peaks(_decode_peaks(path, on_progress))
 
 
-def _decode_peaks(path: str, stop: threading.Event) -> NDArray[np.float32] | None:
-    """Find the peak of each :data:`PIECE` of a recording; None if told to stop."""
+def _decode_peaks(path: str, on_progress: Callable[[float], None]) -> NDArray[np.float32]:
+    """Find the peak of each :data:`PIECE` of a recording."""
     step = seconds_to_samples(PIECE, WAVEFORM_SR)
     highest = []
     with AudioStream.open(path, sr=WAVEFORM_SR) as stream:
         for block in stream.iter_blocks():
-            if stop.is_set():
-                return None
             starts = np.arange(0, block.y.size, step)
             highest.append(np.maximum.reduceat(np.abs(block.y), starts))
+            on_progress(stream.decoded)
     return np.concatenate(highest)
 
 

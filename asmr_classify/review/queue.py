@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.errors import UsageError
+from asmr_classify.labels import SILENCE
 from asmr_classify.review.lesson import follow
 from asmr_classify.review.likeness import hear_some, most_like, spread_out
 from asmr_classify.review.order import Order, arrange
@@ -85,7 +86,14 @@ def place_like(result: FileResult, at: float) -> Stretch:
         raise UsageError(
             f"{result.path}: holds no sound at {at:g} s; it ends at {result.decoded:.1f} s"
         )
-    return stretch_around(result, at)
+    like = stretch_around(result, at)
+    silent = (s for s in result.segments if s.label == SILENCE)
+    if any(s.start <= like.start and like.end <= s.end for s in silent):
+        raise UsageError(
+            f"{result.path}: is silent around {at:g} s, and nothing sounds like silence; give a "
+            "time at which something is heard"
+        )
+    return like
 
 
 def make_queue(

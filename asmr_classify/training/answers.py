@@ -201,7 +201,8 @@ def settle(answered: Sequence[Said], corrected: Sequence[Said]) -> tuple[list[Sa
     kept : list of Said
         All answers, and what counts of the rest.
     against : list of Said
-        What was set as absent, and is heard in an answer.
+        What was set as absent, and is heard in an answer; and what was set as there, is not heard
+        in an answer about all of that stretch, and is heard in no other of the recording.
     """
     closer: dict[tuple[str, str], list[Said]] = {}
     for each in answered:
@@ -211,7 +212,9 @@ def settle(answered: Sequence[Said], corrected: Sequence[Said]) -> tuple[list[Sa
     for each in corrected:
         (label,) = each.asked
         there = closer.get((each.path, label), [])
-        if not each.labels and any(label in x.labels for x in there):
+        is_heard = any(label in x.labels for x in there)
+        covers_it = any(x.start <= each.start and each.end <= x.end for x in there)
+        if (is_heard and not each.labels) or (each.labels and covers_it and not is_heard):
             against.append(each)
         elif not any(x.start < each.end and each.start < x.end for x in there):
             kept.append(each)

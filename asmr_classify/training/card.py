@@ -192,6 +192,8 @@ def taught_rows(taught: Sequence[Taught]) -> list[tuple[str, ...]]:
             str(each.n_groups),
             f"{each.average_precision:.2f} ({each.interval[0]:.2f} to {each.interval[1]:.2f})"
             if each.can_tell
+            else "too few answers for a threshold"
+            if each.lacks_threshold
             else "too few answers to tell",
             f"{each.before:.2f}" if not np.isnan(each.before) else "",
             "new" if each.is_new else "better" if each.is_used else "left as it was",

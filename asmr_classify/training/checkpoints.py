@@ -2,14 +2,17 @@
 
 They lie in the cache, by the digest of all that decides them: the corpus and its rows, settings,
 and the code that fits. Who changes any of these gets other fits, and who changes nothing the same.
+Those of a training that was given up are removed by any later one, after :data:`MOST_DAYS`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import shutil
+import time
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
@@ -50,6 +53,10 @@ DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError)
 """What damaged archives raise beside what all damaged files do."""
 
 
+MOST_DAYS = 30
+"""For which fits are kept of a training that is not gone on with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
     """A folder of what one training has fitted so far.
@@ -67,7 +74,7 @@ class Checkpoints:
 
     @classmethod
     def of(cls, cache: Path | None, *, needed: bool, decided_by: Iterable[object]) -> Checkpoints:
-        """Find those of a training in a cache.
+        """Find those of a training in a cache, and remove those of trainings given up.
 
         Parameters
         ----------
@@ -78,7 +85,9 @@ class Checkpoints:
         """
         if cache is None:
             return cls()
-        return cls(cache / "fits" / _digest([_code(), *decided_by]), needed)
+        folder = cache / "fits" / _digest([_code(), *decided_by])
+        _remove_given_up(folder)
+        return cls(folder, needed)
 
     def fitted(self, kind: type[F], fit: Callable[[], F], *decided_by: object) -> F:
         """Read a fit if it is kept and whole, else make and keep it.
@@ -121,6 +130,15 @@ class Checkpoints:
         """Remove all of them: the model that they were for is written."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _remove_given_up(folder: Path) -> None:
+    """Remove what lies beside a folder of fits and was not written to for long."""
+    oldest = time.time() - MOST_DAYS * 24 * 3600
+    with suppress(OSError):  # there is none, or others remove it too
+        for other in folder.parent.iterdir():
+            if other != folder and other.stat().st_mtime < oldest:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def _code() -> str:

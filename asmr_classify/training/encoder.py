@@ -111,7 +111,7 @@ def fit_encoder(
     network = TrainedNetwork(n_mels, outputs, spec, rng)
     adam = Adam(network.fitted(), spec.weight_decay)
     with one_thread():
-        drawn = list(_epochs(patches, inside, spec, rng))
+        drawn = list(_epochs(inside, spec, rng))
         for k, chosen in enumerate(drawn):
             spectral, envelopes, lesson = draw_lesson(patches, chosen, spec, rng)
             network.backward(_slopes(lesson, network.forward(spectral, envelopes)))
@@ -121,16 +121,12 @@ def fit_encoder(
 
 
 def _epochs(
-    patches: Patches, inside: NDArray[np.int64], spec: EncoderSpec, rng: np.random.Generator
+    inside: NDArray[np.int64], spec: EncoderSpec, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield the patches of each step: of each sound at most so many an epoch, drawn anew."""
+    """Yield the patches of each step."""
     for _ in range(spec.epochs):
         shuffled = rng.permutation(inside)
-        order = np.argsort(patches.sounds[shuffled], kind="stable")
-        sounds = patches.sounds[shuffled][order]
-        place = np.arange(len(order)) - np.searchsorted(sounds, sounds)
-        shown = rng.permutation(shuffled[order[place < spec.patches_per_sound]])
-        yield from np.array_split(shown, max(len(shown) // spec.batch_size, 1))
+        yield from np.array_split(shuffled, max(len(shuffled) // spec.batch_size, 1))
 
 
 def _warmth(done: float) -> float:

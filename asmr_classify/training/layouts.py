@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,6 +127,8 @@ def with_sounds(corpus: Corpus, folders: Sequence[Path]) -> Corpus:
 
 
 def _read_source(source: Path) -> list[Clip]:
+    if not os.path.exists(source):  # noqa: PTH110 (no error, whatever the name)
+        raise CorpusError(f"{source}: there is no such folder or manifest; check the name")
     if source.is_dir():
         if (source / "meta" / "esc50.csv").is_file():
             return _read_esc50(source)

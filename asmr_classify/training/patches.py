@@ -264,7 +264,7 @@ def draw_lesson(
     sounds = patches.sounds[chosen]
     labels, kinds = patches.labels[sounds], patches.kinds[sounds]
     counts = np.bincount(patches.sounds, minlength=len(patches.folds))[sounds]
-    weights = patches.weights[sounds] / np.sqrt(np.minimum(counts, spec.patches_per_sound))
+    weights = patches.weights[sounds] / np.sqrt(counts)
     both = np.where((weights > 0) & (weights[over] > 0), (weights + weights[over]) / 2, 0)
     weights = np.where(mixed, both, weights)
     if weights.any():

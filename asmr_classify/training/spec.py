@@ -95,8 +95,6 @@ class EncoderSpec:
         Principal components of what the teacher says, which it learns to say.
     step : float
         Seconds from one patch of a sound to the next.
-    patches_per_sound : int
-        At most so many of each sound are shown in an epoch: a minute is not a hundred sounds.
     epochs, batch_size : int
     learning_rate, weight_decay : float
         Of Adam, at its highest.
@@ -121,8 +119,7 @@ class EncoderSpec:
     codes: int = 256
     hints: int = 64
     step: float = 0.25
-    patches_per_sound: int = 8
-    epochs: int = 10
+    epochs: int = 8
     batch_size: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 0.02

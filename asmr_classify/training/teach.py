@@ -45,6 +45,10 @@ LEAST_EXAMPLES, LEAST_GROUPS = 5, 3
 """With fewer examples that hold a label, or that do not, or of fewer makers, no figure is told: it
 would say more of the maker than of the label."""
 
+LEAST_TO_CHOOSE = 2
+"""With fewer examples that hold a new label, or that do not, none is left to be held out, so that
+no threshold can be chosen: it is one half, which a head of so few hardly ever reaches."""
+
 LEAST_SLOPE = 0.5
 """Of the calibration of a new label: heads of few examples are not sure of much as it is."""
 
@@ -92,6 +96,16 @@ class Taught:
     def can_tell(self) -> bool:
         """Whether there are enough examples for a figure."""
         return not np.isnan(self.average_precision)
+
+    @property
+    def lacks_threshold(self) -> bool:
+        """Whether there are too few examples of a new label to choose its threshold."""
+        return self.is_new and not can_choose(self.n_held, self.n_not_held)
+
+
+def can_choose(n_held: int, n_not_held: int) -> bool:
+    """Tell whether a threshold can be chosen by so many examples."""
+    return min(n_held, n_not_held) >= LEAST_TO_CHOOSE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -290,7 +304,7 @@ def _calibrated(
     logits: NDArray[np.float64], holds: NDArray[np.bool_]
 ) -> tuple[tuple[float, float], float]:
     """Fit calibration and threshold of a new label on what was held out."""
-    if min(int(holds.sum()), int((~holds).sum())) < 2:
+    if not can_choose(int(holds.sum()), int((~holds).sum())):
         return (1.0, 0.0), 0.5
     told = logits[:, None].astype(np.float32)
     calibration = fit_calibration(told, holds[:, None].astype(np.float32))

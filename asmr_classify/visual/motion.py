@@ -30,6 +30,13 @@ Plane = NDArray[np.float32]
 SPANS = (0.03, 0.12, 0.45)
 """Seconds between frames that are compared: the shortest is a frame at usual rates."""
 
+FASTEST, FASTEST_OF_SMALL = 95, 99
+"""The parts that are the fastest, in percent; what is small takes less of the picture."""
+
+CLEAR = 4.0
+"""Small things move where so many times as much changes as elsewhere; what grain and compression
+move by chance stays below twice as much, a hundredth of the picture that moves lies above."""
+
 LONGEST = 1.1
 """Frames further apart are no neighbours: what moves between them cannot be followed."""
 
@@ -85,7 +92,29 @@ def normalise(luma: Plane) -> Plane:
     return np.asarray(centred / (np.sqrt(variance) + CONTRAST_FLOOR), np.float32)
 
 
-def displacement(one: Plane, other: Plane) -> Plane:
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How far what is in one picture has moved in another.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (height, width)
+        0 where nothing moved, or no motion explains what changed.
+    contrast : float
+        How many times as much changed where something moved as in nine of ten other places.
+    """
+
+    pixels: Plane
+    contrast: float
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the fastest parts moved far enough to be measured, also if they are small."""
+        fastest = FASTEST_OF_SMALL if self.contrast >= CLEAR else FASTEST
+        return float(np.percentile(self.pixels, fastest)) >= ENOUGH
+
+
+def displacement(one: Plane, other: Plane) -> Moved:
     """Measure how far what is in one picture has moved in another.
 
     Parameters
@@ -95,8 +124,7 @@ def displacement(one: Plane, other: Plane) -> Plane:
 
     Returns
     -------
-    ndarray of float32, shape (height, width)
-        In pixels; 0 where nothing moved, or no motion explains what changed.
+    Moved
     """
     from scipy.ndimage import uniform_filter
 
@@ -109,7 +137,16 @@ def displacement(one: Plane, other: Plane) -> Plane:
     before = uniform_filter((other - one) ** 2, WINDOW)
     after = uniform_filter((_warp(other, flow) - one) ** 2, WINDOW)
     is_motion = _is_motion(before, after)
-    return np.where(is_motion, np.hypot(flow[0], flow[1]), np.float32(0))
+    pixels = np.where(is_motion, np.hypot(flow[0], flow[1]), np.float32(0))
+    return Moved(pixels, _contrast(before, is_motion))
+
+
+def _contrast(before: Plane, is_motion: NDArray[np.bool_]) -> float:
+    """Tell how many times as much changed where something moved as in most other places."""
+    if not 0 < np.count_nonzero(is_motion) < is_motion.size:
+        return 0.0
+    usual = float(np.percentile(before[~is_motion], USUAL))
+    return float(before[is_motion].mean()) / max(usual, LEAST_DIFFERENCE)
 
 
 def _is_motion(before: Plane, after: Plane) -> NDArray[np.bool_]:
@@ -242,9 +279,9 @@ class MotionMeter:
         diagonal = float(np.hypot(*b.shape))
         for earlier in self._pairs(latest.time):
             moved = displacement(normalise(earlier.luma), b)
-            root = float(np.sqrt(np.mean(moved.astype(np.float64) ** 2)))
+            root = float(np.sqrt(np.mean(moved.pixels.astype(np.float64) ** 2)))
             speed = root / diagonal / (latest.time - earlier.time)
-            if float(np.percentile(moved, 95)) >= ENOUGH:
+            if moved.is_enough:
                 break
         return speed
 

@@ -149,7 +149,7 @@ class Format:
         """
         if self.library is not None and find_spec(self.library) is None:
             raise UsageError(
-                f"the format {self.suffixes[0]} needs {self.library}, which is not installed: "
+                f"{self.suffixes[0][1:]} files need {self.library}, which is not installed: "
                 f"pip install 'asmr-classify[{self.extra}]'"
             )
 

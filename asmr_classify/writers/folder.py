@@ -192,7 +192,7 @@ class StoredFolder:
 
     def open(self, name: str, size: int) -> BinaryIO:
         """Open a file to be read."""
-        from asmr_classify.media.remote import RemoteFile
+        from asmr_classify.media.blocks import RemoteFile
 
         with _told():
             return cast("BinaryIO", RemoteFile.open(self._at(name, size)))

@@ -1,7 +1,8 @@
 """Markers in the manner of Stash: a scene, with a marker where each segment begins [1]_.
 
-Seconds are texts there. ``end_seconds`` is what newer versions know; others pass over it. Labels
-are escaped as in :mod:`asmr_classify.writers.escapes`.
+Seconds are texts there. ``end_seconds`` is what newer versions know; others pass over it. Scenes
+are found by the whole paths of their files. Labels are escaped as in
+:mod:`asmr_classify.writers.escapes`.
 
 References
 ----------
@@ -11,9 +12,11 @@ References
 from __future__ import annotations
 
 import json
+import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from asmr_classify.media.source import is_url
 from asmr_classify.timeline import Segment
 from asmr_classify.writers.documents import UNSCORED, document, ordered_segments
 from asmr_classify.writers.escapes import escape, unescape
@@ -28,11 +31,16 @@ def markers_of(result: FileResult) -> str:
     """Write the markers of a recording, by start."""
     scene = {
         "title": escape(PurePath(result.path).stem),
-        "files": [escape(result.path)],
+        "files": [escape(_whole(result.path))],
         "tags": [escape(tag) for tag in result.tags],
         "markers": [_marker(segment) for segment in ordered_segments(result)],
     }
     return json.dumps(scene, ensure_ascii=False, indent=2) + "\n"
+
+
+def _whole(path: str) -> str:
+    """Give the whole path of a file; an address is whole."""
+    return path if is_url(path) else os.path.abspath(path)  # noqa: PTH100 (links are names)
 
 
 def _marker(segment: Segment) -> dict[str, Any]:

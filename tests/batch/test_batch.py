@@ -66,6 +66,20 @@ def test_the_number_of_processes_changes_no_record(recordings, tiny_model):
     assert shared.seconds == pytest.approx(alone.seconds)
 
 
+def test_by_default_there_is_a_process_for_each_core(recordings, tiny_model, monkeypatch):
+    asked = []
+
+    def note(_finds, _task, n_jobs, **_):
+        asked.append(n_jobs)
+        return iter(())
+
+    monkeypatch.setattr("asmr_classify.batch.iter_parallel", note)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 3)
+    for jobs in (None, 2):
+        assert list(label_paths([recordings], model=tiny_model, jobs=jobs)) == []
+    assert asked == [3, 2]
+
+
 def test_workers_follow_where_the_program_goes(place, tiny_model, monkeypatch):
     lengths = []
     for folder, duration in (("a", 0.5), ("b", 1.0)):

@@ -104,6 +104,16 @@ def test_workers_that_are_killed_cost_nothing(client, stub):
     assert all(stub.tries(f"kills-worker-once-{n}") > 1 for n in range(N_KILLED))
 
 
+def test_two_runs_on_one_cluster_each_give_one_result_a_file(client, stub):
+    names = [*map(str, range(40))], [f"other-{n}" for n in range(40)]
+    runs = [run(named(*files), stub, DaskEngine(client)) for files in names]
+    by_turns = zip(*runs, strict=True)
+    for files, outcomes in zip(names, zip(*by_turns, strict=True), strict=True):
+        assert Counter(outcome.found.path for outcome in outcomes) == Counter(files)
+        assert {outcome.result.status for outcome in outcomes} == {Status.OK}
+        assert {stub.tries(name) for name in files} == {1}
+
+
 def test_a_file_that_kills_every_worker_fails_alone(client, stub):
     files = [*map(str, range(30)), "kills-worker"]
     outcomes = [*run(named(*files), stub, DaskEngine(client))]

@@ -197,6 +197,24 @@ def test_nothing_is_left_at_work_once_a_run_is_over(stub, monkeypatch):
         assert not benches
 
 
+def test_two_runs_by_turns_leave_each_other_their_workers(tmp_path, monkeypatch):
+    """A process that takes batches of two runs keeps a worker for each, and for no third."""
+    monkeypatch.setattr(engine, "_benches", {})
+    orders = [engine.Order(Stub(tmp_path), Limits()) for _ in range(3)]
+    made = []
+    real = engine._Bench
+    monkeypatch.setattr(engine, "_Bench", lambda order: made.append(order.id) or real(order))
+    names = "abcdefg"
+    for name, number in zip(names, (0, 1, 0, 1, 0, 2, 2), strict=True):
+        [outcome] = engine.do_batch(orders[number], [(named(name)[0], None)]).outcomes
+        assert (outcome.found.path, outcome.result.status) == (name, Status.OK)
+    assert made == [order.id for order in orders]
+    assert [of for _, of in engine._benches] == [orders[0].id, orders[2].id]
+    for order in orders:
+        engine.dismiss(order.id)
+    assert not engine._benches
+
+
 @pytest.mark.usefixtures("recordings")
 def test_names_start_from_where_the_run_was_started(tiny_model):
     with ProcessPoolExecutor(1) as workers:

@@ -522,7 +522,7 @@ def test_files_and_objects_small_and_large_come_to_the_same_end(
     noises(*NAMES)
     mixed = [path for name in NAMES for path in (f"{bucket}/{name}", name)]
     with monkeypatch.context() as larger:
-        larger.setattr("asmr_classify.media.remote.BLOCK_BYTES", len(FLAC) - 1)
+        larger.setattr("asmr_classify.media.blocks.BLOCK_BYTES", len(FLAC) - 1)
         large = sorted(map(result_to_line, label_paths(mixed, model=tiny_model, jobs=2)))
     small = sorted(map(result_to_line, label_paths(mixed, model=tiny_model, jobs=2)))
     assert small == large

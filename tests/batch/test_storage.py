@@ -14,7 +14,7 @@ from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.classify import label_file
 from asmr_classify.config import FeatureSpec
 from asmr_classify.features.table import By
-from asmr_classify.media import remote
+from asmr_classify.media import blocks
 from asmr_classify.media.source import Url
 from asmr_classify.writers.jsonl import result_to_record
 from tests.batch.tasks import WAYS
@@ -147,7 +147,7 @@ def test_a_server_that_fails_for_a_moment_costs_nothing(do, storage, tiny_model)
 def test_a_server_that_fails_in_the_middle_fails_the_file(
     do, message, storage, tiny_model, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(remote, "BLOCK_BYTES", 32768)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 32768)
     storage.put("faults/a.flac", WOOD)
     storage.fail(do=do, path=".*flac", after=2)
     with Journal.open(str(tmp_path / "j"), tiny_model) as journal:
@@ -164,16 +164,16 @@ def test_a_server_that_fails_in_the_middle_fails_the_file(
 def test_an_object_that_is_replaced_while_it_is_read_fails(
     is_web, storage, tiny_model, monkeypatch
 ):
-    monkeypatch.setattr(remote, "BLOCK_BYTES", 32768)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 32768)
     storage.put("faults/a.flac", WOOD)
-    real = remote._Blocks._fetch
+    real = blocks._Blocks._fetch
 
     def fetch(self, number):
         if number == 2:
             storage.put("faults/a.flac", (DEMO / "tap-keys.flac").read_bytes())
         return real(self, number)
 
-    monkeypatch.setattr(remote._Blocks, "_fetch", fetch)
+    monkeypatch.setattr(blocks._Blocks, "_fetch", fetch)
     url = storage.sign("faults/a.flac") if is_web else f"s3://{BUCKET}/faults/a.flac"
     error = label_file(url, model=tiny_model).error
     shown = url.partition("?")[0]

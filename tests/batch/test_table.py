@@ -277,6 +277,22 @@ def test_a_part_that_comes_late_leaves_no_row_twice(fill, place, tiny_model):
     assert fill(files("a", "b", "c"))[0] == []
 
 
+def test_a_part_of_what_fresh_did_away_with_is_stepped_over_by_the_next_run(
+    fill, place, tiny_model
+):
+    with Table.open("out/", tiny_model, video=Effort.FULL) as before:
+        sink = before.sink
+    fill(files("a", "b"))
+    sink.put("part-000007-0123abcd.parquet", files("a", "c"))
+    labelled, done = fill(files("a", "b"))
+    assert (labelled, done.n_rows) == ([], 2)
+    assert rows_of(place / "out") == ["a", "b"]
+    sink.put("part-000007-0123abcd.parquet", files("a", "c"))
+    (place / "out" / "_manifest.json").unlink()
+    with pytest.raises(UsageError, match="holds results of another model"):
+        fill(files("a", "b"))  # nothing tells whose the table is
+
+
 def test_a_kill_while_old_rows_go_is_mended_by_the_next_run(fill, place, monkeypatch):
     fill(files("a", "b"))
     folder = type(table.open_folder("out/"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 import tempfile
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ from tests.visual.scenes import Film, write_film, write_frames
 from tests.visual.test_flashes import brute_force
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from asmr_classify.visual.seen import Visual
     from tests.visual.scenes import Scene
@@ -54,7 +55,8 @@ pinned to one core: a clip of 1080p at 4 Mbit/s, of a real scene where the share
 with stereo AAC, repeated to half an hour. Two passes over one is how long it takes to decode all
 sound and then to seek for what is seen of the picture, over decoding both while all packets of the
 file go by once: what `label` does is faster where that is below 1. Memory is what `label` of a 4K
-video held at most over what it held of its sound alone."""
+video held at most over what it held of its sound alone. `python -m tests.benchmarks.visual VP9 AV1`
+measures cost and memory of these codecs alone, and prints them."""
 
 CODECS = {
     "H.264": ("libx264", (("preset", "veryfast"),)),
@@ -63,6 +65,8 @@ CODECS = {
     "MPEG-4": ("mpeg4", ()),
 }
 BIT_RATES = (150_000, 400_000, 1_500_000)
+
+SMALL_SHARES, SMALL_SPEEDS, SMALL_BIT_RATE = (0.01, 0.02, 0.05), (0.1, 0.3, 0.6, 1.0), 400_000
 
 SIZE, SECONDS = (320, 180), 4.0
 RATE, FAST_RATE = 25.0, 50.0
@@ -88,9 +92,10 @@ def run() -> Table:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows += _accuracy_rows(folder)
+        rows += _small_rows(folder)
         with one_core(), one_thread():
-            rows += _cost_rows(folder)
-        rows += _memory_rows(folder)
+            rows += _cost_rows(folder, COST_CODECS)
+        rows += _memory_rows(folder, COST_CODECS)
     return Table("visual", ABOUT, ("what", "count", "value", "unit", "reach"), tuple(rows))
 
 
@@ -121,6 +126,19 @@ def make_scenes() -> list[Scene]:
     if photographs:
         some.append(scenes.joined([pan(0.05, tex=tex) for tex in photographs], 1.0))
     return some
+
+
+def _small_rows(folder: Path) -> Iterator[Row]:
+    """Measure how fast what is small seems to move, over its true speed."""
+    encoder, options = CODECS["H.264"]
+    film, path = Film(SIZE, SECONDS, RATE, encoder, SMALL_BIT_RATE, options), folder / "small.mp4"
+    for share, speed in product(SMALL_SHARES, SMALL_SPEEDS):
+        scene = scenes.hand(speed, share=share)
+        write_film(path, scene, film)
+        motion = look(path).motion
+        ratio = motion.median / scene.motion if motion else 0.0
+        what = f"{share:.0%} of the picture moves {speed:g} diagonals a second, measured over true"
+        yield what, 1, ratio, "times", ""
 
 
 def _flicker(hertz: float):
@@ -259,9 +277,9 @@ def _f1(counts: np.ndarray) -> float:
     return float(2 * right / max(1, 2 * right + wrong + missed))
 
 
-def _cost_rows(folder: Path) -> Iterator[Row]:
+def _cost_rows(folder: Path, codecs: Iterable[str]) -> Iterator[Row]:
     model = load_model()
-    for codec in COST_CODECS:
+    for codec in codecs:
         path = _write_long(folder, codec, (1920, 1080), HALF_HOUR)
         label_file(path, model=model)
 
@@ -321,12 +339,15 @@ def _is_keyframe_after(packet: av.Packet, start: float) -> bool:
     return packet.is_keyframe and float(packet.pts * packet.time_base) >= start
 
 
-def _memory_rows(folder: Path) -> Iterator[Row]:
-    path = _write_long(folder, "H.264", (3840, 2160), 60.0)
-    label = ("-m", "asmr_classify", "label", str(path), "--json", "--quiet", "--jobs", "1")
-    with_picture = run_python(*label)[1]
-    without = run_python(*label, "--no-video")[1]
-    yield "H.264 of 4K, memory over its sound alone", 1, with_picture - without, "MB", "<= 100"
+def _memory_rows(folder: Path, codecs: Iterable[str]) -> Iterator[Row]:
+    for codec in codecs:
+        path = _write_long(folder, codec, (3840, 2160), 60.0)
+        label = ("-m", "asmr_classify", "label", str(path), "--json", "--quiet", "--jobs", "1")
+        with_picture = run_python(*label)[1]
+        without = run_python(*label, "--no-video")[1]
+        path.unlink()
+        what = f"{codec} of 4K, memory over its sound alone"
+        yield what, 1, with_picture - without, "MB", "<= 100"
 
 
 def _write_long(folder: Path, codec: str, size: tuple[int, int], seconds: float) -> Path:
@@ -360,7 +381,8 @@ def repeat(clip: Path, path: Path, seconds: float) -> None:
         begin = min(packet.dts for packet in packets)
         length = max(packet.dts + packet.duration for packet in packets) - begin
         kept = [(bytes(p), p.pts, p.dts, p.is_keyframe, p.duration) for p in packets]
-        picture = target.add_stream_from_template(stream)
+        # AV1 has decoders that are no encoders, which are not looked for then.
+        picture = target.add_stream_from_template(stream, opaque=True)
         sound = target.add_stream("aac", rate=44100, layout="stereo", bit_rate=128_000)
         noise = np.random.default_rng(0).normal(0, 0.05, (2, 44100)).astype(np.float32)
         tick = float(stream.time_base)
@@ -378,3 +400,21 @@ def repeat(clip: Path, path: Path, seconds: float) -> None:
                 target.mux(sound.encode(frame))
                 n_heard += 1
         target.mux(sound.encode(None))
+
+
+def main() -> None:
+    """Measure cost and memory of the codecs that are named, and print the rows."""
+    codecs = sys.argv[1:]
+    unknown = set(codecs).difference(COST_CODECS)
+    if unknown or not codecs:
+        sys.exit(f"name some of {', '.join(COST_CODECS)}")
+    with tempfile.TemporaryDirectory() as name:
+        with one_core(), one_thread():
+            rows = [*_cost_rows(Path(name), codecs)]
+        rows += _memory_rows(Path(name), codecs)
+    for row in rows:
+        print(*row, sep=" | ")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -238,6 +238,26 @@ def test_an_interrupt_keeps_what_was_finished(check, good, clipping, monkeypatch
     assert "interrupted: what was finished is written; the rest was not checked" in done.stderr
 
 
+def test_an_unexpected_error_costs_its_file_only(check, good, wav, place, monkeypatch):
+    wav("bug.wav", noise(np.random.default_rng(2), -30, 1))
+    real = package.label_file
+
+    def label_file(path, **options):
+        if path == "bug.wav":
+            raise ZeroDivisionError("float division")
+        return real(path, **options)
+
+    monkeypatch.setattr(package, "label_file", label_file)
+    done = check("bug.wav", good.name, "--json", "--log-file", "run.log")
+    assert done.exit_code == 3
+    bug, fine = map(json.loads, done.stdout.splitlines())
+    message = bug["labels"]["error"]["message"]
+    assert message.startswith("bug.wav: unexpected error (ZeroDivisionError: float division)")
+    assert (bug["verdict"], fine["verdict"]) == (None, "ok")
+    assert "Traceback" in (place / "run.log").read_text()
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("name", ["out.jsonl", "out.txt"])
 def test_only_earlier_checks_are_written_over(check, good, broken, place, name):
     mine = '{"my": "notes"}\n'

@@ -118,6 +118,14 @@ def test_rows_of_another_kind_are_not_taken_for_these(clips, run, decoded):
     check_same(read(clips / "out.csv"), expected(by="file"))
 
 
+def test_quiet_tells_of_failed_files_alone(clips, run):
+    (clips / "in" / "broken.mp3").write_bytes(b"RIFF no sound")
+    done = run("in", "-o", "out.csv", "--quiet")
+    assert done.exit_code == 3
+    assert done.stderr.startswith("failed: in/broken.mp3: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_table_is_not_replaced_without_a_word(clips, run):
     output = "out.csv"
     anew, without = "is written anew", "without 2 recordings of earlier runs, not named now"

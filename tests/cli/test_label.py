@@ -270,9 +270,19 @@ def test_nothing_found_is_told_also_when_quiet(label, touch):
     assert done.stderr == "error: nothing to label was found\n"
 
 
-def test_quiet_leaves_stderr_empty(label, touch):
-    touch("a.mp3", "fail.mp3")
-    assert label(".", "-q", "-f", "csv").stderr == ""
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_quiet_tells_of_failed_files_alone(label, touch, form):
+    touch("a.mp3", "fail.mp3", "mute.mp4", "partial.mp3")
+    done = label(".", "-q", "-f", form)
+    assert done.exit_code == 3
+    assert done.stderr == "failed: fail.mp3: no such file; check the name\n"
+
+
+def test_quiet_leaves_failures_to_the_table(label, touch):
+    touch("fail.mp3")
+    done = label(".", "-q")
+    assert "no such file" in done.stdout
+    assert done.stderr == ""
 
 
 def test_verbose_tells_of_every_file(label, touch):

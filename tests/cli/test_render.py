@@ -16,6 +16,8 @@ from asmr_classify.cli.results import TableWriter
 from asmr_classify.cli.timeline_bar import Look, cells_of
 from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS
 from asmr_classify.timeline import Segment
+from asmr_classify.visual.seen import Light, LightLevel, Motion, MotionLevel, Picture, Visual
+from tests.catalogue.results import seen
 from tests.cli.conftest import heard, lost
 
 LABELS = ("tap", "whisper", "speech")
@@ -43,6 +45,33 @@ def test_the_table_fits_its_width(width):
     lines = draw(MANY, width).splitlines()
     assert max(cell_len(line) for line in lines) <= width
     assert len({line.index("timeline") for line in lines if "timeline" in line}) == 1
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_what_is_seen_has_a_column_where_there_is_room(width):
+    mute = lost("mute.mp4", "NoAudioError", "no sound", status=Status.NO_AUDIO)
+    lively = seen(
+        motion=Motion(MotionLevel.LIVELY, 0.5, 0.9), light=Light(LightLevel.BRIGHT, 0.4, 0.5, 0.3)
+    )
+    videos = [
+        replace(MANY[0], visual=lively),
+        replace(mute, duration=83.0, visual=seen()),
+        heard("sound.mp4", visual=Visual(Picture.NONE)),
+        *MANY,
+    ]
+    lines = draw(videos, width).splitlines()
+    assert max(cell_len(line) for line in lines) <= width
+    words = [re.findall("lively, bright|slow, dark", line) for line in lines]
+    found = [word for line in words for word in line]
+    assert found == ([] if width < 80 else ["lively, bright", "slow, dark"])
+    assert ("picture" in lines[0]) == (width >= 80)
+    (row,) = (line for line in lines if line.startswith("mute.mp4") and "1:23" in line)
+    assert "no audio" in row
+
+
+def test_where_nothing_is_seen_there_is_no_column_for_it():
+    assert "picture" not in draw([heard("a.wav", visual=Visual(Picture.NONE))], 120)
+    assert "picture" not in draw(MANY, 120)
 
 
 def test_folders_are_shortened_before_names():

@@ -6,27 +6,36 @@ import json
 import re
 import shutil
 import signal
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
 
+from asmr_classify.batch import Limits, pool
 from asmr_classify.cli.app import app
 from asmr_classify.cli.report import DrawingProgress
 from asmr_classify.model import load_model
 from asmr_classify.writers.jsonl import result_to_line
 from tests.cli.conftest import heard, lost
 from tests.conftest import DEMO
+from tests.media.clicks import write_clicks
 
 
 @pytest.fixture
-def report(place, labelling, monkeypatch):  # noqa: ARG001 (what it runs on)
-    """Runs ``asmr-classify report`` with a cache of its own."""
+def report_apart(place, monkeypatch):
+    """Runs ``asmr-classify report`` with a cache of its own, and worker processes."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(place / "cache"))
 
     def run(*arguments):
         return CliRunner().invoke(app, ["report", *map(str, arguments)])
 
     return run
+
+
+@pytest.fixture
+def report(report_apart, labelling):  # noqa: ARG001 (what it runs on)
+    """Runs it without processes of its own."""
+    return report_apart
 
 
 def data_of(page):
@@ -122,7 +131,6 @@ def test_an_interrupt_leaves_the_waveforms_that_are_done(report, record, place, 
     names = [f"{k}.wav" for k in range(6)]
     record(*names)
     write_results(place / "r.jsonl", *map(heard, names))
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
     monkeypatch.setattr(
         DrawingProgress, "show", lambda _, done, __: done == 1 and signal.raise_signal(2)
     )
@@ -131,6 +139,54 @@ def test_an_interrupt_leaves_the_waveforms_that_are_done(report, record, place, 
     assert "interrupted: no page was written; the waveforms so far are kept" in done.stderr
     assert not (place / "report.html").exists()
     assert list((place / "cache").rglob("waveforms/*/*"))
+
+
+@pytest.mark.parametrize(
+    ("drawing", "fault", "why"),
+    [
+        ("films._make", "os.abort()", "SIGABRT"),
+        ("films._make", "time.sleep(600)", "nothing of it was decoded for 1 s"),
+        ("films._make", "bytearray(3_000_000_000)", "memory"),
+        ("waveforms._compute", "os.abort()", "SIGABRT"),
+    ],
+    ids=["crash", "hang", "memory", "crash-of-sound"],
+)
+def test_a_video_that_harms_its_process_lacks_its_drawing_only(
+    report_apart, place, monkeypatch, drawing, fault, why
+):
+    for name in ("bad.mp4", "good.mp4"):
+        write_clicks(place / name, "mp4", pictures=(0.0, 1.0))
+    write_results(place / "r.jsonl", heard("bad.mp4"), heard("good.mp4"))
+    module, _, name = f"asmr_classify.report.{drawing}".rpartition(".")
+    start = pool.START.replace(
+        "main()",
+        f"import os, time, {module} as module\nreal = module.{name}\n"
+        "def harm(path, on_progress):\n"
+        f"    if path == 'bad.mp4': {fault}\n"
+        "    return real(path, on_progress)\n"
+        f"harm.__qualname__ = {name!r}\nmodule.{name} = harm\nmain()",
+    )
+    monkeypatch.setattr(pool, "START", start)
+    monkeypatch.setattr("asmr_classify.batch.Limits", partial(Limits, patience=1.0))
+    done = report_apart("r.jsonl")
+    assert done.exit_code == 0, done.output
+    what, key = ("filmstrips", "film") if "films" in drawing else ("waveforms", "peaks")
+    assert f"no {what} of bad.mp4" in done.stderr
+    assert why in done.stderr
+    bad, good = data_of((place / "report.html").read_text())["files"]
+    assert (key in bad, key in good) == (False, True)
+    assert {"film", "peaks"} - {key} <= bad.keys()
+
+
+def test_of_many_damaged_videos_the_first_are_named(report, place):
+    names = [f"{k}.mp4" for k in range(5)]
+    for name in names:
+        (place / name).write_bytes(b"no video at all" * 100)
+    write_results(place / "r.jsonl", *map(heard, names))
+    done = report("r.jsonl")
+    assert done.exit_code == 0
+    assert done.stderr.count("no filmstrips of ") == 4
+    assert "no filmstrips of 2 more" in done.stderr
 
 
 def test_the_demo_clips_make_a_report(place, monkeypatch):

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from asmr_classify.batch import Table
 from asmr_classify.cli.app import app
 from asmr_classify.visual.seen import Picture, Visual
 from tests.conftest import DEMO
@@ -72,6 +73,20 @@ def test_nothing_to_label_leaves_no_manifest(label, place):
     assert [path.name for path in (place / "out").iterdir()] == ["_lock"]
 
 
+def test_who_goes_on_with_a_run_that_lacked_its_end_alone_ends_it(label, place, monkeypatch):
+    """Nothing is listed any more, since all before the end was done."""
+    (place / "in").mkdir()
+
+    def course(self, _):
+        self.goes_on = True
+
+    monkeypatch.setattr(Table, "course", course)
+    done = label("in", *TABLE)
+    assert done.exit_code == 0
+    assert "out/: 0 rows in 0 parts; 0 of what was not listed again" in done.stderr
+    assert (place / "out" / "_manifest.json").exists()
+
+
 def test_other_results_are_left_alone(label, touch):
     touch("a.wav")
     label(".", *TABLE)
@@ -84,6 +99,8 @@ def test_other_results_are_left_alone(label, touch):
     ("options", "status", "said"),
     [
         (["-o", "out/"], 2, "out/: what ends in / becomes a table in parts; give --format parquet"),
+        (["-o", ".", "-f", "parquet"], 2, "--output .: is a folder; put a / behind it for a table"),
+        (["-o", "."], 2, "is a folder; name a file in it, or put a / behind it and give --format"),
         (["-o", "out/", "--json"], 2, "give --format parquet, or name a file"),
         (["-o", "s3://b/a.jsonl"], 2, "s3://b/a.jsonl: storage takes tables in parts; put a /"),
         (["-o", "s3://b/a.parquet"], 2, "or write a file here and copy it there"),

@@ -67,6 +67,39 @@ def test_folders_teach_a_label_that_is_then_labelled(run, folders, tmp_path):
     assert run("teach", folders, "--output", mine, "-q").exit_code == 0
 
 
+def test_one_example_is_too_few_for_a_threshold_which_is_said(run, folders, tmp_path):
+    shutil.rmtree(folders / "keys" / KEYS[0].partition(".")[0])
+    mine = tmp_path / "mine.safetensors"
+    done = run("teach", folders, "--output", mine, "-q", "--cache", tmp_path / "cache")
+    assert done.exit_code == 0, done.stderr
+    told = " ".join(done.stderr.split())
+    assert "note: keys: 1 examples hold it and 4 do not, too few to choose a threshold" in told
+    assert "give 2 or more of each" in told
+    assert "| keys | 1 | 4 | 1 | too few answers for a threshold |" in (
+        mine.with_suffix(".md").read_text()
+    )
+    shutil.copytree(tmp_path / "sorted" / "keys", tmp_path / "both" / "keys")
+    shutil.copytree(tmp_path / "sorted" / "none", tmp_path / "both" / "none")
+    shutil.copy(DEMO / KEYS[0], tmp_path / "both" / "keys")
+    done = run("teach", tmp_path / "both", "--output", mine, "-q", "--cache", tmp_path / "cache")
+    assert "threshold" not in done.stderr
+    heard = run("label", *(DEMO / name for name in KEYS), "--model", mine, "-q", "-f", "jsonl")
+    assert all("keys" in json.loads(line)["tags"] for line in heard.stdout.splitlines())
+
+
+def test_the_card_of_a_taught_model_is_named_where_figures_are_asked(run, folders, tmp_path):
+    mine = tmp_path / "mine.safetensors"
+    assert run("teach", folders, "--output", mine, "-q").exit_code == 0
+    shown = run("model", "show", mine)
+    assert shown.exit_code == 0
+    assert f"was taught: {mine.with_suffix('.md')} tells" in shown.stderr
+    assert "evaluation" not in shown.stderr
+    mine.with_suffix(".md").unlink()
+    shown = run("model", "show", mine, "--html", tmp_path / "page.html")
+    assert shown.exit_code == 1
+    assert "mine.md: missing; teach writes there" in " ".join(shown.stderr.split())
+
+
 def test_answers_and_corrections_of_the_catalogue_teach(run, tmp_path):
     names = [*KEYS, *OTHERS]
     assert run("label", *(DEMO / name for name in names), "--catalogue", "-q").exit_code == 0
@@ -156,7 +189,7 @@ def test_features_that_cannot_be_kept_are_told_before_work(run, tmp_path, monkey
         ([], 1, "nothing was said of any recording"),
         (["--output", "mine.bin"], 2, "ends in .safetensors"),
         (["--model", "nowhere.safetensors"], 1, "no such model file"),
-        (["nowhere"], 1, "nowhere"),
+        (["nowhere"], 1, "nowhere: there is no such folder or manifest; check the name"),
         (["--catalogue", "nowhere.sqlite"], 1, "there is no catalogue"),
     ],
 )
@@ -236,3 +269,21 @@ def test_an_answer_that_contradicts_what_was_set_is_told_and_counts(run, tmp_pat
     assert done.exit_code == 0, done.stderr
     assert "tap-keys.flac: was set to hold no tap, which was heard in a stretch" in done.stderr
     assert "| tap | 2 | 4 |" in (tmp_path / "mine.md").read_text()
+
+
+def test_a_contradiction_is_told_by_either_side(run, tmp_path):
+    names = [*KEYS, *OTHERS]
+    assert run("label", *(DEMO / name for name in names), "--catalogue", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        for name in names:
+            labels = ("tap", "keys") if name == KEYS[0] else ()
+            catalogue.answer(str(DEMO / name), 0.0, 6.1, labels, ("tap", "keys"))
+    told = " ".join(run("set", DEMO / KEYS[0], "trigger=none", "-q").stderr.split())
+    assert f"{KEYS[0]}: tap was heard in a stretch of it, by an answer to 'review'" in told
+    assert run("set", DEMO / KEYS[0], "trigger=tap", "-q").stderr == ""
+    assert run("set", DEMO / KEYS[1], "trigger=tap", "-q").stderr == ""
+    done = run("teach", "--output", tmp_path / "mine.safetensors", "--only", "tap")
+    assert done.exit_code == 0, done.stderr
+    told = " ".join(done.stderr.split())
+    assert f"{KEYS[1]}: was set to hold tap, which was not heard where it should be" in told
+    assert f"{KEYS[0]}: was set" not in told

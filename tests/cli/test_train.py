@@ -113,7 +113,7 @@ def test_what_cannot_be_read_or_written_is_told_before_the_work(run, tmp_path, c
     good = "m.safetensors" if command == "train" else "p.jsonl"
     gone = run(command, tmp_path / "none.csv", "--output", tmp_path / good)
     assert gone.exit_code == 1
-    assert "cannot read the manifest" in gone.stderr
+    assert "there is no such folder or manifest; check the name" in gone.stderr
     nowhere = run(command, DEMO / "manifest.csv", "--output", tmp_path / "no" / "folder" / good)
     assert nowhere.exit_code == 1
     assert "cannot be written there" in nowhere.stderr

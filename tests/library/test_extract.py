@@ -17,7 +17,7 @@ from asmr_classify.catalogue.ranges import Range
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import UsageError
 from asmr_classify.library.clips import PARTS, Selected, Wish, assign_parts
-from asmr_classify.library.extract import Order, plan_extract
+from asmr_classify.library.extract import Order, plan_extract, shared_sound
 from asmr_classify.library.journal import Store
 from asmr_classify.library.layouts import LayoutName, plain, plain_names
 from asmr_classify.library.runs import carry_out, settle_broken
@@ -247,6 +247,20 @@ def test_it_is_told_how_many_recordings_were_listened_to(library, store):
     assert 1 < counts[-1] == wanted[-1] <= len(LIBRARY)
 
 
+def test_a_folder_of_others_is_refused_before_anything_is_listened_to(library, store):
+    (library / "out").mkdir()
+    (library / "out/notes.txt").write_text("theirs")
+    with pytest.raises(UsageError, match=r"holds 1 file that .* such as notes\.txt"):
+        plan_extract(
+            Selected(results(library)),
+            Wish(),
+            Order(str(library / "out")),
+            read_runs(store)[0],
+            ("extract",),
+            on_heard=lambda *_: pytest.fail("listened"),
+        )
+
+
 def test_limits_hold_and_the_seed_decides(library, store):
     chosen = set()
     for seed in range(8):
@@ -291,6 +305,49 @@ def test_no_group_is_in_two_parts_of_any_layout(layout, library, store):
     assert all(len(part) == 1 for part in parts.values())
     files = [entry.file for entry in made.entries]
     assert len({file.casefold() for file in files}) == len(files) > 10
+
+
+def test_makers_of_the_same_sound_are_in_one_part(place, store):
+    """Of one, the beginning of a recording is chosen, and of the other its end."""
+    found = []
+    for k, maker in enumerate(["ann", "bob", "cleo", "dan", "eve", "fay"]):
+        path = place / "in" / maker / "rain.flac"
+        path.parent.mkdir(parents=True)
+        y = noise(0 if maker in {"bob", "eve"} else k + 1, 8.0)
+        soundfile.write(path, y, SR)
+        segments = (Segment(0.5, 3.5, "tap", 0.9), Segment(4.5, 7.5, "tap", 0.9))
+        found.append(heard(path, duration=8.0, decoded=8.0, segments=segments))
+    parts = set()
+    for seed in range(6):
+        wish = Wish(per_recording=1, seed=seed)
+        made = planned(place, store, found=found, wish=wish)
+        of = {entry.stretch.group: entry for entry in made.entries}
+        if {"bob", "eve"} <= of.keys():
+            assert of["bob"].stretch.start != of["eve"].stretch.start
+            assert of["bob"].part == of["eve"].part
+            assert shared_sound(made.choice) == ["bob, eve"]
+            parts.add(of["bob"].part)
+        assert "ann" not in made.choice.together
+    assert len(parts) > 1
+    made, _ = extract(place, store, found=found, wish=Wish(per_recording=1, seed=0))
+    card = (place / "out/README.md").read_text()
+    assert ("same sound are in one part: bob, eve" in card) == bool(shared_sound(made.choice))
+
+
+@pytest.mark.parametrize("n_samples", [65_536, 65_537, 65_538])
+@pytest.mark.parametrize("sr", [44_100, 48_000])
+def test_a_clip_ends_with_the_very_last_sample(sr, n_samples, place, store):
+    """Resampling to compare sounds rounds the length of a recording."""
+    y = np.random.default_rng(3).normal(0, 0.1, n_samples)
+    soundfile.write(place / "a.wav", y, sr)
+    seconds = round(n_samples / sr, 3)
+    segments = (Segment(0.1, seconds, "tap", 0.9),)
+    found = [heard(place / "a.wav", duration=seconds, decoded=seconds, segments=segments)]
+    extract(place, store, found=found)
+    (row,) = rows(place / "out/clips.csv")
+    clip, _ = soundfile.read(place / "out" / row["file_name"])
+    assert float(row["end"]) * sr == pytest.approx(n_samples, abs=1e-3 * sr / 1000)
+    assert len(clip) == n_samples - round(0.1 * sr)
 
 
 def test_a_template_tells_makers_apart(library, store):
@@ -422,7 +479,7 @@ def test_the_card_tells_the_command_without_how_it_was_run(words, told, library,
 
 @pytest.mark.parametrize("kind", ["other files", "other clips", "a changed clip", "a file"])
 def test_a_folder_that_holds_anything_else_is_refused(kind, library, store):
-    told = r"holds \d+ files that this command would not make so, such as .*new or empty folder"
+    told = r"holds \d+ files? that this command would not make so, such as .*new or empty folder"
     if kind == "other files":
         (library / "out").mkdir()
         (library / "out/clips.csv").write_text("theirs")

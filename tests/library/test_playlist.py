@@ -34,6 +34,7 @@ from asmr_classify.library.playlist import (
     creator_of,
     fill,
     find_items,
+    playing_time,
     widen_avoided,
 )
 from asmr_classify.library.variety import Order, iter_ordered
@@ -99,6 +100,12 @@ MUSIC = result("music.mp3", ("music", 0, 60))
 )  # fmt: skip
 def test_whole_recordings_fit_a_wish(wish, expected):
     assert names(find_items([TAP, WHISPER, BOTH, MUSIC], Wish(**wish))) == expected
+
+
+def test_what_has_no_sound_plays_as_long_as_it_claims_else_as_long_as_it_was_seen():
+    assert playing_time(replace(MUTE, duration=33.5)) == 33.5
+    assert playing_time(MUTE) == 40.0
+    assert playing_time(replace(MUTE, duration=33.5, visual=None)) == 0.0
 
 
 SLOW = replace(TAP, path="slow.mp4", visual=seen())

@@ -6,8 +6,8 @@ import fsspec
 import pytest
 
 from asmr_classify.media import listing
-from asmr_classify.media.discover import Found, Globs, Ignored, Reason, discover
-from asmr_classify.media.remote import Entry
+from asmr_classify.media.discover import Course, Found, Globs, Ignored, Reason, discover
+from asmr_classify.media.remote import Entry, is_ordered
 from asmr_classify.media.source import Url
 from tests import names
 from tests.conftest import DEMO
@@ -118,7 +118,7 @@ def finished(*given):
     entries = (Entry(f"f/{name}", 1, "", is_folder=False) for name in given)
     return [
         entry.path.replace("f/", "" if is_finished else "-")
-        for entry, is_finished in listing._iter_finished(entries)
+        for entry, is_finished, _ in listing._iter_finished(entries)
     ]
 
 
@@ -254,3 +254,53 @@ def test_only_what_is_unknown_by_name_is_opened(monkeypatch):
 def test_files_have_addresses_too():
     finds = [find.path for find in discover([f"file://{DEMO}"]) if isinstance(find, Found)]
     assert finds == [f"file://{path}" for path in sorted(DEMO.glob("*.flac"))]
+
+
+class Told(Course):
+    """Notes each place, and how many finds came before it."""
+
+    def __init__(self):
+        super().__init__()
+        self.finds, self.places = [], []
+
+    def on_reached(self, mark):
+        self.places.append((len(self.finds), mark))
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_search_goes_on_from_wherever_it_was(every, storage, monkeypatch):
+    monkeypatch.setattr(listing, "MARK_EVERY", every)
+    for name in [*TREE, "a-1.mp3", "a/x.mp3", "a.mp3", "a.mp3-1.mp3", "a.mp3-2.mp3", "b/c/d/e.mp3"]:
+        storage.put(f"marks/{name}", b"x")
+    told = Told()
+    for find in discover([f"s3://{BUCKET}/marks"], course=told):
+        told.finds.append(find)
+    assert len(told.places) > 12 / every
+    for number, mark in told.places:
+        rest = discover([f"s3://{BUCKET}/marks"], course=Course(mark))
+        assert [*rest] == told.finds[number:], mark
+
+
+def test_too_many_folders_are_not_named(storage, monkeypatch):
+    monkeypatch.setattr(listing, "MARK_EVERY", 1)
+    monkeypatch.setattr(listing, "MOST_FOLDERS", 2)
+    for name in "abcd":
+        storage.put(f"wide/{name}/1.mp3", b"x")
+    told = Told()
+    for find in discover([f"s3://{BUCKET}/wide"], course=told):
+        told.finds.append(find)
+    assert [(number, len(mark.folders)) for number, mark in told.places] == [(3, 2)]
+
+
+@pytest.mark.parametrize(("bucket", "is_so"), [("a", True), ("a--use1-az4--x-s3", False)])
+def test_buckets_with_folders_tell_names_in_no_order(bucket, is_so):
+    assert is_ordered(Url(f"s3://{bucket}/a")) == is_so
+
+
+@pytest.mark.usefixtures("both")
+def test_only_what_is_listed_in_order_tells_of_places(monkeypatch):
+    monkeypatch.setattr(listing, "MARK_EVERY", 1)
+    for path in ("lib", "memory://lib"):
+        told = Told()
+        assert [*discover([path], course=told)]
+        assert not told.places

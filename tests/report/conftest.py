@@ -50,6 +50,11 @@ def lost(path, message="not a media file; fetch it again"):
     return FileResult(path, Status.FAILED, "tiny@0.1", error=problem)
 
 
+def draw_here(task, finds):
+    """Draws here and now."""
+    return (task.do(found, lambda _: None) for found in finds)
+
+
 def write_wav(path, duration=20.0, level=3000):
     """A recording of noise."""
     rng = np.random.default_rng(5)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import random
 import struct
-import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from asmr_classify.report.films import (
 from asmr_classify.visual.seen import Picture, Visual
 from tests.catalogue.results import seen
 from tests.media.make_media import RECIPES, tone, write_media
-from tests.report.conftest import heard, lost, write_wav
+from tests.report.conftest import draw_here, heard, lost, write_wav
 from tests.visual.scenes import turn_display
 
 SECONDS, RATE = 6, 5
@@ -54,7 +53,7 @@ def top_white(_seconds):
 
 
 def films_of(tmp_path, *results, **options):
-    return make_films(results, cache=tmp_path / "cache", **options)
+    return make_films(results, work=draw_here, cache=tmp_path / "cache", **options)
 
 
 def film_of(tmp_path, path):
@@ -133,7 +132,7 @@ def test_damage_never_breaks_a_report(tmp_path):
             damaged = write_bytes(
                 tmp_path / f"{k}.{ext}", content[: rng.randrange(1, 2 * len(content))]
             )
-            for film in films_of(tmp_path, heard(str(damaged)), jobs=1).contents.values():
+            for film in films_of(tmp_path, heard(str(damaged))).contents.values():
                 assert len(film) <= MAX_BYTES
 
 
@@ -164,15 +163,8 @@ def test_filmstrips_are_kept_until_a_video_changes(tmp_path):
 
 def test_the_cache_is_the_users(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    make_films([heard(write_video(tmp_path / "a.mp4", greys))])
+    make_films([heard(write_video(tmp_path / "a.mp4", greys))], work=draw_here)
     assert len([*(tmp_path / "asmr-classify" / "films").glob("*/*")]) == 1
-
-
-def test_once_told_to_stop_nothing_more_is_made(tmp_path):
-    path = write_video(tmp_path / "a.mp4", greys)
-    stop = threading.Event()
-    stop.set()
-    assert films_of(tmp_path, heard(path), stop=stop).contents == {}
 
 
 def test_only_so_many_get_one(tmp_path):

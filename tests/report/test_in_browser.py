@@ -15,7 +15,7 @@ from asmr_classify.timeline import Segment
 from asmr_classify.visual.seen import Light, LightLevel, Motion, MotionLevel, Picture, Visual
 from tests.catalogue.results import seen
 from tests.report.browser import PATIENCE, wait_for, wait_until
-from tests.report.conftest import HOSTILE, heard, lost, write_wav
+from tests.report.conftest import HOSTILE, draw_here, heard, lost, write_wav
 
 MEDIA = "document.querySelector('#stage audio, #stage video')"
 
@@ -82,7 +82,7 @@ def library(make_page, tmp_path):
         (tmp_path / folder).mkdir()
     for result in LIBRARY[:3]:
         write_wav(tmp_path / result.path)
-    waveforms = compute_waveforms(LIBRARY, cache=tmp_path / "cache")
+    waveforms = compute_waveforms(LIBRARY, work=draw_here, cache=tmp_path / "cache")
     assert len(waveforms.contents) == 3
     return make_page(LIBRARY, waveforms.contents)
 

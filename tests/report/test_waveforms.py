@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import threading
 
 import numpy as np
 import pytest
@@ -9,11 +8,11 @@ import pytest
 from asmr_classify.aggregate import Status
 from asmr_classify.report.waveforms import POINTS, compute_waveforms, draw_peaks
 from tests.media.clicks import CLICKS, write_clicks
-from tests.report.conftest import heard, lost, write_wav
+from tests.report.conftest import draw_here, heard, lost, write_wav
 
 
 def compute(tmp_path, *results, **options):
-    return compute_waveforms(results, cache=tmp_path / "cache", **options)
+    return compute_waveforms(results, work=draw_here, cache=tmp_path / "cache", **options)
 
 
 @pytest.fixture
@@ -119,27 +118,20 @@ def test_progress_counts_up_to_all(tmp_path):
         write_wav(tmp_path / f"{k}.wav", duration=0.2)
         results.append(heard(str(tmp_path / f"{k}.wav")))
     seen = []
-    compute(tmp_path, *results, jobs=3, on_progress=lambda *state: seen.append(state))
+    compute(tmp_path, *results, on_progress=lambda *state: seen.append(state))
     assert seen == [(k, 5) for k in range(1, 6)]
-
-
-def test_once_told_to_stop_nothing_more_is_computed(tmp_path, recording):
-    stop = threading.Event()
-    stop.set()
-    assert compute(tmp_path, heard(str(recording)), stop=stop).contents == {}
-    assert not (tmp_path / "cache").exists()
 
 
 def test_the_cache_is_the_users(monkeypatch, tmp_path, recording):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    compute_waveforms([heard(str(recording))])
+    compute_waveforms([heard(str(recording))], work=draw_here)
     assert len([*(tmp_path / "asmr-classify" / "waveforms").glob("*/*")]) == 1
 
 
 def test_without_a_home_nothing_is_cached(monkeypatch, recording):
     monkeypatch.setattr("asmr_classify.report.kept.user_cache", lambda: None)
     for _ in range(2):
-        waveforms = compute_waveforms([heard(str(recording))])
+        waveforms = compute_waveforms([heard(str(recording))], work=draw_here)
         assert list(waveforms.contents) == [str(recording)]
         assert waveforms.n_cached == 0
 

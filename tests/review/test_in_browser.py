@@ -127,6 +127,20 @@ def test_twenty_answers_by_keyboard_undo_reload_kill_and_go_on(library, start, s
     assert process.wait(20) == 0
 
 
+def test_a_new_label_that_is_kept_under_another_name_is_told(library, start, show):
+    library.add("a.wav", **short())
+    _, address = start()
+    page = show(address)
+    for written, said in (
+        ("  soap ", "kept: soap"),
+        ("Soap Cutting!", "the label is called Soap_Cutting!: spaces in names are written as _"),
+    ):
+        page.locator("#new-label").fill(written)
+        page.locator("#new-label").press("Enter")
+        page.get_by_text(said, exact=True).wait_for()
+    assert library.answers() == [(0.0, ("soap", "Soap_Cutting!"))]
+
+
 def test_names_and_labels_with_markup_are_text(library, start, show):
     name = "<img src=x onerror=alert(1)>\u202e.wav"
     library.add(name, **short())

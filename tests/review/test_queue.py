@@ -136,3 +136,14 @@ def test_what_is_no_place_is_refused(text):
 def test_a_place_is_a_stretch_around_a_time():
     like = place_like(heard("/a.wav"), 39.0)
     assert (like.start, like.end) == (34.0, 40.0)
+
+
+@pytest.mark.parametrize(("at", "is_silent"), [(20.0, True), (31.0, False), (12.5, False)])
+def test_nothing_is_like_silence(at, is_silent):
+    segments = (Segment(0, 12, "tap", 0.9), Segment(12, 30, "silence", 1.0))
+    result = heard("/a.wav", decoded=40.0, duration=40.0, segments=segments)
+    if is_silent:
+        with pytest.raises(UsageError, match=r"/a.wav: is silent around 20 s"):
+            place_like(result, at)
+    else:
+        assert place_like(result, at).start < at < place_like(result, at).end

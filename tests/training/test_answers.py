@@ -152,3 +152,16 @@ def test_an_answer_counts_before_what_was_set_of_the_whole():
     kept, against = settle(answered, corrected)
     assert kept == [*answered, beside, of_another_label, agreeing]
     assert against == [absent]
+
+
+def test_what_was_set_as_there_and_is_not_heard_where_it_should_be_contradicts():
+    tap = ("tap",)
+    present = Said("b.wav", 0.0, 6.0, tap, tap, "m")
+    nothing, part, elsewhere = (
+        Said("b.wav", 0.0, 6.0, (), tap, "m"),
+        Said("b.wav", 2.0, 6.0, (), tap, "m"),
+        Said("b.wav", 9.0, 12.0, tap, tap, "m"),
+    )
+    assert settle([nothing], [present]) == ([nothing], [present])
+    assert settle([part], [present]) == ([part], [])
+    assert settle([nothing, elsewhere], [present]) == ([nothing, elsewhere], [])

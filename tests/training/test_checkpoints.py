@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -146,6 +148,18 @@ def test_a_damaged_fit_is_made_again(tmp_path, damage):
     kept.fitted(Ensemble, lambda: made.append(1) or an_ensemble(), 0)
     kept.fitted(Ensemble, lambda: made.append(1) or an_ensemble(), 0)
     assert made == [1]
+
+
+def test_fits_of_trainings_given_up_are_removed_after_a_month(tmp_path):
+    days = {"own": 40, "old": 31, "new": 29}
+    kept = [Checkpoints.of(tmp_path, needed=True, decided_by=[name]) for name in days]
+    for checkpoints, n_days in zip(kept, days.values(), strict=True):
+        checkpoints.fitted(Ensemble, an_ensemble, 0)
+        then = time.time() - n_days * 24 * 3600
+        os.utime(checkpoints.folder, (then, then))
+    own, old, new = (checkpoints.folder for checkpoints in kept)
+    assert Checkpoints.of(tmp_path, needed=True, decided_by=["own"]).folder == own
+    assert (own.is_dir(), old.is_dir(), new.is_dir()) == (True, False, True)
 
 
 def test_a_folder_that_cannot_be_written_matters_only_if_it_was_asked_for(tmp_path):

@@ -94,6 +94,20 @@ def test_light_is_of_the_scene_and_not_of_the_file(film, how):
     assert film(scene, FILMS[how]).light.median == pytest.approx(0.168, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    ("share", "speed"),
+    [(0.01, 0.3), (0.02, 0.1), (0.02, 0.3), (0.02, 0.6), (0.05, 0.6), (0.05, 1.0)],
+)
+def test_what_is_small_has_its_speed_too(film, share, speed):
+    scene = hand(speed, share=share)
+    assert film(scene).motion.median == pytest.approx(scene.motion, rel=0.2)
+
+
+def test_what_is_small_has_its_speed_in_a_little_grain(film):
+    scene = grainy(hand(0.3, share=0.02), 0.02)
+    assert film(scene).motion.median == pytest.approx(scene.motion, rel=0.2)
+
+
 @pytest.mark.parametrize("speed", [0.02, 0.1, 0.4])
 def test_a_pan_has_its_speed(film, speed):
     seen = film(pan(speed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -193,3 +194,24 @@ def test_kodi_is_given_cuts_that_it_does_not_refuse(result):
     assert {action for _, _, action in cuts} <= {0}
     speech = sum(s.end - s.start for s in result.segments if s.label == "speech")
     assert sum(end - start for start, end, _ in cuts) <= speech + 1e-6
+
+
+SCENE = frozenset("title tags markers files".split())
+MARKER = {"title": str, "seconds": str, "end_seconds": str, "primary_tag": str, "tags": list}
+"""Of the many fields of a scene in Stash's own exports, and of a marker, those that are ours."""
+
+
+@pytest.mark.parametrize("path", ["rain.mp4", "/films/rain.mp4", "s3://films/rain.mp4"])
+def test_markers_are_as_stash_exports_them_and_name_their_scene_in_full(
+    path, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    result = timeline(path)
+    scene = json.loads(write("stash", [result], LABELS))
+    assert scene.keys() == SCENE
+    assert scene["files"] == [path if "/" in path else str(tmp_path / path)]
+    assert len(scene["markers"]) == len(result.segments) > 0
+    for marker in scene["markers"]:
+        assert {name: type(value) for name, value in marker.items()} == MARKER
+        assert 0 <= float(marker["seconds"]) < float(marker["end_seconds"])
+        assert marker["primary_tag"]

@@ -44,6 +44,9 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+WITHOUT_BOM = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
+"""How XML begins in encodings of two bytes a character [2]_, appendix F."""
+
 DECLARED = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z][\w.-]*)["']""")
 
 COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -172,6 +175,7 @@ class Nfo:
             If it is not one that can be changed.
         """
         bom, encoding = next((x for x in BOMS if content.startswith(x[0])), (b"", ""))
+        encoding = encoding or next((x[1] for x in WITHOUT_BOM if content.startswith(x[0])), "")
         if not encoding:
             declared = DECLARED.search(content[:200])
             encoding = declared[1].decode() if declared else "utf-8"

@@ -95,7 +95,7 @@ function toggle(name) {
   if (!stretch) return;
   const heard = stretch.labels ?? [];
   const now = heard.includes(name) ? heard.filter((each) => each !== name) : [...heard, name];
-  answer(stretch, now.length ? now : null);
+  return answer(stretch, now.length ? now : null);
 }
 
 function answerNone() {
@@ -174,14 +174,16 @@ function buildLabels() {
 async function nameLabel(event) {
   event.preventDefault();
   const field = find("new-label");
-  if (!field.value.trim()) return;
+  const written = field.value.trim();
+  if (!written) return;
   try {
-    const told = await send("label", { name: field.value });
+    const told = await send("label", { name: written });
     labels.splice(0, labels.length, ...told.labels);
     buildLabels();
     field.value = "";
     field.blur();
-    if (atHand() && !atHand().labels?.includes(told.name)) toggle(told.name);
+    if (atHand() && !atHand().labels?.includes(told.name)) await toggle(told.name);
+    if (told.name !== written) say(`the label is called ${printable(told.name)}: spaces in names are written as _`);
   } catch (reason) {
     trouble(reason.message);
   }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -66,6 +67,9 @@ FILES = {
     "combination in a line": (EPISODE + ADDRESS).encode(),
     "byte order mark": b"\xef\xbb\xbf" + MOVIE.encode(),
     "utf-16": b"\xff\xfe" + MOVIE.replace("UTF-8", "UTF-16").encode("utf-16-le"),
+    "utf-16 without a mark": MOVIE.replace("UTF-8", "UTF-16LE").encode("utf-16-le"),
+    "utf-16 of Macs": MOVIE.replace("UTF-8", "UTF-16BE").encode("utf-16-be"),
+    "shift-jis": MOVIE.replace("UTF-8", "Shift_JIS").encode("shift_jis"),
     "latin-1": SHOW.encode("latin-1"),
     "comments behind": (MOVIE + "<!-- </movie> -->\n").encode(),
     "no end of line": MOVIE.strip().encode(),
@@ -79,7 +83,7 @@ def values(nfo, name):
     """What an XML reader finds; it stops where the root ends, as Kodi does."""
     parser = ET.XMLPullParser(["start", "end"])
     depth = 0
-    parser.feed(nfo.text.replace("UTF-16", "UTF-8"))
+    parser.feed(re.sub("UTF-16(LE|BE)?|Shift_JIS", "UTF-8", nfo.text))
     for event, element in parser.read_events():
         depth += 1 if event == "start" else -1
         if not depth:
