@@ -87,8 +87,7 @@ class Kernel:
             x = np.pad(x, ((0, 0), (over_time, over_time), (over_bands, over_bands), (0, 0)))
         seen = sliding_window_view(x, self.size, axis=(1, 2))
         seen = seen[:, :: self.stride[0], :: self.stride[1]].transpose(0, 1, 2, 4, 5, 3)
-        places = seen.shape[:3]
-        return np.ascontiguousarray(seen, np.float32).reshape(*places, -1)
+        return np.asarray(np.ascontiguousarray(seen).reshape(*seen.shape[:3], -1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +108,8 @@ class Layer:
         columns = kernel.columns(x)
         y = columns.reshape(-1, columns.shape[-1]) @ self.weight
         y += self.bias
-        return np.maximum(y, 0, out=y).reshape(*columns.shape[:3], -1)
+        np.maximum(y, 0, out=y)
+        return np.asarray(y.reshape(*columns.shape[:3], -1))
 
 
 SPECTRAL = (

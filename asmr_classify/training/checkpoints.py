@@ -146,7 +146,7 @@ def _code() -> str:
     import sklearn
 
     modules = (estimators, encoder)
-    paths = [*sorted(Path(__file__).parent.glob("*.py")), *(Path(m.__file__) for m in modules)]
+    paths = [*sorted(Path(__file__).parent.glob("*.py")), *(Path(str(m.__file__)) for m in modules)]
     return f"{sklearn.__version__} {[file_sha256(path) for path in paths]}"
 
 
