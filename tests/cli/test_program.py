@@ -124,7 +124,8 @@ def test_real_files_give_the_same_records_with_one_process_and_with_two(place, r
     lines = []
     for jobs in (1, 2):
         done = run("label", ".", "--model", model_file, "-f", "jsonl", "-q", "-j", jobs)
-        assert (done.returncode, done.stderr) == (3, b"")
+        told = b"failed: fail.wav: the file is empty; fetch or record it again\n"
+        assert (done.returncode, done.stderr) == (3, told)
         lines.append(sorted(done.stdout.splitlines()))
     assert lines[0] == lines[1]
     assert [json.loads(line)["path"] for line in lines[0]] == ["a.wav", "b.wav", "fail.wav"]
