@@ -232,7 +232,7 @@ class Ensemble:
     trees : Trees or None
         Of rows as they are; their logits weigh as much as those of all networks together.
     encoder : Encoder or None
-        Gives the last columns of the rows, its *codes*, which are for these two alone:
+        Gives the last columns of the rows, its *codes*, which are for these two and the embedding:
     coded : Network or None
         Of codes; one layer. Its logits weigh as much as those of all networks and trees together.
     coded_kinds : Network or None
@@ -375,7 +375,12 @@ class Ensemble:
 
     def _split(self, X: Array) -> tuple[Array, Array]:
         """Part the columns that somebody thought of from codes."""
-        return X[:, : len(self.mean)], X[:, len(self.mean) :]
+        n_features = len(self.mean)
+        if X.shape[1] != n_features + self.n_codes:
+            raise ValueError(
+                f"{X.shape[1]} columns; expected are {n_features} and {self.n_codes} of its encoder"
+            )
+        return X[:, :n_features], X[:, n_features:]
 
     def _columns(self, X: Array) -> tuple[Array, Array, list[Array]]:
         """Give standardised rows and rows as they are, both with hints, and what these rest on."""

@@ -488,7 +488,7 @@ def _feature_problem(model: Model) -> str | None:
         )
     if model.ensemble.mean.shape != (len(column_names(model.features)),):
         return "its arrays do not fit together, nor to its features"
-    if model.encoder is not None and not model.encoder.fits(model.features.frames):
+    if model.encoder is not None and not model.encoder.fits(model.features):
         return "its encoder does not fit to its features"
     return None
 

@@ -201,8 +201,8 @@ def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[
         if each.lacks_threshold:
             tell(
                 f"{each.label}: {each.n_held} examples hold it and {each.n_not_held} do not, too "
-                "few to choose a threshold, so it will hardly ever be found; give "
-                f"{LEAST_TO_CHOOSE} or more of each, better twenty of ten makers",
+                "few to choose a threshold by makers left out, so it will hardly ever be found; "
+                f"give {LEAST_TO_CHOOSE} or more of each, better twenty of ten makers",
                 lead="note: ",
                 style="bold",
             )

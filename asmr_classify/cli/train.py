@@ -178,7 +178,7 @@ def train(
             quiet=quiet,
         )
         evaluation = evaluate(prepared, spec, jobs=n_jobs, on_progress=report)
-        model = fit_model(prepared, evaluation, spec)
+        model = fit_model(prepared, evaluation, spec, jobs=n_jobs)
     pictures = save_with_card(output, model, corpus, evaluation, spec)
     prepared.checkpoints.forget()
     if not quiet:

@@ -50,8 +50,14 @@ AUDIBLE_DB = 20.0
 """Seconds whose loudest moment is quieter than that of another of the same window by more say
 nothing of the window."""
 
+NOTHING_DB = -200.0
+"""Level of frames that are none: sound of less than a second is filled up."""
+
 STRIDES = 8
 """By how much all layers together shorten time; patches are filled up to a multiple of it."""
+
+MOST_CHANNELS = 1024
+"""More are refused: the widest layer of the usual size has 256, and memory grows with them."""
 
 PATCHES_AT_ONCE = 16
 """What lies between the layers then fits the processor's cache."""
@@ -228,9 +234,9 @@ class Encoder:
             digest.update(np.ascontiguousarray(array).data)
         return digest.digest()
 
-    def fits(self, spec: FrameSpec) -> bool:
-        """Whether the arrays fit together, and to frames of this kind."""
-        if self.n_mels != spec.n_mels or not suits(spec) or len(self.layers) != N_LAYERS:
+    def fits(self, spec: FeatureSpec) -> bool:
+        """Whether the arrays fit together, and to features of this kind."""
+        if self.n_mels != spec.frames.n_mels or not suits(spec) or len(self.layers) != N_LAYERS:
             return False
         channels, inputs = 1, {N_SPECTRAL: N_TEXTURE_BANDS}
         widths: list[int] = []
@@ -244,15 +250,26 @@ class Encoder:
             if layer.weight.ndim != 2 or layer.weight.shape[0] != n_seen:
                 return False
             channels = layer.weight.shape[1]
-            if layer.bias.shape != (channels,):
+            if layer.bias.shape != (channels,) or not 0 < channels <= MOST_CHANNELS:
                 return False
             widths.append(channels)
         return bool(widths[-2] == widths[N_SPECTRAL - 1] + widths[-3])
 
 
-def suits(spec: FrameSpec) -> bool:
-    """Whether frames are such as kernels go together over."""
-    return spec.hop_length == TEXTURE_FRAMES * spec.texture_hop_length
+def suits(spec: FeatureSpec) -> bool:
+    """Whether seconds of such features can be encoded.
+
+    There must be frames in them, in the ratio that kernels go together over, and windows must
+    consist of whole seconds, a hop apart: else a window's codes would depend on its neighbours.
+    """
+    frames, windows = spec.frames, spec.windows
+    steps = (windows.duration - PATCH_SECONDS) / windows.hop
+    return (
+        frames.hop_length == TEXTURE_FRAMES * frames.texture_hop_length
+        and min(patch_frames(frames)) > 0
+        and steps >= 0
+        and abs(steps - round(steps)) < 1e-6
+    )
 
 
 def named_with(spec: FeatureSpec, encoder: Encoder | None) -> str:

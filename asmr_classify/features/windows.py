@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.features.edges import level_changes
-from asmr_classify.features.encoder import AUDIBLE_DB, PATCH_SECONDS, patch_frames
+from asmr_classify.features.encoder import (
+    AUDIBLE_DB,
+    NOTHING_DB,
+    PATCH_SECONDS,
+    TEXTURE_FRAMES,
+    patch_frames,
+)
 from asmr_classify.features.frames import analyse
 from asmr_classify.features.modulation import modulation_statistics, normalised_statistics
 from asmr_classify.features.statistics import (
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from asmr_classify.config import FeatureSpec
+    from asmr_classify.config import FeatureSpec, FrameSpec
     from asmr_classify.features.encoder import Encoder
     from asmr_classify.features.frames import Frames
 
@@ -170,7 +176,7 @@ def _rows(
     """Rows of the windows in one stretch: its length is a window plus a multiple of the hop."""
     frames_spec, sr = spec.frames, spec.frames.sr
     n_samples = len(y)
-    y = _padded(y, frames_spec.n_fft + frames_spec.hop_length)
+    y = for_two_frames(y, frames_spec)
     frames = analyse(y, frames_spec)
     window = min(seconds_to_samples(spec.windows.duration, sr), len(y))
     hop = seconds_to_samples(spec.windows.hop, sr)
@@ -225,10 +231,8 @@ def _codes(
         starts = np.append(starts, window - second)
     count, n_texture = patch_frames(of_frames)
     firsts = starts // of_frames.hop_length
-    logmel = _patches(frames.logmel, firsts, count)
-    texture = _patches(
-        frames.texture, firsts * (of_frames.hop_length // of_frames.texture_hop_length), n_texture
-    )
+    logmel = _patches(frames.logmel, firsts, count, NOTHING_DB)
+    texture = _patches(frames.texture, TEXTURE_FRAMES * firsts, n_texture, 0.0)
     codes = encoder.encode(logmel, texture)
     levels_db = logmel.max(axis=(1, 2))
     per_window = len(starts) - n_windows + 1
@@ -240,10 +244,13 @@ def _codes(
 
 
 def _patches(
-    frames: NDArray[np.float32], firsts: NDArray[np.int64], count: int
+    frames: NDArray[np.float32], firsts: NDArray[np.int64], count: int, nothing: float
 ) -> NDArray[np.float32]:
-    """Cut patches out of frames: shape (n_patches, count, n_columns), fewer of a short clip."""
-    return np.asarray(frames[firsts[:, None] + np.arange(min(count, len(frames)))])
+    """Cut patches out of frames, shape (n_patches, count, n_columns); short clips are filled up."""
+    missing = count - len(frames)
+    if missing > 0:
+        frames = np.pad(frames, ((0, missing), (0, 0)), constant_values=nothing)
+    return np.asarray(frames[firsts[:, None] + np.arange(count)])
 
 
 def _loudest(power: NDArray[np.floating], n_frames: int) -> NDArray[np.floating]:
@@ -257,8 +264,9 @@ def _to_db(power: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray(10 * np.log10(power), dtype=np.float32)
 
 
-def _padded(y: NDArray[np.float32], n_samples: int) -> NDArray[np.float32]:
+def for_two_frames(y: NDArray[np.float32], spec: FrameSpec) -> NDArray[np.float32]:
     """Repeat a clip too short for two frames until it is long enough."""
+    n_samples = spec.n_fft + spec.hop_length
     return y if len(y) >= n_samples else np.resize(y, n_samples)
 
 

@@ -61,7 +61,9 @@ class Convolution:
             "bias": np.zeros(n_out, np.float32),
         }
         self.slopes: Weights = {}
-        self.mean, self.variance = np.zeros(n_out, np.float32), np.ones(n_out, np.float32)
+        # Both begin at nothing, and the share of that in them is known: see layer.
+        self.mean, self.variance = np.zeros(n_out, np.float32), np.zeros(n_out, np.float32)
+        self._begun = 1.0
 
     def forward(self, x: Array) -> Array:
         """Compute outputs, shape (n_patches, n_places, n_band_places, n_out)."""
@@ -74,6 +76,7 @@ class Convolution:
         variance = np.einsum("ij,ij->j", z, z) / len(z)
         self.mean += RUNNING * (mean - self.mean)
         self.variance += RUNNING * (variance - self.variance)
+        self._begun *= 1 - RUNNING
         self._scale = (1 / np.sqrt(variance + LEAST_VARIANCE)).astype(np.float32)
         z *= self._scale
         y = z * self.values["gain"]
@@ -111,9 +114,12 @@ class Convolution:
         return x[:, over_time : over_time + n_times, over_bands : over_bands + n_bands]
 
     def layer(self) -> Layer:
-        """Make its normalisation part of its weights."""
-        gain = self.values["gain"] / np.sqrt(self.variance + LEAST_VARIANCE)
-        bias = self.values["bias"] - self.mean * gain
+        """Make its normalisation part of its weights; before any step there is none."""
+        known = 1 - self._begun
+        mean = self.mean / known if known else self.mean
+        variance = self.variance / known if known else np.ones_like(self.variance)
+        gain = self.values["gain"] / np.sqrt(variance + LEAST_VARIANCE)
+        bias = self.values["bias"] - mean * gain
         return Layer(_halved(self.values["weight"] * gain), _halved(bias))
 
 

@@ -1,9 +1,9 @@
 """Where an ensemble puts sounds: axes that part them, for whoever goes on to teach it.
 
-What the ensemble's student and networks have in their last hidden layers says more of a sound than
-which labels it has, but many of these numbers say the same. They are turned to their principal axes
-over many sounds, and the lesser axes are stretched, for what few sounds differ in is as good to
-tell a new label by.
+What the ensemble's student and networks have in their last hidden layers, and the codes of its
+encoder, say more of a sound than which labels it has, but many of these numbers say the same. They
+are turned to their principal axes over many sounds, and the lesser axes are stretched, for what few
+sounds differ in is as good to tell a new label by.
 """
 
 from __future__ import annotations

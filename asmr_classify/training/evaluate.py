@@ -17,10 +17,10 @@ import numpy as np
 
 from asmr_classify.aggregate import summarise
 from asmr_classify.config import SCORE_DIGITS, WindowSpec
-from asmr_classify.errors import CorpusError
+from asmr_classify.errors import CorpusError, UsageError
 from asmr_classify.estimators import Ensemble
 from asmr_classify.evidence import Heard
-from asmr_classify.features.encoder import PATCH_SECONDS
+from asmr_classify.features.encoder import PATCH_SECONDS, suits
 from asmr_classify.features.windows import concatenate_rows, window_rows
 from asmr_classify.threads import one_thread
 from asmr_classify.training.calibration import Truth, Weighed, finish_model
@@ -189,6 +189,8 @@ def prepare(  # noqa: PLR0913 (options by name)
     if teacher is None:
         return replace(prepared, checkpoints=checkpoints(decided_by=decided_by))
     check_folds(folds)
+    if not suits(spec.takes.features):
+        raise UsageError("these features have no whole seconds in their windows to encode")
     lessons = read_lessons(prepared, spec, teacher, **kept, on_progress=on_progress)
     fits = checkpoints(decided_by=[*decided_by, lessons.X, lessons.targets, lessons.folds])
     school = found_school(
@@ -422,7 +424,10 @@ def _fit(
         return ensemble
     seed = spec.fit.seed
     fit = partial(fit_encoder, prepared.patches, left_out, spec.encoder, seed=seed)
-    coder = fitted(Coder, fit, sorted(left_out), spec.encoder, seed)
+    of_weights = spec.fit.group_power
+    coder = fitted(
+        Coder, fit, sorted(left_out), spec.encoder, seed, of_weights, prepared.patches.opinions
+    )
     return replace(
         ensemble,
         encoder=coder.encoder,
@@ -463,31 +468,47 @@ def _clip_rows(
     *,
     jobs: int,
 ) -> Iterator[WindowRows]:
-    """Yield the rows of each clip, with the columns of one of some encoders."""
-    from joblib import delayed
-
-    clips, features = prepared.corpus.clips, spec.takes.features
-    if all(encoder is None for encoder in encoders):
-        yield from map(prepared.rows.of, prepared.originals)
-        return
-    parts = [
-        (encoder, clips_of[first : first + CLIPS_AT_ONCE])
-        for encoder, clips_of in ((e, np.flatnonzero(which == k)) for k, e in enumerate(encoders))
-        for first in range(0, len(clips_of), CLIPS_AT_ONCE)
-    ]
-    tasks = (delayed(_codes)([clips[k] for k in few], encoder, features) for encoder, few in parts)
+    """Yield the rows of each clip, with the columns of one of some encoders, if there are any."""
     codes: dict[int, NDArray[np.float32]] = {}
-    for (_, few), told in zip(parts, iter_results(tasks, jobs=jobs), strict=True):
-        codes |= zip(few.tolist(), told, strict=True)
+    for k, encoder in enumerate(encoders):
+        if encoder is not None:
+            few = np.flatnonzero(which == k)
+            clips = [prepared.corpus.clips[clip] for clip in few]
+            told = clip_codes(clips, encoder, spec.takes.features, jobs=jobs)
+            codes |= zip(few.tolist(), told, strict=True)
     for k, original in enumerate(prepared.originals):
         rows = prepared.rows.of(original)
-        yield replace(rows, X=np.concatenate([rows.X, codes[k]], axis=1))
+        yield replace(rows, X=np.concatenate([rows.X, codes[k]], axis=1)) if k in codes else rows
+
+
+def clip_codes(
+    clips: Sequence[Clip], encoder: Encoder, features: FeatureSpec, *, jobs: int = -1
+) -> Iterator[NDArray[np.float32]]:
+    """Compute the columns that an encoder gives of the windows of clips.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+    encoder : Encoder
+    features : FeatureSpec
+    jobs : int
+        Processes; -1 for one per core.
+
+    Yields
+    ------
+    ndarray of float32, shape (n_windows, n_codes)
+        Of each clip.
+    """
+    from joblib import delayed
+
+    parts = [clips[first : first + CLIPS_AT_ONCE] for first in range(0, len(clips), CLIPS_AT_ONCE)]
+    for told in iter_results((delayed(_codes)(x, encoder, features) for x in parts), jobs=jobs):
+        yield from told
 
 
 def _codes(
     clips: Sequence[Clip], encoder: Encoder, features: FeatureSpec
 ) -> list[NDArray[np.float32]]:
-    """Compute the columns of an encoder for the windows of some clips."""
     with one_thread():
         every = (window_rows(clip_sound(c, features.frames.sr), features, encoder) for c in clips)
         return [rows.X[:, -encoder.width :] for rows in every]

@@ -16,8 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.errors import CorpusError
-from asmr_classify.features.encoder import TEXTURE_FRAMES, patch_frames, standard_patches
+from asmr_classify.features.encoder import (
+    NOTHING_DB,
+    TEXTURE_FRAMES,
+    patch_frames,
+    standard_patches,
+)
 from asmr_classify.features.frames import COMPRESSION, N_TEXTURE_BANDS, analyse
+from asmr_classify.features.windows import for_two_frames
 from asmr_classify.threads import one_thread
 from asmr_classify.training.kinds import kind_targets
 from asmr_classify.training.parallel import iter_results
@@ -40,9 +46,6 @@ what they hold is not what the sound was named for."""
 
 SILENT_DB = -85.0
 """Nothing is to be heard in seconds below."""
-
-NOTHING_DB = -200.0
-"""Level of frames that are none."""
 
 SMOOTHING = 0.02
 """Labels are learnt as so much less, or more, than certain."""
@@ -197,23 +200,28 @@ def _room(frames: tuple[int, int]) -> int:
 def _frames(
     clip: Clip, spec: FrameSpec, of_patch: tuple[int, int]
 ) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-    """Analyse a clip: a patch at least, filled up by silence, and four texture frames to each."""
-    count, room = of_patch[0], _room(of_patch)
-    least = spec.n_fft + (count - 1) * spec.hop_length
+    """Analyse a clip: frames for a patch at least, and four texture frames to each."""
     with one_thread():
-        y = clip_sound(clip, spec.sr)
-        frames = analyse(np.pad(y, (0, max(least - len(y), 0))), spec)
-    n_frames = len(frames.logmel) + room - count
-    n_missing = max(TEXTURE_FRAMES * n_frames - len(frames.texture), 0)
-    logmel = np.pad(frames.logmel, ((0, room - count), (0, 0)), constant_values=NOTHING_DB)
-    texture = np.pad(frames.texture, ((0, n_missing), (0, 0)))[: TEXTURE_FRAMES * n_frames]
+        frames = analyse(for_two_frames(clip_sound(clip, spec.sr), spec), spec)
+    count, room = of_patch[0], _room(of_patch)
+    n_frames = max(len(frames.logmel), count) + room - count
+    logmel, texture = (
+        np.pad(part, ((0, max(n - len(part), 0)), (0, 0)), constant_values=nothing)[:n]
+        for part, n, nothing in (
+            (frames.logmel, n_frames, NOTHING_DB),
+            (frames.texture, TEXTURE_FRAMES * n_frames, 0.0),
+        )
+    )
     return logmel.astype(np.float16), texture.astype(np.float16)
 
 
 def _components(said: Array, hints: int) -> Array:
-    """Turn opinions to their principal components, in units of what all deviate by together."""
+    """Turn opinions to their principal components, in units of what all deviate by together.
+
+    They are taken over all sounds, as those of students are: that looks at no label.
+    """
     away = said - said.mean(axis=0)
-    variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(away.T, dtype=np.float64)))
+    variances, axes = np.linalg.eigh(np.atleast_2d(np.cov(away.T, bias=True, dtype=np.float64)))
     kept = variances[::-1] > 1e-6 * max(variances[-1], 1e-9)
     axes = axes[:, ::-1][:, kept][:, :hints]
     told = away @ axes.astype(np.float32)

@@ -80,6 +80,8 @@ class Taught:
         Average precision by what the model said before; nan for a new label.
     is_used : bool
         Whether the head is in the model: not where the model told its own label better without.
+    n_held_out : tuple of int
+        Examples that hold it and that do not, of those that were held out in turn.
     """
 
     label: str
@@ -91,6 +93,7 @@ class Taught:
     interval: tuple[float, float]
     before: float
     is_used: bool
+    n_held_out: tuple[int, int]
 
     @property
     def can_tell(self) -> bool:
@@ -99,8 +102,8 @@ class Taught:
 
     @property
     def lacks_threshold(self) -> bool:
-        """Whether there are too few examples of a new label to choose its threshold."""
-        return self.is_new and not can_choose(self.n_held, self.n_not_held)
+        """Whether too few examples of a new label were held out to choose its threshold."""
+        return self.is_new and not can_choose(*self.n_held_out)
 
 
 def can_choose(n_held: int, n_not_held: int) -> bool:
@@ -375,6 +378,7 @@ def _figures(
         interval,
         before,
         is_used=True,
+        n_held_out=(int((holds & heard).sum()), int((~holds & heard).sum())),
     )
 
 

@@ -18,7 +18,7 @@ from sed_scores_eval.base_modules.scores import create_score_dataframe
 from asmr_classify.aggregate import summarise
 from asmr_classify.cli.train import read_corrected
 from asmr_classify.evidence import Heard
-from asmr_classify.features.windows import WindowRows, window_rows
+from asmr_classify.features.windows import window_rows
 from asmr_classify.labels import TRIGGERS, WHISPER, WHITE_NOISE
 from asmr_classify.threads import one_thread
 from asmr_classify.timeline import join_spans
@@ -69,11 +69,11 @@ the share with both tags."""
 
 @dataclass(frozen=True, slots=True)
 class Heldout:
-    """A scene's rows and truth."""
+    """A scene's sound and truth."""
 
     fold: int
     duration: float
-    rows: WindowRows
+    y: NDArray[np.float32]
     reference: Events
     events: Events
     gaps: list[tuple[float, float]]
@@ -93,8 +93,6 @@ def _make(
     palette = palette_of(corpus, spec)
     over_noise = replace(spec.scene, floor_dbfs=FLOOR_DBFS)
     scene = make_scene(palette, folds == fold, spec.features.frames.sr, rng, over_noise)
-    with one_thread():
-        rows = window_rows(scene.y, spec.features)
     reference = [(*span, label) for label in TRIGGERS for span in scene.truth(label)]
     events = [
         (event.start, event.end, label)
@@ -102,7 +100,7 @@ def _make(
         for label in event.labels
         if label in TRIGGERS
     ]
-    return Heldout(fold, spec.scene.duration, rows, reference, events, find_gaps(scene))
+    return Heldout(fold, spec.scene.duration, scene.y, reference, events, find_gaps(scene))
 
 
 def find_gaps(scene: Scene) -> list[tuple[float, float]]:
@@ -117,7 +115,9 @@ def find_gaps(scene: Scene) -> list[tuple[float, float]]:
 
 def label_scene(scene: Heldout, model: Model) -> FileResult:
     """Label a scene as a file."""
-    heard = Heard.of(scene.rows, model.ensemble.predict_logits(scene.rows.X))
+    with one_thread():
+        rows = window_rows(scene.y, model.features, model.encoder)
+    heard = Heard.of(rows, model.ensemble.predict_logits(rows.X))
     seconds = scene.duration
     return summarise("scene", heard, model, duration=seconds, decoded=seconds)
 

@@ -56,12 +56,12 @@ def run() -> Table:
     with tempfile.TemporaryDirectory() as name, one_core(), one_thread():
         path = sounds.write_codec(Path(name), "AAC")
         y, result = read_audio(str(path)), label_file(path, model=model)
-        X = window_rows(y, model.features).X
+        X = window_rows(y, model.features, model.encoder).X
         stages = {
             "decode": lambda: decode_only(path),
             "decode and resample": lambda: read_audio(str(path)),
             "short-time spectra": lambda: spectra(y, model.features.frames),
-            "all features": lambda: window_rows(y, model.features),
+            "all features": lambda: window_rows(y, model.features, model.encoder),
             "model": lambda: model.ensemble.predict_logits(X),
             "writing": lambda: JsonlWriter(io.StringIO()).write(result),
             "label the file": lambda: label_file(path, model=model),

@@ -210,7 +210,7 @@ def explained_variance(lessons: Lessons, school: School) -> float:
 
 def precisions(prepared: Prepared, spec: TrainingSpec, jobs: int) -> tuple[float, float]:
     """Compute mean average precision of all clips, and of those that are no one-shots."""
-    heard = hear_clips(prepared, fit_folds(prepared, spec, jobs=jobs))
+    heard = hear_clips(prepared, fit_folds(prepared, spec, jobs=jobs), spec, jobs=jobs)
     scores = Weighed.of_heard(heard, spec.decision).evidence
     long = np.array([each.intervals[-1, 1] for each in heard]) >= LONG
     truth = prepared.truth

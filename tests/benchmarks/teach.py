@@ -18,7 +18,7 @@ from asmr_classify.training.answers import Examples, Said, hear
 from asmr_classify.training.ask import next_to_ask
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.embedding import fit_embedding
-from asmr_classify.training.evaluate import conclude, fit_folds, prepare
+from asmr_classify.training.evaluate import clip_codes, conclude, fit_folds, prepare
 from asmr_classify.training.metrics import average_precision
 from asmr_classify.training.spec import FitSpec, TrainingSpec
 from asmr_classify.training.takes import Take, TakeKind, TakeSpec, compute_rows
@@ -149,9 +149,13 @@ def make_folds(
     windows += [rows.of(place) for place in range(len(own))]
     folds = []
     for fold, (fitted, model) in enumerate(zip(fits, models, strict=True)):
-        inside = [windows[k].X for k in np.flatnonzero(prepared.folds != fold)]
+        columns = [each.X for each in windows]
+        if fitted.encoder is not None:
+            codes = clip_codes(clips, fitted.encoder, spec.takes.features, jobs=jobs)
+            columns = [np.hstack(pair) for pair in zip(columns, codes, strict=True)]
+        inside = [columns[k] for k in np.flatnonzero(prepared.folds != fold)]
         ensemble = replace(fitted, embedding=fit_embedding(fitted, np.concatenate(inside)))
-        heard = [ensemble.listen(each.X) for each in windows]
+        heard = [ensemble.listen(X) for X in columns]
         said = tuple(Said(clip.path, 0.0, 1.0, (), (), clip.group) for clip in clips)
         examples = Examples(
             said,

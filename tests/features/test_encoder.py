@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 
 from asmr_classify.classify import label_file, label_kept
-from asmr_classify.config import FeatureSpec, FrameSpec
+from asmr_classify.config import FeatureSpec, FrameSpec, WindowSpec
 from asmr_classify.features.cache import KeptFeatures
-from asmr_classify.features.encoder import Encoder, Layer, patch_frames, standard_patches
+from asmr_classify.features.encoder import (
+    MOST_CHANNELS,
+    Encoder,
+    Layer,
+    patch_frames,
+    standard_patches,
+)
 from asmr_classify.features.windows import concatenate_rows, iter_window_rows, window_rows
 from asmr_classify.training.convolution import TrainedNetwork
 from asmr_classify.training.spec import EncoderSpec
@@ -75,7 +81,7 @@ def test_a_window_is_the_mean_of_its_seconds_but_for_what_nobody_hears(encoder, 
     assert np.allclose(codes(np.concatenate([one, other / 1000]), encoder)[0], each[0], atol=1e-4)
 
 
-def test_a_sound_shorter_than_a_second_is_seen_whole_at_either_end(encoder, rng):
+def test_a_sound_of_no_whole_seconds_is_seen_to_its_end(encoder, rng):
     y = np.concatenate([rng.normal(0, 0.1, SR // 4), 0.1 * np.sin(np.arange(SR))])
     turned = y.copy()
     turned[-2000:] = rng.normal(0, 0.1, 2000)
@@ -118,18 +124,33 @@ def _with_layer(encoder, k, weight, bias):
 
 
 def test_layers_that_do_not_follow_from_one_another_do_not_fit(encoder):
-    assert encoder.fits(SPEC.frames)
+    assert encoder.fits(SPEC)
     for k, layer in enumerate(encoder.layers):
         (n_seen, n_out) = layer.weight.shape
-        assert not _with_layer(encoder, k, (n_seen + 1, n_out), (n_out,)).fits(SPEC.frames)
-        assert not _with_layer(encoder, k, (n_seen, n_out), (n_out + 1,)).fits(SPEC.frames)
-        assert not _with_layer(encoder, k, (n_seen * n_out,), (n_out,)).fits(SPEC.frames)
-    assert not _with_layer(encoder, 9, (encoder.layers[9].weight.shape[0], 1), (1,)).fits(
-        SPEC.frames
-    )
-    assert not replace(encoder, layers=encoder.layers[1:]).fits(SPEC.frames)
-    assert not encoder.fits(FrameSpec(n_mels=64))
-    assert not encoder.fits(FrameSpec(hop_length=250))
+        assert not _with_layer(encoder, k, (n_seen + 1, n_out), (n_out,)).fits(SPEC)
+        assert not _with_layer(encoder, k, (n_seen, n_out), (n_out + 1,)).fits(SPEC)
+        assert not _with_layer(encoder, k, (n_seen * n_out,), (n_out,)).fits(SPEC)
+    assert not _with_layer(encoder, 9, (encoder.layers[9].weight.shape[0], 1), (1,)).fits(SPEC)
+    assert not replace(encoder, layers=encoder.layers[1:]).fits(SPEC)
+    for width in (0, MOST_CHANNELS + 1):
+        assert not _with_layer(encoder, 10, (len(encoder.layers[10].weight), width), (width,)).fits(
+            SPEC
+        )
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        FeatureSpec(frames=FrameSpec(n_mels=64)),
+        FeatureSpec(frames=FrameSpec(hop_length=250)),
+        FeatureSpec(frames=FrameSpec(sr=8000, n_fft=8192, fmax_hz=4000)),
+        FeatureSpec(windows=WindowSpec(duration=0.5, hop=0.25)),
+        FeatureSpec(windows=WindowSpec(duration=2.0, hop=0.75)),
+    ],
+    ids=["bands", "ratio", "no frame in a second", "short windows", "windows of broken seconds"],
+)
+def test_features_without_whole_seconds_to_encode_do_not_fit(encoder, spec):
+    assert not encoder.fits(spec)
 
 
 def test_what_is_kept_is_of_one_encoder(tiny_model, coded_model, tmp_path):
@@ -139,6 +160,14 @@ def test_what_is_kept_is_of_one_encoder(tiny_model, coded_model, tmp_path):
     assert label_kept(DEMO / "tap-keys.flac", entry, model=coded_model) == result
     assert kept.of(b"clip", tiny_model.features).place != entry.place
     assert kept.of(b"clip", coded_model.features, make_encoder(1)).place != entry.place
+
+
+def test_rows_of_another_encoder_are_refused(tiny_model, coded_model):
+    X = np.zeros((1, len(tiny_model.ensemble.mean)), np.float32)
+    with pytest.raises(ValueError, match="columns; expected are"):
+        coded_model.ensemble.predict_logits(X)
+    with pytest.raises(ValueError, match="and 0 of its encoder"):
+        tiny_model.ensemble.predict_logits(np.pad(X, ((0, 0), (0, 5))))
 
 
 def test_what_codes_tell_weighs_as_much_as_all_the_rest(tiny_model, coded_model):

@@ -57,6 +57,42 @@ def test_a_kernel_sees_what_a_convolution_by_hand_does(rng):
             assert np.array_equal(columns[0, place, band], seen.ravel())
 
 
+def test_a_few_steps_leave_an_encoder_that_says_what_the_network_said(rng):
+    network = TrainedNetwork(48, (3,), SMALL, rng)
+    spectral = rng.normal(size=(12, 64, 48)).astype(np.float32)
+    envelopes = rng.normal(size=(12, 256, 12)).astype(np.float32)
+    for _ in range(3):
+        (said,) = network.forward(spectral, envelopes)
+    codes = network.encoder(48)._encode(spectral, envelopes)
+    assert np.allclose(network.heads[0].network().predict_logits(codes), said, atol=0.02)
+
+
+def test_gradients_go_all_the_way_back(rng):
+    network = TrainedNetwork(48, (3,), SMALL, rng)
+    spectral = rng.normal(size=(12, 64, 48)).astype(np.float32)
+    envelopes = rng.normal(size=(12, 256, 12)).astype(np.float32)
+    slope = rng.normal(size=(12, 3)).astype(np.float32)
+
+    def loss():
+        (said,) = network.forward(spectral, envelopes)
+        return float((said.astype(np.float64) * slope).sum())
+
+    loss()
+    network.backward([slope])
+    found = [{name: each.copy() for name, each in x.slopes.items()} for x in network.fitted()]
+    for layer, slopes in zip(network.fitted(), found, strict=True):
+        for name, values in layer.values.items():
+            # Far along the steepest way the loss rises by as much as the gradient says.
+            before, way = values.copy(), slopes[name] / np.linalg.norm(slopes[name])
+            values[...] = before + 1e-3 * way
+            above = loss()
+            values[...] = before - 1e-3 * way
+            below = loss()
+            values[...] = before
+            rise = float(np.linalg.norm(slopes[name]))
+            assert (above - below) / 2e-3 == pytest.approx(rise, rel=0.1)
+
+
 def test_the_network_goes_downhill_and_its_encoder_says_what_it_said(rng):
     network = TrainedNetwork(48, (3,), SMALL, rng)
     adam = Adam(network.fitted(), 0.0)

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
 from asmr_classify.classify import label_file
-from asmr_classify.config import FrameSpec
+from asmr_classify.config import FeatureSpec, FrameSpec
 from asmr_classify.errors import CorpusError
+from asmr_classify.features.windows import window_rows
 from asmr_classify.model import load_model, save_model
+from asmr_classify.training.convolution import TrainedNetwork
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.encoder import Coder, fit_encoder
 from asmr_classify.training.evaluate import evaluate, prepare, train
@@ -54,6 +57,22 @@ def test_patches_are_seconds_of_their_clips(patches, corpus):
     assert texture.shape == (2, 254, 12)
     assert np.array_equal(logmel[0], logmel[1])
     assert np.array_equal(texture[0], texture[1])
+
+
+def test_short_clips_are_learnt_as_they_are_labelled(corpus, tmp_path):
+    sr = FRAMES.sr
+    y = np.random.default_rng(1).normal(0, 0.1, round(0.3 * sr)).astype(np.float32)
+    wavfile.write(tmp_path / "short.wav", sr, y)
+    short = replace(corpus, clips=(replace(corpus.clips[0], path=str(tmp_path / "short.wav")),))
+    opinions = [np.ones((1, 2), np.float32)]
+    patches = read_patches(
+        short, np.zeros(1, int), opinions, np.ones(1), FRAMES, step=0.25, hints=1, jobs=1
+    )
+    network = TrainedNetwork(FRAMES.n_mels, (1,), ENCODER, np.random.default_rng(0))
+    encoder = network.encoder(FRAMES.n_mels)
+    learnt = encoder.encode(*patches.cut(np.array([0]), np.array([0])))
+    labelled = window_rows(y, FeatureSpec(), encoder).X[:, -encoder.width :]
+    assert np.allclose(learnt, labelled, atol=0.02)
 
 
 def test_shifts_never_reach_into_another_sound(patches):
@@ -121,8 +140,16 @@ def test_what_is_left_out_decides_nothing(patches):
     short = replace(ENCODER, epochs=2)
     left_out = frozenset({1})
     inside = patches.folds[patches.sounds] == 1
+    of_fold = patches.folds == 1
+    frames = np.repeat(of_fold, np.diff(patches.offsets))[:, None]
     changed: Patches = replace(
-        patches, opinions=np.where(inside[:, None], 9, patches.opinions).astype(np.float32)
+        patches,
+        opinions=np.where(inside[:, None], 9, patches.opinions).astype(np.float32),
+        logmel=np.where(frames, -70, patches.logmel).astype(np.float16),
+        texture=np.where(np.repeat(frames, 4, axis=0), 0.5, patches.texture).astype(np.float16),
+        labels=np.where(of_fold[:, None], 1 - patches.labels, patches.labels),
+        kinds=np.where(of_fold[:, None], 1 - patches.kinds, patches.kinds),
+        weights=np.where(of_fold, 3, patches.weights).astype(np.float32),
     )
     fitted = fit_encoder(patches, left_out, short, seed=0)
     assert _same(fitted, fit_encoder(changed, left_out, short, seed=0))
