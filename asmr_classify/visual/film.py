@@ -439,13 +439,16 @@ def _codec_tag(path: str) -> str:
 
     PyAV tells nothing of such a stream; FFmpeg's log does, for most containers.
     """
-    level = av.logging.get_level()
+    level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.WARNING)
+    # What it says of this file it may have said of the one before, and would hold back.
+    av.logging.set_skip_repeated(False)
     try:
         with av.logging.Capture() as said:
             close_container(open_container(path))
     finally:
         av.logging.set_level(level)
+        av.logging.set_skip_repeated(skips)
     tags = (UNKNOWN_CODEC.search(message) for _, _, message in said)
     return next((f" ({tag[1]})" for tag in tags if tag), "")
 

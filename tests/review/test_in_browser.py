@@ -150,7 +150,8 @@ def test_names_and_labels_with_markup_are_text(library, start, show):
     page.keyboard.press("n")
     page.keyboard.type("<b>soap</b> 1")
     page.keyboard.press("Enter")
-    wait_until(page, "document.getElementById('said').textContent.startsWith('kept')")
+    said = "document.getElementById('said').textContent"
+    wait_until(page, f"{said}.startsWith('the label is called')")
     assert pressed(page) == ["<b>soap</b> 1"]
     assert library.answers() == [(0.0, ("<b>soap</b>_1",))]
     assert page.locator("img, #labels b").count() == 0

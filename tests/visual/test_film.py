@@ -202,10 +202,11 @@ def write_unknown_codec(path):
 )
 def test_a_codec_that_is_not_known_is_named_where_the_file_tells(tmp_path, name, told):
     write_unknown_codec(tmp_path / name)
-    level = av.logging.get_level()
-    with pytest.raises(OpenError, match=f"a codec that is not known{told}"):
-        look(tmp_path / name)
-    assert av.logging.get_level() == level
+    before = av.logging.get_level(), av.logging.get_skip_repeated()
+    for _ in range(3):
+        with pytest.raises(OpenError, match=f"a codec that is not known{told}"):
+            look(tmp_path / name)
+    assert (av.logging.get_level(), av.logging.get_skip_repeated()) == before
 
 
 @pytest.mark.usefixtures("small_budget")
