@@ -97,11 +97,14 @@ class Finished:
         Of the table.
     is_changed : bool
         Whether it was not just so before.
+    statuses : dict of str to int
+        Rows of each status.
     """
 
     n_rows: int
     n_parts: int
     is_changed: bool
+    statuses: dict[str, int]
 
 
 class Table:
@@ -260,6 +263,7 @@ class Table:
         # Not itself: addresses may hold what nobody else may read.
         self._asked = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
         start, listed = None, self._listed
+        self._mark, self._listed = None, None  # of another search
         with suppress(*DAMAGED):  # it goes on nowhere then
             if listed is not None and listed["asked"] == self._asked:
                 is_there = {*listed["parts"]} <= {*self._index.parts()}
@@ -389,7 +393,7 @@ class Table:
         files = folder.list()
         if LISTED in files:
             folder.remove(LISTED)
-        rows = self._index.count_rows()
+        rows, statuses = self._index.count_rows(), self._index.count_statuses()
         for name in rows:
             if name not in files:
                 raise OutputError(
@@ -402,7 +406,7 @@ class Table:
             "model": self._model,
             "settings": self.sink.settings,
             "rows": sum(rows.values()),
-            "statuses": self._index.count_statuses(),
+            "statuses": statuses,
             "parts": [{"name": x, "rows": n, "bytes": files[x]} for x, n in rows.items()],
         }
         content = (json.dumps(manifest, indent=1) + "\n").encode()
@@ -413,7 +417,7 @@ class Table:
             self._change()
             folder.put(MANIFEST, content)
             self._has_manifest = True
-        return Finished(sum(rows.values()), len(rows), is_changed)
+        return Finished(sum(rows.values()), len(rows), is_changed, statuses)
 
     def _read_whole(self, name: str, size: int) -> bytes:
         with self.sink.folder.open(name, size) as file:
