@@ -38,6 +38,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
     from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
     from asmr_classify.writers.folder import Folder
+
+logger = logging.getLogger(__name__)
 
 PART = re.compile(r"part-(\d{6,})-[0-9a-f]{8}\.parquet")
 
@@ -118,6 +121,8 @@ class Table:
         Writes its parts.
     goes_on : bool
         Whether names are listed on from where a run was killed; what comes before has its row.
+    strange : set of str
+        Parts with other settings that came late, which are left out and not touched.
     """
 
     def __init__(self, sink: PartSink, model: str, video: Effort | None) -> None:
@@ -125,6 +130,7 @@ class Table:
         self._model = model
         self._video = video
         self._index = TableIndex()
+        self.strange: set[str] = set()
         self._run = uuid4().hex[:8]
         self._n_named = 0
         self._has_manifest = False
@@ -222,7 +228,8 @@ class Table:
             They came while this run was at work, from workers of one that was killed: other rows
             of the same recordings stand before theirs.
         others_are_late : bool
-            Those with other settings came so after ``fresh`` had done away with them, and go.
+            Those with other settings came so after ``fresh`` had done away with them, and are
+            stepped over.
 
         Raises
         ------
@@ -241,9 +248,17 @@ class Table:
                         self._index.add(name, entries, is_earlier=is_late)
                         self._n_named = max(self._n_named, _number_of(name))
                     elif is_late or others_are_late:
-                        folder.remove(name)
+                        self._step_over(name)
                     else:
-                        raise _of_other_settings(folder)
+                        raise _of_other_settings(folder, name)
+
+    def _step_over(self, name: str) -> None:
+        self.strange.add(name)
+        logger.warning(
+            "%s%s: is left out, as it holds results of other settings; move it away",
+            self.sink.folder.name,
+            name,
+        )
 
     def check_video(self, video: Effort | None) -> None:
         """Check that a run looks at videos as the table was opened for.
@@ -386,8 +401,8 @@ class Table:
         self.flush()
         folder = self.sink.folder
         parts = {name: size for name, size in folder.list().items() if PART.fullmatch(name)}
-        unknown = {name: size for name, size in parts.items() if name not in self._index}
-        self._read(unknown, is_late=True)
+        known = {*self._index.parts(), *self.strange}
+        self._read({name: parts[name] for name in parts if name not in known}, is_late=True)
         for name in self._index.outdated():
             self._replace(name, parts.get(name, 0))
         files = folder.list()
@@ -438,10 +453,11 @@ def _number_of(part: str) -> int:
     return int(part.split("-")[1])
 
 
-def _of_other_settings(folder: Folder) -> UsageError:
+def _of_other_settings(folder: Folder, part: str) -> UsageError:
     return UsageError(
         f"{folder.name}: holds results of another model, of other thresholds, or of videos that "
-        "were looked at otherwise; name another folder, or give --fresh to begin it anew"
+        f"were looked at otherwise, in {part}; name another folder, or give --fresh to begin it "
+        "anew"
     )
 
 

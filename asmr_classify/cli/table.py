@@ -134,6 +134,9 @@ def finish_table(table: Table, tally: Tally, *, quiet: bool) -> Finished | None:
     done = table.finish()
     if quiet:
         return done
+    for part in sorted(table.strange):
+        text = f"{name}{part}: is left out, as it holds results of other settings; move it away"
+        tell(text, lead="note: ", style="bold")
     parts = "part" if done.n_parts == 1 else "parts"
     text = f"{name}: {done.n_rows} rows in {done.n_parts} {parts}"
     if not done.is_changed:

@@ -90,6 +90,21 @@ def test_who_goes_on_with_a_run_that_lacked_its_end_alone_ends_it(label, place, 
     assert (place / "out" / "_manifest.json").exists()
 
 
+@pytest.mark.usefixtures("unseen")
+def test_a_part_of_other_settings_beside_a_whole_table_is_named(label, touch, place):
+    touch("a.wav")
+    label(".", *TABLE, "--threshold", "tap=0.9")
+    [late] = (place / "out").glob("part-*")
+    content = late.read_bytes()
+    label(".", *TABLE, "--fresh")
+    late.write_bytes(content)
+    done = label(".", *TABLE)
+    assert done.exit_code == 0
+    assert f"note: out/{late.name}: is left out, as it holds" in " ".join(done.stderr.split())
+    assert "out/: nothing new; it is whole, 1 rows in 1 part" in done.stderr
+    assert late.read_bytes() == content
+
+
 @pytest.fixture
 def bucket(monkeypatch):
     """Names in folders of a bucket, told in order; ``lost`` are folders that are not told."""
