@@ -334,7 +334,10 @@ def test_no_place_is_told_behind_what_was_not_listed_or_looked_at(
         assert {*told.finds[:number], *rest} >= {*whole}, mark
 
 
-@pytest.mark.parametrize(("bucket", "is_so"), [("a", True), ("a--use1-az4--x-s3", False)])
+@pytest.mark.parametrize(
+    ("bucket", "is_so"),
+    [("a", True), ("a--use1-az4--x-s3", False), ("a-metadata--use1-az4--xa-s3", False)],
+)
 def test_buckets_with_folders_tell_names_in_no_order(bucket, is_so):
     assert is_ordered(Url(f"s3://{bucket}/a")) == is_so
 
