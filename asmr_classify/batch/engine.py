@@ -265,20 +265,26 @@ def do_batch(order: Order[R], batch: list[Errand[R]], part: str | None = None) -
         _benches.pop(key, None)
         bench.close()
         raise
-    for other in [other for other in [*_benches] if other[0] == key[0]][:-BENCHES]:
-        _benches.pop(other).close()
     if order.sink is not None and part is not None:
         outcomes = order.sink.put_batch(part, outcomes)
+    for other in [other for other in [*_benches] if other[0] == key[0]][:-BENCHES]:
+        _end(other)
     return Done(outcomes, time.monotonic() - started)
 
 
 def dismiss(order_id: str) -> None:
     """End the workers that this process keeps for an order."""
-    for key, bench in [*_benches.items()]:
+    for key in [*_benches]:
         if key[1] == order_id:
-            del _benches[key]
-            with suppress(ValueError):  # it is at work; its process ends with this one
-                bench.close()
+            _end(key)
+
+
+def _end(key: tuple[int, str]) -> None:
+    """End a worker, unless another thread has just done so."""
+    bench = _benches.pop(key, None)
+    if bench is not None:
+        with suppress(ValueError):  # it is at work; its process ends with this one
+            bench.close()
 
 
 def check_order(order: Order[Any]) -> None:

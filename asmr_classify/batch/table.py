@@ -38,6 +38,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,8 @@ if TYPE_CHECKING:
     from asmr_classify.model import Model
     from asmr_classify.writers.folder import Folder
 
+logger = logging.getLogger(__name__)
+
 PART = re.compile(r"part-(\d{6,})-[0-9a-f]{8}\.parquet")
 
 MANIFEST, LOCK, LISTED = "_manifest.json", "_lock", "_listed.json"
@@ -97,11 +100,14 @@ class Finished:
         Of the table.
     is_changed : bool
         Whether it was not just so before.
+    statuses : dict of str to int
+        Rows of each status.
     """
 
     n_rows: int
     n_parts: int
     is_changed: bool
+    statuses: dict[str, int]
 
 
 class Table:
@@ -115,6 +121,8 @@ class Table:
         Writes its parts.
     goes_on : bool
         Whether names are listed on from where a run was killed; what comes before has its row.
+    strange : set of str
+        Parts with other settings that came late, which are left out and not touched.
     """
 
     def __init__(self, sink: PartSink, model: str, video: Effort | None) -> None:
@@ -122,6 +130,7 @@ class Table:
         self._model = model
         self._video = video
         self._index = TableIndex()
+        self.strange: set[str] = set()
         self._run = uuid4().hex[:8]
         self._n_named = 0
         self._has_manifest = False
@@ -219,7 +228,8 @@ class Table:
             They came while this run was at work, from workers of one that was killed: other rows
             of the same recordings stand before theirs.
         others_are_late : bool
-            Those with other settings came so after ``fresh`` had done away with them, and go.
+            Those with other settings came so after ``fresh`` had done away with them, and are
+            stepped over.
 
         Raises
         ------
@@ -238,9 +248,17 @@ class Table:
                         self._index.add(name, entries, is_earlier=is_late)
                         self._n_named = max(self._n_named, _number_of(name))
                     elif is_late or others_are_late:
-                        folder.remove(name)
+                        self._step_over(name)
                     else:
-                        raise _of_other_settings(folder)
+                        raise _of_other_settings(folder, name)
+
+    def _step_over(self, name: str) -> None:
+        self.strange.add(name)
+        logger.warning(
+            "%s%s: is left out, as it holds results of other settings; move it away",
+            self.sink.folder.name,
+            name,
+        )
 
     def check_video(self, video: Effort | None) -> None:
         """Check that a run looks at videos as the table was opened for.
@@ -260,6 +278,7 @@ class Table:
         # Not itself: addresses may hold what nobody else may read.
         self._asked = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
         start, listed = None, self._listed
+        self._mark, self._listed = None, None  # of another search
         with suppress(*DAMAGED):  # it goes on nowhere then
             if listed is not None and listed["asked"] == self._asked:
                 is_there = {*listed["parts"]} <= {*self._index.parts()}
@@ -382,14 +401,14 @@ class Table:
         self.flush()
         folder = self.sink.folder
         parts = {name: size for name, size in folder.list().items() if PART.fullmatch(name)}
-        unknown = {name: size for name, size in parts.items() if name not in self._index}
-        self._read(unknown, is_late=True)
+        known = {*self._index.parts(), *self.strange}
+        self._read({name: parts[name] for name in parts if name not in known}, is_late=True)
         for name in self._index.outdated():
             self._replace(name, parts.get(name, 0))
         files = folder.list()
         if LISTED in files:
             folder.remove(LISTED)
-        rows = self._index.count_rows()
+        rows, statuses = self._index.count_rows(), self._index.count_statuses()
         for name in rows:
             if name not in files:
                 raise OutputError(
@@ -402,7 +421,7 @@ class Table:
             "model": self._model,
             "settings": self.sink.settings,
             "rows": sum(rows.values()),
-            "statuses": self._index.count_statuses(),
+            "statuses": statuses,
             "parts": [{"name": x, "rows": n, "bytes": files[x]} for x, n in rows.items()],
         }
         content = (json.dumps(manifest, indent=1) + "\n").encode()
@@ -413,7 +432,7 @@ class Table:
             self._change()
             folder.put(MANIFEST, content)
             self._has_manifest = True
-        return Finished(sum(rows.values()), len(rows), is_changed)
+        return Finished(sum(rows.values()), len(rows), is_changed, statuses)
 
     def _read_whole(self, name: str, size: int) -> bytes:
         with self.sink.folder.open(name, size) as file:
@@ -434,10 +453,11 @@ def _number_of(part: str) -> int:
     return int(part.split("-")[1])
 
 
-def _of_other_settings(folder: Folder) -> UsageError:
+def _of_other_settings(folder: Folder, part: str) -> UsageError:
     return UsageError(
         f"{folder.name}: holds results of another model, of other thresholds, or of videos that "
-        "were looked at otherwise; name another folder, or give --fresh to begin it anew"
+        f"were looked at otherwise, in {part}; name another folder, or give --fresh to begin it "
+        "anew"
     )
 
 

@@ -291,6 +291,7 @@ def run(request: Request, console: Console) -> ExitStatus:
     console : rich.console.Console
         On stderr.
     """
+    from asmr_classify.aggregate import Status
     from asmr_classify.cli.progress import Progress
     from asmr_classify.cli.render import summary
     from asmr_classify.model import load_model
@@ -322,16 +323,17 @@ def run(request: Request, console: Console) -> ExitStatus:
             )
             if stop.is_set():
                 raise KeyboardInterrupt
-            goes_on = table is not None and table.goes_on
+            goes_on, done = table is not None and table.goes_on, None
             if table is not None and complete and (progress.statuses or goes_on):
-                finish_table(table, progress, quiet=request.quiet)
+                done = finish_table(table, progress, quiet=request.quiet)
     finally:
         if progress.listed and not request.quiet:
             console.print(summary(progress), highlight=False, markup=False, soft_wrap=True)
         if features is not None:
             bound_features(features, quiet=request.quiet)
-    if complete and goes_on and not progress.statuses:
-        return ExitStatus.OK  # all was done that was killed, but for the end
+    if complete and goes_on:  # what was done before the kill counts as well
+        is_well = done is not None and not done.statuses.get(Status.FAILED)
+        return ExitStatus.OK if is_well else ExitStatus.SOME_FAILED
     return _exit_status(progress) if complete else ExitStatus.ERROR
 
 

@@ -32,8 +32,9 @@ GAP = 2
 MIN_WIDTH = 60
 """Narrower consoles get a table of this width, which they wrap."""
 
-LEAST_WITH_PICTURE = 80
-"""Narrower tables have no room for what is seen of videos."""
+LEAST_WITH_PICTURE, LEAST_REST = 80, 25
+"""Narrower tables have no room for what is seen of videos, nor such as have less beside that for
+names, further tags and bars."""
 
 NAME_SHARE, ALSO_SHARE, BAR_LIMIT = 0.45, 0.3, 40
 """Of the width that name, further tags and bar share: what name and tags may take at most, the
@@ -99,9 +100,12 @@ def _column_widths(results: Sequence[FileResult], width: int) -> dict[str, int]:
     length = max(6, *(len(_length_text(result)) for result in results))
     longest_picture = max(len(_picture_text(result)) for result in results)
     picture = {"picture": max(7, longest_picture)} if longest_picture else {}
-    if width < LEAST_WITH_PICTURE:
+    rest = width - main - length - 4 * GAP
+    beside = rest - sum(x + GAP for x in picture.values())
+    if width >= LEAST_WITH_PICTURE and beside >= LEAST_REST:
+        rest = beside
+    else:
         picture = {}
-    rest = width - main - length - 4 * GAP - sum(x + GAP for x in picture.values())
     longest_name = max(cell_len(printable(result.path)) for result in results)
     longest_also = max(
         cell_len(", ".join([*_also_texts(result), *_kind_texts(result)])) for result in results

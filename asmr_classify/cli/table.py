@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch import Table
+    from asmr_classify.batch.table import Finished
     from asmr_classify.cli.progress import Tally
     from asmr_classify.model import Model
     from asmr_classify.visual.seen import Effort
@@ -105,18 +106,38 @@ def open_table(
     return Table.open(output, model, video=video, fresh=fresh)
 
 
-def finish_table(table: Table, tally: Tally, *, quiet: bool) -> None:
+def finish_table(table: Table, tally: Tally, *, quiet: bool) -> Finished | None:
     """Bring a table to its end after a whole run, and tell what it holds.
+
+    Returns
+    -------
+    Finished or None
+        None where a run went on and could not list all: what it did not see nobody else has seen
+        either, so the next goes on there once more.
 
     Raises
     ------
     OutputError
         If it cannot be written.
     """
+    from asmr_classify.media.discover import Reason
+
+    name = table.sink.folder.name
+    if table.goes_on and tally.ignored[Reason.UNREADABLE]:
+        tell(
+            f"{name}: is not whole, as a folder could not be listed; run again to go on from "
+            "there, or leave that folder out by --exclude",
+            lead="error: ",
+            style="bold red",
+        )
+        return None
     done = table.finish()
     if quiet:
-        return
-    name, parts = table.sink.folder.name, "part" if done.n_parts == 1 else "parts"
+        return done
+    for part in sorted(table.strange):
+        text = f"{name}{part}: is left out, as it holds results of other settings; move it away"
+        tell(text, lead="note: ", style="bold")
+    parts = "part" if done.n_parts == 1 else "parts"
     text = f"{name}: {done.n_rows} rows in {done.n_parts} {parts}"
     if not done.is_changed:
         text = f"{name}: nothing new; it is whole, {done.n_rows} rows in {done.n_parts} {parts}"
@@ -126,3 +147,4 @@ def finish_table(table: Table, tally: Tally, *, quiet: bool) -> None:
     elif n_gone > 0:
         text += f"; {n_gone} of recordings that were not found this time (--fresh leaves them out)"
     tell(text)
+    return done

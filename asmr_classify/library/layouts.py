@@ -78,7 +78,9 @@ TEXTS = {"label", "labels", "group", "source", "model", "corrected", "licence"}
 WHERE_EMPTY = {"corrected": "nothing", "licence": "not stated"}
 """What ``metadata.csv`` says there."""
 
-NO_TEXT = frozenset("#n/a n/a #na -1.#ind -1.#qnan <na> na none null true false".split())
+NO_TEXT = frozenset(
+    "#n/a n/a,#n/a,n/a,#na,-1.#ind,1.#ind,-1.#qnan,1.#qnan,<na>,na,none,null,true,false".split(",")
+)
 """What pandas reads as something else than text, besides numbers; in small letters."""
 
 NOT_PLAIN = re.compile(r"[^\w.-]+")

@@ -55,6 +55,7 @@ class _Search:
     globs: Globs
     seen: set[int]
     is_last: bool
+    marker: _Marker
 
     def below(self, url: Url) -> str:
         return url[len(self.root) :].lstrip("/")
@@ -81,7 +82,7 @@ def discover_url(
     Found or Ignored
         In the order in which a folder of this machine gives them.
     """
-    search = _Search(url, globs, seen, is_last)
+    search = _Search(url, globs, seen, is_last, _Marker(course))
     try:
         entry = look_at(url)
         if entry is None and url.scheme not in WEB and WILD.search(url):
@@ -94,7 +95,9 @@ def discover_url(
         is_named_so = extension_of(url.bare) in MEDIA_EXTENSIONS
         yield Found(url, 0) if is_named_so else Ignored(str(url), Reason.EMPTY)
     elif entry.is_folder:
-        yield from _walk(url, search, course if course and is_ordered(url) else None)
+        if not is_ordered(url):
+            search.marker.stop()
+        yield from _walk(url, search)
     elif globs.leaves_out(url):
         yield Ignored(str(url), Reason.EXCLUDED)
     else:
@@ -105,7 +108,8 @@ def _matching(pattern: Url, globs: Globs, seen: set[int]) -> Iterator[Found | Ig
     """Judge what matches a pattern as if it lay in the folder before the first wildcard."""
     fixed = WILD.split(pattern.whole, maxsplit=1)[0]
     root = Url(fixed[: fixed.rindex("/") + 1])
-    search = _Search(root, globs, seen, is_last=False)  # it may match a folder and what is in it
+    # It may match a folder and what is in it.
+    search = _Search(root, globs, seen, is_last=False, marker=_Marker(None))
     entries = match_names(pattern)
     if not entries:
         yield Ignored(str(pattern), Reason.EMPTY)
@@ -126,7 +130,11 @@ def _path_of(root: Url) -> str:
 
 
 class _Marker:
-    """Tells a course of about each thousandth file, once there is something behind it."""
+    """Tells a course of about each thousandth file, once there is something behind it.
+
+    Once something was not listed or looked at, it tells of nothing more: whoever went on behind
+    that would never find what is there.
+    """
 
     def __init__(self, course: Course | None) -> None:
         self._course = course
@@ -146,6 +154,11 @@ class _Marker:
             self._course.on_reached(self._mark)
         self._mark = None
 
+    def stop(self) -> None:
+        """Tell of nothing that comes from here on."""
+        self.tell()
+        self._course = None
+
     def count(self) -> None:
         """Count a file that was given."""
         self._n_given += 1
@@ -162,9 +175,9 @@ class _Marker:
             self._mark = Mark(after, tuple(x.whole for x in stack), tuple(x.whole for x in folders))
 
 
-def _walk(folder: Url, search: _Search, course: Course | None = None) -> Iterator[Found | Ignored]:
+def _walk(folder: Url, search: _Search) -> Iterator[Found | Ignored]:
     """Search a folder depth first, by name."""
-    marker = _Marker(course)
+    marker = search.marker
     stack, after, folders = marker.begin(folder)
     while stack:
         current = stack.pop()
@@ -181,6 +194,7 @@ def _walk(folder: Url, search: _Search, course: Course | None = None) -> Iterato
                 if is_settled and marker.is_due:
                     marker.note(entry.path, (*stack, current), folders)
         except StorageError:
+            marker.stop()
             yield Ignored(str(current), Reason.UNREADABLE)
         stack += reversed(folders)
         after, folders = "", {}
@@ -244,7 +258,7 @@ def _judge(url: Url, entry: Entry, search: _Search, *, is_finished: bool) -> Fou
         reason = Reason.EXCLUDED
     elif not is_finished:
         reason = Reason.UNFINISHED
-    elif not _looks_like_media(url, entry):
+    elif not _looks_like_media(url, entry, search.marker):
         reason = Reason.NOT_MEDIA
     return _once(url, entry, search) if reason is None else Ignored(str(url), reason)
 
@@ -258,11 +272,12 @@ def _once(url: Url, entry: Entry, search: _Search) -> Found | Ignored:
     return Found(Url(url.whole, entry.size), entry.size, version=entry.version)
 
 
-def _looks_like_media(url: Url, entry: Entry) -> bool:
+def _looks_like_media(url: Url, entry: Entry, marker: _Marker) -> bool:
     by_name = is_media_by_name(url)
     if by_name is not None or not entry.size:
         return bool(by_name)
     try:
         return is_media_by_head(read_head(url, min(HEAD_BYTES, entry.size)))
     except StorageError:
+        marker.stop()
         return False

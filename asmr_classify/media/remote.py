@@ -29,7 +29,7 @@ MAY_PASS_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 NO_BUCKET = "NoSuchBucket"
 """What S3 calls it in its answers."""
 
-UNORDERED = "--x-s3"
+UNORDERED = "--x-s3", "--xa-s3"
 """How buckets of S3 are called, of its kind with folders, whose names come in no order."""
 
 SHORT = 3

@@ -30,9 +30,10 @@ SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 AUTHORITY = re.compile(r"[^/]*")
 """What stands behind the scheme: a host or a bucket, and who asks before an ``@``."""
 
-LIKE_A_PORT = re.compile(r"(?!localhost:)[^/.:@[\]]+:\d+/.*@[^/@]*/[^@]*", re.DOTALL)
-"""A name with digits behind it, and an ``@`` before a further folder. Nobody can tell the password
-in ``me:12/34@host/a.mp3`` from the port in ``host:12/34@here/a.mp3``: so it is not to be shown."""
+LIKE_A_PORT = re.compile(r"(?!localhost:)[^/.:@[\]]+:\d*/.*@[^/@]*/.*", re.DOTALL)
+"""A name with digits behind it, or none, and an ``@`` before a further folder. Nobody can tell the
+password in ``me:12/34@host/a.mp3`` from the port in ``host:12/34@here/a.mp3``: so it is not to be
+shown."""
 
 HOST = re.compile(r"(\[[^]]*\]|[^:]*)(:\d*)?|arn:[\w-]+:s3.*")
 """A host or bucket with nobody before it. What else has a colon is a name, and a password that goes
@@ -111,12 +112,15 @@ def who_asks(whole: str) -> str:
     """
     scheme, _, rest = whole.partition("://")
     authority = cast("re.Match[str]", AUTHORITY.match(rest)).group()
+    place = rest
     if scheme.lower() in WEB:
-        authority = re.split(r"[?#]", authority, maxsplit=1)[0]
+        authority, place = (re.split(r"[?#]", x, maxsplit=1)[0] for x in (authority, rest))
     if "@" in authority:
         return authority.rpartition("@")[0]
-    is_host = HOST.fullmatch(authority) and not LIKE_A_PORT.fullmatch(rest)
-    return "" if is_host else rest.rpartition("@")[0]
+    for text in (place, rest):  # a query has an @ of its own, or a password a question mark
+        if LIKE_A_PORT.fullmatch(text):
+            return text.rpartition("@")[0]
+    return "" if HOST.fullmatch(authority) else rest.rpartition("@")[0]
 
 
 def _without_secrets(whole: str) -> str:

@@ -175,6 +175,30 @@ def test_what_does_not_tell_a_place_is_passed_over(text, killed, tiny_model):
     assert run(killed, tiny_model) == (False, PATHS)
 
 
+def test_a_place_is_of_the_search_that_came_there(tmp_path, tiny_model):
+    output, place = str(tmp_path / "out"), tmp_path / "out" / "_listed.json"
+    found = Found("a", 1, mtime_ns=5)
+
+    def search(kept, asked):
+        course = kept.course([asked])
+        course.on_found(found)
+        course.on_reached(Mark("a", (), ()))
+        return course.start
+
+    with Table.open(output, tiny_model) as kept:
+        search(kept, "a")
+        kept.record(found, FileResult("a", Status.OK, tiny_model.id))
+        kept.pass_by(found)
+        search(kept, "b")
+        kept.flush()
+        assert not place.exists()
+        kept.pass_by(found)
+        assert place.exists()
+    with Table.open(output, tiny_model) as kept:
+        assert search(kept, "b") is not None
+        assert search(kept, "b") is None
+
+
 def test_a_place_is_passed_once_all_before_it_is_done():
     passed = []
     course = RunCourse(None, passed.append)

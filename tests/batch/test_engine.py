@@ -215,6 +215,31 @@ def test_two_runs_by_turns_leave_each_other_their_workers(tmp_path, monkeypatch)
     assert not engine._benches
 
 
+@pytest.mark.parametrize("ends", ["the order", "its turn"])
+def test_a_worker_that_another_thread_ends_or_uses_is_passed_over(ends, stub, monkeypatch):
+    class Bench:
+        def __init__(self, order):
+            self.do = lambda _: [order.id]
+
+        def close(self):
+            engine._benches.clear()
+            raise ValueError("generator already executing")
+
+    monkeypatch.setattr(engine, "_benches", {})
+    monkeypatch.setattr(engine, "_Bench", Bench)
+    monkeypatch.setattr(engine, "BENCHES", 9)
+    orders = [engine.Order(stub, Limits()) for _ in range(3)]
+    for order in orders:
+        engine.do_batch(order, [])
+    if ends == "the order":
+        engine._benches[0, orders[0].id] = Bench(orders[0])
+        engine.dismiss(orders[0].id)
+    else:
+        monkeypatch.setattr(engine, "BENCHES", 1)
+        assert engine.do_batch(orders[0], []).outcomes == [orders[0].id]
+    assert not engine._benches
+
+
 @pytest.mark.usefixtures("recordings")
 def test_names_start_from_where_the_run_was_started(tiny_model):
     with ProcessPoolExecutor(1) as workers:

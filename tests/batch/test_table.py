@@ -7,6 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import fsspec
 import pandas as pd
@@ -261,7 +262,18 @@ def test_a_part_that_nobody_learnt_of_counts(fill, tiny_model):
     assert (done.n_rows, done.n_parts) == (2, 2)
 
 
-def test_a_part_that_comes_late_leaves_no_row_twice(fill, place, tiny_model):
+def strange_rows(folder, caplog):
+    """Take away the part that was said to be left out, and give its rows."""
+    [record] = caplog.records
+    caplog.clear()
+    part = folder / Path(record.getMessage().partition(":")[0]).name
+    assert "is left out, as it holds results of other settings" in record.getMessage()
+    rows = [*pd.read_parquet(part).path]
+    part.unlink()
+    return rows
+
+
+def test_a_part_that_comes_late_leaves_no_row_twice(fill, place, tiny_model, caplog):
     """A worker of a run that was killed was at work yet when the next run began."""
     with Table.open("out/", tiny_model) as kept:
         for found, result in files("a", "b"):
@@ -272,24 +284,27 @@ def test_a_part_that_comes_late_leaves_no_row_twice(fill, place, tiny_model):
         kept.sink.put("part-000009-0123abcd.parquet", files("a"))
         replace(kept.sink, settings="").put("part-000010-0123abcd.parquet", files("d"))
         done = kept.finish()
+        assert not kept.finish().is_changed
+    assert strange_rows(place / "out", caplog) == ["d"]
     assert (done.n_rows, rows_of(place / "out")) == (3, ["a", "b", "c"])
     assert pd.read_parquet("out").set_index("path").loc["b"].duration == 40.0
     assert fill(files("a", "b", "c"))[0] == []
 
 
 def test_a_part_of_what_fresh_did_away_with_is_stepped_over_by_the_next_run(
-    fill, place, tiny_model
+    fill, place, tiny_model, caplog
 ):
     with Table.open("out/", tiny_model, video=Effort.FULL) as before:
         sink = before.sink
     fill(files("a", "b"))
     sink.put("part-000007-0123abcd.parquet", files("a", "c"))
     labelled, done = fill(files("a", "b"))
-    assert (labelled, done.n_rows) == ([], 2)
+    assert (labelled, done.n_rows, done.is_changed) == ([], 2, False)
+    assert strange_rows(place / "out", caplog) == ["a", "c"]
     assert rows_of(place / "out") == ["a", "b"]
     sink.put("part-000007-0123abcd.parquet", files("a", "c"))
     (place / "out" / "_manifest.json").unlink()
-    with pytest.raises(UsageError, match="holds results of another model"):
+    with pytest.raises(UsageError, match=r"another model.*, in part-000007-0123abcd"):
         fill(files("a", "b"))  # nothing tells whose the table is
 
 

@@ -23,9 +23,9 @@ from tests.cli.conftest import heard, lost
 LABELS = ("tap", "whisper", "speech")
 
 
-def draw(results, width, *, plain=True):
+def draw(results, width, *, plain=True, labels=LABELS):
     console = Console(file=io.StringIO(), width=width, force_terminal=not plain)
-    console.print(results_table(results, LABELS, width=width, plain=plain))
+    console.print(results_table(results, labels, width=width, plain=plain))
     return console.file.getvalue()
 
 
@@ -67,6 +67,20 @@ def test_what_is_seen_has_a_column_where_there_is_room(width):
     assert ("picture" in lines[0]) == (width >= 80)
     (row,) = (line for line in lines if line.startswith("mute.mp4") and "1:23" in line)
     assert "no audio" in row
+
+
+@pytest.mark.parametrize(("n_letters", "is_there"), [(10, True), (30, False), (42, False)])
+def test_what_is_seen_gives_way_to_long_labels(n_letters, is_there):
+    label = "x" * n_letters
+    result = heard("a/whispering.mp4", trigger=label, tags=(label,), scores={label: 0.9}, shares={})
+    lively = seen(
+        motion=Motion(MotionLevel.LIVELY, 0.5, 0.9), light=Light(LightLevel.BRIGHT, 0.4, 0.5, 0.3)
+    )
+    drawn = {"width": 80, "labels": (*LABELS, label)}
+    text = draw([replace(result, visual=lively)], **drawn)
+    assert ("lively, bright" in text) == is_there
+    assert text == draw([result], **drawn) or is_there
+    assert max(map(cell_len, text.splitlines())) <= 80
 
 
 def test_where_nothing_is_seen_there_is_no_column_for_it():

@@ -6,8 +6,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from asmr_classify.batch import Table
+from asmr_classify.batch import Table, table
 from asmr_classify.cli.app import app
+from asmr_classify.errors import StorageError
+from asmr_classify.media import listing
+from asmr_classify.media.remote import Entry
 from asmr_classify.visual.seen import Picture, Visual
 from tests.conftest import DEMO
 from tests.storage import BUCKET, KEY, SECRET
@@ -84,6 +87,71 @@ def test_who_goes_on_with_a_run_that_lacked_its_end_alone_ends_it(label, place, 
     done = label("in", *TABLE)
     assert done.exit_code == 0
     assert "out/: 0 rows in 0 parts; 0 of what was not listed again" in done.stderr
+    assert (place / "out" / "_manifest.json").exists()
+
+
+@pytest.mark.usefixtures("unseen")
+def test_a_part_of_other_settings_beside_a_whole_table_is_named(label, touch, place):
+    touch("a.wav")
+    label(".", *TABLE, "--threshold", "tap=0.9")
+    [late] = (place / "out").glob("part-*")
+    content = late.read_bytes()
+    label(".", *TABLE, "--fresh")
+    late.write_bytes(content)
+    done = label(".", *TABLE)
+    assert done.exit_code == 0
+    assert f"note: out/{late.name}: is left out, as it holds" in " ".join(done.stderr.split())
+    assert "out/: nothing new; it is whole, 1 rows in 1 part" in done.stderr
+    assert late.read_bytes() == content
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """Names in folders of a bucket, told in order; ``lost`` are folders that are not told."""
+
+    class Bucket:
+        names, lost = (), frozenset()
+
+        def iter_folder(self, url, after=""):
+            folder = url.removeprefix("s3://b").strip("/")
+            if folder in self.lost:
+                raise StorageError(url, "busy", may_pass=True)
+            if not folder:
+                folders = sorted({name.partition("/")[0] for name in self.names})
+                yield from (Entry(f"b/{name}", 0, "", is_folder=True) for name in folders)
+            for name in sorted(self.names):
+                if folder and name.startswith(f"{folder}/") and f"b/{name}" > after:
+                    yield Entry(f"b/{name}", 10, "v1", is_folder=False)
+
+    made = Bucket()
+    monkeypatch.setattr(listing, "iter_folder", made.iter_folder)
+    monkeypatch.setattr(listing, "look_at", lambda _: Entry("b", 0, "", is_folder=True))
+    monkeypatch.setattr(listing, "is_ordered", lambda _: True)
+    monkeypatch.setattr(listing, "MARK_EVERY", 1)
+    monkeypatch.setattr(table, "LISTED_SECONDS", 0)
+    return made
+
+
+@pytest.mark.usefixtures("unseen")
+@pytest.mark.parametrize(("second", "status"), [("a/2.mp3", 0), ("a/fail.mp3", 3)])
+def test_who_goes_on_ends_as_all_went_and_not_before_all_was_listed(
+    second, status, label, labelling, bucket, place
+):
+    bucket.names = ["a/1.mp3", second, "b/1.mp3", "b/interrupt.mp3", "c/1.mp3"]
+    assert label("s3://b/", *TABLE).exit_code == 130
+    before = (place / "out" / "_listed.json").read_text()
+    bucket.lost = {"b", "c"}
+    done = label("s3://b/", "--quiet", *TABLE)
+    assert done.exit_code == 3
+    said = " ".join(done.stderr.split())
+    assert "error: out/: is not whole, as a folder could not be listed; run again" in said
+    assert (place / "out" / "_listed.json").read_text() == before
+    assert not (place / "out" / "_manifest.json").exists()
+    bucket.lost = frozenset()
+    labelling.clear()
+    done = label("s3://b/", *TABLE)
+    assert (done.exit_code, labelling) == (status, ["s3://b/c/1.mp3"])
+    assert sorted(pd.read_parquet("out").path) == [f"s3://b/{name}" for name in bucket.names]
     assert (place / "out" / "_manifest.json").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -19,7 +21,7 @@ from asmr_classify.errors import UsageError
 from asmr_classify.library.clips import PARTS, Selected, Wish, assign_parts
 from asmr_classify.library.extract import Order, plan_extract, shared_sound
 from asmr_classify.library.journal import Store
-from asmr_classify.library.layouts import LayoutName, plain, plain_names
+from asmr_classify.library.layouts import LayoutName, _as_text, plain, plain_names
 from asmr_classify.library.runs import carry_out, settle_broken
 from asmr_classify.library.template import Template
 from asmr_classify.library.undo import read_runs
@@ -591,3 +593,14 @@ def test_names_are_plain_and_differ():
     names = plain_names(["a b", "a_b", "A B", "..", "x-y"], dash="_")
     assert len({name.casefold() for name in names.values()}) == 5
     assert names["x-y"] == "x_y"
+
+
+@pytest.mark.parametrize(
+    "text",
+    "#N/A N/A,#N/A,#NA,-1.#IND,-1.#QNAN,-NaN,-nan,1.#IND,1.#QNAN,<NA>,N/A,NA,NULL,NaN,None,n/a,nan,"
+    "null,True,FALSE,2020,1e5,-inf".split(","),
+)
+def test_makers_are_read_as_texts_however_they_are_called(text):
+    (row,) = pd.read_csv(io.StringIO(f"group\n{_as_text(text, '')}\n")).group
+    assert row == f"'{text}"
+    assert _as_text(f"{text} x", "") == f"{text} x"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fsspec
 import pytest
 
+from asmr_classify.errors import StorageError
 from asmr_classify.media import listing
 from asmr_classify.media.discover import Course, Found, Globs, Ignored, Reason, discover
 from asmr_classify.media.remote import Entry, is_ordered
@@ -292,7 +293,51 @@ def test_too_many_folders_are_not_named(storage, monkeypatch):
     assert [(number, len(mark.folders)) for number, mark in told.places] == [(3, 2)]
 
 
-@pytest.mark.parametrize(("bucket", "is_so"), [("a", True), ("a--use1-az4--x-s3", False)])
+@pytest.mark.parametrize(
+    ("lost", "n_told"), [("marks/", 1), ("marks/b/", 2), ("marks/b/", 3), ("b/nameless", 0)]
+)
+def test_no_place_is_told_behind_what_was_not_listed_or_looked_at(
+    lost, n_told, storage, monkeypatch
+):
+    """Whoever went on there would never find what storage did not tell this time."""
+    monkeypatch.setattr(listing, "MARK_EVERY", 1)
+    names = ["a/1.mp3", "a/2.mp3", "b/1.mp3", "b/2.mp3", "b/3.mp3", "b/nameless", "c/1.mp3"]
+    for name in names:
+        storage.put(f"lost/marks/{name}", FLAC)
+    source = f"s3://{BUCKET}/lost/marks/"
+    whole = [*discover([source])]
+    list_real, read_real = listing.iter_folder, listing.read_head
+
+    def iter_folder(url, after=""):
+        for number, entry in enumerate(list_real(url, after)):
+            if url.rstrip("/").endswith(lost.rstrip("/")) and number == n_told:
+                break
+            yield entry
+        else:
+            return
+        raise StorageError(url, "busy", may_pass=True)
+
+    def read_head(url, n_bytes):
+        if url.endswith(lost):
+            raise StorageError(url, "busy", may_pass=True)
+        return read_real(url, n_bytes)
+
+    told = Told()
+    with monkeypatch.context() as patch:
+        patch.setattr(listing, "iter_folder", iter_folder)
+        patch.setattr(listing, "read_head", read_head)
+        for find in discover([source], course=told):
+            told.finds.append(find)
+    assert bool(told.places) == (lost != "marks/")
+    for number, mark in told.places:
+        rest = [*discover([source], course=Course(mark))]
+        assert {*told.finds[:number], *rest} >= {*whole}, mark
+
+
+@pytest.mark.parametrize(
+    ("bucket", "is_so"),
+    [("a", True), ("a--use1-az4--x-s3", False), ("a-metadata--use1-az4--xa-s3", False)],
+)
 def test_buckets_with_folders_tell_names_in_no_order(bucket, is_so):
     assert is_ordered(Url(f"s3://{bucket}/a")) == is_so
 
