@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import pytest
+import soundfile
 
 from asmr_classify.media.remote import read_head
 from asmr_classify.media.source import Url
@@ -81,7 +82,11 @@ def check_outcome(name, place):
         assert parts == {"train", "validation", "test"}
         assert (place / "like-esc50" / "meta" / "esc50.csv").exists()
         assert list((place / "for-jams" / "jams").glob("*.jams"))
+        (clip,) = (place / "for-a-model").rglob("tap-wood*.wav")
+        info = soundfile.info(clip)
+        assert (info.samplerate, info.channels) == (16_000, 1)
         assert not (place / "by-label").exists()
+        assert len(list((place / "cache").rglob("*.recording.npz"))) == 12
         assert not (place / "clips").exists()
 
 

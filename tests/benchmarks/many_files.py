@@ -21,6 +21,38 @@ many workers as there are cores; then the same command again, with nothing left 
 that of the main process, which holds the list and the journal."""
 
 
+ARRIVALS_ABOUT = f"""\
+{N_FILES:,} files that arrive at once in a watched folder, in nested folders of {PER_FOLDER}. None
+is known: what `watch` asks for until nothing is left, each file done as soon as it is given. The
+clock is turned on by hand, so that nobody waits for files to settle; seconds are those of all
+looks. Memory is that of a process which does nothing else."""
+
+ARRIVE = """
+import re, sys, time
+from array import array
+from pathlib import Path
+from asmr_classify.watch.arrivals import Arrivals, Terms
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+clock, given, n_looks = [0.0], array("q"), 0
+arrivals = Arrivals(Terms((sys.argv[1],)), lambda found: False, print, lambda: clock[0])
+before = peak()
+began = time.perf_counter()
+n_early = len(arrivals.look())
+clock[0] += 11
+while settled := arrivals.look():
+    n_looks += 1
+    for found in settled:
+        arrivals.done(found)
+        given.append(hash(found.path))
+took, most = time.perf_counter() - began, peak()
+print(n_early, len(given), len(set(given)), n_looks, took, most, most - before)
+"""
+"""Linux only; ``getrusage`` would begin with the memory of whoever started it."""
+
+
 def make_library(folder: Path, n_files: int) -> None:
     """Write one file, and copies of it under all the other names."""
     folder.mkdir()
@@ -81,3 +113,16 @@ def _held_by(pid: int) -> float:
     except (OSError, IndexError):
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def run_arrivals(n_files: int = N_FILES) -> Table:
+    """Measure looks at a folder in which all files arrive at once."""
+    with tempfile.TemporaryDirectory() as name:
+        library = Path(name) / "library"
+        make_library(library, n_files)
+        command = [sys.executable, "-c", ARRIVE, str(library)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    *counts, took, peak, over = done.stdout.split()
+    row = (n_files, *map(int, counts), float(took), *(int(kb) * 1024 / 1e6 for kb in (peak, over)))
+    head = ("files", "given unsettled", "given", "distinct", "looks", "seconds", "peak MB")
+    return Table("arrivals", ARRIVALS_ABOUT, (*head, "MB over the start"), (row,))

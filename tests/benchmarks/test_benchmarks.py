@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from asmr_classify.training.scenes import Layer, Scene
+from asmr_classify.watch.arrivals import AT_ONCE
 from tests.benchmarks import check, cluster, growth, library, many_files, sounds, storage
 from tests.benchmarks.__main__ import write_table
 from tests.benchmarks.measure import median_ratio, one_core, run_python
@@ -107,6 +108,28 @@ def test_many_files_are_all_labelled_and_then_recalled():
     assert all_to_do[1] == nothing_left[1] == 230
     assert 0 < nothing_left[2] <= nothing_left[3] < all_to_do[3]
     assert all_to_do[4] > 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux counts it")
+def test_each_of_many_arrivals_is_given_once():
+    (row,) = many_files.run_arrivals(n_files=AT_ONCE + 1).rows
+    n_files, n_early, n_given, n_distinct, n_looks, took, peak, over = row
+    assert n_early == 0
+    assert n_files == n_given == n_distinct == AT_ONCE + 1
+    assert n_looks == 2
+    assert took > 0
+    assert 1 < over < peak < 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is measured as Linux counts it")
+def test_features_are_measured_by_length(monkeypatch):
+    monkeypatch.setattr(sounds, "TEN_MINUTES", 5)
+    short, long = growth.run_features((1, 2)).rows
+    assert [row[0] for row in (short, long)] == [1 / 6, 2 / 6]
+    assert (short[1], long[1]) == (5, 10)
+    assert short[2] < long[2]
+    assert short[4] > 50
+    assert (short[5], long[5]) == (0, pytest.approx(long[4] - short[4]))
 
 
 def test_recordings_to_measure_on_are_made(tmp_path):

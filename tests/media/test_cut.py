@@ -60,6 +60,23 @@ def test_every_sample_between_the_fades_is_that_of_the_recording(ext, form, ster
     assert abs(y[0]).max() < 1e-4 > abs(y[-1]).max()
 
 
+@pytest.mark.parametrize("ext", ["mp3", "m4a", "opus", "webm"])
+def test_every_sample_of_a_lossy_recording_is_that_of_a_whole_decode(ext, tmp_path):
+    recipe = RECIPES[ext]
+    sr = recipe.sr
+    noise = np.random.default_rng(4).normal(0, 0.1, (2, 15 * sr)).astype(np.float32)
+    source = write_media(
+        tmp_path / f"a.{ext}", noise, recipe, video_duration=15 if recipe.video else None
+    )
+    with AudioStream.open(str(source), sr=sr, layout="kept") as stream:
+        whole = np.concatenate([block.y for block in stream.iter_blocks()], axis=-1)
+    for start, stop in ((0, sr), (3 * sr + 1234, 4 * sr + 17), (11 * sr + 5, 13 * sr + 33_333)):
+        options = {"form": Form.WAV, "rises": False, "falls": False}
+        y, rate = cut(source, tmp_path / "b.wav", start, stop, **options)
+        assert rate == sr
+        assert np.array_equal(y.T.astype(np.float32), whole[:, start:stop])
+
+
 def test_24_bits_and_floating_point_are_kept(stereo, tmp_path):
     recipe = Recipe("wav", "pcm_s24le")
     source = write_media(tmp_path / "a.wav", stereo, recipe)

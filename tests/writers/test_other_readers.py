@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -196,9 +197,11 @@ def test_kodi_is_given_cuts_that_it_does_not_refuse(result):
     assert sum(end - start for start, end, _ in cuts) <= speech + 1e-6
 
 
-SCENE = frozenset("title tags markers files".split())
+SCENE = {"title": str, "tags": list, "markers": list, "files": list}
 MARKER = {"title": str, "seconds": str, "end_seconds": str, "primary_tag": str, "tags": list}
-"""Of the many fields of a scene in Stash's own exports, and of a marker, those that are ours."""
+"""Of the many fields of a scene in Stash's own exports, and of a marker, those that are ours.
+
+Stash refuses a file with a field of another type: seconds are texts, which it reads as decimals."""
 
 
 @pytest.mark.parametrize("path", ["rain.mp4", "/films/rain.mp4", "s3://films/rain.mp4"])
@@ -208,10 +211,20 @@ def test_markers_are_as_stash_exports_them_and_name_their_scene_in_full(
     monkeypatch.chdir(tmp_path)
     result = timeline(path)
     scene = json.loads(write("stash", [result], LABELS))
-    assert scene.keys() == SCENE
+    assert types_of(scene) == SCENE
+    assert {type(text) for text in [*scene["tags"], *scene["files"]]} == {str}
+    assert set(scene["tags"]) == set(result.tags)
     assert scene["files"] == [path if "/" in path else str(tmp_path / path)]
     assert len(scene["markers"]) == len(result.segments) > 0
     for marker in scene["markers"]:
-        assert {name: type(value) for name, value in marker.items()} == MARKER
+        assert types_of(marker) == MARKER
+        assert re.fullmatch(
+            r"\d+\.\d{3} \d+\.\d{3}", f"{marker['seconds']} {marker['end_seconds']}"
+        )
         assert 0 <= float(marker["seconds"]) < float(marker["end_seconds"])
+        assert {type(text) for text in marker["tags"]} <= {str}
         assert marker["primary_tag"]
+
+
+def types_of(fields):
+    return {name: type(value) for name, value in fields.items()}
