@@ -12,7 +12,7 @@ from tests.visual.hostile import make_hostile_video
 
 EXPECTED = {"OpenError", "DecodeError", "NoAudioError", "WorkerError"}
 SEEDS = [*range(0, 120, 3), 140, 278, 329, 401, 746, 916]
-"""The last ones changed their dimensions midway, claimed a frame of gigabytes, or have flat parts."""
+"""The last ones changed their dimensions midway, claimed a frame of gigabytes, or are flat."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
