@@ -147,8 +147,8 @@ SkipOption = Annotated[
     list[str] | None,
     typer.Option(
         metavar="LABEL",
-        help="What --format edl and mpv-edl leave out; lively: where much moves in a video. "
-        "Repeatable.",
+        help="What --format edl and mpv-edl leave out; lively: where much moves in a video, "
+        "which chapters of --format youtube then tell. Repeatable.",
         rich_help_panel=WHERE,
     ),
 ]

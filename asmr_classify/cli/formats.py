@@ -160,9 +160,9 @@ def check_output_options(
             raise UsageError("--output and --per-file exclude each other: give one")
         if kind is None:
             raise UsageError(f"--per-file needs --format, one of {', '.join(FORMATS)}")
-    if skip and not (kind and kind.skips):
-        names = " and ".join(name for name, kind in FORMATS.items() if kind.skips)
-        raise UsageError(f"--skip {skip[0]}: is for the formats {names}")
+    if skip and not (kind and (kind.skips or kind.takes_skip)):
+        *names, last = (name for name, kind in FORMATS.items() if kind.skips or kind.takes_skip)
+        raise UsageError(f"--skip {skip[0]}: is for the formats {', '.join(names)} and {last}")
     if kind is None:
         return
     kind.check_installed()

@@ -3,7 +3,7 @@
 A short video is decoded as a whole. Of a longer one there are *bursts* of neighbouring frames, long
 enough to count flashes in, and *glimpses* of a few frames, all spread evenly, each from the
 keyframe before its place: so nothing is decoded only to reach it. How much, an effort says, in
-pixels, as these are what decoding takes its time for.
+pixels, as these are what decoding takes its time for, down to :data:`LEAST_COST` a frame.
 
 Frames are brought to :data:`SMALL_PIXELS` pixels, whatever their size and in their own shape, by
 averaging areas. They are not turned as a player turns them: nothing that is measured depends on it.
@@ -51,6 +51,10 @@ LEAST_SIDE = 8
 BUDGETS = {Effort.LOW: 2e8, Effort.NORMAL: 6e8, Effort.FULL: math.inf}
 """Pixels that are decoded of a video that is longer: at normal effort 290 frames of 1080p, which
 take less than half of the time of the sound of half an hour."""
+
+LEAST_COST = 640 * 360
+"""Pixels that a frame counts as, however small it is: what is done with it once it is decoded takes
+as long as that."""
 
 BURST_SHARE = 0.6
 """Of the budget; the rest goes into glimpses."""
@@ -227,8 +231,8 @@ class Film:
 
     def _iter_planned(self, reader: _Reader, effort: Effort) -> Iterator[Shown]:
         stream = self._stream
-        pixels = max(1, stream.width * stream.height) if stream is not None else 1
-        n_frames = BUDGETS[effort] / pixels
+        pixels = 0 if stream is None else stream.width * stream.height
+        n_frames = BUDGETS[effort] / max(LEAST_COST, pixels)
         duration = self.duration
         if duration is None or duration * self.rate <= n_frames:
             yield from islice(reader.iter_all(), None if math.isinf(n_frames) else int(n_frames))

@@ -88,7 +88,8 @@ def normalise(luma: Plane) -> Plane:
 
     mean = uniform_filter(luma, CONTRAST_WINDOW)
     centred = luma - mean
-    variance = uniform_filter(centred * centred, CONTRAST_WINDOW)
+    # Running sums leave a little less than nothing where a picture is flat beside what is not.
+    variance = np.maximum(uniform_filter(centred * centred, CONTRAST_WINDOW), 0)
     return np.asarray(centred / (np.sqrt(variance) + CONTRAST_FLOOR), np.float32)
 
 

@@ -48,7 +48,8 @@ class Options:
     Parameters
     ----------
     skip : tuple of str
-        Labels that edit decision lists leave out, and ``lively`` for where much moves.
+        Labels that edit decision lists leave out, and ``lively`` for where much moves, which
+        chapters then name.
     folder : str
         Where the output lies: the mpv list names recordings from there.
     """
@@ -83,6 +84,8 @@ class Format:
         Whether it tells of recordings that could not be heard.
     skips : bool
         Whether it needs :attr:`Options.skip`.
+    takes_skip : bool
+        Whether it may be told so, and does without.
     takes_stem : bool
         Whether programs look for it under the name of the recording without its extension.
     library : str, optional
@@ -101,6 +104,7 @@ class Format:
     is_whole: bool = False
     holds_failures: bool = False
     skips: bool = False
+    takes_skip: bool = False
     takes_stem: bool = False
     library: str | None = None
     extra: str | None = None
@@ -136,7 +140,7 @@ class Format:
             If its library is not installed, or labels to skip are missing or unknown.
         """
         self.check_installed()
-        if self.skips:
+        if self.skips or (self.takes_skip and options.skip):
             edl.check_skip(options.skip, labels)
 
     def check_installed(self) -> None:
@@ -214,10 +218,11 @@ FORMATS: Mapping[str, Format] = {
     "youtube": Format(
         "chapters for the description of a YouTube video; one recording a file",
         (".chapters.txt",),
-        _document(lambda result, _options: youtube.chapters_of(result)),
+        _document(lambda result, options: youtube.chapters_of(result, options.skip)),
         youtube.read_youtube,
         is_document=True,
         is_whole=True,
+        takes_skip=True,
     ),
     "stash": Format(
         "markers in the manner of Stash, for it and for scripts; one recording a file",

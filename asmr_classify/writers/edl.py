@@ -93,11 +93,23 @@ def skipped_spans(result: FileResult, skip: Sequence[str]) -> list[tuple[float, 
     """
     spans = [(s.start, s.end) for s in result.segments if s.label in skip]
     if LIVELY in skip:
-        spans += _lively_spans(result)
+        spans += lively_stretches(result)
     return join_spans((round(start, 3), round(end, 3)) for start, end in spans)
 
 
-def _lively_spans(result: FileResult) -> list[tuple[float, float]]:
+def lively_stretches(result: FileResult) -> list[tuple[float, float]]:
+    """Find where much moves in a recording.
+
+    Returns
+    -------
+    list of (float, float)
+        Start and end in seconds, ascending, apart from each other; none past its end.
+
+    Raises
+    ------
+    NotRepresentableError
+        If nobody looked.
+    """
     visual = result.visual
     if visual is None:
         reason = "it was only listened to" if result.visual_error is None else "it cannot be seen"

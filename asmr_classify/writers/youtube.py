@@ -10,6 +10,9 @@ chapters are made of them:
 3. A chapter is named after the labels that fill at least half of it, triggers before contexts,
    those that fill more first. Neighbours of one name become one chapter.
 
+Chapters name all labels, so that viewers may skip what they like. Where much moves is told by
+``lively``, last in a name, if it is asked for.
+
 References
 ----------
 .. [1] YouTube Help, Video chapters. https://support.google.com/youtube/answer/9884579
@@ -18,7 +21,7 @@ References
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -26,10 +29,11 @@ from asmr_classify.errors import NotRepresentableError
 from asmr_classify.labels import SILENCE, Kind, kind_of
 from asmr_classify.timeline import Segment
 from asmr_classify.writers.documents import UNSCORED, document
+from asmr_classify.writers.edl import LIVELY, lively_stretches
 from asmr_classify.writers.escapes import escape, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from asmr_classify.aggregate import FileResult
 
@@ -79,13 +83,15 @@ class Chapter:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that name it: triggers first, then by what they cover."""
+        """The labels that name it: triggers first, ``lively`` last, then by what they cover."""
         enough = [
             label
             for label, seconds in self.covered.items()
             if seconds >= NAMING_SHARE * self.duration and label != SILENCE
         ]
-        by_weight = sorted(enough, key=lambda x: (kind_of(x) is Kind.CONTEXT, -self.covered[x], x))
+        by_weight = sorted(
+            enough, key=lambda x: (x == LIVELY, kind_of(x) is Kind.CONTEXT, -self.covered[x], x)
+        )
         silent = self.covered.get(SILENCE, 0) >= NAMING_SHARE * self.duration
         return tuple(by_weight) or ((SILENCE,) if silent else (NOTHING,))
 
@@ -104,14 +110,24 @@ class Chapter:
         return sum(min(pair) for pair in pairs) / either if either else 1.0
 
 
-def chapters_of(result: FileResult) -> str:
+def chapters_of(result: FileResult, skip: Sequence[str] = ()) -> str:
     """Write the chapters of a recording.
+
+    Parameters
+    ----------
+    result : FileResult
+    skip : sequence of str
+        What viewers may want to skip. It makes a difference for ``lively`` alone: labels have
+        chapters anyway.
 
     Raises
     ------
     NotRepresentableError
-        If there are fewer than three.
+        If there are fewer than three, or nobody looked where it is lively.
     """
+    if LIVELY in skip:
+        lively = [Segment(*span, LIVELY, UNSCORED) for span in lively_stretches(result)]
+        result = replace(result, segments=(*result.segments, *lively))
     chapters = find_chapters(result)
     if len(chapters) < LEAST_CHAPTERS:
         raise NotRepresentableError(

@@ -136,11 +136,16 @@ def test_the_log_tells_of_all_that_is_left_out(label, touch, place, options):
         pytest.param(
             [".", "-o", "x.csv", "--per-file", "out"], "exclude each other", id="both outputs"
         ),
-        pytest.param([".", "-f", "csv", "--skip", "tap"], "formats edl and mpv-edl", id="skip"),
+        pytest.param(
+            [".", "-f", "csv", "--skip", "tap"], "formats youtube, edl and mpv-edl", id="skip"
+        ),
         pytest.param(
             ["a.mp3", "-f", "edl", "--skip", "lively", "--no-video"],
             "--no-video and --skip lively do not go together",
             id="what is not looked at",
+        ),
+        pytest.param(
+            ["a.mp3", "-f", "youtube", "--skip", "hum"], "'hum': the labels are", id="chapters"
         ),
         pytest.param(["a.mp3", "-f", "edl"], "nothing to skip is named", id="no skip"),
         pytest.param(

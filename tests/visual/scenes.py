@@ -14,11 +14,15 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
+from av.video.reformatter import Colorspace
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+UNTAGGED = 2
+"""FFmpeg's number for colours that a file says nothing of."""
 
 TEXTURE = 512
 """Pixels along each side of a texture, which is a diagonal wide and goes on and on."""
@@ -222,6 +226,15 @@ def joined(scenes: Iterable[Scene], seconds: float, *, fade: float = 0.0) -> Sce
     return Scene(f"{kind} every {seconds:g} s, {scenes[0].name}", picture, motion, cuts)
 
 
+def coloured(*rgb: float) -> Scene:
+    """One colour."""
+
+    def picture(_time, size):
+        return np.broadcast_to(np.float32(rgb), (size[1], size[0], 3))
+
+    return Scene("colour", picture, is_still=True)
+
+
 def plain(grey: float) -> Scene:
     """One grey of 0 to 1, with a little texture."""
 
@@ -245,6 +258,10 @@ class Film:
     """When frames are shown, where that is not regular."""
     rotation: int = 0
     is_interlaced: bool = False
+    matrix: Colorspace = Colorspace.ITU601
+    """By which red, green and blue become what is stored."""
+    is_tagged: bool = False
+    """Whether the file tells by which."""
     gop: int | None = None
 
 
@@ -283,11 +300,16 @@ def write_frames(path: Path, frames: Iterable[tuple[float, np.ndarray]], film: F
             stream.codec_context.time_base = 1 / Fraction(film.rate).limit_denominator(1001)
         stream.codec_context.thread_count = 1
         stream.options = dict(film.options)
+        if film.is_tagged:
+            stream.codec_context.colorspace = int(film.matrix)
         if film.bit_rate:
             stream.bit_rate = film.bit_rate
         if film.gop:
             stream.gop_size = film.gop
-        for frame in iter_frames(frames, turns, stream):
+        for shown in iter_frames(frames, turns, stream):
+            frame = shown.reformat(format=stream.pix_fmt, dst_colorspace=film.matrix)
+            if not film.is_tagged:
+                frame.colorspace = UNTAGGED
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 

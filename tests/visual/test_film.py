@@ -54,6 +54,7 @@ def small_budget(monkeypatch):
     """As if a tiny video of a minute were a large one of half an hour."""
     budgets = {Effort.LOW: 2e5, Effort.NORMAL: 5e5, Effort.FULL: np.inf}
     monkeypatch.setattr(film_module, "BUDGETS", budgets)
+    monkeypatch.setattr(film_module, "LEAST_COST", 1)
     monkeypatch.setattr(film_module, "LEAST_GLIMPSES", 4)
 
 
@@ -74,6 +75,34 @@ def test_little_of_a_long_video_is_decoded_and_tells_the_same(minute):
         assert seen.lanes.light[0] is not None
         assert seen.lanes.light[-1] is not None
         assert len(seen.lanes.light) * seen.lanes.step >= 60
+
+
+def write_repeated(path, *, seconds, rate=2):
+    """Write one tiny frame, encoded once, again and again."""
+    frame = av.VideoFrame.from_ndarray(np.full((36, 64, 3), 90, np.uint8), format="rgb24")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 64, 36, "yuvj420p"
+        (content,) = map(bytes, [*stream.encode(frame), *stream.encode(None)])
+        for k in range(seconds * rate):
+            packet = av.Packet(content)
+            packet.stream, packet.time_base = stream, Fraction(1, rate)
+            packet.pts = packet.dts = k
+            packet.is_keyframe = True
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("effort", [Effort.LOW, Effort.NORMAL])
+def test_of_ten_hours_few_frames_are_decoded_however_small_they_are(tmp_path, effort):
+    hours, most = 10 * 3600, film_module.BUDGETS[effort] / (640 * 360)
+    path = write_repeated(tmp_path / "a.mov", seconds=hours)
+    with Opened.open(str(path)) as opened:
+        assert opened.duration == pytest.approx(hours)
+        times = [shown.time for shown in opened.iter_frames(effort)]
+    assert 100 < len(times) <= most
+    assert times[0] < 600
+    assert times[-1] > hours - 600
 
 
 @pytest.mark.usefixtures("small_budget")

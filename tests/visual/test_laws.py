@@ -7,12 +7,14 @@ from dataclasses import replace
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange, Colorspace
 
 from asmr_classify.visual.look import look
 from asmr_classify.visual.seen import LightLevel, MotionLevel, Picture
 from tests.visual.scenes import (
     Film,
     barred,
+    coloured,
     grainy,
     hand,
     interlaced,
@@ -24,6 +26,7 @@ from tests.visual.scenes import (
     turn_display,
     turning,
     write_film,
+    write_frames,
 )
 
 SHORT = Film(seconds=1.6)
@@ -92,6 +95,49 @@ def test_a_picture_that_players_turn_is_seen_as_it_is_stored(tmp_path):
 def test_light_is_of_the_scene_and_not_of_the_file(film, how):
     scene = plain(0.45)
     assert film(scene, FILMS[how]).light.median == pytest.approx(0.168, rel=0.1)
+
+
+def test_a_clip_in_4k_is_seen_as_it_is_in_540p(tmp_path):
+    small, large = tmp_path / "540p.mp4", tmp_path / "4K.mp4"
+    film = Film(size=(960, 540), seconds=0.75, rate=12)
+    write_film(small, hand(0.15), film)
+    film = replace(film, size=(3840, 2160), matrix=Colorspace.ITU709, is_tagged=True)
+    to_rgb = {"format": "rgb24", "dst_color_range": ColorRange.JPEG}
+    with av.open(str(small)) as container:
+        frames = (
+            (frame.time, frame.reformat(*film.size, **to_rgb).to_ndarray())
+            for frame in container.decode(video=0)
+        )
+        write_frames(large, frames, replace(film, options=(("preset", "ultrafast"),)))
+    as_540p, as_4k = look(small), look(large)
+    assert as_4k.seen == pytest.approx(as_540p.seen) == pytest.approx(0.75)
+    assert as_4k.motion.median == pytest.approx(as_540p.motion.median, rel=0.1)
+    assert as_4k.motion.median == pytest.approx(hand(0.15).motion, rel=0.2)
+    # Each way to and from what is stored costs a step of 255: transcoding goes two more.
+    assert as_4k.light.median == pytest.approx(as_540p.light.median, rel=0.05)
+    assert as_4k.cuts_per_minute == as_540p.cuts_per_minute == 0
+
+
+TAGS = [
+    pytest.param(Colorspace.ITU601, True, id="tagged BT.601"),
+    pytest.param(Colorspace.ITU709, True, id="tagged BT.709"),
+    pytest.param(None, False, id="untagged"),
+]
+
+
+@pytest.mark.parametrize("height", [180, 360, 720, 1080])
+@pytest.mark.parametrize(("matrix", "is_tagged"), TAGS)
+def test_light_is_of_the_colours_that_the_file_tells_of(film, matrix, is_tagged, height):
+    # What tells nothing is stored, and read, as its size has it.
+    usual = Colorspace.ITU709 if height >= 720 else Colorspace.ITU601
+    stored = Film(
+        size=(height * 16 // 9, height), seconds=0.1, matrix=matrix or usual, is_tagged=is_tagged
+    )
+    rgb = np.array([0.8, 0.25, 0.5])
+    linear = ((rgb + 0.055) / 1.055) ** 2.4  # IEC 61966-2-1
+    light = film(coloured(*rgb), stored).light
+    assert light.median == pytest.approx(linear @ [0.2126, 0.7152, 0.0722], rel=0.03)
+    assert light.blue == pytest.approx(linear[2] / linear.sum(), rel=0.03)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,8 +10,11 @@ from hypothesis import assume, given, settings
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.errors import NotRepresentableError
 from asmr_classify.timeline import Segment
+from asmr_classify.visual.levels import LIVELY
+from asmr_classify.visual.seen import Lanes, Picture, Visual
+from asmr_classify.writers import Options
 from asmr_classify.writers.youtube import chapters_of, find_chapters
-from tests.writers.roundtrip import timeline
+from tests.writers.roundtrip import timeline, write
 from tests.writers.strategies import timelines
 
 LINE = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d\d) (\S.*)")
@@ -24,6 +28,23 @@ def of(duration, *spans):
 def test_a_chapter_for_each_stretch():
     result = of(90.0, (0, 30, "whisper"), (30, 60, "white_noise"), (60, 90, "tap"))
     assert chapters_of(result) == "0:00 whisper\n0:30 white noise\n1:00 tap\n"
+
+
+def test_where_it_is_lively_is_told_if_that_may_be_skipped():
+    moved = Lanes(10.0, motion=(0.0, 0.0, LIVELY, LIVELY, 2 * LIVELY, 0.0, 0.0, 9.0), light=())
+    spans = ((0, 40, "tap"), (40, 50, "silence"), (50, 75, "speech"))
+    video = replace(of(75.0, *spans), visual=Visual(Picture.VIDEO, lanes=moved))
+    parts = ["0:00 tap", "0:20 tap + lively", "0:40 lively", "0:50 speech", ""]
+    told = write("youtube", [video], ["tap", "speech"], Options(skip=("lively",)))
+    assert told == chapters_of(video, ("lively",)) == "\n".join(parts)
+    plainly = "0:00 tap\n0:40 silence\n0:50 speech\n"
+    assert chapters_of(video) == chapters_of(video, ("speech",)) == plainly
+
+
+def test_where_nobody_looked_nothing_is_said_of_what_is_lively():
+    heard = of(90.0, (0, 30, "whisper"), (30, 60, "speech"), (60, 90, "tap"))
+    with pytest.raises(NotRepresentableError, match="a: what moves in it is not known"):
+        chapters_of(heard, ("lively",))
 
 
 def test_hours_are_written_where_there_are_any():
