@@ -82,8 +82,8 @@ class Network:
         *hidden, last = zip(self.weights, self.biases, strict=True)
         layers = [*hidden, (last[0] * gain, last[1] * gain)]
         return Network(
-            tuple(_rounded(weight) for weight, _ in layers),
-            tuple(_rounded(bias) for _, bias in layers),
+            tuple(rounded(weight) for weight, _ in layers),
+            tuple(rounded(bias) for _, bias in layers),
         )
 
     def only(self, outputs: Sequence[int]) -> Network:
@@ -465,7 +465,8 @@ def _members_of(named: Mapping[str, NDArray[Any]]) -> Iterator[Network]:
         yield network
 
 
-def _rounded(array: Array) -> Array:
+def rounded(array: Array) -> Array:
+    """Round to what 16 bits hold, which halves model files."""
     return np.asarray(array.astype(np.float16).astype(np.float32))
 
 

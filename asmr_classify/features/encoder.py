@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -272,8 +273,11 @@ def suits(spec: FeatureSpec) -> bool:
     )
 
 
+@lru_cache(maxsize=8)
 def named_with(spec: FeatureSpec, encoder: Encoder | None) -> str:
     """Name features by all that decides them: their fingerprint, and the encoder if there is one.
+
+    The name is kept: it is asked for once a file, and an encoder is a megabyte to hash.
 
     Parameters
     ----------

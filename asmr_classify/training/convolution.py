@@ -12,11 +12,11 @@ References
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.estimators import Network
+from asmr_classify.estimators import Network, rounded
 from asmr_classify.features.encoder import (
     CODE,
     MIXING,
@@ -120,7 +120,7 @@ class Convolution:
         variance = self.variance / known if known else np.ones_like(self.variance)
         gain = self.values["gain"] / np.sqrt(variance + LEAST_VARIANCE)
         bias = self.values["bias"] - mean * gain
-        return Layer(_halved(self.values["weight"] * gain), _halved(bias))
+        return Layer(rounded(self.values["weight"] * gain), rounded(bias))
 
 
 class Head:
@@ -146,7 +146,7 @@ class Head:
 
     def network(self) -> Network:
         """Give it as what models hold."""
-        return Network((_halved(self.values["weight"]),), (_halved(self.values["bias"]),))
+        return Network((rounded(self.values["weight"]),), (rounded(self.values["bias"]),))
 
 
 class TrainedNetwork:
@@ -214,11 +214,6 @@ def _chain(
 def _back(chain: Sequence[Convolution], slope: Array) -> None:
     for k in range(len(chain) - 1, -1, -1):
         slope = chain[k].backward(slope, further=k > 0)
-
-
-def _halved(array: NDArray[np.floating[Any]]) -> Array:
-    """Round to what 16 bits hold, which halves model files."""
-    return np.asarray(array.astype(np.float16).astype(np.float32))
 
 
 class Adam:

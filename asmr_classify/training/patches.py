@@ -27,7 +27,7 @@ from asmr_classify.features.windows import for_two_frames
 from asmr_classify.threads import one_thread
 from asmr_classify.training.kinds import kind_targets
 from asmr_classify.training.parallel import iter_results
-from asmr_classify.training.takes import clip_sound
+from asmr_classify.training.takes import clip_sound, clip_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,7 +80,7 @@ class Patches:
     labels : ndarray of float32, shape (n_sounds, n_labels)
     kinds : ndarray of float32, shape (n_sounds, n_kinds)
     weights : ndarray of float32, shape (n_sounds,)
-        0 where nobody labelled.
+        Of each second of a sound; 0 where nobody labelled.
     frames : tuple of int
         Spectral and texture frames of a patch.
     """
@@ -172,24 +172,22 @@ def read_patches(  # noqa: PLR0913 (options by name)
         raise CorpusError("all sound is silent: an encoder needs some to learn from")
     n_unlabelled = len(corpus.sounds)
     known = np.array([clip.fit_labels != () for clip in corpus.clips])
+    of_sound = np.concatenate(sounds)
+    # Seconds of one sound are alike: ten of them tell less than ten sounds would.
+    counts = np.maximum(np.bincount(of_sound, minlength=len(every)), 1)
     return Patches(
         np.concatenate(logmels),
         np.concatenate(textures),
         np.cumsum([0, *map(len, logmels)]),
         np.concatenate(firsts),
-        np.concatenate(sounds),
+        of_sound,
         _components(said, hints),
         folds,
-        np.pad(_labels_to_fit(corpus), ((0, n_unlabelled), (0, 0))),
+        np.pad(clip_targets(corpus, to_fit=True), ((0, n_unlabelled), (0, 0))),
         np.pad(kind_targets(corpus), ((0, n_unlabelled), (0, 0))),
-        np.pad(weights * known, (0, n_unlabelled)).astype(np.float32),
+        (np.pad(weights * known, (0, n_unlabelled)) / np.sqrt(counts)).astype(np.float32),
         of_patch,
     )
-
-
-def _labels_to_fit(corpus: Corpus) -> Array:
-    held = [[label in clip.to_fit for label in corpus.labels] for clip in corpus.clips]
-    return np.array(held, dtype=np.float32)
 
 
 def _room(frames: tuple[int, int]) -> int:
@@ -271,8 +269,7 @@ def draw_lesson(
         spectral[patch, :, first : first + rng.integers(1, spec.masked_bands + 1)] = -1
     sounds = patches.sounds[chosen]
     labels, kinds = patches.labels[sounds], patches.kinds[sounds]
-    counts = np.bincount(patches.sounds, minlength=len(patches.folds))[sounds]
-    weights = patches.weights[sounds] / np.sqrt(counts)
+    weights = patches.weights[sounds]
     both = np.where((weights > 0) & (weights[over] > 0), (weights + weights[over]) / 2, 0)
     weights = np.where(mixed, both, weights)
     if weights.any():

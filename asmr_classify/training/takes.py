@@ -250,15 +250,22 @@ def compute_rows(  # noqa: PLR0913 (options by name)
     )
 
 
-def clip_targets(corpus: Corpus) -> NDArray[np.float32]:
+def clip_targets(corpus: Corpus, *, to_fit: bool = False) -> NDArray[np.float32]:
     """Tell which labels each clip holds.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    to_fit : bool
+        Whether as corrected.
 
     Returns
     -------
     ndarray of float32, shape (n_clips, n_labels)
         1 or 0.
     """
-    held = [[label in clip.labels for label in corpus.labels] for clip in corpus.clips]
+    of_clips = [clip.to_fit if to_fit else clip.labels for clip in corpus.clips]
+    held = [[label in labels for label in corpus.labels] for labels in of_clips]
     return np.array(held, dtype=np.float32)
 
 

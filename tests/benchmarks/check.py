@@ -22,13 +22,13 @@ from asmr_classify.check.loudness import (
 from asmr_classify.media.decode import read_audio
 from asmr_classify.threads import one_thread
 from tests.benchmarks import sounds
+from tests.benchmarks.growth import iter_recordings
 from tests.benchmarks.measure import median_ratio, one_core, run_python
 from tests.benchmarks.report import Table
 from tests.check.meters import read_ebur128, read_pyloudnorm
 from tests.check.signals import measure
 from tests.check.test_meters import near_a_gate
 from tests.conftest import shared_folder
-from tests.media.make_media import write_media
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,17 +76,11 @@ def _cost_rows(folder: Path) -> Iterator[Row]:
 
 
 def _memory_rows(folder: Path) -> Iterator[Row]:
-    unit = write_media(folder / "unit.aac", sounds.stereo(sounds.TEN_MINUTES), sounds.ADTS)
-    for length in HOURS_TENTHS:
-        path = folder / f"{length}.aac"
-        with path.open("wb") as file:
-            for _ in range(length):
-                file.write(unit.read_bytes())
+    for length, path in iter_recordings(HOURS_TENTHS):
         limits = folder / "none.toml"  # a loud moment would be an error of the program's exit
         limits.write_text("")
         arguments = ("check", "--quiet", "--limits", str(limits), str(path))
         took, peak = run_python("-m", "asmr_classify", *arguments)
-        path.unlink()
         yield (f"check {length * 10} minutes", 1, took, "", "seconds", "")
         yield (f"check {length * 10} minutes, memory", 1, "", peak, "MB", "")
 

@@ -32,7 +32,7 @@ def run() -> Table:
     """Measure, and draw the plot."""
     measured = []
     with one_core():
-        for length, path in _iter_recordings(LENGTHS):
+        for length, path in iter_recordings(LENGTHS):
             label = ("-m", "asmr_classify", "label", "--quiet", str(path))
             measured.append(min(run_python(*label) for _ in range(3 if length < 60 else 1)))
     hours = [length / 6 for length in LENGTHS]
@@ -51,7 +51,7 @@ def run_features(lengths: tuple[int, ...] = LENGTHS) -> Table:
     rows: list[tuple[object, ...]] = []
     least = 0.0
     with one_core():
-        for length, path in _iter_recordings(lengths):
+        for length, path in iter_recordings(lengths):
             table = path.with_suffix(".csv")
             features = ("features", "--quiet", "--jobs", "1", "--output", str(table), str(path))
             took, peak = run_python("-m", "asmr_classify", *features)
@@ -62,7 +62,7 @@ def run_features(lengths: tuple[int, ...] = LENGTHS) -> Table:
     return Table("features", FEATURES_ABOUT, head, tuple(rows))
 
 
-def _iter_recordings(lengths: tuple[int, ...]) -> Iterator[tuple[int, Path]]:
+def iter_recordings(lengths: tuple[int, ...]) -> Iterator[tuple[int, Path]]:
     """Make a file of each length, which is gone when the next is asked for."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
