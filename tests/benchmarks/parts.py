@@ -1,4 +1,4 @@
-"""What each part of the shipped model brings: networks, trees, the encoder.
+"""What each part of a model brings: networks, trees, the encoder.
 
 Needs the shared corpus and the teacher beside it (``teacher/*.tflite``).
 """
@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.estimators import mean_logits
 from asmr_classify.evidence import Heard
-from asmr_classify.training.evaluate import clip_rows, fit_folds, prepare
+from asmr_classify.training.evaluate import clip_rows, fit_folds
 from asmr_classify.training.spec import TrainingSpec
 from tests.benchmarks.report import Table
-from tests.benchmarks.scenes import read_shared_corpus
+from tests.benchmarks.scenes import prepare_shared
 from tests.benchmarks.student import precisions
-from tests.conftest import shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
 
 ABOUT = """\
 Mean average precision over the four triggers, by clip, of clips of makers never heard, if only some
-parts of the shipped model had a say: each fold is heard by the fit without it. Networks and trees
-take the hints of a student beside the features; the encoder is a small convolutional network that
-sees the spectrogram of each second."""
+parts of a model had a say: each fold is heard by the fit without it. Networks and trees take the
+hints of a student beside the features; the encoder is a small convolutional network that sees the
+spectrogram of each second. Networks and the encoder are what ships."""
 
 PARTS: Mapping[str, Callable[[Ensemble, Array], Array]] = {
     "networks": lambda fit, X: replace(fit, trees=None, coded=None).predict_logits(X),
@@ -46,10 +45,8 @@ PARTS: Mapping[str, Callable[[Ensemble, Array], Array]] = {
 
 def run() -> Table:
     """Fit without each fold of the corpus, and compare."""
-    corpus = read_shared_corpus()
-    (teacher,) = (shared_folder() / "teacher").glob("*.tflite")
     spec = TrainingSpec()
-    prepared = prepare(corpus, spec, teacher=teacher)
+    prepared = prepare_shared(spec)
     return compare(prepared, fit_folds(prepared, spec), spec)
 
 
