@@ -94,7 +94,8 @@ class DecisionSpec:
         Over time, each window is blended with the stretch around it: the weight of that, in [0, 1].
     layered : float
         Sounds that lie over one another are each heard less surely than alone: in a recording with
-        another trigger, a trigger may lack so many logits and be at its threshold all the same.
+        another trigger, music or (but for whispers) speech, a trigger may lack so many logits and
+        be at its threshold all the same.
     release : float
         A segment that began at the label's threshold ends where the odds fall below ``release``
         times those of the threshold (hysteresis), in (0, 1].
@@ -124,7 +125,7 @@ class DecisionSpec:
 
     span: float = 10.0
     brief: float = 0.75
-    context: float = 0.3
+    context: float = 0.1
     layered: float = 1.0
     release: float = 0.25
     min_duration: float = 0.5

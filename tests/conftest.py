@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 # Tests run side by side, a process a core: threads within them would wait for each other, and more
 # than one worker process would only take longer to start, so tests that want several say so.
@@ -27,6 +27,9 @@ from asmr_classify.estimators import Ensemble, Network
 from asmr_classify.features.schema import column_names, fingerprint
 from asmr_classify.model import Model
 from tests.report.browser import find_chromium, launch
+
+if TYPE_CHECKING:
+    from asmr_classify.features.encoder import Encoder
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "data" / "demo"
@@ -114,10 +117,17 @@ def coded_model(tiny_model) -> Model:
     rng, n_mels = np.random.default_rng(2), tiny_model.features.frames.n_mels
     small = EncoderSpec(width=2, texture_width=3, codes=5)
     network = TrainedNetwork(n_mels, (len(tiny_model.labels),), small, rng)
-    ensemble = replace(
-        tiny_model.ensemble, encoder=network.encoder(n_mels), coded=network.heads[0].network()
-    )
+    coded = network.heads[0].network().scaled(2.0)
+    encoder = with_large_codes(network.encoder(n_mels))
+    ensemble = replace(tiny_model.ensemble, encoder=encoder, coded=coded)
     return replace(tiny_model, ensemble=ensemble)
+
+
+def with_large_codes(encoder: Encoder) -> Encoder:
+    """Let an encoder that was not trained say as much as one that was."""
+    gain = np.float32(np.sqrt(6))
+    layers = tuple(replace(layer, weight=layer.weight * gain) for layer in encoder.layers)
+    return replace(encoder, layers=layers)
 
 
 @pytest.fixture

@@ -124,8 +124,10 @@ def test_what_lies_under_another_sound_is_raised_to_its_threshold_and_no_further
     assert under.tags == ("tap", "whisper")
     assert under.scores["whisper"] == 0.5
     assert summed(tiny_model, [[4, -2, -4]] * 5).tags == ("tap",)  # 0.12, raised to 0.38
-    alone = summed(tiny_model, [[-4, -1, 4]] * 5)  # speech is no trigger
-    assert (alone.tags, alone.scores["whisper"]) == ((), 0.2689)
+    spoken = summed(tiny_model, [[-4, -1, 4]] * 5)  # nobody whispers and speaks at once
+    assert (spoken.tags, spoken.scores["whisper"]) == ((), 0.2689)
+    assert summed(tiny_model, [[-1, -4, 4]] * 5).tags == ("tap",)
+    assert summed(tiny_model, [[-1, -4, -4]] * 5).tags == ()
     surer = summed(tiny_model.with_thresholds({"whisper": 0.6}), [[4, -1, -4]] * 5)
     assert (surer.tags, surer.scores["whisper"]) == (("tap",), 0.5)
 

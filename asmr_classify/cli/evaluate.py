@@ -79,7 +79,14 @@ def evaluate(
     check_teaching(teacher, sounds)
     check_explanations(html, plots)
     corpus = read_corrected(sources, rename or (), corrections, kinds, sounds or ())
-    spec = training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds)
+    spec = training_spec(
+        seed=seed,
+        members=members,
+        copies=copies,
+        scenes=scenes,
+        rounds=rounds,
+        is_taught=teacher is not None,
+    )
     n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
     kept = cache or default_cache(quiet=quiet)

@@ -89,7 +89,12 @@ ScenesOption = Annotated[
 ]
 RoundsOption = Annotated[
     int | None,
-    typer.Option(min=0, help="Boosting rounds of the trees beside the networks; 0 for no trees."),
+    typer.Option(
+        min=0,
+        help="Boosting rounds of the trees beside the networks; 0 for no trees. Default: 100, and "
+        "0 with a teacher: trees bring nothing beside what it teaches.",
+        show_default=False,
+    ),
 ]
 KindsOption = Annotated[
     Path | None,
@@ -160,7 +165,14 @@ def train(
     check_teaching(teacher, sounds)
     corpus = read_corrected(sources, rename or (), corrections, kinds, sounds or ())
     spec = replace(
-        training_spec(seed=seed, members=members, copies=copies, scenes=scenes, rounds=rounds),
+        training_spec(
+            seed=seed,
+            members=members,
+            copies=copies,
+            scenes=scenes,
+            rounds=rounds,
+            is_taught=teacher is not None,
+        ),
         name=name or output.stem,
         version=version,
     )
@@ -292,16 +304,17 @@ def training_spec(
     copies: int | None,
     scenes: int | None,
     rounds: int | None,
+    is_taught: bool,
 ) -> TrainingSpec:
-    """Put the settings together; None keeps a default."""
+    """Put the settings together; None keeps a default, which for trees depends on a teacher."""
     from asmr_classify.training.spec import FitSpec, TrainingSpec
     from asmr_classify.training.takes import TakeSpec
 
     fit, takes = FitSpec(seed=seed), TakeSpec(seed=seed)
     if members is not None:
         fit = replace(fit, members=members)
-    if rounds is not None:
-        fit = replace(fit, tree_rounds=rounds)
+    if rounds is not None or is_taught:
+        fit = replace(fit, tree_rounds=rounds or 0)
     if copies is not None:
         takes = replace(
             takes,

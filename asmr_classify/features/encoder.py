@@ -120,9 +120,9 @@ class Layer:
 
 
 SPECTRAL = (
-    Kernel((5, 5), (2, 2), (2, 2)),
+    Kernel((6, 5), (4, 2), (1, 2)),
     Kernel((3, 3), (2, 2), (1, 1)),
-    Kernel((3, 3), (2, 2), (1, 1)),
+    Kernel((3, 3), (1, 2), (1, 1)),
     Kernel((3, 3), (1, 2), (1, 1)),
 )
 """Over the log-mel spectrogram; one more takes all bands that are left."""

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("asmr-classify", "numpy", "scipy", "scikit-learn", "librosa", "av")
 
 ABOUT_FIGURES = """\
-Cross-validation by group: networks and trees saw nothing of a clip's fold; its scores and tags
+Cross-validation by group: all that was fitted saw nothing of a clip's fold; its scores and tags
 follow calibration and thresholds that were chosen on the other folds. AP is the average precision
 of the score; F1 and recall are of the main tag; *false tags* is the share of clips without a
 trigger that get one; *ECE* is the expected calibration error."""

@@ -8,6 +8,7 @@ References
 ----------
 .. [1] Ioffe and Szegedy (2015). Batch normalization. ICML.
 .. [2] Loshchilov and Hutter (2019). Decoupled weight decay regularization. ICLR.
+.. [3] He et al. (2015). Delving deep into rectifiers. ICCV.
 """
 
 from __future__ import annotations
@@ -47,13 +48,18 @@ RUNNING = 0.05
 
 LEAST_VARIANCE = 1e-5
 
+INITIAL_VARIANCE = 1 / 3
+"""Of weights before any step, over the number of inputs. Normalisation undoes the size of weights,
+but steps change small ones by more of themselves: with 2 [3]_ instead, all else alike, a fit was
+worse by 0.03 of mean AP on either of two folds."""
+
 
 class Convolution:
     """A convolution, batch normalisation and rectification, there and back."""
 
     def __init__(self, kernel: Kernel, n_in: int, n_out: int, rng: np.random.Generator) -> None:
         n_seen = kernel.size[0] * kernel.size[1] * n_in
-        weight = rng.normal(size=(n_seen, n_out)) * np.sqrt(2 / n_seen)
+        weight = rng.normal(size=(n_seen, n_out)) * np.sqrt(INITIAL_VARIANCE / n_seen)
         self.kernel = kernel
         self.values: Weights = {
             "weight": weight.astype(np.float32),
@@ -127,7 +133,7 @@ class Head:
     """One linear layer, there and back."""
 
     def __init__(self, n_in: int, n_out: int, rng: np.random.Generator) -> None:
-        weight = rng.normal(size=(n_in, n_out)) / np.sqrt(n_in)
+        weight = rng.normal(size=(n_in, n_out)) * np.sqrt(INITIAL_VARIANCE / n_in)
         self.values: Weights = {
             "weight": weight.astype(np.float32),
             "bias": np.zeros(n_out, np.float32),

@@ -455,20 +455,36 @@ def hear_clips(
     """
     encoders = [fit.encoder for fit in fits]
     heard = []
-    for k, rows in enumerate(_clip_rows(prepared, encoders, prepared.folds, spec, jobs=jobs)):
+    for k, rows in enumerate(clip_rows(prepared, encoders, prepared.folds, spec, jobs=jobs)):
         heard.append(Heard.of(rows, fits[prepared.folds[k]].predict_logits(rows.X)))
     return tuple(heard)
 
 
-def _clip_rows(
+def clip_rows(
     prepared: Prepared,
     encoders: Sequence[Encoder | None],
     which: NDArray[np.int64],
     spec: TrainingSpec,
     *,
-    jobs: int,
+    jobs: int = -1,
 ) -> Iterator[WindowRows]:
-    """Yield the rows of each clip, with the columns of one of some encoders, if there are any."""
+    """Compute the rows of each clip, with the columns of one of some encoders, if there are any.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    encoders : sequence of (Encoder or None)
+    which : ndarray of int64, shape (n_clips,)
+        Of the encoders, that of each clip.
+    spec : TrainingSpec
+    jobs : int
+        Processes; -1 for one per core.
+
+    Yields
+    ------
+    WindowRows
+        Of each clip.
+    """
     codes: dict[int, NDArray[np.float32]] = {}
     for k, encoder in enumerate(encoders):
         if encoder is not None:
@@ -607,7 +623,7 @@ def conclude_model(
     """Calibrate what was fitted on all clips by what cross-validation heard."""
     everything = np.zeros(len(prepared.folds), dtype=np.int64)
     rows = concatenate_rows(
-        list(_clip_rows(prepared, [ensemble.encoder], everything, spec, jobs=jobs))
+        list(clip_rows(prepared, [ensemble.encoder], everything, spec, jobs=jobs))
     )
     embedding = fit_embedding(ensemble, rows.X[rows.levels_db >= spec.decision.silence_dbfs])
     return finish_model(

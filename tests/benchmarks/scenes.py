@@ -1,12 +1,15 @@
 """How well timelines fit: scenes of clips never heard, mixed, with exact truth of what sounds when.
 
-A scene is made of the clips of one fold and labelled by the model that was fitted without it.
+A scene is made of the clips of one fold and labelled by the model that was fitted without it, as
+the shipped one is. Needs the shared corpus and the teacher beside it (``teacher/*.tflite``).
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from itertools import chain, product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +19,7 @@ from sed_scores_eval import segment_based
 from sed_scores_eval.base_modules.scores import create_score_dataframe
 
 from asmr_classify.aggregate import summarise
-from asmr_classify.cli.train import read_corrected
+from asmr_classify.cli.train import read_corrected, training_spec
 from asmr_classify.evidence import Heard
 from asmr_classify.features.windows import window_rows
 from asmr_classify.labels import TRIGGERS, WHISPER, WHITE_NOISE
@@ -24,7 +27,6 @@ from asmr_classify.threads import one_thread
 from asmr_classify.timeline import join_spans
 from asmr_classify.training.evaluate import evaluate, prepare
 from asmr_classify.training.scenes import make_scene
-from asmr_classify.training.spec import TrainingSpec
 from asmr_classify.training.takes import palette_of
 from tests.benchmarks.report import Table
 from tests.conftest import ROOT, shared_folder
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
+    from asmr_classify.training.evaluate import Prepared
     from asmr_classify.training.scenes import Scene
+    from asmr_classify.training.spec import TrainingSpec
     from asmr_classify.training.takes import TakeSpec
 
     Events = list[tuple[float, float, str]]
@@ -238,11 +242,29 @@ def read_shared_corpus() -> Corpus:
     return read_corrected([manifest], (), ROOT / "data" / "corrections.csv")
 
 
+def prepare_shared(spec: TrainingSpec) -> Prepared:
+    """Prepare for fits as those of the shipped model, taught by the teacher beside the corpus.
+
+    Sound without labels is that of the folder named by ``ASMR_SOUNDS``.
+    """
+    sounds = os.environ.get("ASMR_SOUNDS")
+    corpus = read_corrected(
+        [shared_folder() / "corpus" / "manifest.csv"],
+        (),
+        ROOT / "data" / "corrections.csv",
+        ROOT / "data" / "kinds.csv",
+        [Path(sounds)] if sounds else (),
+    )
+    (teacher,) = (shared_folder() / "teacher").glob("*.tflite")
+    return prepare(corpus, spec, teacher=teacher)
+
+
 def run() -> Table:
     """Fit without each fold of the corpus, and measure on scenes of it."""
-    corpus = read_shared_corpus()
-    spec = TrainingSpec()
-    prepared = prepare(corpus, spec)
+    spec = training_spec(
+        seed=0, members=None, copies=None, scenes=None, rounds=None, is_taught=True
+    )
+    prepared = prepare_shared(spec)
     models = evaluate(prepared, spec).models
-    figures = measure(make_held_out(corpus, prepared.folds, spec.takes), models)
+    figures = measure(make_held_out(prepared.corpus, prepared.folds, spec.takes), models)
     return Table("scenes", ABOUT, ("figure", "value"), tuple(figures.items()))

@@ -53,7 +53,8 @@ One changed copy a clip, neither scenes nor generated noise, small settings: the
 compared here on equal terms, and the model that ships is larger. Cost is that of the columns and of
 the prediction, in µs per second of audio on one core, beside what all columns cost.
 
-Trees and networks, averaged, win, and are what ships. The columns are many and of uneven worth:
+Trees and networks, averaged, win, and are what is fitted without a teacher; beside an encoder,
+which a teacher teaches, trees bring nothing (table "parts"). Columns are many and of uneven worth:
 trees take those that split best, where ridge and kernels weigh all. Networks alone are behind, but
 err on other clips, so that the average does better than either; weights that are learned, by
 stacking, know too few sources to do better than equal ones. Of the additional columns the two that

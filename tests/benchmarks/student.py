@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from asmr_classify.evidence import Heard
     from asmr_classify.training.corpus import Corpus
     from asmr_classify.training.student import School
 
@@ -144,7 +145,9 @@ def _row(
             school = found_school(prepared.rows, prepared.folds, few, seeded, jobs=jobs)
             explained.append(explained_variance(lessons, school))
             n_seconds = len(few.X)
-        figures.append(precisions(replace(prepared, school=school), seeded, jobs))
+        taught = replace(prepared, school=school)
+        heard = hear_clips(taught, fit_folds(taught, seeded, jobs=jobs), seeded, jobs=jobs)
+        figures.append(precisions(taught, heard, seeded))
     whole, long = (f"{np.mean(x):.3f} ± {np.std(x):.3f}" for x in zip(*figures, strict=True))
     told = f"{np.mean(explained):.3f}" if explained else ""
     return [config.name, n_seconds or "", told, whole, long]
@@ -208,9 +211,10 @@ def explained_variance(lessons: Lessons, school: School) -> float:
     return explained / total
 
 
-def precisions(prepared: Prepared, spec: TrainingSpec, jobs: int) -> tuple[float, float]:
+def precisions(
+    prepared: Prepared, heard: Sequence[Heard], spec: TrainingSpec
+) -> tuple[float, float]:
     """Compute mean average precision of all clips, and of those that are no one-shots."""
-    heard = hear_clips(prepared, fit_folds(prepared, spec, jobs=jobs), spec, jobs=jobs)
     scores = Weighed.of_heard(heard, spec.decision).evidence
     long = np.array([each.intervals[-1, 1] for each in heard]) >= LONG
     truth = prepared.truth

@@ -20,7 +20,7 @@ from asmr_classify.features.encoder import (
 from asmr_classify.features.windows import concatenate_rows, iter_window_rows, window_rows
 from asmr_classify.training.convolution import TrainedNetwork
 from asmr_classify.training.spec import EncoderSpec
-from tests.conftest import DEMO
+from tests.conftest import DEMO, with_large_codes
 
 SPEC = FeatureSpec()
 SR = SPEC.frames.sr
@@ -29,7 +29,8 @@ SMALL = EncoderSpec(width=2, texture_width=3, codes=5)
 
 def make_encoder(seed=0):
     rng = np.random.default_rng(seed)
-    return TrainedNetwork(SPEC.frames.n_mels, (1,), SMALL, rng).encoder(SPEC.frames.n_mels)
+    network = TrainedNetwork(SPEC.frames.n_mels, (1,), SMALL, rng)
+    return with_large_codes(network.encoder(SPEC.frames.n_mels))
 
 
 @pytest.fixture(scope="module")
