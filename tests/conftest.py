@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -10,6 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 # than one worker process would only take longer to start, so tests that want several say so.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
+
+# Where a machine tells Python to keep nothing that it compiled, each of the many processes that
+# tests start would compile the whole package anew, a quarter of a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from dataclasses import replace
 
@@ -37,10 +42,18 @@ def sample_of(whole: Cases, usual: Cases) -> Cases:
     return whole if os.environ.get("ASMR_SWEEP") else usual
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory):
+    """Folders, one after the other; pytest looks through all earlier ones to make one."""
+    parent = tmp_path_factory.mktemp("homes")
+    return (parent / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def home_of_its_own(tmp_path_factory, monkeypatch):
+def home_of_its_own(homes, monkeypatch):
     """No test reads or writes the catalogue and the journals of whoever runs it."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = next(homes)
+    folder.mkdir()
     monkeypatch.setenv("ASMR_CLASSIFY_CATALOGUE", str(folder / "catalogue.sqlite"))
     monkeypatch.setenv("ASMR_CLASSIFY_STATE", str(folder / "state"))
 

@@ -207,9 +207,9 @@ def _iter_finished(entries: Iterable[Entry]) -> Iterator[tuple[Entry, bool, bool
 
     It is in order if all files of names before it were given, and none of those behind.
 
-    A file waits until that which aria2 keeps beside it cannot come any more: only names that begin
-    like its own lie between. They are not held for it, so few are at any time, however many there
-    are, and come before it.
+    A file waits until that which aria2 keeps beside it cannot come any more: only names of files
+    that begin like its own lie between. They are not held for it, so few are at any time, however
+    many there are, and come before it.
     """
     waiting: list[Entry] = []
     last = ""
@@ -231,9 +231,13 @@ def _iter_finished(entries: Iterable[Entry]) -> Iterator[tuple[Entry, bool, bool
 
 
 def _is_before_control(entry: Entry, other: Entry) -> bool:
-    """Whether a name comes before that of what aria2 keeps beside the other."""
+    """Whether a name comes before that of what aria2 keeps beside the other.
+
+    That of a folder may come before the other's own: S3 lists it with a slash behind it, so that
+    ``a/`` is told after ``a.mp3``, on a later page at times, and stands before all files there.
+    """
     name, control = _name(entry), _name(other) + CONTROL_FILE
-    return name.startswith(_name(other)) and name.lower() != control.lower() and name < control
+    return name.lower() != control.lower() and name < control
 
 
 def _name(entry: Entry) -> str:

@@ -174,12 +174,12 @@ def _send_many(n_objects: int) -> tuple[float, float, float, float]:
         place = Path(name, "scheduler.json")
         dask = [sys.executable, "-m", "dask"]
         options = ["--scheduler-file", str(place), "--no-dashboard"]
-        quiet = {"stderr": subprocess.DEVNULL}
+        alone, quiet = ["--nthreads", "1", "--no-nanny"], {"stderr": subprocess.DEVNULL}
         with (
             names.running_apart(n_objects) as environment,
             mock.patch.dict(os.environ, environment),
             subprocess.Popen([*dask, "scheduler", "--port", "0", *options], **quiet) as scheduler,
-            subprocess.Popen([*dask, "worker", "--nthreads", "1", *options], **quiet) as worker,
+            subprocess.Popen([*dask, "worker", *alone, *options], **quiet) as worker,
         ):
             try:
                 while not (place.exists() and place.stat().st_size):

@@ -115,8 +115,10 @@ def test_a_folder_of_s3_is_listed_as_it_is_asked_for(many):
 
 
 def finished(*given):
-    """What comes of names; a dash before those that are under way."""
-    entries = (Entry(f"f/{name}", 1, "", is_folder=False) for name in given)
+    """What comes of names, which end in a slash if of folders; a dash before those under way."""
+    entries = (
+        Entry(f"f/{name.rstrip('/')}", 1, "", is_folder=name.endswith("/")) for name in given
+    )
     return [
         entry.path.replace("f/", "" if is_finished else "-")
         for entry, is_finished, _ in listing._iter_finished(entries)
@@ -132,6 +134,9 @@ def finished(*given):
         ("a a-1 a-1.aria2 b", "-a-1 -a-1.aria2 a b"),
         ("a.mp3 a.mp3.part b", "a.mp3 -a.mp3.part b"),
         ("a ab abc b", "a ab abc b"),
+        ("a.mp3 a/ a.mp3.aria2 b/", "a -a.mp3 -a.mp3.aria2 b"),  # a/ begins the second page
+        ("a.mp3 a.mp3-1/ a/ a.mp3.aria2", "a.mp3-1 a -a.mp3 -a.mp3.aria2"),
+        ("a.mp3 a/ c/ c.mp3", "a a.mp3 c c.mp3"),
     ],
 )
 def test_a_download_is_known_by_what_comes_after_it(given, expected):
