@@ -21,6 +21,7 @@ from asmr_classify.cli.planned import (
     settle_first,
 )
 from asmr_classify.errors import UsageError
+from asmr_classify.visual.seen import MotionLevel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,13 @@ def tag(
         bool,
         typer.Option("--chapters", help="Also write the timeline as chapters; not WAV, AIFF."),
     ] = False,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL",
+            help="lively: chapters tell where much moves in a video, too. Labels they tell anyway.",
+        ),
+    ] = None,
     genre: Annotated[
         bool, typer.Option("--genre", help="Also add the genre ASMR to those that are there.")
     ] = False,
@@ -85,15 +93,28 @@ def tag(
         raise UsageError("--remove takes out all that is ours, by whatever model: omit --model")
     if nfo and (chapters or comment or sidecar or keep_mtime):
         raise UsageError("--nfo leaves the videos alone: give it with --genre, or by itself")
+    check_skip_option(skip or (), chapters=chapters)
     store = Store()
     settle_first(store, manner)
-    options = TagOptions(Wishes(genre, comment, chapters), sidecar, nfo, keep_mtime)
+    options = TagOptions(Wishes(genre, comment, chapters, bool(skip)), sidecar, nfo, keep_mtime)
     planned = make_plan(what or (), options, catalogue, manner, model=model, remove=remove)
     if not (planned.plan.steps or planned.plan.left or planned.unchanged or planned.notes):
         return nothing_to_do("nothing to tag was found")
     if not quiet:
         tell_notes(planned, remove=remove)
     return carry_out_asked(planned.plan, store, manner, catalogue=catalogue, labelled=not remove)
+
+
+def check_skip_option(skip: Sequence[str], *, chapters: bool) -> None:
+    """Refuse ``--skip`` of what chapters tell anyway, and without chapters."""
+    for label in skip:
+        if label != MotionLevel.LIVELY:
+            raise UsageError(
+                f"--skip {label!r}: chapters tell all labels anyway; {MotionLevel.LIVELY} stands "
+                "for stretches of a video in which much moves"
+            )
+    if skip and not chapters:
+        raise UsageError(f"--skip {skip[0]} is for chapters: give it with --chapters")
 
 
 def make_plan(

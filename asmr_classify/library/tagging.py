@@ -17,7 +17,14 @@ from asmr_classify.aggregate import Status
 from asmr_classify.errors import MediaError, NotCarriedError, StepError
 from asmr_classify.library.plan import FileState, Left, Plan
 from asmr_classify.library.tags.carriers import find_carrier
-from asmr_classify.library.tags.fields import CHAPTERS, Wishes, tagged, untagged, without_chapters
+from asmr_classify.library.tags.fields import (
+    CHAPTERS,
+    Wishes,
+    tagged,
+    tells_lively,
+    untagged,
+    without_chapters,
+)
 from asmr_classify.library.tags.nfo import is_video, nfo_path, plan_nfo, plan_nfo_removal
 from asmr_classify.library.tags.sidecar import (
     WriteSidecar,
@@ -37,6 +44,8 @@ if TYPE_CHECKING:
 
 
 NO_VIDEO = "is no video, and media servers read .nfo files beside videos only"
+
+UNSEEN = "its chapters do not tell where much moves: it was not looked at, or cannot be seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +234,8 @@ class _Planner:
         carrier = find_carrier(path)
         before, old = FileState.of(path), carrier.read(path)
         new = self._with_chapters_allowed(path, carrier, old, tagged(old, result, self._wishes))
+        if tells_lively(new) and result.visual is None:
+            self._notes.append(Left(path, UNSEEN))
         carrier.check(path, old, new)
         if not old.says_the_same(new):
             yield WriteTags(path, before, old, new, self._options.keep_mtime)

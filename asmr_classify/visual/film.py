@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
+    Decoded = tuple[int | None, NDArray[np.uint8]]
+
 SMALL_PIXELS = 128 * 72
 """Fingers are some pixels wide in it, and grain is averaged away."""
 
@@ -306,17 +308,19 @@ class _Reader:
     def iter_all(self) -> Iterator[Shown]:
         """Read from where the file stands to its end."""
         is_next = False
-        for frame in self._iter_decoded(self._iter_packets(), math.inf):
-            yield self._show(frame, is_next=is_next)
+        for pts, image in self._iter_decoded(self._iter_packets(), math.inf):
+            yield self._show(self._time_of(pts), image, is_next=is_next)
             is_next = True
 
     def iter_beyond(self, n_frames: int) -> Iterator[Shown]:
         """Decode some frames from the last place that had any, when seeking finds nothing new."""
         _ = self._seek(self._last_place) or self._seek(0.0)
         last, is_next = self._last, False
-        for frame in islice(self._iter_decoded(self._iter_packets(), math.inf), n_frames):
-            if self._time_of(frame) > last:
-                yield self._show(frame, is_next=is_next)
+        decoded = self._iter_decoded(self._iter_packets(), math.inf)
+        for pts, image in islice(decoded, n_frames):
+            time = self._time_of(pts)
+            if time > last:
+                yield self._show(time, image, is_next=is_next)
                 is_next = True
 
     def iter_places(self, places: list[tuple[float, float]]) -> Iterator[Shown]:
@@ -330,12 +334,12 @@ class _Reader:
                 continue
             first, before = None, self._last
             packets = self._iter_place_packets(length)
-            for frame in self._iter_decoded(packets, PATIENCE_PACKETS):
-                time = self._time_of(frame)
+            for pts, image in self._iter_decoded(packets, PATIENCE_PACKETS):
+                time = self._time_of(pts)
                 first = time if first is None else first
                 if first <= before:
                     break
-                yield self._show(frame, is_next=time > first)
+                yield self._show(time, image, is_next=time > first)
                 if time - first + self._frame_seconds > length:  # the next would be too much
                     break
             if self._last > before:
@@ -358,8 +362,8 @@ class _Reader:
             return True
         return False
 
-    def _iter_decoded(self, packets: Iterator[Any], patience: float) -> Iterator[Any]:
-        """Decode packet by packet; what cannot be decoded is left out."""
+    def _iter_decoded(self, packets: Iterator[Any], patience: float) -> Iterator[Decoded]:
+        """Decode packet by packet, and make frames small; what cannot be decoded is left out."""
         context, n_fruitless = self._stream.codec_context, 0
         for packet in packets:
             if packet is not None and packet.stream != self._stream:
@@ -368,18 +372,19 @@ class _Reader:
             if n_fruitless > patience:
                 return
             try:
-                frames = context.decode(packet)
+                # No frame is kept while the next is decoded: at 4K that would take 12 MB.
+                decoded = [*map(_let_go, context.decode(packet))]
             except MemoryError:
                 raise
             except (av.error.FFmpegError, ValueError):
                 self.n_damaged += 1
                 self._tell()
                 continue
-            for frame in frames:
+            for small in decoded:
                 n_fruitless = 0
                 self._tell()
-                if 0 < frame.width * frame.height <= MAX_PIXELS:
-                    yield frame
+                if small is not None:
+                    yield small
 
     def _iter_place_packets(self, length: float) -> Iterator[Any]:
         """Yield the packets of a place, and at last None; none where a place began before."""
@@ -419,23 +424,29 @@ class _Reader:
             return None
         return float(stamp * packet.time_base - self._origin)
 
-    def _time_of(self, frame: Any) -> float:
-        if frame.pts is None:
+    def _time_of(self, pts: int | None) -> float:
+        if pts is None:
             return max(0.0, self._last + self._frame_seconds)
         # Frames that come when the decoder is flushed know no time of their own.
-        return float(frame.pts * self._tick - self._origin)
+        return float(pts * self._tick - self._origin)
 
-    def _show(self, frame: Any, *, is_next: bool) -> Shown:
-        time = max(self._time_of(frame), self._last)
+    def _show(self, time: float, image: NDArray[np.uint8], *, is_next: bool) -> Shown:
+        time = max(time, self._last)
         self._last = time
         self.n_frames += 1
-        image = shrink(frame)
         is_alike, self._shape = image.shape == self._shape, image.shape
         return Shown(time, image, is_next and is_alike)
 
     def _tell(self) -> None:
         if self._on_progress is not None:
             self._on_progress()
+
+
+def _let_go(frame: Any) -> Decoded | None:
+    """Keep of a frame what it is when made small; None of one of absurd dimensions."""
+    if 0 < frame.width * frame.height <= MAX_PIXELS:
+        return frame.pts, shrink(frame)
+    return None
 
 
 def _codec_tag(path: str) -> str:

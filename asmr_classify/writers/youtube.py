@@ -125,10 +125,7 @@ def chapters_of(result: FileResult, skip: Sequence[str] = ()) -> str:
     NotRepresentableError
         If there are fewer than three, or nobody looked where it is lively.
     """
-    if LIVELY in skip:
-        lively = [Segment(*span, LIVELY, UNSCORED) for span in lively_stretches(result)]
-        result = replace(result, segments=(*result.segments, *lively))
-    chapters = find_chapters(result)
+    chapters = find_chapters(with_lively(result) if LIVELY in skip else result)
     if len(chapters) < LEAST_CHAPTERS:
         raise NotRepresentableError(
             f"{result.path}: no chapters: YouTube takes no list of fewer than {LEAST_CHAPTERS} "
@@ -137,6 +134,18 @@ def chapters_of(result: FileResult, skip: Sequence[str] = ()) -> str:
         )
     hours = chapters[-1].start >= 3600
     return "".join(f"{_timestamp(c.start, hours=hours)} {_title(c.labels)}\n" for c in chapters)
+
+
+def with_lively(result: FileResult) -> FileResult:
+    """Add to the segments of a recording where much moves, as ``lively``.
+
+    Raises
+    ------
+    NotRepresentableError
+        If nobody looked.
+    """
+    lively = [Segment(*span, LIVELY, UNSCORED) for span in lively_stretches(result)]
+    return replace(result, segments=(*result.segments, *lively))
 
 
 def find_chapters(result: FileResult) -> list[Chapter]:

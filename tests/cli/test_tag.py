@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from asmr_classify.cli.app import app
 from asmr_classify.library.journal import STATE_VARIABLE
 from asmr_classify.library.tags.carriers import read_fields
+from asmr_classify.visual.seen import Lanes, Picture, Visual
 from tests.cli.conftest import heard, lost
 from tests.media.make_media import RECIPES, tone, write_media
 
@@ -201,3 +203,38 @@ def test_real_labels_in_a_name_that_is_not_utf8(record):
     assert read_fields(strange)["ASMR_MODEL"].startswith("asmr-4@")
     assert run("undo", "--yes").exit_code == 0
     assert read_fields(strange) == {}
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(
+            ["--chapters", "--skip", "tap"], "'tap': chapters tell all labels", id="label"
+        ),
+        pytest.param(
+            ["--skip", "lively"], "lively is for chapters: give it with", id="no chapters"
+        ),
+    ],
+)
+def test_what_chapters_tell_anyway_or_is_not_asked_for_is_no_skip(place, arguments, told):
+    before = seen(place)
+    done = run("tag", "in", "--yes", *arguments)
+    assert (done.exit_code, seen(place)) == (2, before)
+    assert f"--skip {told}" in " ".join(done.stderr.split())
+
+
+@pytest.mark.usefixtures("library")
+def test_chapters_tell_where_it_is_lively_if_that_may_be_skipped(monkeypatch):
+    moved = Visual(Picture.VIDEO, lanes=Lanes(10.0, (0.0, 0.2, 0.0), light=()))
+    video = replace(heard("in/a.mp3"), duration=30.0, decoded=30.0, visual=moved)
+    monkeypatch.setattr("asmr_classify.cli.select.select_results", lambda *_, **__: [video])
+    plainly, lively = (
+        json.loads(run("tag", "in", "--dry-run", "--json", "--chapters", *skip).stdout)
+        for skip in ([], ["--skip", "lively"])
+    )
+    titles = [
+        [chapter["title"] for chapter in plan["steps"][0]["new"]["chapters"]]
+        for plan in (plainly, lively)
+    ]
+    assert titles == [["tap", "tap + speech"], ["tap", "tap + lively", "tap + speech"]]

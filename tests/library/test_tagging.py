@@ -202,3 +202,14 @@ def test_chapters_that_cannot_be_written_are_told(recording, ext, note):  # noqa
     assert len(planned.plan.steps) == 1
     assert "ASMR_CHAPTERS" not in planned.plan.steps[0].new.fields
     assert planned.notes[0].reason.startswith(note)
+
+
+def test_lively_stretches_that_nobody_saw_are_no_chapters_and_told(recording):  # noqa: F811
+    path = recording("mp4")
+    lively = TagOptions(Wishes(chapters=True, lively=True))
+    planned = plan(path, options=lively, visual=None)
+    (note,) = planned.notes
+    assert (note.path, note.reason[:43]) == (path, "its chapters do not tell where much moves: ")
+    assert planned.plan.steps[0].new.fields["ASMR_CHAPTERS"].startswith("2 ")
+    assert plan(path, options=lively).notes == ()
+    assert plan(path, options=ALL, visual=None).notes == ()

@@ -2,7 +2,8 @@
 
 They are cut and named as those for YouTube are (:mod:`asmr_classify.writers.youtube`), of ten
 seconds at least: players show them as a list and as marks to jump to, in which stretches of a
-second are of no use, and a video that is uploaded tells the same as its description.
+second are of no use, and a video that is uploaded tells the same as its description. Where much
+moves in it is told by ``lively``, if it is asked for.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.library.tags.spelling import readable
 from asmr_classify.library.tags.state import Chapter
-from asmr_classify.writers.youtube import BETWEEN, find_chapters
+from asmr_classify.writers.youtube import BETWEEN, find_chapters, with_lively
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,19 +23,21 @@ MAX_TITLE_BYTES = 255
 """What the chapter list of an MP4 file can hold, as UTF-8; kept to in all formats."""
 
 
-def timeline_chapters(result: FileResult) -> tuple[Chapter, ...]:
+def timeline_chapters(result: FileResult, *, lively: bool = False) -> tuple[Chapter, ...]:
     """Cut a timeline into chapters.
 
     Parameters
     ----------
     result : FileResult
+    lively : bool
+        Tell where much moves too, where somebody looked.
 
     Returns
     -------
     tuple of Chapter
         From 0 to the end, each of ten seconds or more unless it is the only one; the title names
-        the labels that fill at least half of it. Empty if there is no segment, or less than a
-        second.
+        the labels that fill at least half of it. Empty if there is neither segment nor lively
+        stretch, or less than a second.
 
     Examples
     --------
@@ -45,6 +48,8 @@ def timeline_chapters(result: FileResult) -> tuple[Chapter, ...]:
     >>> [(chapter.start_ms, chapter.end_ms, chapter.title) for chapter in timeline_chapters(heard)]
     [(0, 20000, 'tap'), (20000, 40500, 'other')]
     """
+    if lively and result.visual is not None:
+        result = with_lively(result)
     if not result.segments:
         return ()
     found = find_chapters(result)

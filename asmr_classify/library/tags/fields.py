@@ -8,7 +8,8 @@
     ASMR_VISUAL=picture=video motion=slow light=dark  what is seen, where there is something to see
     ASMR_MODEL=asmr-4@1.0.0                      what said so
     ASMR_GENRE, ASMR_COMMENT                     the genre and the comment that we added
-    ASMR_CHAPTERS                                number and checksum of the chapters that we added
+    ASMR_CHAPTERS                                number and checksum of the chapters that we added,
+                                                 and "lively" if they tell where much moves
 
 In labels, a space, ``;``, ``=``, ``%`` and what is no text are written as ``%XX``, as in addresses
 (RFC 3986). A field that would be empty is left out. The last three tell what is ours among what
@@ -25,6 +26,7 @@ from asmr_classify.library.tags.chapters import timeline_chapters
 from asmr_classify.library.tags.spelling import escape, readable, unescape
 from asmr_classify.library.tags.state import TagState
 from asmr_classify.visual.seen import levels, shows
+from asmr_classify.writers.edl import LIVELY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,11 +58,18 @@ class Wishes:
     """What is wanted beside our own fields.
 
     What was asked for once is kept up to date by later runs, until it is taken out.
+
+    Parameters
+    ----------
+    genre, comment, chapters : bool
+    lively : bool
+        Chapters tell where much moves, too.
     """
 
     genre: bool = False
     comment: bool = False
     chapters: bool = False
+    lively: bool = False
 
 
 def tagged(before: TagState, result: FileResult, wishes: Wishes) -> TagState:
@@ -89,9 +98,10 @@ def tagged(before: TagState, result: FileResult, wishes: Wishes) -> TagState:
         fields[COMMENT] = text
         comment = (*comment, text)
     if (wishes.chapters or CHAPTERS in before.fields) and not chapters:
-        chapters = timeline_chapters(result)
+        lively = wishes.lively or tells_lively(before)
+        chapters = timeline_chapters(result, lively=lively)
         if chapters:
-            fields[CHAPTERS] = mark_of_chapters(chapters)
+            fields[CHAPTERS] = mark_of_chapters(chapters) + (f" {LIVELY}" if lively else "")
     return TagState(fields, genre, comment, chapters)
 
 
@@ -99,7 +109,7 @@ def untagged(before: TagState) -> TagState:
     """Say what the tags of a file are without ours."""
     fields = before.fields
     chapters = before.chapters
-    if CHAPTERS in fields and fields[CHAPTERS] == mark_of_chapters(chapters):
+    if fields.get(CHAPTERS, "").removesuffix(f" {LIVELY}") == mark_of_chapters(chapters):
         chapters = ()
     return TagState(
         {},
@@ -107,6 +117,11 @@ def untagged(before: TagState) -> TagState:
         _without(before.comment, fields.get(COMMENT)),
         chapters,
     )
+
+
+def tells_lively(state: TagState) -> bool:
+    """Whether chapters of ours tell where much moves, or are to where it is known."""
+    return state.fields.get(CHAPTERS, "").endswith(f" {LIVELY}")
 
 
 def without_chapters(state: TagState, before: TagState) -> TagState:

@@ -24,7 +24,8 @@ from asmr_classify.library.tags.fields import (
 from asmr_classify.library.tags.spelling import escape, unescape
 from asmr_classify.library.tags.state import Chapter, TagState
 from asmr_classify.timeline import Segment
-from asmr_classify.visual.seen import Picture, Visual
+from asmr_classify.visual.levels import LIVELY
+from asmr_classify.visual.seen import Lanes, Picture, Visual
 from asmr_classify.writers.youtube import chapters_of
 from tests.catalogue.results import seen
 from tests.library.tags.conftest import heard
@@ -83,9 +84,8 @@ STATES = st.builds(
 )  # fmt: skip
 
 
-@given(theirs=STATES, genre=st.booleans(), comment=st.booleans(), chapters=st.booleans())
-def test_what_is_the_users_is_left_when_ours_is_taken_out(theirs, genre, comment, chapters):
-    wishes = Wishes(genre, comment, chapters)
+@given(theirs=STATES, wishes=st.builds(Wishes, *[st.booleans()] * 4))
+def test_what_is_the_users_is_left_when_ours_is_taken_out(theirs, wishes):
     ours = tagged(theirs, heard("a"), wishes)
     assert untagged(ours) == theirs
     assert tagged(ours, heard("a"), wishes) == ours, "once more changes nothing"
@@ -159,6 +159,28 @@ def test_a_second_of_something_is_no_chapter():
 def test_where_there_is_nothing_to_divide_there_are_no_chapters(segments, duration):
     result = heard("a", segments=segments, duration=duration, decoded=duration)
     assert timeline_chapters(result) == ()
+
+
+def test_chapters_tell_where_it_is_lively_until_they_are_taken_out():
+    moved = seen(lanes=Lanes(10.0, motion=(0.0, LIVELY, 0.0, LIVELY), light=()))
+    plainly = tagged(TagState(), heard("a", visual=moved), Wishes(chapters=True))
+    lively = tagged(plainly, heard("a", visual=moved), Wishes(chapters=True, lively=True))
+    titles = ["tap", "tap + lively", "tap + white noise", "tap + white noise + lively"]
+    assert [chapter.title for chapter in lively.chapters] == titles
+    assert [chapter.title for chapter in plainly.chapters] == titles[::2]
+    assert lively.fields["ASMR_CHAPTERS"] == f"{mark_of_chapters(lively.chapters)} lively"
+    for later in (Wishes(), Wishes(chapters=True)):
+        assert tagged(lively, heard("a", visual=moved), later) == lively
+    unseen = tagged(lively, heard("a", visual=None), Wishes())
+    assert unseen.chapters == plainly.chapters
+    assert tagged(unseen, heard("a", visual=moved), Wishes()) == lively
+    assert untagged(lively) == TagState()
+
+
+def test_where_only_pictures_are_lively_there_are_chapters():
+    mute = heard("a", segments=(), visual=seen(lanes=Lanes(20.0, (0.0, LIVELY), light=())))
+    told = [chapter.title for chapter in timeline_chapters(mute, lively=True)]
+    assert (timeline_chapters(mute), told) == ((), ["other", "lively"])
 
 
 def test_a_long_title_is_cut_between_characters():
