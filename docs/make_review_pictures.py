@@ -20,7 +20,7 @@ from docs.make_report_pictures import PHONE, ROOT, SHOWN, WIDE
 from tests.report.browser import find_chromium, launch, wait_until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 PICTURES = {
     "review-dark.png": {**WIDE, "color_scheme": "dark"},
@@ -35,12 +35,11 @@ def take_picture(browser: Browser, address: str, output: Path) -> None:
     page = browser.new_page(**PICTURES[output.name], reduced_motion="reduce")
     page.goto(address)
     wait_until(page, "document.getElementById('picture').dataset.drawn")
-    # What was answered for the picture before lies behind the first that is open.
-    step = "ArrowLeft" if page.locator("#answered").text_content() != "0" else "ArrowRight"
+    # The page opens at the first clip without an answer, which may lie behind the one to show.
+    while not str(page.locator("#place").text_content()).startswith("Stretch 1 "):
+        step(page, "ArrowLeft")
     while page.locator("#name").text_content() != SHOWN:
-        before = page.locator("#place").text_content()
-        page.keyboard.press(step)
-        wait_until(page, f"document.getElementById('place').textContent !== {before!r}")
+        step(page, "ArrowRight")
     for label in ("whisper", "white noise"):
         button = page.get_by_role("button", name=label)
         if button.get_attribute("aria-pressed") == "false":
@@ -50,6 +49,13 @@ def take_picture(browser: Browser, address: str, output: Path) -> None:
     page.evaluate("document.getElementById('folder').textContent = 'data/demo/'")
     page.screenshot(path=str(output))
     page.close()
+
+
+def step(page: Page, key: str) -> None:
+    """Go to the clip before or behind."""
+    before = page.locator("#place").text_content()
+    page.keyboard.press(key)
+    wait_until(page, f"document.getElementById('place').textContent !== {before!r}")
 
 
 def main() -> None:
@@ -65,12 +71,14 @@ def main() -> None:
         command = [sys.executable, "-m", "asmr_classify", "review", "data/demo", "--no-browser"]
         command += ["--catalogue", str(Path(scratch) / "catalogue.sqlite"), "--quiet"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
-            address = server.stdout.readline().strip() if server.stdout else ""
-            browser = launch(playwright, program)
-            for name in PICTURES:
-                take_picture(browser, address, folder / name)
-            browser.close()
-            server.terminate()
+            try:
+                address = server.stdout.readline().strip() if server.stdout else ""
+                browser = launch(playwright, program)
+                for name in PICTURES:
+                    take_picture(browser, address, folder / name)
+                browser.close()
+            finally:
+                server.terminate()
 
 
 if __name__ == "__main__":
