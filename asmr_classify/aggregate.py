@@ -276,9 +276,9 @@ def draw_curves(evidence: Evidence, model: Model) -> Curves:
     own = model.own_thresholds or model.thresholds
     thresholds = np.array([logit(own[label]) for label in model.labels])
     is_trigger = np.isin(model.labels, model.triggers)
-    is_trigger[model.ensemble.n_told :] = False
-    held = is_trigger | np.isin(model.labels, LAYERS)
-    held &= whole >= thresholds - SLACK
+    is_layer = is_trigger | np.isin(model.labels, LAYERS)
+    is_trigger[model.ensemble.n_told :] = is_layer[model.ensemble.n_told :] = False
+    held = is_layer & (whole >= thresholds - SLACK)
     is_voice = np.isin(model.labels, _voices(model))
     is_other = ~np.eye(len(held), dtype=np.bool_) & ~np.outer(is_voice, is_voice)
     beside_another = is_trigger & (is_other & held).any(axis=1)

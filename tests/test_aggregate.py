@@ -128,6 +128,19 @@ def test_what_lies_under_another_sound_is_raised_to_its_threshold_and_no_further
     assert (spoken.tags, spoken.scores["whisper"]) == ((), 0.2689)
     assert summed(tiny_model, [[-1, -4, 4]] * 5).tags == ("tap",)
     assert summed(tiny_model, [[-1, -4, -4]] * 5).tags == ()
+    labels = ("tap", "whisper", "music")
+    sung = dataclasses.replace(tiny_model, labels=labels, thresholds=dict.fromkeys(labels, 0.5))
+    assert summed(sung, [[-4, -1, 4]] * 5).tags == ("whisper",)
+
+
+@pytest.mark.parametrize(("n_windows", "is_found"), [(1, False), (5, True)])
+def test_what_lies_under_another_sound_is_found_from_a_thirtieth_on(
+    tiny_model, n_windows, is_found
+):
+    rows = [[4, -4, -4]] * 100
+    rows[50 : 50 + n_windows] = [[4, -0.5, -4]] * n_windows
+    found = {segment.label for segment in summed(tiny_model, rows).segments}
+    assert ("whisper" in found) == is_found
     surer = summed(tiny_model.with_thresholds({"whisper": 0.6}), [[4, -1, -4]] * 5)
     assert (surer.tags, surer.scores["whisper"]) == (("tap",), 0.5)
 

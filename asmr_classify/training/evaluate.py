@@ -1,6 +1,6 @@
 """Predictions for clips whose groups were never heard, and the figures they give.
 
-For each fold, networks and trees are fitted on the others, and hear its clips. Calibration and
+For each fold, an ensemble is fitted on the others, and hears its clips. Calibration and
 thresholds of a fold are then chosen on what was heard in the other folds, so that no clip has a
 say in the scores and tags that it gets itself (cross-fitting). What was heard there comes from
 fits that did include the fold; fitting anew without both folds costs three times as much and
@@ -383,7 +383,7 @@ def fit_folds(
     jobs: int = -1,
     on_progress: Progress | None = None,
 ) -> list[Ensemble]:
-    """Fit networks and trees without each of the folds, side by side.
+    """Fit ensembles without each of the folds, side by side.
 
     Parameters
     ----------

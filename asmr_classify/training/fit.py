@@ -5,7 +5,7 @@ independent; several, which differ in their seed, are averaged. They learn plus 
 by squared error: cross-entropy goes on to be ever surer of makers that it knows, and did worse on
 makers never heard. Beside them stand histogram gradient-boosted trees, one ensemble a label: they
 err elsewhere, and the average of both is better than either; beside an encoder they bring nothing,
-so that with a teacher none are fitted unless asked for. One half of both is fitted on clips
+and ``train --teacher`` fits none unless it is asked to. One half of both is fitted on clips
 and a few scenes, the other on many scenes: who learns from many finds what sounds when in mixtures,
 but is less sure of single clips. One more network, which learns by likelihood, tells kinds.
 """

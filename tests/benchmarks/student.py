@@ -38,8 +38,8 @@ Mean average precision over the four triggers, by clip, of clips of makers never
 of a student and without: one network of the shipped model's size a fold, fitted on clips and one
 changed copy of each; mean and standard deviation over seeds, of student and network. "Explained" is
 the share of the variance of the teacher's opinions, in its principal components, that the student's
-hints explain in folds that it never heard. "Seconds" are those of sound that it learns from. Trees,
-scenes and more networks come on top in the model that ships.
+hints explain in folds that it never heard. "Seconds" are those of sound that it learns from. An
+encoder, scenes and more networks come on top in the model that ships.
 
 The last two rows are no students. One network gets what the teacher itself says in place of hints,
 which is what a perfect student would bring, and the other gets nothing but that: the teacher with a

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
+from asmr_classify.cli.train import training_spec
 from asmr_classify.model import load_model
 from asmr_classify.training.plots import PICTURES
 from asmr_classify.training.record import load_record
@@ -206,3 +207,13 @@ def test_the_help_tells_how_many_scenes_are_made_at_most(command):
     assert MOST_SCENES == 2
     done = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "300"})
     assert "at most two are made for each clip of the fold" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("rounds", "is_taught", "fitted"), [(None, False, 100), (None, True, 0), (7, True, 7)]
+)
+def test_with_a_teacher_no_trees_are_fitted_unless_asked_for(rounds, is_taught, fitted):
+    spec = training_spec(
+        seed=0, members=None, copies=None, scenes=None, rounds=rounds, is_taught=is_taught
+    )
+    assert spec.fit.tree_rounds == fitted
