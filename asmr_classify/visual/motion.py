@@ -66,10 +66,6 @@ EXPLAINED = 0.5
 LEAST_DIFFERENCE = 2e-3
 """Mean square, of contrast 1, below which two places are the same."""
 
-STEP = 1.0
-"""Of 255: added to that. Where a picture is smooth, the edges of its steps of grey wander as light
-changes, though nothing moves."""
-
 MUCH = 0.1
 """Share of all that changed in the picture that motion explains where much of it moves."""
 
@@ -77,23 +73,7 @@ USUAL, OUTSTANDING = 90, 2.0
 """Elsewhere, what moves changes twice as much as nine in ten of the places that change without."""
 
 
-@dataclass(frozen=True, slots=True)
-class Normal:
-    """A picture without its local light and contrast.
-
-    Parameters
-    ----------
-    plane : ndarray of float32, shape (height, width)
-        Of contrast 1 or less.
-    scale : ndarray of float32, shape (height, width)
-        Of 255: what 1 stands for.
-    """
-
-    plane: Plane
-    scale: Plane
-
-
-def normalise(luma: Plane) -> Normal:
+def normalise(luma: Plane) -> Plane:
     """Take local light and contrast out of a picture.
 
     Parameters
@@ -102,7 +82,7 @@ def normalise(luma: Plane) -> Normal:
 
     Returns
     -------
-    Normal
+    ndarray of float32, shape (height, width)
     """
     from scipy.ndimage import uniform_filter
 
@@ -110,8 +90,7 @@ def normalise(luma: Plane) -> Normal:
     centred = luma - mean
     # Running sums leave a little less than nothing where a picture is flat beside what is not.
     variance = np.maximum(uniform_filter(centred * centred, CONTRAST_WINDOW), 0)
-    scale = np.sqrt(variance) + CONTRAST_FLOOR
-    return Normal(np.asarray(centred / scale, np.float32), np.asarray(scale, np.float32))
+    return np.asarray(centred / (np.sqrt(variance) + CONTRAST_FLOOR), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +115,13 @@ class Moved:
         return float(np.percentile(self.pixels, fastest)) >= ENOUGH
 
 
-def displacement(one: Normal, other: Normal) -> Moved:
+def displacement(one: Plane, other: Plane) -> Moved:
     """Measure how far what is in one picture has moved in another.
 
     Parameters
     ----------
-    one, other : Normal
-        Of one shape.
+    one, other : ndarray of float32, shape (height, width)
+        As :func:`normalise` gives them.
 
     Returns
     -------
@@ -150,16 +129,15 @@ def displacement(one: Normal, other: Normal) -> Moved:
     """
     from scipy.ndimage import uniform_filter
 
-    pairs = [(one.plane, other.plane)]
+    pairs = [(one, other)]
     while len(pairs) < LEVELS and min(pairs[-1][0].shape) >= 2 * WINDOW:
         pairs.append((_halve(pairs[-1][0]), _halve(pairs[-1][1])))
     flow = np.zeros((2, *pairs[-1][0].shape), np.float32)
     for a, b in reversed(pairs):
         flow = _refine(a, b, _to_shape(flow, a.shape))
-    before = uniform_filter((other.plane - one.plane) ** 2, WINDOW)
-    after = uniform_filter((_warp(other.plane, flow) - one.plane) ** 2, WINDOW)
-    least = LEAST_DIFFERENCE + (STEP / np.maximum(one.scale, other.scale)) ** 2
-    is_motion = _is_motion(before, after, np.asarray(least, np.float32))
+    before = uniform_filter((other - one) ** 2, WINDOW)
+    after = uniform_filter((_warp(other, flow) - one) ** 2, WINDOW)
+    is_motion = _is_motion(before, after)
     pixels = np.where(is_motion, np.hypot(flow[0], flow[1]), np.float32(0))
     return Moved(pixels, _contrast(before, is_motion))
 
@@ -172,13 +150,13 @@ def _contrast(before: Plane, is_motion: NDArray[np.bool_]) -> float:
     return float(before[is_motion].mean()) / max(usual, LEAST_DIFFERENCE)
 
 
-def _is_motion(before: Plane, after: Plane, least: Plane) -> NDArray[np.bool_]:
+def _is_motion(before: Plane, after: Plane) -> NDArray[np.bool_]:
     """Tell where flow explains what changed, and not by chance alone.
 
     Grain, and what a poor encoder makes of a picture, change all of it a little, and flow always
     explains some of that.
     """
-    is_explained = (before > least) & (after < (1 - EXPLAINED) * before)
+    is_explained = (before > LEAST_DIFFERENCE) & (after < (1 - EXPLAINED) * before)
     explained = float((before - after)[is_explained].sum())
     if explained >= MUCH * float(before.sum()):
         return is_explained
@@ -299,7 +277,7 @@ class MotionMeter:
         """Measure how fast the picture moves at the last frame."""
         latest = self._recent[-1]
         b, speed = normalise(latest.luma), None
-        diagonal = float(np.hypot(*b.plane.shape))
+        diagonal = float(np.hypot(*b.shape))
         for earlier in self._pairs(latest.time):
             moved = displacement(normalise(earlier.luma), b)
             root = float(np.sqrt(np.mean(moved.pixels.astype(np.float64) ** 2)))

@@ -235,15 +235,6 @@ def coloured(*rgb: float) -> Scene:
     return Scene("colour", picture, is_still=True)
 
 
-def smooth() -> Scene:
-    """A colour that gets a little lighter downwards, as a ground for words or for sleep."""
-
-    def picture(_time, size):
-        return np.float32([0.2, 0.13, 0.33]) * (1 + places(size)[0][..., None])
-
-    return Scene("smooth", picture, is_still=True)
-
-
 def plain(grey: float) -> Scene:
     """One grey of 0 to 1, with a little texture."""
 

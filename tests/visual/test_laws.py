@@ -22,7 +22,6 @@ from tests.visual.scenes import (
     lit,
     pan,
     plain,
-    smooth,
     still,
     turn_display,
     turning,
@@ -172,9 +171,6 @@ def test_a_pan_has_its_speed(film, speed):
             id="flicker",
         ),
         pytest.param(joined([still(k) for k in range(3)], 0.5), id="slides"),
-        pytest.param(
-            lit(smooth(), lambda t: 0.6 + 0.3 * np.sin(1.6 * t), "breathing"), id="smooth"
-        ),
     ],
 )
 def test_what_only_changes_does_not_move(film, scene):
