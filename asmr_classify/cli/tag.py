@@ -87,11 +87,11 @@ def tag(
 
     manner = Manner(dry_run=dry_run, json=as_json, yes=yes, quiet=quiet)
     check_can_ask(manner)
-    if remove and (chapters or genre or comment or sidecar or nfo):
+    if remove and (chapters or skip or genre or comment or sidecar or nfo):
         raise UsageError("--remove takes out all that is ours: give it without what would be added")
     if remove and model is not None:
         raise UsageError("--remove takes out all that is ours, by whatever model: omit --model")
-    if nfo and (chapters or comment or sidecar or keep_mtime):
+    if nfo and (chapters or skip or comment or sidecar or keep_mtime):
         raise UsageError("--nfo leaves the videos alone: give it with --genre, or by itself")
     check_skip_option(skip or (), chapters=chapters)
     store = Store()

@@ -23,8 +23,9 @@ from urllib.request import getproxies, proxy_bypass
 VALID = 3600
 """Seconds for which an address is signed: ten hours of sound are read in some minutes."""
 
-PATIENCE = 60.0
-"""Seconds without a byte after which an answer is given up, as the library does it."""
+CONNECTING, PATIENCE = 5.0, 15.0
+"""Seconds after which a connection, and an answer of which no byte comes, are given up, as the
+library does it by itself. Both are well below what a worker that says nothing is waited for."""
 
 
 class Signed:
@@ -53,16 +54,22 @@ class Signed:
         Returns
         -------
         Signed or None
-            None unless it lies in S3, and can be asked for without what only its library sends
-            along: who pays, a key of its own, or by way of a proxy.
+            None unless it lies in S3, on the server that its library asks, and can be asked for
+            without what only that library has or sends along: who pays, a key of its own, a proxy,
+            whom to trust.
         """
         system: Any = getattr(file, "fs", None)
         if not hasattr(system, "call_s3") or system.req_kw or system.s3_additional_kwargs:
             return None
+        if system.config_kwargs.get("proxies") or "verify" in system.client_kwargs:
+            return None
         version = file.details.get("ETag")
         try:
-            signed = cls(system.sign(file.path, expiration=VALID), version)
-            return signed if version and not signed.has_proxy() else None
+            server = urlsplit(system.s3.meta.endpoint_url).netloc
+            address = _signer(system, server).sign(file.path, expiration=VALID)
+            signed = cls(address, version)
+            is_there = f".{urlsplit(address).netloc}".endswith(f".{server}")
+            return signed if version and is_there and not signed.has_proxy() else None
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 (what is wrong is told when the library is asked)
@@ -101,14 +108,33 @@ class Signed:
     def _connect(self) -> HTTPConnection:
         where = self._address.netloc
         if self._address.scheme == "http":
-            return HTTPConnection(where, timeout=PATIENCE)
-        return HTTPSConnection(where, timeout=PATIENCE, context=_trusted())
+            connection = HTTPConnection(where, timeout=CONNECTING)
+        else:
+            connection = HTTPSConnection(where, timeout=CONNECTING, context=_trusted())
+        connection.connect()
+        connection.sock.settimeout(PATIENCE)
+        return connection
 
     def close(self) -> None:
         """Close the connection, if there is one; reading on opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _signer(system: Any, server: str) -> Any:
+    """Give what signs as today's servers want it: the library itself signs in an older way.
+
+    At Amazon, addresses that are signed so would be of another server if the bucket were part of
+    the path. fsspec keeps what is made here as it keeps the system.
+    """
+    if system.anon:  # nothing is signed
+        return system
+    config: dict[str, Any] = {"signature_version": "s3v4"}
+    if ".amazonaws.com" in server:
+        config["s3"] = {"addressing_style": "virtual"}
+    options = {**system.storage_options, "config_kwargs": {**config, **system.config_kwargs}}
+    return type(system)(*system.storage_args, **options)
 
 
 @cache

@@ -372,15 +372,16 @@ class _Reader:
             if n_fruitless > patience:
                 return
             try:
-                # No frame is kept while the next is decoded: at 4K that would take 12 MB.
-                decoded = [*map(_let_go, context.decode(packet))]
+                frames = context.decode(packet)
             except MemoryError:
                 raise
             except (av.error.FFmpegError, ValueError):
                 self.n_damaged += 1
                 self._tell()
                 continue
-            for small in decoded:
+            while frames:
+                # No frame is kept while the next is decoded: at 4K that would take 12 MB.
+                small = _let_go(frames.pop(0))
                 n_fruitless = 0
                 self._tell()
                 if small is not None:

@@ -9,9 +9,10 @@ from contextlib import closing
 import fsspec
 import pytest
 
+from asmr_classify.batch.pool import Limits
 from asmr_classify.errors import StorageError
 from asmr_classify.media import blocks
-from asmr_classify.media.signed import Signed
+from asmr_classify.media.signed import CONNECTING, PATIENCE, Signed
 from asmr_classify.media.source import Url, open_bytes
 from tests.storage import BUCKET, SECRET
 
@@ -156,3 +157,50 @@ def test_who_may_not_sign_asks_the_library(storage, monkeypatch):
     with open_bytes(f"s3://{BUCKET}/signed/a.wav") as file:
         assert file.read() == DATA
         assert file._blocks._signed is None
+
+
+def test_a_server_that_says_nothing_is_given_up(monkeypatch):
+    # Before a worker that says nothing is given up, the library has its turn, too.
+    assert Limits().patience > 2 * (CONNECTING + PATIENCE)
+    monkeypatch.setattr("asmr_classify.media.signed.PATIENCE", 0.1)
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        signed = Signed(f"http://127.0.0.1:{server.getsockname()[1]}/a?b=c", '"1"')
+        assert signed.read(0, 10) is None
+
+
+class _Open:
+    """An object that is open, of a bucket that nobody asks for it."""
+
+    def __init__(self, **options):
+        self.fs = fsspec.filesystem("s3", key="key", secret=SECRET, **options)
+        self.path, self.details = "bucket/a b.wav", {"ETag": '"1"'}
+
+
+@pytest.mark.parametrize(
+    ("region", "server"),
+    [
+        ("eu-west-1", "bucket.s3.eu-west-1.amazonaws.com"),
+        ("us-east-1", "bucket.s3.amazonaws.com"),
+        ("cn-north-1", "bucket.s3.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_addresses_at_amazon_are_of_the_region_and_signed_in_the_newest_way(
+    region, server, monkeypatch
+):
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    signed = Signed.of(_Open(client_kwargs={"region_name": region}))
+    assert signed._address.netloc == server
+    assert "X-Amz-Signature=" in signed._address.query
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"config_kwargs": {"proxies": {"https": "http://proxy:3128"}}},
+        {"client_kwargs": {"region_name": "eu-west-1", "verify": "ours.pem"}},
+        {"requester_pays": True},
+    ],
+)
+def test_what_only_the_library_knows_leaves_all_to_it(options):
+    assert Signed.of(_Open(**{"client_kwargs": {"region_name": "eu-west-1"}, **options})) is None
