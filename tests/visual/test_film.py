@@ -346,7 +346,7 @@ def test_no_frame_is_kept_while_others_are_decoded(tmp_path, monkeypatch, budget
 
     def n_frames():
         # Of this width are none but those of this film: small ones are 128 pixels wide.
-        return sum(isinstance(x, av.VideoFrame) and x.width == 72 for x in gc.get_objects())
+        return sum(type(x) is av.VideoFrame and x.width == 72 for x in gc.get_objects())
 
     kept = []
     with av.open(str(path)) as container:
