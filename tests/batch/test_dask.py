@@ -172,7 +172,7 @@ def test_nobody_listens(monkeypatch):
         pass
 
 
-N_CLIPS = 150
+N_CLIPS = 400
 
 
 @pytest.fixture
