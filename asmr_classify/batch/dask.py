@@ -98,6 +98,10 @@ def start_local(n_workers: int) -> LocalCluster:
     return cluster
 
 
+TRIES = 3
+"""To give the order to all workers."""
+
+
 class DaskEngine:
     """Works on a Dask cluster.
 
@@ -117,15 +121,20 @@ class DaskEngine:
     def begin(self, order: Order[Any]) -> None:
         """Give the order to each worker."""
         self._plugin = _Brought(order)
-        try:
-            self._client.register_plugin(self._plugin)
-        except UsageError:
-            raise
-        except Exception as exc:
-            raise AsmrClassifyError(
-                f"a worker of the cluster cannot take the model ({type(exc).__name__}: {exc}); "
-                f"install asmr-classify {own_version()} on all its machines"
-            ) from exc
+        for left in reversed(range(TRIES)):
+            try:
+                self._client.register_plugin(self._plugin)
+            except UsageError:
+                raise
+            except Exception as exc:
+                # A worker may go just as it is told, as those of an adaptive cluster do.
+                if isinstance(exc, OSError) and left:
+                    continue
+                raise AsmrClassifyError(
+                    f"a worker of the cluster cannot take the model ({type(exc).__name__}: {exc}); "
+                    f"install asmr-classify {own_version()} on all its machines"
+                ) from exc
+            return
 
     def n_workers(self) -> int:
         """Count the threads of all workers."""

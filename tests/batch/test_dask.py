@@ -18,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
+from distributed.comm import CommClosedError
 from pyarrow import parquet
 
 from asmr_classify import label_paths
@@ -170,6 +171,26 @@ def test_nobody_listens(monkeypatch):
         connect(f"tcp://127.0.0.1:{port}"),
     ):
         pass
+
+
+@pytest.mark.parametrize(("n_gone", "is_told"), [(2, True), (3, False)])
+def test_a_worker_that_goes_as_it_is_told_does_not_end_the_run(
+    client, stub, monkeypatch, n_gone, is_told
+):
+    told, register = [], client.register_plugin
+
+    def register_plugin(plugin):
+        told.append(plugin)
+        if len(told) <= n_gone:
+            raise CommClosedError("Stream is closed")
+        return register(plugin)
+
+    monkeypatch.setattr(client, "register_plugin", register_plugin)
+    if is_told:
+        assert len(list(run(named("a"), stub, DaskEngine(client)))) == 1
+    else:
+        with pytest.raises(AsmrClassifyError, match=r"cannot take the model \(CommClosedError"):
+            list(run(named("a"), stub, DaskEngine(client)))
 
 
 N_CLIPS = 400
