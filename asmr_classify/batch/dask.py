@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 LOCAL = "local"
 """Stands for a cluster on this machine."""
 
+ORDER_TRIES = 3
+"""So often an order is given to all workers, where one of them goes meanwhile."""
+
 CONNECT_SECONDS = 10
 """Whoever does not answer for so long is not there."""
 
@@ -98,10 +101,6 @@ def start_local(n_workers: int) -> LocalCluster:
     return cluster
 
 
-TRIES = 3
-"""To give the order to all workers."""
-
-
 class DaskEngine:
     """Works on a Dask cluster.
 
@@ -121,20 +120,23 @@ class DaskEngine:
     def begin(self, order: Order[Any]) -> None:
         """Give the order to each worker."""
         self._plugin = _Brought(order)
-        for left in reversed(range(TRIES)):
-            try:
+        try:
+            self._tell_workers()
+        except UsageError:
+            raise
+        except Exception as exc:
+            raise AsmrClassifyError(
+                f"a worker of the cluster cannot take the model ({type(exc).__name__}: {exc}); "
+                f"install asmr-classify {own_version()} on all its machines"
+            ) from exc
+
+    def _tell_workers(self) -> None:
+        """Tell all; again if one goes just then, as those of an adaptive cluster do."""
+        for _ in range(ORDER_TRIES - 1):
+            with suppress(OSError):
                 self._client.register_plugin(self._plugin)
-            except UsageError:
-                raise
-            except Exception as exc:
-                # A worker may go just as it is told, as those of an adaptive cluster do.
-                if isinstance(exc, OSError) and left:
-                    continue
-                raise AsmrClassifyError(
-                    f"a worker of the cluster cannot take the model ({type(exc).__name__}: {exc}); "
-                    f"install asmr-classify {own_version()} on all its machines"
-                ) from exc
-            return
+                return
+        self._client.register_plugin(self._plugin)
 
     def n_workers(self) -> int:
         """Count the threads of all workers."""
