@@ -236,10 +236,10 @@ def measure(scenes: Sequence[Heldout], models: Sequence[Model]) -> dict[str, flo
     return figures | tag_figures(references, [result.tags for result in results])
 
 
-def read_shared_corpus() -> Corpus:
+def read_shared_corpus(kinds: Path | None = None, sounds: Sequence[Path] = ()) -> Corpus:
     """Read the corpus with the corrections that fits may use."""
     manifest = shared_folder() / "corpus" / "manifest.csv"
-    return read_corrected([manifest], (), ROOT / "data" / "corrections.csv")
+    return read_corrected([manifest], (), ROOT / "data" / "corrections.csv", kinds, sounds)
 
 
 def prepare_shared(spec: TrainingSpec) -> Prepared:
@@ -248,13 +248,7 @@ def prepare_shared(spec: TrainingSpec) -> Prepared:
     Sound without labels is that of the folder named by ``ASMR_SOUNDS``.
     """
     sounds = os.environ.get("ASMR_SOUNDS")
-    corpus = read_corrected(
-        [shared_folder() / "corpus" / "manifest.csv"],
-        (),
-        ROOT / "data" / "corrections.csv",
-        ROOT / "data" / "kinds.csv",
-        [Path(sounds)] if sounds else (),
-    )
+    corpus = read_shared_corpus(ROOT / "data" / "kinds.csv", [Path(sounds)] if sounds else ())
     (teacher,) = (shared_folder() / "teacher").glob("*.tflite")
     return prepare(corpus, spec, teacher=teacher)
 
