@@ -32,6 +32,7 @@ class ReadAhead(Generic[T]):
     def __init__(self, items: Iterator[T], limit: int) -> None:
         self._ready: Queue[tuple[T] | Exception | None] = Queue(limit)
         self._stopped = threading.Event()
+        self._is_read = False
         self._on_more: Callable[[], None] | None = None
         threading.Thread(target=self._fill, args=(items,), daemon=True).start()
 
@@ -44,6 +45,7 @@ class ReadAhead(Generic[T]):
                     return
         except Exception as exc:  # noqa: BLE001 (raised again where the items are taken)
             end = exc
+        self._is_read = True
         self._put(end)
 
     def _put(self, entry: tuple[T] | Exception | None) -> None:
@@ -72,6 +74,11 @@ class ReadAhead(Generic[T]):
     def is_over(self) -> bool:
         """Whether there are no more items, and never will be."""
         return self._stopped.is_set()
+
+    @property
+    def n_left(self) -> int | None:
+        """Items that are still to come; None while that is not known."""
+        return self._ready.qsize() if self._is_read else None  # the end may count as one
 
     def take(self, on_more: Callable[[], None]) -> T | None:
         """Take the next item if it is there.

@@ -69,6 +69,11 @@ TABLE_SECONDS = 30.0
 """Seconds of work in a batch that becomes a part of a table: enough for few parts. It is what a
 worker that dies costs at most."""
 
+LEAST_SECONDS, LEAST_TABLE_SECONDS = 0.5, 4.0
+"""Seconds of work in the last batches, and in those that become parts of a table. Once it is known
+how many files are left, a batch takes its share of them only, so that all workers end together:
+guided self-scheduling (Polychronopoulos and Kuck 1987), whose batches get smaller and smaller."""
+
 AHEAD = 2
 """Batches that are out for each process that takes some, so that none waits for the next."""
 
@@ -415,7 +420,7 @@ class _Desk(Generic[R]):
             if isinstance(errand, Outcome):
                 return errand
             self._batch.append(errand)
-            if self._is_full(n_workers):
+            if self._is_full(n_workers, finds.n_left):
                 self._send_batch()
         return None
 
@@ -426,10 +431,16 @@ class _Desk(Generic[R]):
             self._on_workers(n_workers)
         return max(1, n_workers)  # what waits for the first is sent already
 
-    def _is_full(self, n_workers: int) -> bool:
-        usual = BATCH_SECONDS if self._table is None else TABLE_SECONDS
+    def _is_full(self, n_workers: int, n_left: int | None) -> bool:
+        least, usual = LEAST_SECONDS, BATCH_SECONDS
+        if self._table is not None:
+            least, usual = LEAST_TABLE_SECONDS, TABLE_SECONDS
         wanted = FIRST_SECONDS if self._n_sent < AHEAD * n_workers else usual
-        return len(self._batch) >= LARGEST_BATCH or self._costs.of(self._batch) >= wanted
+        number, seconds = len(self._batch), self._costs.of(self._batch)
+        if n_left is not None:
+            share = seconds / number * (number + n_left) / (AHEAD * n_workers)
+            wanted = min(wanted, max(least, share))
+        return number >= LARGEST_BATCH or seconds >= wanted
 
     def _send_batch(self) -> None:
         batch, self._batch = self._batch, []

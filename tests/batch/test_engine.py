@@ -8,6 +8,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from itertools import islice, pairwise
 
 import pytest
 
@@ -17,7 +18,9 @@ from asmr_classify.batch import Limits, engine
 from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.engine import (
     AHEAD,
+    BATCH_SECONDS,
     LARGEST_BATCH,
+    LEAST_SECONDS,
     TRIES,
     Done,
     ExecutorEngine,
@@ -138,6 +141,35 @@ def test_few_batches_are_out_however_many_files_there_are():
     assert max(sizes) <= LARGEST_BATCH
     assert len(sizes) < 400  # small files go out by the hundred, once it is known how small
     assert sizes[0] < max(sizes)
+
+
+def test_the_last_batches_are_small_so_that_workers_end_together():
+    task = Quick(None)
+    executor = Instant(task, takes=0.1)
+    assert len([*run(named(*map(str, range(1000))), task, ExecutorEngine(executor))]) == 1000
+    sizes = [len(batch) for batch in executor.batches]
+    assert max(sizes) == BATCH_SECONDS / 0.1
+    last = sizes[-sizes[::-1].index(max(sizes)) :]
+    assert all(now >= later for now, later in pairwise(last[:-1]))
+    assert last[-2] == LEAST_SECONDS / 0.1
+    assert sum(last) <= AHEAD * 2 * max(sizes)
+
+
+def test_batches_are_of_usual_size_while_files_are_still_being_found():
+    task = Quick(None)
+    executor = Instant(task, takes=0.1)
+    more = threading.Event()
+
+    def found_late():
+        yield from named(*map(str, range(1000)))
+        more.wait()
+
+    outcomes = run(found_late(), task, ExecutorEngine(executor))
+    assert len([*islice(outcomes, 900)]) == 900
+    sizes = [len(batch) for batch in executor.batches]
+    assert set(sizes[sizes.index(max(sizes)) : 20]) == {BATCH_SECONDS / 0.1}
+    more.set()
+    assert len([*outcomes]) == 100
 
 
 def test_large_files_go_out_alone():
