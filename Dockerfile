@@ -5,7 +5,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY asmr_classify ./asmr_classify
 COPY models ./models
 RUN python -m venv /opt/asmr-classify \
- && /opt/asmr-classify/bin/pip install --no-cache-dir ".[dask,parquet]"
+ && /opt/asmr-classify/bin/pip install --no-cache-dir ".[cloud,dask,parquet]"
 
 FROM python:3.12-slim
 COPY --from=build /opt/asmr-classify /opt/asmr-classify

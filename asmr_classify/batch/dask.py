@@ -6,6 +6,8 @@ The model goes to each worker once, by a plugin of the cluster's, also to those 
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import pickle
 import time
@@ -20,7 +22,8 @@ from asmr_classify.errors import AsmrClassifyError, MissingExtraError, UsageErro
 from asmr_classify.version import own_version
 
 try:
-    from distributed import Client, LocalCluster, WorkerPlugin, get_worker
+    from distributed import Client, LocalCluster, Security, WorkerPlugin, get_worker
+    from distributed.comm.core import connect as open_comm
 except ImportError as exc:
     raise MissingExtraError(
         "to work on a cluster takes Dask Distributed: pip install 'asmr-classify[dask]'"
@@ -40,8 +43,12 @@ LOCAL = "local"
 ORDER_TRIES = 3
 """So often an order is given to all workers, where one of them goes meanwhile."""
 
-CONNECT_SECONDS = 10
+CONNECT_SECONDS = 8
 """Whoever does not answer for so long is not there."""
+
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""What workers of this machine run first: a terminal's interrupt is for the starting process only,
+which lets them finish what is at hand."""
 
 WORKER_SECONDS = 30.0
 """A cluster of this machine that has had no worker for so long will have none again."""
@@ -76,27 +83,49 @@ def connect(address: str) -> Iterator[Any]:
         if address == LOCAL:
             yield stack.enter_context(Client(stack.enter_context(start_local(count_cores()))))
             return
-        to: dict[str, Any] = {"address": address}
         if "://" not in address:
-            if not Path(address).is_file():
-                raise UsageError(
-                    f"--dask {address}: no address such as tcp://host:8786, no scheduler file, "
-                    "and not local"
-                )
-            to = {"scheduler_file": address}
+            address = _address_in(address)
         try:
-            client = Client(**to, timeout=CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError) as exc:
+            # A client waits without end for whoever takes the connection and says nothing.
+            asyncio.run(_knock(address))
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError, TypeError) as exc:
             raise AsmrClassifyError(
-                f"no Dask scheduler answers at {address} within {CONNECT_SECONDS} s ({exc}); "
-                "check the address, and that dask scheduler runs there"
+                f"no Dask scheduler answers at {address} within {CONNECT_SECONDS} s "
+                f"({exc or type(exc).__name__}); check the address, that dask scheduler runs "
+                "there, and for tls:// that Dask is configured with the certificates"
             ) from exc
         yield stack.enter_context(client)
 
 
+def _address_in(place: str) -> str:
+    """Read the address of a scheduler from the file that it wrote."""
+    if not Path(place).is_file():
+        raise UsageError(
+            f"--dask {place}: no address such as tcp://host:8786, no scheduler file, and not local"
+        )
+    try:
+        return str(json.loads(Path(place).read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise UsageError(
+            f"--dask {place}: is no scheduler file; name that which "
+            "'dask scheduler --scheduler-file' has written"
+        ) from exc
+
+
+async def _knock(address: str) -> None:
+    """Look whether whoever listens speaks as a scheduler does."""
+    how = Security().get_connection_args("client")
+    opening = open_comm(address, timeout=CONNECT_SECONDS, **how)
+    comm = await asyncio.wait_for(opening, CONNECT_SECONDS)
+    await comm.close()
+
+
 def start_local(n_workers: int) -> LocalCluster:
     """Start a cluster on this machine, which replaces workers that do not even start again."""
-    cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=":0")
+    cluster = LocalCluster(
+        n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", preload=[DEAF]
+    )
     cluster.adapt(minimum=n_workers, maximum=n_workers)
     return cluster
 

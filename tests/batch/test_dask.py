@@ -173,6 +173,41 @@ def test_nobody_listens(monkeypatch):
         pass
 
 
+def test_whoever_listens_and_is_no_scheduler_is_told_in_time(monkeypatch):
+    monkeypatch.setattr("asmr_classify.batch.dask.CONNECT_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(AsmrClassifyError, match=f"{address} within 1 s"), connect(address):
+            pass
+
+
+def test_an_interrupt_of_the_terminal_is_not_for_workers_of_this_machine():
+    with start_local(1) as cluster, Client(cluster, set_as_default=False) as client:
+        pid = client.submit(os.getpid, pure=False).result()
+        at_work = client.submit(_work_on, pure=False)
+        time.sleep(0.5)
+        os.kill(pid, signal.SIGINT)
+        assert at_work.result(30) == pid
+        listening = client.scheduler_info()["services"]["dashboard"]
+        with pytest.raises(OSError, match=r"refused|unreachable"):
+            socket.create_connection((_own_address(), listening), 2).close()
+
+
+def _work_on():
+    time.sleep(1.5)
+    return os.getpid()
+
+
+def _own_address():
+    """Give the address by which other machines reach this one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            return "127.0.0.2"
+        return asked.getsockname()[0]
+
+
 @pytest.mark.parametrize(("n_gone", "is_told"), [(2, True), (3, False)])
 def test_a_worker_that_goes_as_it_is_told_does_not_end_the_run(
     client, stub, monkeypatch, n_gone, is_told

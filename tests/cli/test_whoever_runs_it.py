@@ -275,6 +275,8 @@ def test_what_must_be_kept_is_kept_where_the_environment_says(person):
 def test_what_the_image_holds_runs_as_its_user(common, python_of_all):
     """The steps of the Dockerfile, without Docker."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    extras = re.search(r'pip install .*"\.\[(.*)\]"', text)[1].split(",")
+    assert {"cloud", "dask"} <= set(extras)  # what its cluster reads and runs on
     source, built = common / "source", common / "built"
     source.mkdir()
     for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.MULTILINE):
