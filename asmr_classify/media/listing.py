@@ -282,6 +282,6 @@ def _looks_like_media(url: Url, entry: Entry, marker: _Marker) -> bool:
         return bool(by_name)
     try:
         return is_media_by_head(read_head(url, min(HEAD_BYTES, entry.size)))
-    except StorageError:
+    except StorageError:  # whoever opens it tells why
         marker.stop()
-        return False
+        return True

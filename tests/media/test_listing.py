@@ -333,6 +333,8 @@ def test_no_place_is_told_behind_what_was_not_listed_or_looked_at(
         patch.setattr(listing, "read_head", read_head)
         for find in discover([source], course=told):
             told.finds.append(find)
+    # Whoever opens what could not be looked at tells why it cannot be read.
+    assert ({*told.finds} == {*whole}) == (lost == "b/nameless")
     assert bool(told.places) == (lost != "marks/")
     for number, mark in told.places:
         rest = [*discover([source], course=Course(mark))]
