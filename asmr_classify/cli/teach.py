@@ -102,10 +102,10 @@ def teach(
             jobs=jobs,
             on_progress=lambda done, total: report("stretches", done, total),
         )
-        for error in errors[:MOST_NAMED]:
-            warn(f"{error}; what was said of it is left out")
-        if len(errors) > MOST_NAMED:
-            warn(f"{len(errors) - MOST_NAMED} more recordings cannot be heard")
+        _warn_each(
+            [f"{error}; what was said of it is left out" for error in errors],
+            "recordings cannot be heard",
+        )
         taught_model, taught = teach_model(base, examples, name=output.stem, only=only or ())
     save_model(taught_model, output)
     card = taught_card(taught_model, base, taught, examples, by=group_by.value)
@@ -147,33 +147,57 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
         triggers = dict.fromkeys(
             [*TRIGGERS, *(label for label in known.labels if kind_of(label) is Kind.TRIGGER)]
         )
-        corrected = [
-            said
-            for result in known.find(parse_query("corrected"))
-            for said in said_of_correction(result, triggers, _maker(result.path, group_by))
-        ]
+        corrected, unplaced = [], []
+        for result in known.find(parse_query("corrected")):
+            said = said_of_correction(result, triggers, _maker(result.path, group_by))
+            corrected += said
+            if "trigger" in result.corrected:
+                placed = {label for each in said for label in each.labels}
+                unplaced += [(result.path, tag) for tag in result.tags if tag not in placed]
         gathered, against = settle(answered, corrected)
         paths = dict.fromkeys(each.path for each in gathered)
         changed = {x for x in paths if os.path.lexists(x) and not known.is_current(x)}
-    for path in list(changed)[:MOST_NAMED]:
-        warn(
-            f"{path}: has changed since; what was said of it is left out until it is labelled anew"
-        )
-    if len(changed) > MOST_NAMED:
-        warn(f"{len(changed) - MOST_NAMED} more recordings have changed since")
-    for each in against[:MOST_NAMED]:
-        what = (
-            f"{each.asked[0]}, which was not heard where it should be"
-            if each.labels
-            else f"no {each.asked[0]}, which was heard in a stretch of it"
-        )
-        warn(
-            f"{each.path}: was set to hold {what}; the answer counts: correct either by 'set' or "
-            "'review'"
-        )
-    if len(against) > MOST_NAMED:
-        warn(f"{len(against) - MOST_NAMED} more were set to hold other than what was answered")
+    _warn_each(
+        [
+            f"{x}: has changed since; what was said of it is left out until it is labelled anew"
+            for x in changed
+        ],
+        "recordings have changed since",
+    )
+    held = {(each.path, label) for each in answered for label in each.labels}
+    _warn_each(
+        [
+            f"{path}: was set to hold {label}, which is heard nowhere in it, so that nothing tells "
+            "where it is to be learnt from; answer a stretch that holds it in 'review'"
+            for path, label in unplaced
+            if (path, label) not in held
+        ],
+        "were set to hold what is heard nowhere in them",
+    )
+    _warn_each(
+        [
+            f"{each.path}: was set to hold {_denied(each)}; the answer counts: correct either by "
+            "'set' or 'review'"
+            for each in against
+        ],
+        "were set to hold other than what was answered",
+    )
     return [each for each in gathered if each.path not in changed]
+
+
+def _denied(said: Said) -> str:
+    """Say what was set that answers speak against."""
+    if said.labels:
+        return f"{said.asked[0]}, which was not heard where it should be"
+    return f"no {said.asked[0]}, which was heard in a stretch of it"
+
+
+def _warn_each(warnings: Sequence[str], more: str) -> None:
+    """Warn of the first few, and of how many more there are."""
+    for warning in warnings[:MOST_NAMED]:
+        warn(warning)
+    if len(warnings) > MOST_NAMED:
+        warn(f"{len(warnings) - MOST_NAMED} more {more}")
 
 
 def _maker(path: str, group_by: Maker) -> str:

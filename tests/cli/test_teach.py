@@ -6,12 +6,14 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.catalogue import Catalogue, default_path
 from asmr_classify.cli.app import app
 from tests.conftest import DEMO
+from tests.media.make_media import write_float_wav
 
 KEYS = ["tap-keys.flac", "tap-wood.flac"]
 OTHERS = ["crinkle-paper.flac", "noise-fan.flac", "none-talk.flac", "whisper-slow.flac"]
@@ -287,3 +289,27 @@ def test_a_contradiction_is_told_by_either_side(run, tmp_path):
     told = " ".join(done.stderr.split())
     assert f"{KEYS[1]}: was set to hold tap, which was not heard where it should be" in told
     assert f"{KEYS[0]}: was set" not in told
+
+
+def test_a_trigger_that_was_set_and_is_heard_nowhere_is_told(run, tmp_path):
+    long = write_float_wav(
+        tmp_path / "long.wav",
+        np.random.default_rng(0).normal(0, 0.1, (1, 960000)).astype(np.float32),
+        48000,
+    )
+    names = [*KEYS, *OTHERS]
+    files = [long, *(DEMO / name for name in names)]
+    assert run("label", *files, "--catalogue", "-q").exit_code == 0
+    assert run("set", long, "trigger=crinkle", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        for name in names:
+            catalogue.answer(str(DEMO / name), 0.0, 3.0, ("tap",) if name in KEYS else (), ("tap",))
+    mine = tmp_path / "mine.safetensors"
+    done = run("teach", "--output", mine, "--only", "tap")
+    assert done.exit_code == 0, done.stderr
+    told = " ".join(done.stderr.split())
+    assert "long.wav: was set to hold crinkle, which is heard nowhere in it" in told
+    with Catalogue.open(default_path()) as catalogue:
+        catalogue.answer(str(long), 5.0, 8.0, ("crinkle",), ("crinkle",))
+    done = run("teach", "--output", mine, "--only", "tap")
+    assert "heard nowhere" not in done.stderr
