@@ -63,9 +63,9 @@ def nfo_path(path: str) -> str:
 
 
 def wanted_of(result: FileResult, *, genre: bool) -> Wanted:
-    """Tell what is to be said of a video; nothing where sounds are heard and no trigger is."""
+    """Tell what is to be said of a video; nothing where sounds are heard and none is a trigger."""
     seen = tuple(_looks(result.visual))
-    if result.status is Status.NO_AUDIO:
+    if result.status in {Status.NO_AUDIO, Status.SILENT}:
         return Wanted(seen, genre and bool(seen))
     if not result.tags:
         return Wanted()

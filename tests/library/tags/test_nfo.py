@@ -322,6 +322,14 @@ def test_a_video_without_sound_has_tags_of_what_is_seen(video, store):
     assert b"<genre>ASMR</genre>" in nfo.read_bytes()
 
 
+def test_a_video_whose_sound_is_silent_has_tags_of_what_is_seen(video, store):
+    silent = FileResult(str(video), Status.SILENT, "tiny@0.1", visual=seen())
+    tag(store, silent, genre=True)
+    nfo = video.with_suffix(".nfo")
+    assert tags_in(nfo) == ["ASMR: slow movements", "ASMR: dark picture"]
+    assert b"<genre>ASMR</genre>" in nfo.read_bytes()
+
+
 def test_what_cannot_be_merged_is_left_with_a_reason(tmp_path, store):
     results = []
     for name, content in (("a.mp4", b"<movie>"), ("b.mp4", b"x" * 2_000_000), ("c.mp3", None)):
