@@ -228,7 +228,7 @@ def discover(
         try:
             status = os.stat(path)
         except (OSError, ValueError):
-            yield Found(path, 0)
+            yield untold(path, seen)
             continue
         if stat.S_ISDIR(status.st_mode):
             seen.add(hash((status.st_dev, status.st_ino)))
@@ -237,6 +237,15 @@ def discover(
             yield Ignored(path, Reason.EXCLUDED)
         else:
             yield _once(path, os.path.realpath(path), status, seen)
+
+
+def untold(path: str, seen: set[int]) -> Found | Ignored:
+    """Find what was named and cannot be looked at, once: whoever opens it tells why."""
+    key = hash(path)
+    if key in seen:
+        return Ignored(str(path), Reason.DUPLICATE)
+    seen.add(key)
+    return Found(path, 0)
 
 
 def _walk(folder: str, root: str, globs: Globs, seen: set[int]) -> Iterator[Found | Ignored]:

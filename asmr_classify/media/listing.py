@@ -27,6 +27,7 @@ from asmr_classify.media.discover import (
     find_unfinished,
     is_media_by_head,
     is_media_by_name,
+    untold,
 )
 from asmr_classify.media.remote import is_ordered, iter_folder, look_at, match_names, read_head
 from asmr_classify.media.source import WEB, Url
@@ -89,11 +90,11 @@ def discover_url(
             yield from _matching(url, globs, seen)
             return
     except StorageError:
-        yield Found(url, 0)
+        yield untold(url, seen)
         return
     if entry is None:
         is_named_so = extension_of(url.bare) in MEDIA_EXTENSIONS
-        yield Found(url, 0) if is_named_so else Ignored(str(url), Reason.EMPTY)
+        yield untold(url, seen) if is_named_so else Ignored(str(url), Reason.EMPTY)
     elif entry.is_folder:
         if not is_ordered(url):
             search.marker.stop()

@@ -145,6 +145,8 @@ def test_a_linked_folder_outside_is_searched(tree, tmp_path):
 def test_a_file_named_twice_is_labelled_once():
     assert len(found("lib", "lib/b.mp3", "lib/b.mp3")) == 4
     assert ignored("lib/b.mp3", "lib/b.mp3") == {Reason.DUPLICATE: 1}
+    assert found("lib/gone.mp3", "lib/gone.mp3") == ["lib/gone.mp3"]
+    assert ignored("lib/gone.mp3", "lib/gone.mp3") == {Reason.DUPLICATE: 1}
 
 
 def test_hard_links_are_files_of_their_own(tree):

@@ -170,6 +170,8 @@ def test_what_is_found_is_an_address_with_its_size_and_version():
 def test_objects_are_named_and_counted_once_though_they_be_named_twice():
     finds = told("memory://lib/a.WAV", "memory://lib/a.WAV", "memory://lib/notes.txt")
     assert finds == [("lib/a.WAV", 1), ("lib/a.WAV", Reason.DUPLICATE), ("lib/notes.txt", 5)]
+    finds = told("memory://lib/gone.mp3", "memory://lib/gone.mp3")
+    assert finds == [("lib/gone.mp3", 0), ("lib/gone.mp3", Reason.DUPLICATE)]
     finds = told("memory://lib", "memory://lib/sleep", "memory://lib/sleep/*.Mkv")
     assert finds.count(("lib/sleep/c.Mkv", 1)) == 1
     assert finds.count(("lib/sleep/c.Mkv", Reason.DUPLICATE)) == 2
