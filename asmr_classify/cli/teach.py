@@ -13,7 +13,7 @@ from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads 
 from asmr_classify.cli.catalogue import CatalogueOption, has_default, open_catalogue
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_tell
-from asmr_classify.cli.train import CacheOption, default_cache, phase_reporter, warn
+from asmr_classify.cli.train import CacheOption, default_cache, phase_reporter, warn_each
 from asmr_classify.cli.train_output import check_taught
 from asmr_classify.errors import UsageError
 
@@ -30,10 +30,6 @@ class Maker(StrEnum):
     CREATOR = "creator"
     FOLDER = "folder"
     RECORDING = "recording"
-
-
-MOST_NAMED = 5
-"""Recordings that cannot be heard are named up to here; the rest are counted."""
 
 
 @reporting_errors
@@ -102,7 +98,7 @@ def teach(
             jobs=jobs,
             on_progress=lambda done, total: report("stretches", done, total),
         )
-        _warn_each(
+        warn_each(
             [f"{error}; what was said of it is left out" for error in errors],
             "recordings cannot be heard",
         )
@@ -157,7 +153,7 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
         gathered, against = settle(answered, corrected)
         paths = dict.fromkeys(each.path for each in gathered)
         changed = {x for x in paths if os.path.lexists(x) and not known.is_current(x)}
-    _warn_each(
+    warn_each(
         [
             f"{x}: has changed since; what was said of it is left out until it is labelled anew"
             for x in changed
@@ -165,7 +161,7 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
         "recordings have changed since",
     )
     held = {(each.path, label) for each in answered for label in each.labels}
-    _warn_each(
+    warn_each(
         [
             f"{path}: was set to hold {label}, which is heard nowhere in it, so that nothing tells "
             "where it is to be learnt from; answer a stretch that holds it in 'review'"
@@ -174,7 +170,7 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
         ],
         "were set to hold what is heard nowhere in them",
     )
-    _warn_each(
+    warn_each(
         [
             f"{each.path}: was set to hold {_denied(each)}; the answer counts: correct either by "
             "'set' or 'review'"
@@ -190,14 +186,6 @@ def _denied(said: Said) -> str:
     if said.labels:
         return f"{said.asked[0]}, which was not heard where it should be"
     return f"no {said.asked[0]}, which was heard in a stretch of it"
-
-
-def _warn_each(warnings: Sequence[str], more: str) -> None:
-    """Warn of the first few, and of how many more there are."""
-    for warning in warnings[:MOST_NAMED]:
-        warn(warning)
-    if len(warnings) > MOST_NAMED:
-        warn(f"{len(warnings) - MOST_NAMED} more {more}")
 
 
 def _maker(path: str, group_by: Maker) -> str:

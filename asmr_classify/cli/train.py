@@ -328,7 +328,7 @@ def training_spec(
 
 
 MOST_NAMED = 5
-"""Pairs of near-duplicates that are named."""
+"""Of what is warned of in the same words, so many are named."""
 
 
 def warn_of_corpus(
@@ -375,18 +375,27 @@ def warn_of_corpus(
         )
     found = [pair for pair in found if max(pair.first, pair.second) < n_clips]
     names = clip_names(corpus) if found else []
-    for pair in found[:MOST_NAMED]:
-        warn(
+    warn_each(
+        [
             f"{names[pair.first]} and {names[pair.second]} hold the same sound and are in "
             "different folds, which makes figures too good: give them one group"
-        )
-    if len(found) > MOST_NAMED:
-        warn(f"{len(found) - MOST_NAMED} more pairs hold the same sound in different folds")
+            for pair in found
+        ],
+        "pairs hold the same sound in different folds",
+    )
 
 
 def warn(text: str) -> None:
     """Tell of something that deserves a look but does not stop the work."""
     tell(text, lead="warning: ", style="bold yellow")
+
+
+def warn_each(texts: Sequence[str], more: str) -> None:
+    """Warn of the first few, and of how many more there are."""
+    for text in texts[:MOST_NAMED]:
+        warn(text)
+    if len(texts) > MOST_NAMED:
+        warn(f"{len(texts) - MOST_NAMED} more {more}")
 
 
 def parse_renames(renames: Iterable[str]) -> dict[str, tuple[str, ...]]:
