@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import typer
 
 from asmr_classify.cli.logs import close_logging
-from asmr_classify.cli.startup import raise_interrupts
+from asmr_classify.cli.startup import last_interrupt, raise_interrupts
 from asmr_classify.errors import (
     AsmrClassifyError,
     LimitsError,
@@ -122,8 +122,11 @@ def reporting_errors(command: Callable[P, ExitStatus]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             status = _run(lambda: command(*args, **kwargs))
+        except KeyboardInterrupt:  # one more, before it was told what the first one left
+            status = ExitStatus.INTERRUPTED
         finally:
-            close_logging()
+            with last_interrupt():
+                close_logging()
         raise typer.Exit(status)
 
     return run
@@ -136,7 +139,8 @@ def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
     except AsmrClassifyError as exc:
         return report_error(exc)
     except KeyboardInterrupt as exc:
-        tell(str(exc) or NOTHING_HALF, lead="interrupted: ", style="bold yellow")
+        with last_interrupt():
+            tell(str(exc) or NOTHING_HALF, lead="interrupted: ", style="bold yellow")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         _discard_stdout()

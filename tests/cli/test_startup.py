@@ -62,6 +62,41 @@ def test_an_interrupt_while_a_command_imports_is_raised():
     assert done.stderr.count("\n") == 1
 
 
+INTERRUPT_THE_END = """
+import atexit, os, signal, sys
+from asmr_classify.cli import errors
+
+def interrupting(call):
+    def run(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGINT)
+        return call(*arguments, **options)
+    return run
+
+for name in {names!r}:
+    setattr(errors, name, interrupting(getattr(errors, name)))
+if {at_exit!r}:
+    atexit.register(os.kill, os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
+"""Sends interrupts at the beginning of what happens at the end of a command, and after all."""
+
+
+@pytest.mark.parametrize("at_exit", [False, True])
+def test_more_interrupts_do_not_change_how_an_interrupted_command_ends(at_exit):
+    name = "asmr_classify.library.journal"
+    more = INTERRUPT_THE_END.format(names=["tell", "close_logging"], at_exit=at_exit)
+    done = interrupted_at(name, MODULE, "undo", "--list", before=more)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted: stopped before the end; nothing is left half written\n"
+
+
+def test_an_interrupt_after_the_end_leaves_no_traceback(place, monkeypatch):
+    monkeypatch.setenv("ASMR_CLASSIFY_STATE", str(place))
+    more = INTERRUPT_THE_END.format(names=["close_logging"], at_exit=True)
+    done = interrupted_at("nothing", MODULE, "undo", "--list", before=more)
+    assert (done.returncode, done.stderr) == (130, "no runs are kept\n")
+
+
 def test_interrupts_that_a_shell_ignores_stay_ignored(place, monkeypatch):
     monkeypatch.setenv("ASMR_CLASSIFY_STATE", str(place))
     ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
