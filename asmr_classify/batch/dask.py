@@ -30,7 +30,7 @@ except ImportError as exc:
     ) from exc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from asmr_classify.batch.engine import Done, Order
     from asmr_classify.batch.isolate import Errand
@@ -85,10 +85,12 @@ def connect(address: str) -> Iterator[Any]:
             return
         if "://" not in address:
             address = _address_in(address)
+        started = time.monotonic()
         try:
             # A client waits without end for whoever takes the connection and says nothing.
             asyncio.run(_knock(address))
-            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            left = max(1, CONNECT_SECONDS - (time.monotonic() - started))
+            client = Client(address, timeout=left, set_as_default=False)
         except (OSError, ValueError, TypeError) as exc:
             raise AsmrClassifyError(
                 f"no Dask scheduler answers at {address} within {CONNECT_SECONDS} s "
@@ -193,6 +195,16 @@ class DaskEngine:
         )
         return _Pledge(sent)
 
+    def call_back(self, sent: Iterable[Future[Done[Any]]]) -> None:
+        """Cancel what no worker has begun; the results of the rest would be lost by that."""
+        waiting = {pledge.key: pledge for pledge in cast("Iterable[_Pledge]", sent)}
+        with suppress(Exception):  # a scheduler that is gone is told of by check
+            for at_work in self._client.call_stack(keys=[*waiting]).values():
+                for key in at_work:
+                    waiting.pop(key, None)
+            for pledge in waiting.values():
+                pledge.cancel()
+
     def check(self) -> None:
         """Look whether the scheduler is still there, and on this machine its workers.
 
@@ -222,6 +234,7 @@ class _Pledge(Future["Done[Any]"]):
 
     def __init__(self, sent: Any) -> None:
         super().__init__()
+        self.key: str = sent.key
         self._sent = sent
         sent.add_done_callback(self._settle)
 

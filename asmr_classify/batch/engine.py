@@ -35,7 +35,7 @@ from asmr_classify.errors import AsmrClassifyError, OutputError, UsageError, Wor
 from asmr_classify.version import own_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
     from concurrent.futures import Future
 
     from asmr_classify.batch.table import Table
@@ -137,6 +137,9 @@ class Engine(Protocol):
     def submit(self, batch: list[Errand[Any]], part: str | None) -> Future[Done[Any]]:
         """Send a batch, and the name of the part that is to be made of it, if any."""
 
+    def call_back(self, sent: Iterable[Future[Done[Any]]]) -> None:
+        """Call back what nobody works on yet; it then comes as an error."""
+
     def check(self) -> None:
         """Look whether what was sent may still come back.
 
@@ -174,6 +177,11 @@ class ExecutorEngine:
         """Send a batch, and the order with it."""
         future: Future[Done[Any]] = self._executor.submit(do_batch, self._order, batch, part)
         return future
+
+    def call_back(self, sent: Iterable[Future[Done[Any]]]) -> None:
+        """Cancel all: what is being worked on does not heed that."""
+        for future in sent:
+            future.cancel()
 
     def check(self) -> None:
         """Do nothing: a broken executor tells by its futures."""
@@ -389,6 +397,7 @@ class _Desk(Generic[R]):
         self._events: queue.SimpleQueue[Future[Done[R]] | None] = queue.SimpleQueue()
         self._costs = _Costs()
         self._n_sent = 0
+        self._is_stopped = False
 
     @property
     def is_busy(self) -> bool:
@@ -402,14 +411,14 @@ class _Desk(Generic[R]):
         stop: threading.Event,
     ) -> Outcome[R] | None:
         """Send batches as long as some are wanted; return early with a known outcome."""
+        if stop.is_set():
+            self._stop()
+            return None
         n_workers = self._count_workers()
         while len(self._out) < AHEAD * n_workers:
             if self._again:
                 self._send(self._again.popleft())
                 continue
-            if stop.is_set():
-                self._batch = []
-                return None
             found = finds.take(lambda: self._events.put(None))
             if found is None:
                 # No more is known yet. What there is goes out if somebody waits for it.
@@ -423,6 +432,14 @@ class _Desk(Generic[R]):
             if self._is_full(n_workers, finds.n_left):
                 self._send_batch()
         return None
+
+    def _stop(self) -> None:
+        """Wait for nothing but what is being worked on."""
+        if not self._is_stopped:
+            self._is_stopped = True
+            self._batch.clear()
+            self._again.clear()
+            self._engine.call_back([*self._out])
 
     def _count_workers(self) -> int:
         n_workers = self._ask(self._engine.n_workers)
@@ -480,7 +497,7 @@ class _Desk(Generic[R]):
             raise
         except Exception as exc:  # noqa: BLE001 (whatever an executor raises, or what it ran)
             self._engine.check()
-            return self._try_again(parcel, exc)
+            return [] if self._is_stopped else self._try_again(parcel, exc)
         self._costs.learn(parcel.batch, done.seconds)
         for outcome, (_, known) in zip(done.outcomes, parcel.batch, strict=True):
             on_decoded(outcome.result.decoded if standing(known) is None else 0.0)

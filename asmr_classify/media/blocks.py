@@ -168,11 +168,14 @@ class _Blocks:
             self._file = _open(self.url)
         start = number * BLOCK_BYTES
         n_bytes = min(BLOCK_BYTES, self.size - start)
-        data = None if self._signed is None else self._signed.read(start, n_bytes)
-        if data is None:
+        if self._signed is not None:
+            part = self._signed.read(start, n_bytes)
+            _count(len(part or b""))
+            if part is not None:
+                return part
             self._signed = None
-            self._file.seek(start)
-            data = bytes(self._file.read(n_bytes))
+        self._file.seek(start)
+        data = bytes(self._file.read(n_bytes))
         _count(len(data))
         if len(data) < n_bytes:
             raise ConnectionError(f"{len(data)} bytes of {n_bytes} came")

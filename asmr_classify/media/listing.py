@@ -83,6 +83,8 @@ def discover_url(
     Found or Ignored
         In the order in which a folder of this machine gives them.
     """
+    while url.whole.endswith("//") and not url.whole.endswith("://"):
+        url = Url(url.whole[:-1])  # the folder is meant, and not one without a name in it
     search = _Search(url, globs, seen, is_last, _Marker(course))
     try:
         entry = look_at(url)
@@ -116,7 +118,7 @@ def _matching(pattern: Url, globs: Globs, seen: set[int]) -> Iterator[Found | Ig
         yield Ignored(str(pattern), Reason.EMPTY)
     within = _path_of(root)
     for entry in entries:
-        url = Url(root.whole + entry.path.lstrip("/").removeprefix(within).lstrip("/"))
+        url = Url(root.whole + entry.path.lstrip("/").removeprefix(within).removeprefix("/"))
         found = _judge(url, entry, search, is_finished=not find_unfinished([_name(entry)]))
         if found is None:
             yield from _walk(url, search)
@@ -247,7 +249,7 @@ def _name(entry: Entry) -> str:
 
 def _child(folder: Url, entry: Entry) -> Url:
     slash = "" if folder.whole.endswith("/") else "/"
-    return Url(f"{folder.whole}{slash}{_name(entry)}")
+    return Url(f"{folder.whole}{slash}{_name(entry) or '/'}")
 
 
 def _judge(url: Url, entry: Entry, search: _Search, *, is_finished: bool) -> Found | Ignored | None:

@@ -237,30 +237,44 @@ def iter_folder(url: Url, after: str = "") -> Iterator[Entry]:
         If storage does not tell.
     """
     system, path = connect(url)
-    pages = _iter_pages(url, system, path, after) if hasattr(system, "call_s3") and path else None
-    within = path.rstrip("/")
-    for infos in pages or [ask(url, lambda: system.ls(path, detail=True))]:
-        entries = [entry for entry in map(Entry.of, infos) if entry.path != within]
+    if hasattr(system, "call_s3") and path:
+        pages = _iter_pages(url, system, path, after)
+    else:
+        listed = map(Entry.of, ask(url, lambda: system.ls(path, detail=True)))
+        pages = iter([[entry for entry in listed if entry.path != path.rstrip("/")]])
+    for entries in pages:
         yield from sorted(entries, key=lambda entry: entry.path)
 
 
-def _iter_pages(url: Url, system: Any, path: str, after: str) -> Iterator[list[dict[str, Any]]]:
-    """List a folder by the pages of S3; :func:`fsspec.AbstractFileSystem.ls` gathers them all."""
+def _iter_pages(url: Url, system: Any, path: str, after: str) -> Iterator[list[Entry]]:
+    """List a folder by the pages of S3; :func:`fsspec.AbstractFileSystem.ls` gathers them all.
+
+    Two slashes there have a folder without a name between them.
+    """
     bucket, key, _ = system.split_path(path)
-    what = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else "", "Delimiter": "/"}
+    slashes = url.whole[len(url.whole.rstrip("/")) :]
+    prefix = key.rstrip("/") + (slashes or "/") if key else slashes[1:]
+    what = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/"}
     if after:
         what["StartAfter"] = system.split_path(after)[1]
     while what:
         page = ask(url, partial(system.call_s3, "list_objects_v2", **what, **system.req_kw))
-        folders = page.get("CommonPrefixes", ())
-        found = [{"Key": x["Prefix"], "type": "directory"} for x in folders]
-        found += page.get("Contents", ())
         yield [
-            {"type": "file", **x, "name": f"{bucket}/{x['Key']}", "size": x.get("Size")}
-            for x in found
+            *(_entry_of_prefix(bucket, x["Prefix"]) for x in page.get("CommonPrefixes", ())),
+            *(_entry_of_key(bucket, x) for x in page.get("Contents", ()) if x["Key"] != prefix),
         ]
         token = page.get("NextContinuationToken")
         what = {**what, "ContinuationToken": token} if token else {}
+
+
+def _entry_of_prefix(bucket: str, prefix: str) -> Entry:
+    return Entry(f"{bucket}/{prefix.removesuffix('/')}", 0, "", is_folder=True)
+
+
+def _entry_of_key(bucket: str, told: dict[str, Any]) -> Entry:
+    return Entry.of(
+        {"type": "file", **told, "name": f"{bucket}/{told['Key']}", "size": told.get("Size")}
+    )
 
 
 def match_names(url: Url) -> list[Entry]:

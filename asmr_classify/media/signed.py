@@ -40,7 +40,7 @@ class Signed:
 
     def __init__(self, address: str, version: str) -> None:
         self._address = urlsplit(address)
-        self._headers = {"If-Match": version}
+        self._version = version
         self._connection: HTTPConnection | None = None
 
     @classmethod
@@ -95,12 +95,13 @@ class Signed:
     def _ask(self, start: int, n_bytes: int) -> bytes | None:
         if self._connection is None:
             self._connection = self._connect()
-        what, span = self._address, f"bytes={start}-{start + n_bytes - 1}"
-        self._connection.request(
-            "GET", f"{what.path}?{what.query}", headers={**self._headers, "Range": span}
-        )
+        what, span = self._address, f"{start}-{start + n_bytes - 1}"
+        headers = {"If-Match": self._version, "Range": f"bytes={span}"}
+        self._connection.request("GET", f"{what.path}?{what.query}", headers=headers)
         with self._connection.getresponse() as answer:
-            if answer.status == HTTPStatus.PARTIAL_CONTENT and answer.length == n_bytes:
+            is_part = answer.status == HTTPStatus.PARTIAL_CONTENT and answer.length == n_bytes
+            is_asked_for = answer.getheader("Content-Range", "").startswith(f"bytes {span}/")
+            if is_part and is_asked_for and answer.getheader("ETag") == self._version:
                 return answer.read()
         self.close()
         return None

@@ -187,7 +187,7 @@ class StoredFolder:
         with _told():
             if look_at(self.url) is None:
                 return {}
-            entries = iter_folder(self.url)
+            entries = iter_folder(self._at(""))
             return {x.path.rpartition("/")[2]: x.size for x in entries if not x.is_folder}
 
     def open(self, name: str, size: int) -> BinaryIO:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from contextlib import suppress
@@ -25,6 +26,7 @@ from asmr_classify import label_paths
 from asmr_classify.aggregate import Status
 from asmr_classify.batch import Journal, Limits, Table, engine
 from asmr_classify.batch.dask import DaskEngine, connect, start_local
+from asmr_classify.batch.engine import AHEAD, BATCH_SECONDS, FILE_SECONDS, FIRST_SECONDS
 from asmr_classify.errors import AsmrClassifyError, UsageError
 from asmr_classify.model import save_model
 from asmr_classify.version import own_version
@@ -103,6 +105,21 @@ def test_workers_that_are_killed_cost_nothing(client, stub):
     assert Counter(outcome.found.path for outcome in outcomes) == Counter(files)
     assert {outcome.result.status for outcome in outcomes} == {Status.OK}
     assert all(stub.tries(f"kills-worker-once-{n}") > 1 for n in range(N_KILLED))
+
+
+def test_a_run_that_is_stopped_calls_back_what_no_worker_has_begun(client, stub):
+    stop = threading.Event()
+    slow = Stub(stub.marks, seconds=0.1)
+    results = run(named(*map(str, range(1000))), slow, DaskEngine(client), stop=stop)
+    given = [next(results).found.path]
+    time.sleep(0.5)
+    stop.set()
+    given += [outcome.found.path for outcome in results]
+    time.sleep(0.5)
+    marks = [mark.name.partition(".")[0] for mark in stub.marks.glob("[0-9]*")]
+    assert sorted(given) == sorted(marks)  # nothing is done in vain
+    n_sent_at_first = 2 * AHEAD * FIRST_SECONDS / FILE_SECONDS
+    assert len(given) < n_sent_at_first + 2 * BATCH_SECONDS / slow.seconds
 
 
 def test_two_runs_on_one_cluster_each_give_one_result_a_file(client, stub):

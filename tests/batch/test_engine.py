@@ -19,6 +19,8 @@ from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.engine import (
     AHEAD,
     BATCH_SECONDS,
+    FILE_SECONDS,
+    FIRST_SECONDS,
     LARGEST_BATCH,
     LEAST_SECONDS,
     TRIES,
@@ -210,15 +212,36 @@ def test_an_executor_that_breaks_ends_the_run(stub):
     assert isinstance(told.value.__cause__, BrokenProcessPool)
 
 
-def test_a_run_that_is_stopped_gives_what_is_out(stub):
+def test_a_run_that_is_stopped_gives_what_is_at_work_and_calls_back_the_rest(stub):
     stop = threading.Event()
+    slow = Stub(stub.marks, seconds=0.2)  # so long that results come while the next batch waits
     with ThreadPoolExecutor(1) as workers:
-        results = run(named(*map(str, range(1000))), stub, ExecutorEngine(workers), stop=stop)
-        first = next(results)
+        executor = ExecutorEngine(workers)
+        results = run(named(*map(str, range(1000))), slow, executor, stop=stop)
+        given = [next(results).found.path]
+        begun = max(int(mark.name.partition(".")[0]) for mark in stub.marks.glob("[0-9]*"))
         stop.set()
-        rest = [*results]
-    assert first.result.status is Status.OK
-    assert 0 < len(rest) < 999
+        given += [outcome.found.path for outcome in results]
+    marks = {mark.name.partition(".")[0] for mark in stub.marks.glob("[0-9]*")}
+    assert {*given} == marks  # nothing is done in vain
+    assert begun < len(given) <= 2 * FIRST_SECONDS / FILE_SECONDS  # its batch, or that and the next
+
+
+def test_what_came_back_undone_is_not_sent_again_once_a_run_is_stopped():
+    task = Quick(None)
+    stop = threading.Event()
+
+    class Stopped(Instant):
+        """Is stopped while it works."""
+
+        def _work(self, batch):
+            stop.set()
+            return super()._work(batch)
+
+    executor = Stopped(task, {"3": OSError("no link")})
+    outcomes = [*run(named(*map(str, range(10))), task, ExecutorEngine(executor), stop=stop)]
+    assert outcomes == []
+    assert len(executor.batches) == 1
 
 
 def test_nothing_is_left_at_work_once_a_run_is_over(stub, monkeypatch):

@@ -9,7 +9,7 @@ from asmr_classify.errors import StorageError
 from asmr_classify.media import listing
 from asmr_classify.media.discover import Course, Found, Globs, Ignored, Reason, discover
 from asmr_classify.media.remote import Entry, is_ordered
-from asmr_classify.media.source import Url
+from asmr_classify.media.source import Url, open_bytes
 from tests import names
 from tests.conftest import DEMO
 from tests.storage import BUCKET
@@ -87,6 +87,38 @@ def test_a_bucket_gives_what_the_folder_gives(storage):
         for find in discover([f"s3://{BUCKET}/lib"])
     ]
     assert finds == told("lib")
+
+
+def test_folders_of_a_bucket_without_a_name_are_searched(storage, monkeypatch):
+    """Such names come of programs that put a slash behind a prefix that has one."""
+    monkeypatch.setattr(listing, "MARK_EVERY", 1)
+    names = ["a//b.flac", "a///c.flac", "a//d//e.flac", "a/f.flac"]
+    for name in ["twice/a//", "twice//", *(f"twice/{name}" for name in names)]:
+        storage.put(name, FLAC)
+    for source in (f"s3://{BUCKET}/twice", f"s3://{BUCKET}/twice/", f"s3://{BUCKET}/twice//"):
+        told = Told()
+        for find in discover([source], course=told):
+            told.finds.append(find)
+        assert sorted(find.path for find in told.finds) == sorted(
+            f"s3://{BUCKET}/twice/{name}" for name in names
+        )
+        assert len(told.places) > 1
+        for number, mark in told.places:
+            assert [*discover([source], course=Course(mark))] == told.finds[number:]
+    for find in told.finds:
+        with open_bytes(find.path) as file:
+            assert file.read() == FLAC
+
+
+def test_a_folder_without_a_name_may_be_the_first_of_a_bucket(storage):
+    import s3fs
+
+    storage.put("/first.flac", FLAC)
+    try:
+        found = [find.path for find in discover([f"s3://{BUCKET}"], include=["first.*"])]
+    finally:
+        s3fs.S3FileSystem().rm_file(f"{BUCKET}//first.flac")
+    assert f"s3://{BUCKET}//first.flac" in found
 
 
 @pytest.fixture

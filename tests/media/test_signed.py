@@ -102,7 +102,10 @@ def server():
         yield read
 
 
-PARTIAL = b"HTTP/1.1 206 Partial Content\r\nContent-Length: 4\r\n\r\n"
+PARTIAL = (
+    b"HTTP/1.1 206 Partial Content\r\n"
+    b'Content-Length: 4\r\nContent-Range: bytes 0-3/9\r\nETag: "1"\r\n\r\n'
+)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +113,25 @@ PARTIAL = b"HTTP/1.1 206 Partial Content\r\nContent-Length: 4\r\n\r\n"
     [
         PARTIAL + b"abc",
         PARTIAL.replace(b"4", b"3") + b"abc",
-        b"HTTP/1.1 206 Partial Content\r\n\r\nabcd",
+        PARTIAL.replace(b"Content-Length: 4\r\n", b"") + b"abcd",
+        PARTIAL.replace(b"0-3", b"4-7") + b"abcd",
+        PARTIAL.replace(b'"1"', b'"2"') + b"abcd",
         b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd",
         b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n",
         b"nothing that is known\r\n\r\n",
         b"",
     ],
-    ids=["cut", "short", "of any length", "whole", "elsewhere", "no HTTP", "closed"],
+    ids=[
+        "cut",
+        "short",
+        "of any length",
+        "another",
+        "replaced",
+        "whole",
+        "elsewhere",
+        "no HTTP",
+        "closed",
+    ],
 )
 def test_what_is_not_the_part_that_was_asked_for_is_not_taken(answer, server):
     assert server(answer) == [None]
