@@ -69,3 +69,13 @@ class Stub:
     def tries(self, name):
         """Count how often a file was begun."""
         return len(list(self.marks.glob(f"{name}.*")))
+
+
+class SlowHere(Stub):
+    """Takes the seconds that stand in the environment, and leaves a mark that tells them."""
+
+    def do(self, found, on_progress):
+        seconds = os.environ["SECONDS"]
+        time.sleep(float(seconds))
+        (self.marks / f"by-{seconds}.{uuid4()}").touch()
+        return super().do(found, on_progress)

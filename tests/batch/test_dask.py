@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -12,29 +13,29 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
 from io import BytesIO
-from pathlib import Path
 
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 from distributed.comm import CommClosedError
+from fsspec.core import url_to_fs
 from pyarrow import parquet
 
 from asmr_classify import label_paths
 from asmr_classify.aggregate import Status
 from asmr_classify.batch import Journal, Limits, Table, engine
-from asmr_classify.batch.dask import DaskEngine, connect, start_local
+from asmr_classify.batch.dask import CONNECT_SECONDS, DaskEngine, connect, start_local
 from asmr_classify.batch.engine import AHEAD, BATCH_SECONDS, FILE_SECONDS, FIRST_SECONDS
 from asmr_classify.errors import AsmrClassifyError, UsageError
 from asmr_classify.model import save_model
 from asmr_classify.version import own_version
 from asmr_classify.writers.jsonl import result_to_line
+from tests import clusters
 from tests.batch.conftest import Notes
-from tests.batch.tasks import WAYS, Stub
+from tests.batch.tasks import WAYS, SlowHere, Stub
 from tests.batch.test_engine import named, run
-from tests.conftest import DEMO, sample_of, shared_folder
+from tests.conftest import DEMO, ROOT, sample_of, shared_folder
 from tests.media.hostile import make_hostile
 from tests.storage import BUCKET
 
@@ -179,6 +180,7 @@ def test_workers_forget_a_run_that_is_over(client, stub):
 
 
 def test_nobody_listens(monkeypatch):
+    assert CONNECT_SECONDS < 9  # with all that is done before and after, it is told within ten
     monkeypatch.setattr("asmr_classify.batch.dask.CONNECT_SECONDS", 1)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -194,8 +196,10 @@ def test_whoever_listens_and_is_no_scheduler_is_told_in_time(monkeypatch):
     monkeypatch.setattr("asmr_classify.batch.dask.CONNECT_SECONDS", 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        asked = time.monotonic()
         with pytest.raises(AsmrClassifyError, match=f"{address} within 1 s"), connect(address):
             pass
+        assert time.monotonic() - asked < 5  # without the limit it never ends
 
 
 def test_an_interrupt_of_the_terminal_is_not_for_workers_of_this_machine():
@@ -248,7 +252,7 @@ def kill_in_the_middle(client, noises, tiny_model, tmp_path_factory):
     def kill(is_begun, *output):
         command = [sys.executable, "-m", "asmr_classify", "label", ".", "--model", str(model)]
         command += ["--dask", client.scheduler.address, "--quiet", "--output", *output]
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
         with subprocess.Popen(command, env=environment) as process:
             while not is_begun() and process.poll() is None:
                 time.sleep(0.005)
@@ -277,32 +281,37 @@ def test_a_run_whose_start_was_killed_goes_on_by_its_journal(
     assert len(entries()) == N_CLIPS  # nothing was labelled again
 
 
+@pytest.mark.parametrize("folder", ["out/", f"s3://{BUCKET}/killed/out/"])
 def test_a_run_whose_start_was_killed_goes_on_by_its_parts(
-    client, kill_in_the_middle, place, tiny_model
+    client, kill_in_the_middle, place, storage, tiny_model, folder
 ):
     """Its workers are at work when the next begins, and write what that labels too."""
-    folder = place / "out"
+    client.run(set_environment, storage.environment)
+    system, path = url_to_fs(folder, use_listings_cache=False)
 
-    def rows():
-        parts = {part.name: part.read_bytes() for part in folder.glob("*.parquet")}
-        tables = [parquet.read_table(BytesIO(content)) for content in parts.values()]
-        return parts, sorted(path for table in tables for path in table["path"].to_pylist())
+    def parts():
+        return sorted(system.glob(f"{path.rstrip('/')}/*.parquet"))
 
-    kill_in_the_middle(lambda: [*folder.glob("*.parquet")], "out/", "--format", "parquet")
-    kept, done = rows()
-    assert not (folder / "_manifest.json").exists()
+    def paths_in(names):
+        tables = [parquet.read_table(BytesIO(system.cat_file(name))) for name in names]
+        return sorted(path for table in tables for path in table["path"].to_pylist())
+
+    storage.put("elsewhere", b"so that there is a bucket")
+    kill_in_the_middle(parts, folder, "--format", "parquet")
+    kept = {name: system.cat_file(name) for name in parts()}
+    done = paths_in(kept)
+    assert not system.exists(f"{folder}_manifest.json")
     assert 0 < len(done) < N_CLIPS
     notes = Notes()
-    with Table.open("out/", tiny_model) as table:
+    with Table.open(folder, tiny_model) as table:
         how = {"executor": client, "journal": table, "observer": notes}
         list(label_paths(["."], model=tiny_model, **how))
         assert table.finish().n_rows == N_CLIPS
-    manifest = json.loads((folder / "_manifest.json").read_text())
-    listed = [folder / part["name"] for part in manifest["parts"]]
-    assert kept.items() <= {part.name: part.read_bytes() for part in listed}.items()
+    manifest = json.loads(system.cat_file(f"{folder}_manifest.json"))
+    listed = [f"{path.rstrip('/')}/{part['name']}" for part in manifest["parts"]]
+    assert kept.items() <= {name: system.cat_file(name) for name in listed}.items()
     assert {*done} <= {found.path for found, _ in notes.recalled}
-    paths = [path for part in listed for path in parquet.read_table(part)["path"].to_pylist()]
-    assert sorted(paths) == sorted(path.name for path in place.glob("*.wav"))
+    assert paths_in(listed) == sorted(path.name for path in place.glob("*.wav"))
 
 
 def test_workers_write_parts_to_a_bucket(storage, recordings, tiny_model):
@@ -339,42 +348,58 @@ def test_neither_an_address_nor_a_file():
         pass
 
 
-@pytest.fixture
-def scheduler(tmp_path):
-    """A scheduler and a worker, as they are started by hand; the path of their file."""
-    place = tmp_path / "scheduler.json"
-    dask_ = [sys.executable, "-m", "dask"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
-    quiet["env"] = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    named_ = ["--scheduler-file", str(place)]
-    running = [
-        subprocess.Popen([*dask_, "scheduler", "--port", "0", "--no-dashboard", *named_], **quiet),
-        subprocess.Popen([*dask_, "worker", "--nthreads", "1", "--no-dashboard", *named_], **quiet),
-    ]
-    try:
-        while not place.exists():
-            assert running[0].poll() is None
-            time.sleep(0.1)
-        yield place, running[0]
-    finally:
-        for process in running:
-            process.send_signal(signal.SIGTERM)
-        for process in running:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(10)
-            process.kill()
-            process.wait()
+def test_a_scheduler_that_is_gone_ends_the_run_which_goes_on_with_another(
+    noises, place, tiny_model, tmp_path
+):
+    """By the program: what was finished is in the journal, and is not done again."""
+    names = sorted(f"{number:03d}.wav" for number in range(N_CLIPS))
+    noises(*names)
+    save_model(tiny_model, tmp_path / "tiny.safetensors")
+    journal = place / "out.jsonl.journal"
+
+    def entries():
+        return journal.read_bytes().splitlines()[1:] if journal.exists() else []
+
+    command = [sys.executable, "-m", "asmr_classify", "label", ".", "--model", "tiny.safetensors"]
+    command += ["--dask", "scheduler.json", "--quiet", "--output", "out.jsonl"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with (
+        clusters.running(place) as (_, scheduler),
+        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        while not entries():
+            assert process.poll() is None
+            time.sleep(0.005)
+        scheduler.kill()
+        _, talk = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert re.search(r"the Dask scheduler is gone .*; start it, and run the same command", talk)
+    kept = entries()
+    assert 0 < len(kept) < N_CLIPS
+    with clusters.running(place):
+        subprocess.run(command, env=environment, check=True)
+    assert entries()[: len(kept)] == kept
+    assert len(entries()) == N_CLIPS  # nothing was labelled again
+    results = [json.loads(line) for line in (place / "out.jsonl").read_text().splitlines()]
+    assert sorted(result["path"] for result in results) == names
 
 
-def test_a_scheduler_that_is_gone_ends_the_run_with_what_to_do(scheduler, stub):
-    place, process = scheduler
-    slow = Stub(stub.marks, seconds=0.02)
-    with connect(str(place)) as client:
-        outcomes = run(named(*map(str, range(5000))), slow, DaskEngine(client))
-        assert next(outcomes).result.status is Status.OK
-        process.kill()
-        with pytest.raises(AsmrClassifyError, match=r"the Dask scheduler is gone .*kept"):
-            list(outcomes)
+def test_a_slow_worker_holds_up_little_and_nothing_is_done_twice(stub):
+    """The other takes what that does not."""
+    slow, quick = (str(seconds) for seconds in (0.2, 0.004))
+    with start_local(2) as cluster, Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2)
+        workers = client.scheduler_info(-1)["workers"]
+        for worker, seconds in zip(workers, (slow, quick), strict=True):
+            client.run(set_environment, {"SECONDS": seconds}, workers=[worker])
+        names = [f"{number:03d}" for number in range(300)]
+        task = SlowHere(stub.marks)
+        outcomes = [*run(named(*names), task, DaskEngine(client))]
+    assert sorted(outcome.found.path for outcome in outcomes) == names
+    assert {task.tries(name) for name in names} == {1}
+    n_slow = len([*stub.marks.glob(f"by-{slow}.*")])
+    assert 0 < n_slow < len(names) / 3
+    assert len([*stub.marks.glob(f"by-{quick}.*")]) == len(names) - n_slow
 
 
 def test_a_local_cluster_without_workers_ends_the_run(stub, monkeypatch):

@@ -214,7 +214,7 @@ def test_an_executor_that_breaks_ends_the_run(stub):
 
 def test_a_run_that_is_stopped_gives_what_is_at_work_and_calls_back_the_rest(stub):
     stop = threading.Event()
-    slow = Stub(stub.marks, seconds=0.2)  # so long that results come while the next batch waits
+    slow = Stub(stub.marks, seconds=0.05)  # so long that results come while the next batch waits
     with ThreadPoolExecutor(1) as workers:
         executor = ExecutorEngine(workers)
         results = run(named(*map(str, range(1000))), slow, executor, stop=stop)

@@ -52,6 +52,14 @@ def test_the_time_left_is_told_once_all_is_listed_and_something_finished(tally, 
     assert "about 3.0 s left" in tally.line()
 
 
+def test_the_workers_of_a_cluster_are_told_beside_the_rate(tally, clock):
+    clock.now += 2
+    tally.on_decoded(60.0)
+    for number, told in ((0, "0 workers"), (1, "1 worker"), (40, "40 workers")):
+        tally.on_workers(number)
+        assert tally.line() == f"0/4+ files · 1:00 of audio · 30x real time · {told}"
+
+
 def test_failures_are_counted_and_take_no_time(tally, clock):
     clock.now += 1
     tally.on_decoded(40.0)
