@@ -197,9 +197,26 @@ def test_whoever_listens_and_is_no_scheduler_is_told_in_time(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         asked = time.monotonic()
-        with pytest.raises(AsmrClassifyError, match=f"{address} within 1 s"), connect(address):
+        told = rf"{address} within 1 s \(TimeoutError\)"
+        with pytest.raises(AsmrClassifyError, match=told), connect(address):
             pass
         assert time.monotonic() - asked < 5  # without the limit it never ends
+
+
+def test_whoever_speaks_otherwise_is_told():
+    """Its first eight bytes are read as a length: that of this is some exabytes."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+
+        def greet():
+            with other.accept()[0] as connection:
+                connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+                connection.recv(1)
+
+        threading.Thread(target=greet, daemon=True).start()
+        told = rf"no Dask scheduler answers at {address} .*\(.+\)"
+        with pytest.raises(AsmrClassifyError, match=told), connect(address):
+            pass
 
 
 def test_an_interrupt_of_the_terminal_is_not_for_workers_of_this_machine():
