@@ -8,6 +8,7 @@ import typer
 
 from asmr_classify.cli.catalogue import CatalogueCommand, QueryCommand
 from asmr_classify.cli.check import check
+from asmr_classify.cli.errors import report_error
 from asmr_classify.cli.evaluate import evaluate
 from asmr_classify.cli.export import export
 from asmr_classify.cli.extract import extract
@@ -21,11 +22,13 @@ from asmr_classify.cli.playlist import playlist
 from asmr_classify.cli.report import report
 from asmr_classify.cli.review import review
 from asmr_classify.cli.set import set_
+from asmr_classify.cli.stdout import failures_named
 from asmr_classify.cli.tag import tag
 from asmr_classify.cli.teach import teach
 from asmr_classify.cli.train import train
 from asmr_classify.cli.undo import undo
 from asmr_classify.cli.watch import watch
+from asmr_classify.errors import OutputError
 
 app = typer.Typer(
     name="asmr-classify",
@@ -87,4 +90,8 @@ app.add_typer(model_app, rich_help_panel=MODELS)
 
 def main() -> None:
     """Run the program."""
-    app()
+    with failures_named():
+        try:
+            app()
+        except OutputError as exc:  # of a help, which no command reports
+            raise SystemExit(report_error(exc)) from None

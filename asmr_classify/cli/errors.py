@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
-import sys
 import unicodedata
-from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -143,7 +140,6 @@ def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
             tell(str(exc) or NOTHING_HALF, lead="interrupted: ", style="bold yellow")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        _discard_stdout()
         return ExitStatus.ERROR
     except Exception as exc:
         logger.exception("unexpected error")
@@ -161,9 +157,3 @@ def report_error(exc: AsmrClassifyError) -> ExitStatus:
         tell(hint, lead="hint: ", style="bold")
     known = (status for kind, status in STATUSES.items() if isinstance(exc, kind))
     return next(known, ExitStatus.ERROR)
-
-
-def _discard_stdout() -> None:
-    """Send what is left of stdout nowhere: its reader went away, which Python would complain of."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,11 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from shutil import copyfile
 
 import pytest
 import typer.main
 
 from asmr_classify.cli.app import app
+from tests.conftest import ROOT
 
 PROGRAM = [sys.executable, "-m", "asmr_classify"]
 
@@ -37,11 +39,10 @@ def run(*arguments, **options):
     environment = {**os.environ, "COLUMNS": "100", **options.pop("env", {})}
     return subprocess.run(
         [*PROGRAM, *map(str, arguments)],
-        capture_output=True,
         check=False,
         env=environment,
         timeout=120,
-        **options,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )
 
 
@@ -142,6 +143,52 @@ def test_a_reader_that_goes_away_ends_the_program_quietly(record, model_file):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory, model_file):
+    """A folder with a recording that a catalogue knows, and a run that tagged it."""
+    place = tmp_path_factory.mktemp("kept")
+    copyfile(ROOT / "data" / "demo" / "tap-keys.flac", place / "a.flac")
+    env = {"ASMR_CLASSIFY_CATALOGUE": str(place / "c.sqlite"), "ASMR_CLASSIFY_STATE": str(place)}
+    label = run("label", "a.flac", "--model", model_file, "--catalogue", "-q", cwd=place, env=env)
+    tag = run("tag", "a.flac", "--yes", "-q", cwd=place, env=env)
+    assert (label.returncode, tag.returncode) == (0, 0), tag.stderr
+    return place, env
+
+
+FULL = (
+    b"error: standard output: cannot be written; the disk is full: make room, or write elsewhere\n"
+)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk that is always full")  # noqa: PTH110
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--help",
+        "--version",
+        "find --help",
+        "find",
+        "find --json",
+        "label a.flac -q --model {model}",
+        "check a.flac -q",
+        "check --show-limits",
+        "model show",
+        "model show --json",
+        "set a.flac reset",
+        "tag a.flac --genre --dry-run -q",
+        "undo --list",
+        "undo --list --json",
+    ],
+)
+def test_a_full_disk_behind_standard_output_is_told_once(kept, model_file, command, unbuffered):
+    place, env = kept
+    words = command.format(model=model_file).split()
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = run(*words, stdout=full, cwd=place, env={**env, "PYTHONUNBUFFERED": unbuffered})
+    assert (done.returncode, done.stderr) == (1, FULL)
 
 
 @needs_posix
