@@ -129,8 +129,8 @@ def carry_out_asked(
     store : Store
     manner : Manner
     catalogue : Path, optional
-        Is told of files that were moved or changed. By default the one in the user's data folder,
-        if there is one.
+        Is told of files that were moved or changed, and of the undoing. By default the one in the
+        user's data folder, if there is one.
     labelled : bool
         Recordings may have been labelled for the plan, which a catalogue would remember.
 
@@ -142,14 +142,15 @@ def carry_out_asked(
         If the user asked to stop; what was done is journalled.
     """
     status = ExitStatus.SOME_FAILED if plan.left else ExitStatus.OK
+    kept = _find_kept(catalogue)
     if manner.dry_run:
-        _show(plan, manner, FORGOTTEN if labelled and not _is_kept(catalogue) else "")
+        _show(plan, manner, FORGOTTEN if labelled and kept is None else "")
         return status
     if plan.steps and not manner.yes and not _agreed(plan):
         tell("nothing was changed")
         return ExitStatus.OK
-    report = _run(plan, store, manner)
-    _tell_catalogue(plan, report, catalogue)
+    report = _run(plan, store, manner, kept)
+    _tell_catalogue(plan, report, kept)
     if manner.json:
         _write_json(plan, report)
     _sum_up(plan, report, manner)
@@ -159,11 +160,19 @@ def carry_out_asked(
     return status if complete else ExitStatus.SOME_FAILED
 
 
-def _is_kept(catalogue: Path | None) -> bool:
-    """Whether there is the catalogue that is named, or the one in the user's data folder."""
+def _find_kept(catalogue: Path | None) -> Path | None:
+    """Find the catalogue that is named, or the one in the user's data folder; None without one."""
+    from asmr_classify.catalogue import default_path
     from asmr_classify.cli.catalogue import has_default
 
-    return has_default() if catalogue is None else catalogue.exists()
+    if catalogue is None:
+        return _plainly(default_path()) if has_default() else None
+    return _plainly(catalogue) if catalogue.exists() else None
+
+
+def _plainly(path: str | Path) -> Path:
+    """Name a file from the root, by no folder that it is not in, which may go."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 (it also takes out "..")
 
 
 def _show(plan: Plan, manner: Manner, hint: str) -> None:
@@ -196,7 +205,7 @@ def _agreed(plan: Plan) -> bool:
         raise KeyboardInterrupt("nothing was changed") from None
 
 
-def _run(plan: Plan, store: Store, manner: Manner) -> Report:
+def _run(plan: Plan, store: Store, manner: Manner, catalogue: Path | None) -> Report:
     from rich.console import Console
 
     from asmr_classify.cli.plan_progress import PlanProgress
@@ -208,7 +217,8 @@ def _run(plan: Plan, store: Store, manner: Manner) -> Report:
         progress,
         interrupts_deferred(progress.on_stopping) as stop,
     ):
-        return carry_out(plan, store, stop=stop, watcher=progress)
+        told = None if catalogue is None else str(catalogue)
+        return carry_out(plan, store, stop=stop, watcher=progress, catalogue=told)
 
 
 def _tell_catalogue(plan: Plan, report: Report, catalogue: Path | None) -> None:
@@ -220,7 +230,7 @@ def _tell_catalogue(plan: Plan, report: Report, catalogue: Path | None) -> None:
     done = [outcome for outcome in report.outcomes if outcome.ending is Ending.DONE]
     steps = [plan.steps[outcome.index].moved() for outcome in done]
     moved = [step for step in steps if step is not None]
-    if not moved or not _is_kept(catalogue):
+    if not moved or catalogue is None:
         return
     try:
         with open_catalogue(catalogue) as known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,7 +48,8 @@ def undo(
 
     Names, places and former contents come back. A file that was changed since is left as it is,
     with a reason. Where a run went on with one of the same command that was broken off, both are
-    taken back; --json then writes a line for each.
+    taken back; --json then writes a line for each. The catalogue that followed the run follows
+    its undoing, unless --catalogue names another.
     """
     from asmr_classify.library.journal import Store
     from asmr_classify.library.undo import (
@@ -79,11 +81,18 @@ def undo(
             tell(told, lead="note: ")
         n_runs = len(store.numbers())
         planned = plan_undo(one, runs, command_line())
-        status = max(status, carry_out_asked(planned, store, manner, catalogue=catalogue))
+        followed = catalogue or _catalogue_of(one)
+        status = max(status, carry_out_asked(planned, store, manner, catalogue=followed))
         is_asked = planned.steps and not (manner.dry_run or manner.yes)
         if is_asked and len(store.numbers()) == n_runs:
             break  # as the user did not agree
     return status
+
+
+def _catalogue_of(run: Run) -> Path | None:
+    """Give the catalogue that followed a run; None for the default one, as where it is gone."""
+    path = Path(run.catalogue) if run.catalogue else None
+    return path if path is not None and path.exists() else None
 
 
 def check_kept(store: Store, run: int | None) -> None:

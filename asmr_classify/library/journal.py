@@ -5,7 +5,8 @@ Layout, in the user's folder for states (``ASMR_CLASSIFY_STATE``, if that is set
     runs/lock             held while files are touched or a broken run is settled
     runs/000012.jsonl     the journal of run 12, one JSON object a line
 
-    {"asmr-classify run": 1, "token": …, "command": …, "created": …, "n_steps": …, "undoes": …}
+    {"asmr-classify run": 1, "token": …, "command": …, "created": …, "n_steps": …, "undoes": …,
+     "folder": …, "catalogue": …}
     {"begin": 0, "step": {…}, "reverses": null}   on the disk before step 0 is done
     {"note": 0, "facts": {…}}                     on the disk before step 0 goes on
     {"done": 0, "facts": {…}}                     or {"not_done": 0, "reason": "…"}
@@ -115,6 +116,8 @@ class Run:
         That were planned.
     undoes : int or None
         The run that it takes back.
+    catalogue : str or None
+        That was told of it, if there was one.
     end : str or None
         None while it goes on, or if it was killed.
     entries : dict of int to Entry
@@ -130,6 +133,7 @@ class Run:
     created: str
     n_steps: int
     undoes: int | None
+    catalogue: str | None = None
     end: str | None = None
     entries: dict[int, Entry] = field(default_factory=dict)
     damaged: tuple[int, ...] = ()
@@ -274,8 +278,14 @@ class Store:
             yield
 
     @contextmanager
-    def begin(self, plan: Plan) -> Generator[tuple[int, RunWriter]]:
+    def begin(self, plan: Plan, catalogue: str | None = None) -> Generator[tuple[int, RunWriter]]:
         """Begin the journal of a run; the lock must be held.
+
+        Parameters
+        ----------
+        plan : Plan
+        catalogue : str, optional
+            That will be told of the run.
 
         Yields
         ------
@@ -300,6 +310,7 @@ class Store:
                 "created": iso_time(plan.created),
                 "n_steps": len(plan.steps),
                 "undoes": plan.undoes,
+                "catalogue": catalogue,
             }
             writer.write(header, durable=True)
             yield number, writer
@@ -355,6 +366,7 @@ def _read_header(number: int, path: str, line: bytes) -> Run:
             created=header["created"],
             n_steps=header["n_steps"],
             undoes=header["undoes"],
+            catalogue=header.get("catalogue"),
         )
     except (ValueError, KeyError, TypeError) as exc:
         raise JournalError(

@@ -96,7 +96,12 @@ class Watcher:
 
 
 def carry_out(
-    plan: Plan, store: Store, *, stop: Event | None = None, watcher: Watcher | None = None
+    plan: Plan,
+    store: Store,
+    *,
+    stop: Event | None = None,
+    watcher: Watcher | None = None,
+    catalogue: str | None = None,
 ) -> Report:
     """Carry out a plan.
 
@@ -108,6 +113,8 @@ def carry_out(
     stop : threading.Event, optional
         Once set, the step at hand is finished and no other begun.
     watcher : Watcher, optional
+    catalogue : str, optional
+        That will be told of the run, and of its undoing; the journal keeps it.
 
     Returns
     -------
@@ -123,7 +130,7 @@ def carry_out(
     """
     if not plan.steps:
         return Report(None, ())
-    with store.locked(), store.begin(plan) as (number, writer):
+    with store.locked(), store.begin(plan, catalogue) as (number, writer):
         hand = _Hand(plan, writer, watcher or Watcher())
         outcomes = []
         for index in range(len(plan.steps)):

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
+from asmr_classify.library.journal import Store
 from asmr_classify.model import load_model
 from tests.cli.conftest import heard
 
@@ -48,6 +49,32 @@ def test_a_query_is_organised_and_the_catalogue_follows(run, place):
     run("undo", "--yes")
     assert found(run, "-status:failed") == ["in/a.wav", "in/b.wav"]
     assert not (place / "tap").exists()
+
+
+def test_undoing_tells_the_catalogue_that_the_run_was_of(run, place, monkeypatch):
+    other = ["--catalogue", "other.sqlite"]
+    shutil.copy("library.sqlite", "other.sqlite")
+    command = ["organise", "tap", "--to", TEMPLATE, "--root", ".", "--yes"]
+    run(*command, "--catalogue", "in/../other.sqlite")
+    assert Store().read(1).catalogue == str(place / "other.sqlite")
+    monkeypatch.chdir(place / "tap")
+    run("undo", "--yes")
+    monkeypatch.chdir(place)
+    assert found(run, "-status:failed", *other) == ["in/a.wav", "in/b.wav"]
+    run(*command)
+    (place / "library.sqlite").rename("moved.sqlite")
+    monkeypatch.setenv("ASMR_CLASSIFY_CATALOGUE", "moved.sqlite")
+    run("undo", "--yes")
+    assert found(run, "-status:failed") == ["in/a.wav", "in/b.wav"]
+
+
+def test_undoing_tells_the_catalogue_that_is_named(run):
+    run("organise", "tap", "--to", TEMPLATE, "--root", ".", "--yes")
+    shutil.copy("library.sqlite", "other.sqlite")
+    run("undo", "--yes", "--catalogue", "other.sqlite")
+    query = ["-status:failed", "--catalogue"]
+    assert found(run, *query, "other.sqlite") == ["in/a.wav", "in/b.wav"]
+    assert found(run, *query, "library.sqlite") == ["tap/a.wav", "tap/b.wav"]
 
 
 def test_tagged_files_are_known_again(run, place, labelling):
