@@ -25,7 +25,13 @@ from asmr_classify.library.tags.fields import (
     untagged,
     without_chapters,
 )
-from asmr_classify.library.tags.nfo import is_video, nfo_path, plan_nfo, plan_nfo_removal
+from asmr_classify.library.tags.nfo import (
+    is_video,
+    nfo_path,
+    plan_nfo,
+    plan_nfo_removal,
+    wanted_of,
+)
 from asmr_classify.library.tags.sidecar import (
     WriteSidecar,
     check_sidecar_name,
@@ -44,6 +50,8 @@ if TYPE_CHECKING:
 
 
 NO_VIDEO = "is no video, and media servers read .nfo files beside videos only"
+
+NOTHING_TO_SAY = "there is nothing to tell media servers: no trigger is heard in it"
 
 UNSEEN = "its chapters do not tell where much moves: it was not looked at, or cannot be seen"
 
@@ -159,14 +167,19 @@ class _Planner:
         if self._options.nfo and not is_video(path):
             self._notes.append(Left(result.path, NO_VIDEO))
             return
-        self._plan_file(path, result.path, self._tag_steps(path, result))
+        is_unsaid = self._options.nfo and not wanted_of(result, genre=False).tags
+        steps = self._tag_steps(path, result)
+        self._plan_file(path, result.path, steps, NOTHING_TO_SAY if is_unsaid else None)
 
     def take_out(self, name: str) -> None:
         """Plan to take our tags out of one file."""
         path = os.path.realpath(name)
         self._plan_file(path, name, self._removal_steps(path))
 
-    def _plan_file(self, path: str, name: str, steps: Iterator[Step]) -> None:
+    def _plan_file(
+        self, path: str, name: str, steps: Iterator[Step], unsaid: str | None = None
+    ) -> None:
+        """Take the steps of a file; ``unsaid`` tells why none are due, where it is not as asked."""
         if path in self._seen:
             return
         self._seen.add(path)
@@ -180,7 +193,9 @@ class _Planner:
             self._left.append(Left(name, f"cannot be read: {exc.strerror}"))
         else:
             self._steps += planned
-            if not planned:
+            if not planned and unsaid:
+                self._notes.append(Left(name, unsaid))
+            elif not planned:
                 self._unchanged.append(name)
 
     def _tag_steps(self, path: str, result: FileResult) -> Iterator[Step]:

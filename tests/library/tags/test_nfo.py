@@ -256,6 +256,21 @@ def test_a_file_is_begun_changed_and_removed(video, store):
     assert video.read_bytes() == b"no matter"
 
 
+@pytest.mark.parametrize("content", [None, MOVIE], ids=["no file", "a file of somebody's"])
+def test_what_has_nothing_to_tell_is_not_called_tagged(video, store, content):
+    nfo = video.with_suffix(".nfo")
+    if content is not None:
+        nfo.write_text(content.replace("ASMR: ", ""))
+    tag(store, heard(video))
+    tag(store, heard(video, ()))  # takes out what was told
+    planned = tag(store, heard(video, ()))
+    assert (planned.plan.steps, planned.unchanged) == ((), ())
+    (note,) = planned.notes
+    assert str(note) == (
+        f"{video}: there is nothing to tell media servers: no trigger is heard in it"
+    )
+
+
 def test_undo_gives_back_the_very_bytes_and_the_mode(video, store):
     nfo = video.with_suffix(".nfo")
     nfo.write_bytes(FILES["utf-16"])
