@@ -15,7 +15,7 @@ import numpy as np
 from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.estimators import CERTAIN
 from asmr_classify.evidence import NOTHING, weigh
-from asmr_classify.labels import MUSIC, SILENCE, SPEECH, WHISPER
+from asmr_classify.labels import MUSIC, SILENCE, SPEECH, WHISPER, Kind, kind_of
 from asmr_classify.timeline import (
     SLACK,
     Curves,
@@ -163,6 +163,16 @@ class FileResult:
         if self.visual_error is None or not self.visual_error.may_pass:
             return self
         return replace(self, visual_error=None)
+
+    def rules_out(self, label: str) -> bool:
+        """Tell whether someone set by hand that a trigger, or talk, is not there.
+
+        Scores and the timeline, which stay the model's, may tell of it all the same.
+        """
+        if "no_talking" in self.corrected and self.no_talking and label in {WHISPER, SPEECH}:
+            return True
+        is_set = "trigger" in self.corrected and kind_of(label) is Kind.TRIGGER
+        return is_set and label not in self.tags
 
 
 def summarise(

@@ -87,7 +87,8 @@ def tell_heard(
         could_be_set = {*answer.labels} & {*TRIGGERS, *labels}
         said.setdefault(answer.path, set()).update(could_be_set)
     for result in results:
-        lacking = heard_though_absent(result, said.get(os.path.abspath(result.path), set()))  # noqa: PTH100
+        heard = said.get(os.path.abspath(result.path), set())  # noqa: PTH100
+        lacking = sorted(label for label in heard if result.rules_out(label))
         if lacking:
             tell(
                 f"{name_from_here(result.path)}: {', '.join(lacking)} was heard in a stretch of "
@@ -95,18 +96,6 @@ def tell_heard(
                 lead="note: ",
                 style="bold",
             )
-
-
-def heard_though_absent(result: FileResult, heard: set[str]) -> list[str]:
-    """Give the labels that are set as absent, of those that were heard."""
-    from asmr_classify.labels import SPEECH, WHISPER, Kind, kind_of
-
-    absent = set()
-    if "trigger" in result.corrected:
-        absent = {x for x in heard if kind_of(x) is Kind.TRIGGER and x not in result.tags}
-    if "no_talking" in result.corrected and result.no_talking:
-        absent |= heard & {WHISPER, SPEECH}
-    return sorted(absent)
 
 
 def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:

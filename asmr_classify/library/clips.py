@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from asmr_classify.catalogue.ranges import Range
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import SILENCE, Kind, kind_of
-from asmr_classify.library.playlist import is_playable, is_ruled_out, known_labels, length_of
+from asmr_classify.library.playlist import is_playable, known_labels, length_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -141,7 +141,7 @@ class Stretch:
         return tuple(
             label
             for label, covered in seconds.items()
-            if label == self.label or (covered >= least and not is_ruled_out(self.result, label))
+            if label == self.label or (covered >= least and not self.result.rules_out(label))
         )
 
     def overlaps(self, other: Stretch) -> bool:
@@ -199,7 +199,7 @@ def _of_result(result: FileResult, wish: Wish, group: str) -> Iterator[Stretch]:
     for segment in result.segments:
         label, score = segment.label, segment.score
         wanted = label in wish.labels if wish.labels else kind_of(label) is Kind.TRIGGER
-        if not wanted or is_ruled_out(result, label) or not wish.score.holds(score):
+        if not wanted or result.rules_out(label) or not wish.score.holds(score):
             continue
         start, end = round(segment.start, 3), min(round(segment.end, 3), length)
         for begin, finish in _pieces(start, end, wish):

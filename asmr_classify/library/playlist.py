@@ -339,12 +339,6 @@ def _looks(result: FileResult, wish: Wish) -> bool:
     return (not wish.motion or motion in wish.motion) and (not wish.light or light in wish.light)
 
 
-def is_ruled_out(result: FileResult, label: str) -> bool:
-    """Tell whether someone set by hand that a trigger is not there."""
-    is_set = "trigger" in result.corrected and kind_of(label) is Kind.TRIGGER
-    return is_set and label not in result.tags
-
-
 def _score(result: FileResult, label: str) -> float:
     is_set = "trigger" in result.corrected and label in result.tags
     return 1.0 if is_set else result.scores.get(label, result.kinds.get(label, 0.0))
@@ -368,7 +362,7 @@ def _holds(result: FileResult, label: str) -> bool:
 def _may_hold(result: FileResult, label: str) -> bool:
     if _is_told(result, label):
         return True
-    if is_ruled_out(result, label):
+    if result.rules_out(label):
         return False
     is_likely = _score(result, label) >= AVOIDED_FROM
     return is_likely or label in result.tags or _has_segment(result, label)
@@ -426,7 +420,7 @@ def _spans(
     result: FileResult, labels: Iterable[str], min_score: float = 0.0
 ) -> list[tuple[float, float]]:
     length = length_of(result)
-    found = [label for label in labels if not is_ruled_out(result, label)]
+    found = [label for label in labels if not result.rules_out(label)]
     return [
         (round(segment.start, 3), min(round(segment.end, 3), length))
         for segment in result.segments
@@ -450,7 +444,7 @@ def _main_label(
     result: FileResult, wanted: Iterable[str], span: tuple[float, float]
 ) -> tuple[str, float] | None:
     """Find the label that covers most of a span, and its mean score there; None if none does."""
-    seconds = {label: 0.0 for label in sorted(wanted) if not is_ruled_out(result, label)}
+    seconds = {label: 0.0 for label in sorted(wanted) if not result.rules_out(label)}
     weights = dict(seconds)
     for segment in result.segments:
         overlap = min(segment.end, span[1]) - max(segment.start, span[0])

@@ -174,6 +174,8 @@ def test_what_was_set_by_hand_counts():
     assert stretches([corrected]) == [("tap", 0, 40)]
     quiet = replace(WHISPER, no_talking=True, corrected=("no_talking",), tags=("tap",))
     assert find_items([quiet], Wish(no_talking=True))
+    assert find_items([quiet], Wish(avoid=("whisper",)))
+    assert stretches([quiet], want=("whisper",)) == []
     loud = replace(TAP, no_talking=False, corrected=("no_talking",))
     assert stretches([loud], no_talking=True) == []
 

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.errors import NotRepresentableError
+from asmr_classify.library.tags.chapters import timeline_chapters
 from asmr_classify.timeline import Segment
 from asmr_classify.visual.levels import LIVELY
 from asmr_classify.visual.seen import Lanes, Picture, Visual
@@ -39,6 +40,30 @@ def test_where_it_is_lively_is_told_if_that_may_be_skipped():
     assert told == chapters_of(video, ("lively",)) == "\n".join(parts)
     plainly = "0:00 tap\n0:40 silence\n0:50 speech\n"
     assert chapters_of(video) == chapters_of(video, ("speech",)) == plainly
+
+
+def test_what_was_set_as_absent_names_no_chapter():
+    spans = ((0, 30, "tap"), (20, 60, "whisper"), (60, 90, "speech"), (90, 120, "crinkle"))
+    result = of(120.0, *spans)
+    triggers = replace(result, tags=("crinkle", "whisper"), corrected=("trigger",))
+    told = "0:00 other\n0:20 whisper\n1:00 speech\n1:30 crinkle\n"
+    assert chapters_of(triggers) == told
+    quiet = replace(result, tags=("tap",), no_talking=True, corrected=("no_talking",))
+    assert chapters_of(quiet) == "0:00 tap\n0:30 other\n1:30 crinkle\n"
+    titles = [chapter.title for chapter in timeline_chapters(quiet)]
+    assert titles == ["tap", "other", "crinkle"]
+    nothing = replace(of(60.0, (0, 60, "tap")), corrected=("trigger",))
+    assert timeline_chapters(nothing) == ()
+
+
+def test_what_moves_much_is_told_whatever_was_set():
+    lanes = Lanes(10.0, motion=(LIVELY,) * 3 + (0.0,) * 6, light=())
+    video = replace(
+        of(90.0, (0, 60, "tap"), (60, 90, "speech")),
+        visual=Visual(Picture.VIDEO, lanes=lanes),
+        corrected=("trigger",),
+    )
+    assert chapters_of(video, ("lively",)) == "0:00 lively\n0:30 other\n1:00 speech\n"
 
 
 def test_where_nobody_looked_nothing_is_said_of_what_is_lively():

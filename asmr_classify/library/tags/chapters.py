@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.library.tags.spelling import readable
 from asmr_classify.library.tags.state import Chapter
-from asmr_classify.writers.youtube import BETWEEN, find_chapters, with_lively
+from asmr_classify.writers.youtube import BETWEEN, find_chapters, with_lively, without_ruled_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,6 +48,7 @@ def timeline_chapters(result: FileResult, *, lively: bool = False) -> tuple[Chap
     >>> [(chapter.start_ms, chapter.end_ms, chapter.title) for chapter in timeline_chapters(heard)]
     [(0, 20000, 'tap'), (20000, 40500, 'other')]
     """
+    result = without_ruled_out(result)
     if lively and result.visual is not None:
         result = with_lively(result)
     if not result.segments:
