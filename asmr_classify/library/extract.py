@@ -31,6 +31,7 @@ from asmr_classify.library.plan import (
     Plan,
     without_manner,
 )
+from asmr_classify.library.playlist import known_labels
 from asmr_classify.library.template import Subject
 from asmr_classify.library.written import CopyClip, WriteClip, WriteText
 from asmr_classify.media.cut import (
@@ -227,6 +228,8 @@ def _groups(
 ) -> dict[str, str]:
     """Give the group of each recording, by its path; one that has none is left."""
     top, groups = _top(results), {}
+    if template is not None:
+        template.check_labels(known_labels(results), option="--group-by")
     for result in results:
         folder, name = os.path.split(result.path)
         if template is None:

@@ -25,6 +25,7 @@ from asmr_classify.library.moves import Move, needs_copying
 from asmr_classify.library.names import name_key, numbered, path_limit, safe_tail, split_name
 from asmr_classify.library.places import digest_of, is_same_entry
 from asmr_classify.library.plan import FileState, Left, Plan
+from asmr_classify.library.playlist import known_labels
 from asmr_classify.library.sidecars import Folders
 from asmr_classify.library.template import Subject
 
@@ -93,10 +94,17 @@ def plan_organise(results: Iterable[FileResult], wish: Wish, command: tuple[str,
     -------
     Plan
         Without steps for files that are in their places.
+
+    Raises
+    ------
+    TemplateError
+        If the template names a label that no result tells of.
     """
     planner = _Planner(wish)
     left = []
-    for result in sorted(results, key=lambda result: result.path):
+    results = sorted(results, key=lambda result: result.path)
+    wish.template.check_labels(known_labels(results), option="--to")
+    for result in results:
         try:
             planner.add(result)
         except (_LeaveError, OSError) as exc:

@@ -21,7 +21,7 @@ from asmr_classify.library.names import UNSAFE, safe_name, split_name
 from asmr_classify.visual.seen import levels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from asmr_classify.aggregate import FileResult
 
@@ -189,8 +189,35 @@ class Template:
     @property
     def names_looks(self) -> bool:
         """Whether it names what is seen."""
-        parts = (*self.folders, self.stem)
-        return any(isinstance(x, Field) and x.name in LOOKS for part in parts for x in part)
+        return any(field.name in LOOKS for field in self._fields())
+
+    def _fields(self) -> Iterator[Field]:
+        for part in (*self.folders, self.stem):
+            yield from (piece for piece in part if isinstance(piece, Field))
+
+    def check_labels(self, known: Sequence[str], *, option: str) -> None:
+        """Check that it names no label that nobody has told of: misspelt, it would be missing.
+
+        Parameters
+        ----------
+        known : sequence of str
+            Labels; where there are none, nothing is checked.
+        option : str
+            That gave the template.
+
+        Raises
+        ------
+        TemplateError
+            If it does.
+        """
+        for field in self._fields():
+            if known and field.label is not None and field.label not in known:
+                close = difflib.get_close_matches(field.label, known, n=1)
+                guess = f"did you mean {close[0]!r}? " if close else ""
+                raise TemplateError(
+                    f"{option}: {{{field.name}.{field.label}}}: no label {field.label!r}; {guess}"
+                    f"Labels: {', '.join(known)}"
+                )
 
     def fill(self, subject: Subject) -> Place:
         """Fill a template.
@@ -244,8 +271,8 @@ def _parse_field(text: str, inner: str, start: int) -> Field:
     if match is None:
         raise _error(text, start, max(1, len(inner)), "not a field")
     field = Field(match["name"], match["label"], match["format"] or "", match["default"])
-    known = field.name in MAPPINGS if field.label else field.name in FIELDS
-    if not known:
+    known = bool(field.label) if field.name in MAPPINGS else field.name in FIELDS
+    if not known or (field.label is not None and field.name not in MAPPINGS):
         raise _error(text, start, max(1, len(match["name"])), _unknown(field))
     if field.default is not None and UNSAFE.search(field.default):
         raise _error(text, match.start("default") + start, 1, "a default must be safe in a name")
@@ -262,6 +289,10 @@ def _parse_field(text: str, inner: str, start: int) -> Field:
 def _unknown(field: Field) -> str:
     if field.name in MAPPINGS:
         return f"{field.name} wants a label, as in {{{field.name}.whisper}}"
+    if field.name in FIELDS:
+        return f"{field.name} takes no label: write {{{field.name}}}; labels have " + " and ".join(
+            f"{{{name}.LABEL}}" for name in MAPPINGS
+        )
     names = [*FIELDS, *(f"{name}.LABEL" for name in MAPPINGS)]
     close = difflib.get_close_matches(field.name, FIELDS, n=1)
     guess = f"did you mean {close[0]!r}? " if close else ""

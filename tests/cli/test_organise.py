@@ -176,6 +176,7 @@ def test_a_question_that_gets_no_answer_changes_nothing(place, monkeypatch):
     [
         ([], "--to: give a template, as in '{trigger"),
         (["--to", "{tag}/{name}"], "no field 'tag'; did you mean 'tags'?"),
+        (["--to", "{scores.tab|none}/{name}"], "no label 'tab'; did you mean 'tap'?"),
         (["--to", "../{name}"], "a part of the path is empty, or only dots"),
         (["--to", "{name}", "in/a.mp3"], "--root: say in which folder"),
         (["--to", "{name}", "--root", "in/a.mp3"], "--root in/a.mp3: is no folder"),

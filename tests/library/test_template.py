@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +71,13 @@ def test_a_missing_value_takes_its_default_or_is_told():
         ("{tag}/{name}", 1, "no field 'tag'; did you mean 'tags'\\? Fields: trigger, tags"),
         ("{x.y}/{name}", 1, "no field 'x'"),
         ("{scores}/{name}", 1, "scores wants a label, as in {scores.whisper}"),
+        ("{scores.}/{name}", 1, "scores wants a label, as in {scores.whisper}"),
+        (
+            "{kinds.typing}/{name}",
+            1,
+            "kinds takes no label: write {kinds}; labels have {scores.LABEL} and {shares.LABEL}",
+        ),
+        ("{trigger.}/{name}", 1, "trigger takes no label: write {trigger};"),
         ("{}/{name}", 1, "no field ''"),
         ("a}b/{name}", 1, "a lone }; double it"),
         ("a{b/{name}", 1, "a lone {; double it"),
@@ -97,6 +106,17 @@ def test_a_wrong_template_shows_where(template, column, message):
     with pytest.raises(TemplateError, match=message) as caught:
         Template.parse(template)
     assert str(caught.value).splitlines()[-1].index("^") == column + 2
+
+
+def test_a_label_that_nobody_tells_of_is_told():
+    template = Template.parse("{scores.whispr|none}/{shares.tap}.{ext}")
+    message = (
+        "--to: {scores.whispr}: no label 'whispr'; did you mean 'whisper'? Labels: tap, whisper"
+    )
+    with pytest.raises(TemplateError, match=re.escape(message)):
+        template.check_labels(["tap", "whisper"], option="--to")
+    template.check_labels(["tap", "whispr"], option="--to")
+    template.check_labels([], option="--to")  # where all have failed
 
 
 @pytest.mark.parametrize("stem", ["..", ".", " ", "...", "a/b", "../../etc/passwd", "a\\b", "/x"])
