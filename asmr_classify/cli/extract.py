@@ -27,8 +27,9 @@ from asmr_classify.cli.planned import (
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from asmr_classify.aggregate import FileResult
     from asmr_classify.library.clips import Wish
     from asmr_classify.library.extract import Extraction
 
@@ -253,13 +254,25 @@ def extract(
     if not made.entries:
         tell_left(made.plan.left)
         noun = "recording" if n_found == 1 else "recordings"
-        return nothing_to_do(
-            f"nothing fits, of {n_found} {noun} (segments of {wish.min_seconds:g} s or more: "
-            "--min); nothing is written"
-        )
+        why = why_nothing_fits((*selected.results, *selected.lost), wish)
+        return nothing_to_do(f"nothing fits, of {n_found} {noun} ({why}); nothing is written")
     if not quiet:
         tell_of(made)
     return carry_out_asked(made.plan, store, manner, catalogue=catalogue, labelled=True)
+
+
+def why_nothing_fits(results: Iterable[FileResult], wish: Wish) -> str:
+    """Say what keeps recordings from having clips: what was set by hand, or else lengths."""
+    from asmr_classify.library.clips import wanted_labels
+
+    reasons: dict[str, None] = {}
+    for result in results:
+        wanted = wanted_labels(result, wish)
+        absent = {label for label in wanted if result.rules_out(label)}
+        reasons |= dict.fromkeys(f"{label} was set as absent" for label in sorted(absent))
+        if not absent or absent != wanted:
+            reasons[f"segments of {wish.min_seconds:g} s or more: --min"] = None
+    return "; ".join(reasons)
 
 
 def read_wish(

@@ -100,6 +100,10 @@ class Wish:
                 "can be both"
             )
 
+    def wants(self, label: str) -> bool:
+        """Tell whether clips of a label are wanted."""
+        return label in self.labels if self.labels else kind_of(label) is Kind.TRIGGER
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -194,12 +198,16 @@ def fits(result: FileResult, wish: Wish) -> bool:
     return is_playable(result) and any(_of_result(result, wish, ""))
 
 
+def wanted_labels(result: FileResult, wish: Wish) -> set[str]:
+    """Give the wanted labels of a recording's segments, those that were set as absent too."""
+    return {segment.label for segment in result.segments if wish.wants(segment.label)}
+
+
 def _of_result(result: FileResult, wish: Wish, group: str) -> Iterator[Stretch]:
     length = length_of(result)
     for segment in result.segments:
         label, score = segment.label, segment.score
-        wanted = label in wish.labels if wish.labels else kind_of(label) is Kind.TRIGGER
-        if not wanted or result.rules_out(label) or not wish.score.holds(score):
+        if not wish.wants(label) or result.rules_out(label) or not wish.score.holds(score):
             continue
         start, end = round(segment.start, 3), min(round(segment.end, 3), length)
         for begin, finish in _pieces(start, end, wish):

@@ -429,6 +429,21 @@ def test_what_cannot_be_is_told(arguments, status, told, place):
     assert sorted(place.rglob("*")) == before
 
 
+@pytest.mark.usefixtures("clips")
+def test_what_was_set_as_absent_is_not_called_too_short(monkeypatch):
+    results = [replace(x, corrected=("trigger",), tags=()) for x in labelled() if "tap" in x.path]
+    selected = Selected(results)
+    monkeypatch.setattr(select, "select_as_labelled", lambda *_, **__: selected)
+    done = run("in", "--to", "out", "--yes")
+    assert (done.exit_code, done.stderr) == (
+        4,
+        "error: nothing fits, of 2 recordings (tap was set as absent); nothing is written\n",
+    )
+    selected.results[0] = replace(results[0], corrected=())
+    done = run("in", "--to", "out", "--min", "10s", "--yes")
+    assert "(segments of 10 s or more: --min; tap was set as absent)" in done.stderr
+
+
 def test_labels_alone_are_looked_for_in_all_that_is_known(library, monkeypatch):
     asked = []
     of_all = select.select_as_labelled
