@@ -218,6 +218,14 @@ def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[
                 lead="note: ",
                 style="bold",
             )
+        if each.finds_none:
+            tell(
+                f"{each.label}: what was learnt finds it in none of the {each.n_held} examples "
+                "that hold it, so it will hardly ever be found; give more examples, and one kind "
+                "of sound to a label",
+                lead="note: ",
+                style="bold",
+            )
 
 
 def _show(taught: Sequence[Taught]) -> None:

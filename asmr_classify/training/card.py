@@ -196,10 +196,17 @@ def taught_rows(taught: Sequence[Taught]) -> list[tuple[str, ...]]:
             if each.lacks_threshold
             else "too few answers to tell",
             f"{each.before:.2f}" if not np.isnan(each.before) else "",
-            "new" if each.is_new else "better" if each.is_used else "left as it was",
+            _becomes(each),
         )
         for each in taught
     ]
+
+
+def _becomes(each: Taught) -> str:
+    """Say what became of a label."""
+    if each.is_new:
+        return "new, but found in none of its own" if each.finds_none else "new"
+    return "better" if each.is_used else "left as it was"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -82,6 +82,9 @@ class Taught:
         Whether the head is in the model: not where the model told its own label better without.
     n_held_out : tuple of int
         Examples that hold it and that do not, of those that were held out in turn.
+    n_found : int or None
+        Of the examples that hold a new label, those in which it is then found; None for a label
+        that the model knew.
     """
 
     label: str
@@ -94,6 +97,7 @@ class Taught:
     before: float
     is_used: bool
     n_held_out: tuple[int, int]
+    n_found: int | None = None
 
     @property
     def can_tell(self) -> bool:
@@ -104,6 +108,11 @@ class Taught:
     def lacks_threshold(self) -> bool:
         """Whether too few examples of a new label were held out to choose its threshold."""
         return self.is_new and not can_choose(*self.n_held_out)
+
+    @property
+    def finds_none(self) -> bool:
+        """Whether a new label is found in none of its own examples, though it has a threshold."""
+        return self.n_found == 0 and not self.lacks_threshold
 
 
 def can_choose(n_held: int, n_not_held: int) -> bool:
@@ -267,8 +276,11 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
     weights, bias = fit(np.ones(len(places), dtype=bool))
     figures = _figures(label, is_new, held_out, own, holds, groups)
     if is_new:
-        head = _Head(weights, bias, *_calibrated(held_out[heard], holds[heard]))
-        return head, figures
+        (slope, intercept), threshold = _calibrated(held_out[heard], holds[heard])
+        told = slope * (these.embedded[holds] @ weights + bias) + intercept
+        n_found = int((1 / (1 + np.exp(-told)) >= threshold).sum())
+        head = _Head(weights, bias, (slope, intercept), threshold)
+        return head, replace(figures, n_found=n_found)
     # Of many makers, if one alone has it, nothing that holds it was held out.
     is_told = len(np.unique(groups)) == 1 or len(np.unique(groups[holds])) > 1
     better = is_told and bool(

@@ -89,6 +89,23 @@ def test_one_example_is_too_few_for_a_threshold_which_is_said(run, folders, tmp_
     assert all("keys" in json.loads(line)["tags"] for line in heard.stdout.splitlines())
 
 
+def test_a_label_that_is_not_found_in_its_own_examples_is_told(run, tmp_path):
+    odd = {"tap-keys.flac", "whisper-slow.flac", "noise-pink.flac", "none-melody.flac"}
+    for clip in sorted(DEMO.glob("*.flac")):
+        folder = tmp_path / "sorted" / ("odd" if clip.name in odd else "none") / clip.stem
+        folder.mkdir(parents=True)
+        shutil.copy(clip, folder)
+    mine = tmp_path / "mine.safetensors"
+    done = run("teach", tmp_path / "sorted", "--output", mine, "-q", "--cache", tmp_path / "cache")
+    assert done.exit_code == 0, done.stderr
+    told = " ".join(done.stderr.split())
+    assert "note: odd: what was learnt finds it in none of the 4 examples that hold it" in told
+    assert "| new, but found in none of its own |" in mine.with_suffix(".md").read_text()
+    clips = [DEMO / name for name in sorted(odd)]
+    heard = run("label", *clips, "--model", mine, "-q", "-f", "jsonl").stdout.splitlines()
+    assert ["odd" in json.loads(line)["tags"] for line in heard] == [False] * len(odd)
+
+
 def test_the_card_of_a_taught_model_is_named_where_figures_are_asked(run, folders, tmp_path):
     mine = tmp_path / "mine.safetensors"
     assert run("teach", folders, "--output", mine, "-q").exit_code == 0

@@ -74,6 +74,7 @@ def test_a_new_label_is_told_and_all_others_stay(model, rng, tmp_path):
     assert figures.is_new
     assert (figures.n_held, figures.n_not_held, figures.n_groups) == (12, 24, 6)
     assert figures.average_precision == pytest.approx(1)
+    assert (figures.n_found, figures.finds_none) == (12, False)
     save_model(taught, tmp_path / "mine.safetensors")
     again = load_model(tmp_path / "mine.safetensors")
     assert again.digest() == taught.digest() != model.digest()
