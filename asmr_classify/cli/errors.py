@@ -18,6 +18,8 @@ from asmr_classify.errors import (
     ModelFormatError,
     NothingToUndoError,
     NotRepresentableError,
+    QueryError,
+    TemplateError,
     UsageError,
 )
 
@@ -54,6 +56,9 @@ HINTS: dict[type[AsmrClassifyError], str] = {
 }
 """What may help, by kind of error, where the message does not say it already."""
 
+IN_LINES = (LimitsError, QueryError, TemplateError)
+"""Errors that show a place, or an example, in lines of their own."""
+
 NOTHING_HALF = "stopped before the end; nothing is left half written"
 """What holds of an interrupt of any command."""
 
@@ -87,7 +92,7 @@ def _printable_char(char: str) -> str:
     return char.encode("unicode_escape").decode()
 
 
-def tell(text: str, *, lead: str = "", style: str = "") -> None:
+def tell(text: str, *, lead: str = "", style: str = "", in_lines: bool = False) -> None:
     """Write a line of talk to stderr.
 
     Parameters
@@ -98,11 +103,14 @@ def tell(text: str, *, lead: str = "", style: str = "") -> None:
         Put before it, in ``style``.
     style : str
         A style of rich.
+    in_lines : bool
+        Its line breaks are ours, and not those of a name in it.
     """
     from rich.console import Console
     from rich.text import Text
 
-    line = Text(lead, style=style) + Text("\n".join(map(printable, text.split("\n"))))
+    lines = text.split("\n") if in_lines else [text]
+    line = Text(lead, style=style) + Text("\n".join(map(printable, lines)))
     Console(stderr=True).print(line, soft_wrap=True)
 
 
@@ -151,7 +159,7 @@ def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
 def report_error(exc: AsmrClassifyError) -> ExitStatus:
     """Tell what is wrong, and give the exit status that stands for it."""
     logger.debug("cannot run", exc_info=exc)
-    tell(str(exc), lead="error: ", style="bold red")
+    tell(str(exc), lead="error: ", style="bold red", in_lines=isinstance(exc, IN_LINES))
     hint = HINTS.get(type(exc))
     if hint is not None:
         tell(hint, lead="hint: ", style="bold")

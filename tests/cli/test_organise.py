@@ -258,8 +258,16 @@ def test_a_broken_run_is_settled_by_the_next_and_told_by_a_dry_run(place, state)
 
 
 def test_names_are_shown_without_acting_on_the_terminal(capsys):
-    planned.tell_left([Left("a\x1b[2J.mp3", "is no regular file")])
-    assert "left: a\\x1b[2J.mp3: is no regular file" in capsys.readouterr().err
+    planned.tell_left([Left("a\x1b[2J\nleft: b.mp3", "is no regular file")])
+    shown = "left: a\\x1b[2J\\nleft: b.mp3: is no regular file\n"
+    assert capsys.readouterr().err == shown
+
+
+def test_names_in_errors_take_no_line_of_their_own(place):
+    done = run("organise", place / "a\nerror: b.mp3", "--to", "{name}", "--root", ".", "-y")
+    assert done.exit_code == 2
+    assert "a\\nerror: b.mp3" in done.stderr
+    assert "^" in run("organise", "in", "--to", "{tag}/{name}", "-y").stderr.splitlines()[2]
 
 
 def test_the_state_is_kept_in_the_users_folder(monkeypatch):
