@@ -223,8 +223,10 @@ def describe_change(old: TagState, new: TagState) -> str:
         parts += [f"- {name} {text!r}" for text in before if text not in after]  # fmt: skip
     if new.fields.get(VISUAL, old.fields.get(VISUAL)) != old.fields.get(VISUAL):
         parts.append(f"seen: {new.fields[VISUAL]}")
-    if new.chapters != old.chapters:
+    if len(new.chapters) != len(old.chapters):
         parts.append(f"chapters: {len(old.chapters)} → {len(new.chapters)}")
+    elif new.starts != old.starts:
+        parts.append(f"chapters: {len(new.chapters)}, with other times or titles")
     return "; ".join(parts)
 
 

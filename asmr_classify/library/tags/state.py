@@ -50,8 +50,12 @@ class TagState:
         return self._said() == other._said()
 
     def _said(self) -> tuple[object, ...]:
-        starts = [(chapter.start_ms, chapter.title) for chapter in self.chapters]
-        return dict(self.fields), sorted(self.genre), sorted(self.comment), starts
+        return dict(self.fields), sorted(self.genre), sorted(self.comment), self.starts
+
+    @property
+    def starts(self) -> list[tuple[int, str]]:
+        """When chapters begin, in milliseconds, and their titles."""
+        return [(chapter.start_ms, chapter.title) for chapter in self.chapters]
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:

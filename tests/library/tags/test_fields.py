@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -199,6 +200,14 @@ def test_what_is_seen_is_told_where_it_changes():
     new = tagged(old, heard("a", visual=seen(light=None)), Wishes())
     told = "tap, white_noise; seen: picture=video motion=slow"
     assert (describe_change(old, new), describe_change(new, old)) == (told, "tap, white_noise")
+
+
+def test_chapters_that_change_in_what_they_say_are_told_so():
+    old = tagged(TagState(), heard("a"), ALL)
+    longer = replace(old, chapters=(*old.chapters[:-1], replace(old.chapters[-1], end_ms=10**6)))
+    assert "chapters" not in describe_change(old, longer)  # ends are not kept by all formats
+    other = replace(old, chapters=(*old.chapters[:-1], replace(old.chapters[-1], title="rain")))
+    assert describe_change(old, other).endswith("; chapters: 2, with other times or titles")
 
 
 def test_a_change_is_told_in_a_line():
