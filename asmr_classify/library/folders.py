@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from asmr_classify.library.plan import Work
 
-STAYS = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}
-"""Why a folder need not be removed: something is in it, or it is gone."""
+STAYS = {errno.ENOTEMPTY, errno.EEXIST}
+"""Why a folder is not removed: something is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,8 @@ class RemoveFolder(Step):
         """Remove it, unless something is in it."""
         try:
             os.rmdir(self.path)
+        except FileNotFoundError:  # it is gone already
+            return {"removed": True}
         except OSError as exc:
             if exc.errno not in STAYS:
                 raise
@@ -89,6 +91,10 @@ class RemoveFolder(Step):
     def inverse(self, facts: Mapping[str, Any]) -> Step | None:  # noqa: ARG002
         """Give nothing: only undoing removes folders."""
         return None
+
+    def keeps(self, facts: Mapping[str, Any]) -> bool:
+        """Tell whether something was in it, so that it stays."""
+        return not facts["removed"]
 
 
 def steps_to_folders(folders: Iterable[str]) -> list[MakeFolder]:

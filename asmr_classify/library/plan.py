@@ -251,6 +251,10 @@ class Step(ABC):
             If the user changed the file since: then it is left as it is.
         """
 
+    def keeps(self, facts: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        """Tell by what :meth:`do` gave whether all stayed as it was, as it should."""
+        return False
+
     def written(self) -> str:
         """Name the file that errors of the system are about."""
         return self.describe().path

@@ -45,6 +45,8 @@ class Ending(StrEnum):
     """How a step ended."""
 
     DONE = "done"
+    KEPT = "kept"
+    """Done with, and nothing changed: a folder is not removed in which something is."""
     SKIPPED = "skipped"
     FAILED = "failed"
 
@@ -78,8 +80,8 @@ class Report:
 
     @property
     def n_done(self) -> int:
-        """Steps that were done."""
-        return sum(outcome.ending is Ending.DONE for outcome in self.outcomes)
+        """Steps that were done, or had nothing to change."""
+        return sum(outcome.ending in {Ending.DONE, Ending.KEPT} for outcome in self.outcomes)
 
 
 class Watcher:
@@ -181,7 +183,7 @@ class _Hand:
         else:
             line = {"done": index, "facts": facts}
         self._writer.write(line, durable=False)
-        return Outcome(index, Ending.DONE)
+        return Outcome(index, Ending.KEPT if facts and step.keeps(facts) else Ending.DONE)
 
     def _give_up(
         self, index: int, step: Step, exc: Exception, work: Work, notes: dict[str, object]

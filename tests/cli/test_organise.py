@@ -106,6 +106,23 @@ def test_the_run_does_what_the_dry_run_shows_and_undo_takes_it_back(place):
 
 
 @pytest.mark.usefixtures("library")
+def test_undo_says_which_folder_it_kept(place):
+    run("organise", "in", "--to", TEMPLATE, "--yes")
+    (place / "in" / "tap" / "mine.txt").write_text("dear diary")
+    done = run("undo", "--yes", "--json")
+    assert (done.exit_code, "5 of 5 steps done" in done.stderr) == (0, True)
+    steps = json.loads(done.stdout)["steps"]
+    folders = {
+        os.path.basename(step["path"]): step["ending"]  # noqa: PTH119
+        for step in steps
+        if step["kind"] == "remove_folder"
+    }
+    assert folders == {"tap": "kept", "whisper": "done"}
+    assert [path.name for path in (place / "in" / "tap").iterdir()] == ["mine.txt"]
+    assert run("undo", "1", "--yes").stderr == "run 1 is undone already\n"
+
+
+@pytest.mark.usefixtures("library")
 def test_undo_lists_runs_and_says_what_is_undone():
     assert "no runs are kept" in run("undo", "--list").stderr
     run("organise", "in", "--to", TEMPLATE, "-y")
