@@ -146,6 +146,11 @@ def _parse_tags(setting: str, value: str, triggers: list[str]) -> tuple[str, ...
     if value == NONE:
         return ()
     tags = tuple(dict.fromkeys(value.split(",")))
+    if NONE in tags:
+        raise UsageError(
+            f"{setting}: {NONE} means that there is no trigger, so it stands alone: give "
+            f"{TRIGGER}={NONE}, or leave it out"
+        )
     unknown = [tag for tag in tags if tag not in triggers]
     if unknown:
         raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from asmr_classify.catalogue.corrections import Correction
 
 RESET = "reset"
+
+LIKE_SETTING = re.compile(r"\w+=[^./]*")
+"""Names something to be set, misspelt perhaps, rather than a recording, which has an ending."""
 
 N_COPIES = 5
 """Files that were changed with others are named up to here; the rest are counted."""
@@ -114,7 +118,13 @@ def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:
     from asmr_classify.catalogue.corrections import NO_TALKING, TRIGGER
 
     names = (f"{TRIGGER}=", f"{NO_TALKING}=")
-    settings = [word for word in words if word == RESET or word.startswith(names)]
+    settings = [
+        word
+        for word in words
+        if word == RESET
+        or word.startswith(names)
+        or (LIKE_SETTING.fullmatch(word) and not os.path.lexists(word))
+    ]
     files = [word for word in words if word not in settings]
     if not files:
         raise UsageError("no file is named: write set FILE trigger=tap")

@@ -179,6 +179,9 @@ def test_corrections_are_shown_and_outlive_labelling(library, label, place):
     [
         (["trigger=tap"], "no file is named: write set FILE trigger=tap"),
         (["a.mp3"], "nothing is set: add trigger=LABEL"),
+        (["a.mp3", "triggers=tap"], "triggers=tap: cannot be set; give trigger=LABEL"),
+        (["a.mp3", "triggers=tap", "no_talking=true"], "triggers=tap: cannot be set; give"),
+        (["a.mp3", "trigger=none,tap"], "none means that there is no trigger, so it stands alone"),
         (["a.mp3", "trigger=whimper"], "'whimper' is no trigger; known are whisper, tap, crinkle"),
         (["a.mp3", "reset", "trigger=tap"], "give it alone, then set anew"),
         (["new.mp3", "trigger=tap"], "there is no such file, nor is one known"),
