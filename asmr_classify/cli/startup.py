@@ -5,10 +5,13 @@ raised in the middle of an import may come out as any other. So an interrupt end
 module imports next to nothing, for until it is there, an interrupt gives Python's own traceback.
 
 So it does again once nobody is left to catch an exception: then an interrupt ends the process too.
+Only what Python does last of all, when it has put back what the system does at interrupts, is not
+disturbed by any: the process would end by that signal instead of with its exit status.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -31,6 +34,7 @@ def end_at_interrupts() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
+        atexit.register(_ignore)  # the first of all, so that it is called last
 
 
 def raise_interrupts() -> None:
@@ -62,6 +66,10 @@ def _end(*_: object) -> NoReturn:
 
 def _raise(*_: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _ignore() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _leave(*_: object) -> NoReturn:

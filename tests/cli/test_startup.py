@@ -69,13 +69,13 @@ from asmr_classify.cli import errors
 def interrupting(call):
     def run(*arguments, **options):
         os.kill(os.getpid(), signal.SIGINT)
+        if {at_exit!r}:
+            atexit.register(os.kill, os.getpid(), signal.SIGINT)
         return call(*arguments, **options)
     return run
 
 for name in {names!r}:
     setattr(errors, name, interrupting(getattr(errors, name)))
-if {at_exit!r}:
-    atexit.register(os.kill, os.getpid(), signal.SIGINT)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """
 """Sends interrupts at the beginning of what happens at the end of a command, and after all."""
@@ -95,6 +95,27 @@ def test_an_interrupt_after_the_end_leaves_no_traceback(place, monkeypatch):
     more = INTERRUPT_THE_END.format(names=["close_logging"], at_exit=True)
     done = interrupted_at("nothing", MODULE, "undo", "--list", before=more)
     assert (done.returncode, done.stderr) == (130, "no runs are kept\n")
+
+
+INTERRUPT_AFTER_ALL = """
+import os, signal, sys
+
+class Last:
+    def __del__(self, kill=os.kill, process=os.getpid(), interrupt=signal.SIGINT):
+        kill(process, interrupt)
+
+sys.last_of_all = Last()
+"""
+"""Sends an interrupt when Python has called all that waits for the end, and takes itself apart."""
+
+
+def test_an_interrupt_while_python_ends_leaves_the_exit_status(place, monkeypatch):
+    monkeypatch.setenv("ASMR_CLASSIFY_STATE", str(place))
+    done = interrupted_at("nothing", MODULE, "undo", "--list", before=INTERRUPT_AFTER_ALL)
+    assert (done.returncode, done.stderr) == (0, "no runs are kept\n")
+    name = "asmr_classify.library.journal"
+    done = interrupted_at(name, MODULE, "undo", "--list", before=INTERRUPT_AFTER_ALL)
+    assert done.returncode == 130
 
 
 def test_interrupts_that_a_shell_ignores_stay_ignored(place, monkeypatch):
