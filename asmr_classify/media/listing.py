@@ -83,7 +83,8 @@ def discover_url(
     Found or Ignored
         In the order in which a folder of this machine gives them.
     """
-    while url.whole.endswith("//") and not url.whole.endswith("://"):
+    is_folder_of_all = not url.whole.partition("://")[2].strip("/")
+    while url.whole.endswith("//") and url.scheme not in WEB and not is_folder_of_all:
         url = Url(url.whole[:-1])  # the folder is meant, and not one without a name in it
     search = _Search(url, globs, seen, is_last, _Marker(course))
     try:

@@ -110,6 +110,15 @@ def test_folders_of_a_bucket_without_a_name_are_searched(storage, monkeypatch):
             assert file.read() == FLAC
 
 
+def test_slashes_that_an_address_needs_stay(monkeypatch):
+    asked = []
+    monkeypatch.setattr(listing, "look_at", lambda url: asked.append(url.whole))
+    addresses = ["file:///", "https://host/get?path=a//"]
+    for address in addresses:
+        assert [find.path for find in discover([address])] == [Url(address)]
+    assert asked == addresses
+
+
 def test_a_folder_without_a_name_may_be_the_first_of_a_bucket(storage):
     import s3fs
 
