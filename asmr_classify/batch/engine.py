@@ -194,10 +194,11 @@ class ExecutorEngine:
 
 def engine_of(executor: Any) -> Engine:
     """Give the engine that works by a Dask client or an executor."""
-    if type(executor).__module__.startswith("distributed."):
+    client = getattr(executor, "_client", executor)  # of what Client.get_executor gives
+    if hasattr(client, "register_plugin"):
         from asmr_classify.batch.dask import DaskEngine
 
-        return DaskEngine(executor)
+        return DaskEngine(client)
     return ExecutorEngine(executor)
 
 

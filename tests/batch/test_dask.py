@@ -26,7 +26,13 @@ from asmr_classify import label_paths
 from asmr_classify.aggregate import Status
 from asmr_classify.batch import Journal, Limits, Table, engine
 from asmr_classify.batch.dask import CONNECT_SECONDS, DaskEngine, connect, start_local
-from asmr_classify.batch.engine import AHEAD, BATCH_SECONDS, FILE_SECONDS, FIRST_SECONDS
+from asmr_classify.batch.engine import (
+    AHEAD,
+    BATCH_SECONDS,
+    FILE_SECONDS,
+    FIRST_SECONDS,
+    engine_of,
+)
 from asmr_classify.errors import AsmrClassifyError, UsageError
 from asmr_classify.model import save_model
 from asmr_classify.version import own_version
@@ -121,6 +127,14 @@ def test_a_run_that_is_stopped_calls_back_what_no_worker_has_begun(client, stub)
     assert sorted(given) == sorted(marks)  # nothing is done in vain
     n_sent_at_first = 2 * AHEAD * FIRST_SECONDS / FILE_SECONDS
     assert len(given) < n_sent_at_first + 2 * BATCH_SECONDS / slow.seconds
+
+
+def test_an_executor_that_a_client_gives_works_as_the_client_does(client, stub):
+    with client.get_executor() as executor:
+        works_by = engine_of(executor)
+        assert isinstance(works_by, DaskEngine)
+        outcomes = [*run(named("a", "b"), stub, works_by)]
+    assert [outcome.result.status for outcome in outcomes] == [Status.OK] * 2
 
 
 def test_two_runs_on_one_cluster_each_give_one_result_a_file(client, stub):
