@@ -108,7 +108,7 @@ def test_what_is_on_the_disk_under_the_very_name_is_a_file(tmp_path, monkeypatch
     assert is_url("s3://bucket/a.mp3")
 
 
-def test_a_run_over_files_loads_nothing_that_storage_needs():
+def test_a_run_over_files_loads_nothing_that_storage_or_a_cluster_needs():
     code = (
         "import sys; from asmr_classify.batch import label_paths\n"
         "from asmr_classify.cli.check import check\n"
@@ -116,7 +116,8 @@ def test_a_run_over_files_loads_nothing_that_storage_needs():
         "from asmr_classify.media.discover import discover\n"
         f"files = [found.path for found in discover([{str(DEMO)!r}])]\n"
         "assert label_file(files[0]).status == 'ok'\n"
-        "print({'fsspec', 's3fs', 'aiohttp', 'botocore'} & sys.modules.keys())"
+        "packages = {'fsspec', 's3fs', 'aiohttp', 'botocore', 'dask', 'distributed'}\n"
+        "print(packages & sys.modules.keys())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
