@@ -234,6 +234,8 @@ def _open(url: Url) -> Any:
     headers = dict(system.kwargs.get("headers", {}))
     if info.get("ETag") and not info["ETag"].startswith("W/"):
         headers["If-Match"] = info["ETag"]
+    elif info.get("Last-Modified"):
+        headers["If-Unmodified-Since"] = info["Last-Modified"]
     return system.open(path, "rb", cache_type="none", size=info["size"], headers=headers)
 
 

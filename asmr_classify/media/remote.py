@@ -386,6 +386,7 @@ def _explain(exc: Exception, url: Url, done: str = "read") -> str:
         )
         or status in REFUSED,
         "no such object; it may have been moved or removed": status in GONE or is_gone,
+        "its server gives no parts of files; fetch it and label the copy": "range requests" in text,
         f"cannot be {done}: the server answers {status}; run again to try once more": status,
     }
     other = f"cannot be {done} ({text or type(exc).__name__}); run again to try once more"

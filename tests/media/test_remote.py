@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
 import fsspec
@@ -377,6 +382,66 @@ def test_what_does_not_pass_fails_the_file_and_may_pass_later(error, message, n_
     assert told.startswith(message.replace("\\", "").split(";")[0])
     assert len(unsteady) == n_waits
     Unsteady.errors = []
+
+
+class Plain(BaseHTTPRequestHandler):
+    """A server that tells no ETag, and of parts of a file what ``gives_parts`` says."""
+
+    gives_parts = True
+    age = itertools.repeat(0)
+    """Of the file, at each request, in days."""
+
+    def do_HEAD(self):
+        changed = format_datetime(
+            datetime(2026, 1, 1, tzinfo=UTC) + timedelta(next(self.age)), True
+        )
+        start, end = map(int, re.findall(r"\d+", self.headers.get("Range", "0-999999")))
+        part = WOOD[start : end + 1] if self.gives_parts else WOOD
+        status = 206 if len(part) < len(WOOD) else 200
+        if self.headers.get("If-Unmodified-Since", changed) != changed:
+            status, part = 412, b""
+        self.send_response(status)
+        self.send_header("Last-Modified", changed)
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(part)
+
+    do_GET = do_HEAD  # noqa: N815 (the server's)
+
+    def log_message(self, *_):
+        """Write nothing."""
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """The address of a file on such a server, as ``plain(gives_parts=False)`` says."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Plain) as server:
+
+        def be(**how):
+            for name, value in how.items():
+                monkeypatch.setattr(Plain, name, value)
+            return f"http://127.0.0.1:{server.server_port}/wood.flac"
+
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield be
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_server_without_tags_tells_by_time_what_was_replaced(plain):
+    assert hear(plain(age=itertools.repeat(0))) == hear(str(DEMO / "tap-wood.flac"))
+    ages = itertools.chain([0] * 3, itertools.repeat(1))
+    with pytest.raises(StorageError, match="was replaced while it was read; run again"):
+        read_audio(plain(age=ages))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_server_that_gives_no_parts_is_told(plain):
+    with pytest.raises(StorageError, match="gives no parts of files; fetch it and label the copy"):
+        read_audio(plain(gives_parts=False))
 
 
 def test_an_unknown_scheme_and_a_missing_library_are_told():
