@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch.course import RunCourse
+    from asmr_classify.batch.engine import Engine
     from asmr_classify.batch.task import R, Task
     from asmr_classify.features.cache import KeptFeatures
     from asmr_classify.media.discover import Ignored
@@ -126,7 +127,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     ------
     UsageError
         If ``jobs`` is less than one, or given beside an executor, as ``features`` may not be
-        either, or an address cannot be read at all.
+        either, a Dask client is asynchronous, or an address cannot be read at all.
     MissingExtraError
         If a library is missing that reads an address.
     ModelError
@@ -147,7 +148,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
     if features is not None and executor is not None:
         raise UsageError("features are kept on this machine: leave them out, or the executor")
     task = LabelTask(model if model is not None else load_model(), video, features)
-    run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer(), executor)
+    engine = None if executor is None else engine_of(executor)
+    run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer(), engine)
     course = None
     if isinstance(journal, Table):
         journal.check_video(video)
@@ -268,7 +270,7 @@ class Run:
     limits: Limits
     stop: Event
     observer: Observer
-    executor: Any = None
+    engine: Engine | None = None
 
 
 def check_jobs(jobs: int | None) -> None:
@@ -387,13 +389,12 @@ def _iter_outcomes(
             "stop": run.stop,
             "on_decoded": run.observer.on_decoded,
         }
-        if run.executor is None:
+        if run.engine is None:
             yield from iter_parallel(ahead, task, run.jobs or count_cores(), **how)
         else:
-            engine = engine_of(run.executor)
             how["table"] = memory if isinstance(memory, Table) else None
             yield from iter_by_engine(
-                ahead, task, engine, on_workers=run.observer.on_workers, **how
+                ahead, task, run.engine, on_workers=run.observer.on_workers, **how
             )
 
 

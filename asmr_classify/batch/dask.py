@@ -138,10 +138,20 @@ class DaskEngine:
     Parameters
     ----------
     client : distributed.Client
-        Not an asynchronous one. Left open.
+        Left open.
+
+    Raises
+    ------
+    UsageError
+        If it is asynchronous.
     """
 
     def __init__(self, client: Any) -> None:
+        if client.asynchronous:
+            raise UsageError(
+                "executor: an asynchronous Dask client gives nothing to wait for; give one without "
+                "asynchronous=True"
+            )
         self._client = client
         self._plugin: Any = None
         self._n_workers, self._counted = 0, -COUNT_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -431,6 +432,17 @@ def test_a_slow_worker_holds_up_little_and_nothing_is_done_twice(stub):
     n_slow = len([*stub.marks.glob(f"by-{slow}.*")])
     assert 0 < n_slow < len(names) / 3
     assert len([*stub.marks.glob(f"by-{quick}.*")]) == len(names) - n_slow
+
+
+def test_an_asynchronous_client_is_refused(client, tiny_model):
+    address = client.scheduler.address
+
+    async def label():
+        async with Client(address, asynchronous=True, set_as_default=False) as other:
+            label_paths(["a.wav"], model=tiny_model, executor=other)
+
+    with pytest.raises(UsageError, match="asynchronous"):
+        asyncio.run(label())
 
 
 def test_a_local_cluster_without_workers_ends_the_run(stub, monkeypatch):
