@@ -56,6 +56,10 @@ two fields, a cut between them shows in two frames."""
 BESIDE = 3
 """Frames on each side of a cut that are compared with it."""
 
+LONGEST = 1.1
+"""Seconds: frames further apart are no neighbours. What moves between them cannot be followed, and
+what changes there, as from slide to slide where each is one frame, is compared with nothing."""
+
 Thumbnail = NDArray[np.float32]
 
 
@@ -169,9 +173,8 @@ class CutFinder:
         time, thumbnail, step = run[at]
         if at == 0 or step < CUT:
             return False
-        beside = [
-            run[k][2] for k in range(max(1, at - BESIDE), min(len(run), at + BESIDE + 1)) if k != at
-        ]
+        places = range(max(1, at - BESIDE), min(len(run), at + BESIDE + 1))
+        beside = [run[k][2] for k in places if k != at and abs(run[k][0] - time) <= LONGEST]
         if beside and step < STANDS_OUT * float(np.median(beside)):
             return False
         return not self._is_back(at, time, thumbnail)

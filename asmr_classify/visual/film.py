@@ -47,8 +47,9 @@ SMALL_PIXELS = 128 * 72
 MAX_PIXELS = 2**26
 """Of a frame: twice 8K. What claims more is damaged, or would take gigabytes."""
 
-LEAST_SIDE = 8
-"""Of a small frame, in pixels; a picture that is longer than that allows is distorted."""
+LEAST_SIDE = 16
+"""Of a small frame, in pixels: cuts compare so many places along each. A picture that is longer
+than that allows is distorted."""
 
 BUDGETS = {Effort.LOW: 2e8, Effort.NORMAL: 6e8, Effort.FULL: math.inf}
 """Pixels that are decoded of a video that is longer: at normal effort 290 frames of 1080p, which
@@ -98,11 +99,12 @@ LOWRES_CODECS = frozenset({"mjpeg", "mpeg1video", "mpeg2video", "mpeg4"})
 UNKNOWN_CODEC = re.compile(r"\(Video: none \((\w+) /")
 """In what FFmpeg says of a codec that it does not know: its four letters."""
 
-UNTAGGED = 2
-"""FFmpeg's number for colours that a file says nothing of."""
+CONVERTIBLE = frozenset({0, 1, 4, 5, 6, 7, 9})
+"""FFmpeg's numbers of the colours that it makes red, green and blue of. One more, 2, tells nothing;
+others (YCgCo, ICtCp, those of constant luminance, reserved ones) are an error there."""
 
 HD_HEIGHT = 720
-"""From here on untagged video is meant in the colours of BT.709, below in those of BT.601."""
+"""From here on video that tells nothing is meant in the colours of BT.709, below in BT.601."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -545,8 +547,8 @@ def shrink(frame: Any) -> NDArray[np.uint8]:
     """
     width, height = small_size(frame.width, frame.height, _pixel_aspect(frame))
     source = frame.colorspace
-    if source == UNTAGGED and frame.height >= HD_HEIGHT:
-        source = Colorspace.ITU709
+    if source not in CONVERTIBLE:
+        source = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
     small = frame.reformat(
         width,
         height,

@@ -168,7 +168,9 @@ class Eye:
         light = [(t, from_lightness(min(100.0, x / inside))) for t, x in self._light]
         scale = self._diagonals(rows, columns) / math.sqrt(inside)
         moments = [(time, value * scale) for time, value in self._motion.moments]
-        end = max(duration or 0.0, (self._last or 0.0) + self._frame_seconds)
+        last = self._last or 0.0
+        # Where frames come as they like, the last is not shown for as long as others in the mean.
+        end = max(duration or last + self._frame_seconds, last)
         cuts = per_minute(len(self._cuts.times), self._seen, self._cuts.apart)
         motion = _sum_up_motion(moments)
         is_still = self._is_still() and not cuts
@@ -183,7 +185,7 @@ class Eye:
             light=_sum_up_light(light, self._blue / self._all if self._all else 1 / 3),
             cuts_per_minute=cuts,
             flashes=self._flashes.most,
-            seen=self._seen,
+            seen=min(self._seen, end),
             effort=effort,
             lanes=_draw_lanes(moments, light, end, self._n_stretches),
         )

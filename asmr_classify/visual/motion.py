@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from asmr_classify.visual.cuts import CUT, STANDS_OUT, difference
+from asmr_classify.visual.cuts import CUT, LONGEST, STANDS_OUT, difference
 
 if TYPE_CHECKING:
     from asmr_classify.visual.cuts import Thumbnail
@@ -36,9 +36,6 @@ FASTEST, FASTEST_OF_SMALL = 95, 99
 CLEAR = 4.0
 """Small things move where so many times as much changes as elsewhere; what grain and compression
 move by chance stays below twice as much, a hundredth of the picture that moves lies above."""
-
-LONGEST = 1.1
-"""Frames further apart are no neighbours: what moves between them cannot be followed."""
 
 ENOUGH = 1.0
 """Pixels that the fastest parts move: more than the error of flow, and less than it can follow."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeGuard
 
-VERSION = 4
+VERSION = 5
 """Of the way of looking: raised whenever the same file may be seen otherwise. What was seen in
 another way is seen anew. Records of the first way have no number."""
 

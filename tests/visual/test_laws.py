@@ -140,6 +140,13 @@ def test_light_is_of_the_colours_that_the_file_tells_of(film, matrix, is_tagged,
     assert light.blue == pytest.approx(linear[2] / linear.sum(), rel=0.03)
 
 
+@pytest.mark.parametrize("matrix", ["YCgCo", "bt2020c", "chroma-derived-nc", "ICtCp"])
+def test_colours_that_cannot_be_converted_are_read_as_if_untagged(film, matrix):
+    colour = coloured(0.8, 0.25, 0.5)
+    told = replace(SHORT, seconds=0.1, options=(("x264-params", f"colormatrix={matrix}"),))
+    assert film(colour, told) == film(colour, replace(SHORT, seconds=0.1))
+
+
 @pytest.mark.parametrize(
     ("share", "speed"),
     [(0.01, 0.3), (0.02, 0.1), (0.02, 0.3), (0.02, 0.6), (0.05, 0.6), (0.05, 1.0)],
@@ -222,6 +229,20 @@ def test_one_picture_is_still_and_slides_are_not(film):
     slides = film(joined([still(k) for k in range(4)], 0.4))
     assert slides.picture is Picture.VIDEO
     assert slides.cuts_per_minute == pytest.approx(3 / 1.6 * 60, rel=0.05)
+
+
+def test_slides_of_one_frame_each_are_cut_between(film):
+    slides = replace(SHORT, times=tuple(5.0 * k for k in range(9)))
+    seen = film(joined([still(k) for k in range(9)], 5.0), slides, "a.mkv")
+    assert (seen.picture, seen.motion) == ("video", None)
+    assert seen.cuts_per_minute == pytest.approx(12, rel=0.05)
+
+
+def test_nothing_is_seen_after_the_end(film):
+    """However far frames lie apart in the mean."""
+    seen = film(still(), replace(SHORT, times=(0.0, 60.0)))
+    assert seen.seen == pytest.approx(60, abs=0.1)
+    assert seen.lanes.duration == 62
 
 
 def test_a_video_of_one_frame_is_still(film):
