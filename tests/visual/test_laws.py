@@ -231,6 +231,19 @@ def test_one_picture_is_still_and_slides_are_not(film):
     assert slides.cuts_per_minute == pytest.approx(3 / 1.6 * 60, rel=0.05)
 
 
+@pytest.mark.parametrize("codec", [*POOR, "H.264", "MPEG-4"])
+def test_one_picture_is_still_however_poor_its_encoder(film, codec):
+    codecs = POOR | {"H.264": ("libx264", SHORT.options), "MPEG-4": ("mpeg4", ())}
+    encoder, options = codecs[codec]
+    poor = Film(codec=encoder, bit_rate=150_000, options=options)
+    assert film(still(), poor).picture is Picture.STILL
+
+
+def test_a_picture_that_slowly_gets_lighter_is_a_video(film):
+    ramp = lit(still(), lambda t: 0.4 + 0.02 * t, "ramp")
+    assert film(ramp, Film(bit_rate=400_000)).picture is Picture.VIDEO
+
+
 def test_slides_of_one_frame_each_are_cut_between(film):
     slides = replace(SHORT, times=tuple(5.0 * k for k in range(9)))
     seen = film(joined([still(k) for k in range(9)], 5.0), slides, "a.mkv")
