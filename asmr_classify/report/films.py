@@ -25,7 +25,13 @@ from asmr_classify.media.probe import open_container
 from asmr_classify.report.data import is_video
 from asmr_classify.report.drawing import draw_all
 from asmr_classify.report.kept import Cache
-from asmr_classify.visual.film import MAX_PIXELS, choose_stream, prepare_decoder, shrink
+from asmr_classify.visual.film import (
+    MAX_PIXELS,
+    choose_stream,
+    pixel_aspect,
+    prepare_decoder,
+    shrink,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -52,7 +58,7 @@ QUALITIES = (5, 10, 18, 31)
 MAX_PACKETS = 400
 """In which a keyframe must come after a seek."""
 
-MAGIC = b"fil1"
+MAGIC = b"fil2"
 """Changed when filmstrips are made otherwise."""
 
 
@@ -130,13 +136,13 @@ def _next_picture(container: InputContainer, stream: VideoStream) -> NDArray[np.
         except av.error.InvalidDataError:
             continue  # what is damaged may be followed by what is not
         if frame is not None and frame.width * frame.height <= MAX_PIXELS:
-            return _fit(frame)
+            return _fit(frame, pixel_aspect(stream))
     return None
 
 
-def _fit(frame: av.VideoFrame) -> NDArray[np.uint8]:
+def _fit(frame: av.VideoFrame, aspect: float) -> NDArray[np.uint8]:
     """Make a frame as small as its place in the filmstrip, upright, with black beside it."""
-    image = np.rot90(shrink(frame), round(frame.rotation / 90))
+    image = np.rot90(shrink(frame, aspect), round(frame.rotation / 90))
     height, width = image.shape[:2]
     scale = min(CELL[0] / width, CELL[1] / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -298,6 +298,7 @@ class _Reader:
         self._container = container
         self._stream = stream
         self._guide = _guide(container, stream)
+        self._pixel_aspect = pixel_aspect(stream)
         self._origin = origin
         self._tick = float(stream.time_base or 0)
         self._frame_seconds = 1 / rate
@@ -383,7 +384,7 @@ class _Reader:
                 continue
             while frames:
                 # No frame is kept while the next is decoded: at 4K that would take 12 MB.
-                small = _let_go(frames.pop(0))
+                small = _let_go(frames.pop(0), self._pixel_aspect)
                 n_fruitless = 0
                 self._tell()
                 if small is not None:
@@ -445,10 +446,10 @@ class _Reader:
             self._on_progress()
 
 
-def _let_go(frame: Any) -> Decoded | None:
+def _let_go(frame: Any, pixel_aspect: float) -> Decoded | None:
     """Keep of a frame what it is when made small; None of one of absurd dimensions."""
     if 0 < frame.width * frame.height <= MAX_PIXELS:
-        return frame.pts, shrink(frame)
+        return frame.pts, shrink(frame, pixel_aspect)
     return None
 
 
@@ -533,19 +534,21 @@ def _rate(stream: VideoStream) -> float:
     return next((x for x in rates if RATES[0] <= x <= RATES[1]), USUAL_RATE)
 
 
-def shrink(frame: Any) -> NDArray[np.uint8]:
+def shrink(frame: Any, pixel_aspect: float = 1.0) -> NDArray[np.uint8]:
     """Make a frame small.
 
     Parameters
     ----------
     frame : av.VideoFrame
+    pixel_aspect : float
+        How wide its pixels are, to their height.
 
     Returns
     -------
     ndarray of uint8, shape (height, width, 3)
         Red, green and blue, in full range.
     """
-    width, height = small_size(frame.width, frame.height, _pixel_aspect(frame))
+    width, height = small_size(frame.width, frame.height, pixel_aspect)
     source = frame.colorspace
     if source not in CONVERTIBLE:
         source = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
@@ -561,9 +564,10 @@ def shrink(frame: Any) -> NDArray[np.uint8]:
     return image
 
 
-def _pixel_aspect(frame: Any) -> float:
-    aspect = getattr(frame, "sample_aspect_ratio", None)
-    return float(aspect) if aspect and 0.1 <= float(aspect) <= 10 else 1.0
+def pixel_aspect(stream: VideoStream) -> float:
+    """Tell how wide the pixels of a stream are, to their height, where that can be believed."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    return aspect if 0.1 <= aspect <= 10 else 1.0
 
 
 def small_size(width: int, height: int, pixel_aspect: float = 1.0) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from asmr_classify.visual.seen import Picture, Visual
 from tests.catalogue.results import seen
 from tests.media.make_media import RECIPES, tone, write_media
 from tests.report.conftest import draw_here, heard, lost, write_wav
-from tests.visual.scenes import turn_display
+from tests.visual.scenes import Film, coloured, turn_display, write_film
 
 SECONDS, RATE = 6, 5
 
@@ -86,6 +86,13 @@ def test_other_shapes_stand_in_the_middle(tmp_path):
     picture = film_of(tmp_path, write_video(tmp_path / "a.mp4", draw, size=(32, 64)))[0]
     columns = np.flatnonzero(picture.mean(axis=(0, 2)) > 128)
     assert (len(columns), columns.mean()) == (18, (CELL[0] - 1) / 2)
+
+
+def test_wide_pixels_stand_as_they_are_shown(tmp_path):
+    square = Film(size=(32, 64), seconds=1, pixel_aspect=2)
+    write_film(tmp_path / "a.mp4", coloured(1, 1, 1), square)
+    picture = film_of(tmp_path, str(tmp_path / "a.mp4"))[0]
+    assert len(np.flatnonzero(picture.mean(axis=(0, 2)) > 128)) == CELL[1]
 
 
 @pytest.mark.parametrize(("quarter", "lit"), [(0, "top"), (1, "right"), (2, "bottom"), (3, "left")])

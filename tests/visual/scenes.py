@@ -262,6 +262,8 @@ class Film:
     """By which red, green and blue become what is stored."""
     is_tagged: bool = False
     """Whether the file tells by which."""
+    pixel_aspect: int = 1
+    """How many times as wide as high pixels are shown: so much narrower is what is stored."""
     gop: int | None = None
 
 
@@ -270,7 +272,8 @@ def write_film(path: Path, scene: Scene, film: Film | None = None) -> None:
     film = film or Film()
     scene = interlaced(scene, film.rate) if film.is_interlaced else scene
     times = film.times or [k / film.rate for k in range(round(film.seconds * film.rate))]
-    images = (to_8_bit(scene.picture(time, film.size)) for time in times)
+    size = film.size[0] * film.pixel_aspect, film.size[1]
+    images = (to_8_bit(scene.picture(time, size))[:, :: film.pixel_aspect] for time in times)
     write_frames(path, zip(times, images, strict=True), film)
 
 
@@ -299,6 +302,7 @@ def write_frames(path: Path, frames: Iterable[tuple[float, np.ndarray]], film: F
         if film.codec in {"mpeg4"}:
             stream.codec_context.time_base = 1 / Fraction(film.rate).limit_denominator(1001)
         stream.codec_context.thread_count = 1
+        stream.codec_context.sample_aspect_ratio = Fraction(film.pixel_aspect)
         stream.options = dict(film.options)
         if film.is_tagged:
             stream.codec_context.colorspace = int(film.matrix)

@@ -51,6 +51,7 @@ FILMS = {
     "180p": SHORT,
     "540p": replace(SHORT, size=(960, 540), seconds=1.1, rate=12),
     "upright": replace(SHORT, size=(180, 320)),
+    "wide pixels": replace(SHORT, size=(160, 180), pixel_aspect=2),
     "stored on its side": replace(SHORT, rotation=90),
     "12 a second": replace(SHORT, rate=12),
     "60 a second": replace(SHORT, rate=60),
