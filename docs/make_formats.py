@@ -124,7 +124,7 @@ or, to *overwrite*, replaced by what the file says, performers and details inclu
 For Kodi and MPlayer, which leave out what is listed (`0` is a cut). Kodi looks for it beside the
 video under the same name without its extension, so use `--per-file .`; such files are named
 `evening.edl`. mpv cannot read it: see `mpv-edl`. `--skip lively` leaves out where much moves in a
-video, beside labels or alone.
+video, be it without sound, beside labels or alone.
 """,
     "mpv-edl": """\
 For mpv, which plays what is listed: `mpv labels/evening.flac.mpv.edl`. It names the recording as

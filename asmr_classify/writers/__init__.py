@@ -162,7 +162,7 @@ def _document(
     render: Callable[[FileResult, Options], str | bytes],
 ) -> Callable[[Stream, Sequence[str], Options], Writer]:
     return lambda stream, _labels, options: DocumentWriter(
-        stream, lambda result: render(result, options)
+        stream, lambda result: render(result, options), options.skip
     )
 
 

@@ -1,7 +1,8 @@
 """Documents: formats of which one file belongs to one recording, and holds its timeline.
 
 They are written whole, and hold neither scores of the file nor failures: a recording that could
-not be heard gets none, so that an empty document always means that nothing was found.
+not be heard gets none, so that an empty document always means that nothing was found. A video
+without sound gets one where its lively stretches are asked for.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.errors import UsageError
+from asmr_classify.visual.seen import MotionLevel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from asmr_classify.timeline import Segment
     from asmr_classify.writers import Stream
@@ -29,11 +31,16 @@ class DocumentWriter:
     stream : text or binary stream
     render : callable
         Turns a result into the document, text or bytes as the stream takes.
+    skip : sequence of str
+        What is to be skipped.
     """
 
-    def __init__(self, stream: Stream, render: Callable[[FileResult], str | bytes]) -> None:
+    def __init__(
+        self, stream: Stream, render: Callable[[FileResult], str | bytes], skip: Sequence[str] = ()
+    ) -> None:
         self._stream = stream
         self._render = render
+        self._skip = skip
         self._path: str | None = None
 
     def write(self, result: FileResult) -> None:
@@ -52,7 +59,7 @@ class DocumentWriter:
                 f"{self._path}; write one per file with --per-file DIR"
             )
         self._path = result.path
-        if is_heard(result):
+        if has_document(result, self._skip):
             self._stream.write(self._render(result))  # type: ignore[arg-type]  # as the stream takes
             self._stream.flush()
 
@@ -63,6 +70,12 @@ class DocumentWriter:
 def is_heard(result: FileResult) -> bool:
     """Tell whether there is a timeline, be it an empty one."""
     return result.status not in {Status.FAILED, Status.NO_AUDIO}
+
+
+def has_document(result: FileResult, skip: Sequence[str]) -> bool:
+    """Tell whether a recording gets a document: if it is heard, or what is seen is asked for."""
+    is_asked = MotionLevel.LIVELY in skip and result.status is Status.NO_AUDIO
+    return is_heard(result) or is_asked
 
 
 def ordered_segments(result: FileResult) -> list[Segment]:

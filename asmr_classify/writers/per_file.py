@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import ChangedFileError, NotRepresentableError, OutputError, UsageError
-from asmr_classify.writers.documents import is_heard
+from asmr_classify.writers.documents import has_document
 from asmr_classify.writers.output import Replacement, explain
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class PerFileWriter:
         OutputError
             If it cannot be written, or something else stands there.
         """
-        if not self._form.holds_failures and not is_heard(result):
+        if not self._form.holds_failures and not has_document(result, self._options.skip):
             return
         target = self._place(result.path)
         try:

@@ -232,3 +232,14 @@ def test_a_list_that_skips_everything_is_none_for_mpv():
     result = timeline(labels=("speech",))
     with pytest.raises(NotRepresentableError, match=r"a\.mp3: all of it would be skipped"):
         write("mpv-edl", [result], LABELS)
+
+
+@pytest.mark.parametrize("form", [name for name, kind in FORMATS.items() if kind.skips])
+def test_of_a_video_without_sound_lively_stretches_are_told(form):
+    lanes = Lanes(4.0, motion=(0.0, 2 * LIVELY, 0.0), light=())
+    seen = Visual(Picture.VIDEO, lanes=lanes)
+    mute = FileResult("a.mp4", Status.NO_AUDIO, "m@1", duration=12.0, visual=seen)
+    lively = Options(skip=("lively",))
+    heard = replace(mute, status=Status.SILENT)
+    content = write(form, [mute], LABELS, lively)
+    assert content == write(form, [heard], LABELS, lively) != write(form, [], LABELS, lively)

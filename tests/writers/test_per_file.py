@@ -12,6 +12,7 @@ from asmr_classify.errors import ChangedFileError, OutputError, UsageError
 from asmr_classify.writers import FORMATS, Options
 from asmr_classify.writers.output import Output
 from asmr_classify.writers.per_file import WRITTEN, PerFileWriter, common_folder
+from tests.catalogue.results import seen
 from tests.writers.roundtrip import SKIP, timeline
 from tests.writers.strategies import LABELS
 
@@ -48,6 +49,13 @@ def test_files_mirror_the_tree_of_recordings(form):
     )
     with Path("out", tree()[0]).open("rb" if FORMATS[form].in_bytes else "r") as file:
         assert len(list(FORMATS[form].read(file))) == 1
+
+
+@pytest.mark.parametrize("skip", ["speech", "lively"])
+def test_a_video_without_sound_has_a_file_where_what_is_seen_is_asked_for(skip):
+    mute = FileResult("a.mp4", Status.NO_AUDIO, "m@1", visual=seen())
+    write(mute, form="edl", options=Options(skip=(skip,)))
+    assert Path("out", "a.edl").exists() == (skip == "lively")
 
 
 def test_a_folder_that_was_made_for_nothing_is_taken_back():
