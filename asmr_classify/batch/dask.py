@@ -10,9 +10,11 @@ import asyncio
 import json
 import logging
 import pickle
+import signal
 import time
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +26,7 @@ from asmr_classify.version import own_version
 try:
     from distributed import Client, LocalCluster, Security, WorkerPlugin, get_worker
     from distributed.comm.core import connect as open_comm
+    from distributed.utils import LoopRunner
 except ImportError as exc:
     raise MissingExtraError(
         "to work on a cluster takes Dask Distributed: pip install 'asmr-classify[dask]'"
@@ -45,10 +48,6 @@ ORDER_TRIES = 3
 
 CONNECT_SECONDS = 8
 """Whoever does not answer for so long is not there."""
-
-DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
-"""What workers of this machine run first: a terminal's interrupt is for the starting process only,
-which lets them finish what is at hand."""
 
 WORKER_SECONDS = 30.0
 """A cluster of this machine that has had no worker for so long will have none again."""
@@ -124,12 +123,33 @@ async def _knock(address: str) -> None:
 
 
 def start_local(n_workers: int) -> LocalCluster:
-    """Start a cluster on this machine, which replaces workers that do not even start again."""
+    """Start a cluster on this machine, which replaces workers that do not even start again.
+
+    A terminal's interrupt is for the starting process only, which lets workers finish what is at
+    hand: they are started by a thread that hears of none, and inherit that.
+    """
     cluster = LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", preload=[DEAF]
+        n_workers=n_workers,
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",
+        loop=_start_deaf_loop(),
     )
     cluster.adapt(minimum=n_workers, maximum=n_workers)
     return cluster
+
+
+def _start_deaf_loop() -> Any:
+    runner = LoopRunner()
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, where workers are in no terminal's group
+        runner.start()
+        return runner.loop
+    resource_tracker.ensure_running()  # which would end the deafness of who starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        runner.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return runner.loop
 
 
 class DaskEngine:
