@@ -42,11 +42,11 @@ from tests import clusters
 from tests.batch.conftest import Notes
 from tests.batch.tasks import WAYS, SlowHere, Stub
 from tests.batch.test_engine import named, run
-from tests.conftest import DEMO, ROOT, sample_of, shared_folder
+from tests.conftest import DEMO, ROOT, shared_folder
 from tests.media.hostile import make_hostile
 from tests.storage import BUCKET
 
-N_KILLED = sample_of(10, 4)
+N_KILLED = 10
 
 
 @pytest.fixture(scope="module")
