@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from asmr_classify.visual.cuts import CUT, LONGEST, STANDS_OUT, difference
+from asmr_classify.visual.cuts import BESIDE, CUT, LONGEST, STANDS_OUT, difference
 
 if TYPE_CHECKING:
     from asmr_classify.visual.cuts import Thumbnail
@@ -205,16 +205,20 @@ def _to_shape(flow: Plane, shape: tuple[int, ...]) -> Plane:
 
 @dataclass(frozen=True, slots=True)
 class _Recent:
-    """A frame, and how much it differs from the one before."""
+    """A frame, and how much it differs from the one before, so many seconds ago."""
 
     time: float
     luma: Plane
     thumbnail: Thumbnail
-    step: float
+    step: float = 0.0
+    seconds: float = 0.0
 
 
 class MotionMeter:
     """Measures motion, moment by moment, while frames go by.
+
+    A moment is measured :data:`.cuts.BESIDE` frames late: only then is it known whether its own
+    frame begins a new picture.
 
     Attributes
     ----------
@@ -244,38 +248,49 @@ class MotionMeter:
         """
         if self._recent and not (is_next and luma.shape == self._recent[-1].luma.shape):
             self.finish()
-        step = difference(self._recent[-1].thumbnail, thumbnail) if self._recent else 0.0
         self.shape = luma.shape
         if self._measured_at is None:
             self._measured_at = time
-        self._recent.append(_Recent(time, luma, thumbnail, step))
-        while len(self._recent) > 2 and self._recent[1].time <= time - SPANS[-1]:
-            self._recent.popleft()
-        if time - self._measured_at >= MOMENT:
-            self._measure()
+        before = self._recent[-1] if self._recent else _Recent(time, luma, thumbnail)
+        step = difference(before.thumbnail, thumbnail)
+        self._recent.append(_Recent(time, luma, thumbnail, step, time - before.time))
+        self._reach(len(self._recent) - 1 - BESIDE)
 
     def finish(self) -> None:
         """Measure what is left, as no more neighbours follow."""
-        if self._recent and self._measured_at is not None and len(self._recent) > 1:
+        for late in range(BESIDE - 1, -1, -1):
+            self._reach(len(self._recent) - 1 - late)
+        if len(self._recent) > 1:
             is_measured = bool(self.moments) and self.moments[-1][0] >= self._recent[0].time
             if not is_measured:
-                self._measure()
+                self._measure(len(self._recent) - 1)
         self._recent.clear()
         self._measured_at = None
 
-    def _measure(self) -> None:
-        time = self._recent[-1].time
+    def _reach(self, at: int) -> None:
+        """Come to a frame: let go of what is too long before it, and measure if it is time."""
+        if at < 0 or self._measured_at is None:
+            return
+        time = self._recent[at].time
+        while at > 1 and self._recent[1].time <= time - SPANS[-1]:
+            self._recent.popleft()
+            at -= 1
+        if time - self._measured_at >= MOMENT:
+            self._measure(at)
+
+    def _measure(self, at: int) -> None:
+        time = self._recent[at].time
         self._measured_at = time
-        speed = self._speed()
+        speed = self._speed(at)
         if speed is not None:
             self.moments.append((time, speed))
 
-    def _speed(self) -> float | None:
-        """Measure how fast the picture moves at the last frame."""
-        latest = self._recent[-1]
+    def _speed(self, at: int) -> float | None:
+        """Measure how fast the picture moves at a frame."""
+        latest = self._recent[at]
         b, speed = normalise(latest.luma), None
         diagonal = float(np.hypot(*b.shape))
-        for earlier in self._pairs(latest.time):
+        for earlier in self._pairs(at):
             moved = displacement(normalise(earlier.luma), b)
             root = float(np.sqrt(np.mean(moved.pixels.astype(np.float64) ** 2)))
             speed = root / diagonal / (latest.time - earlier.time)
@@ -283,10 +298,11 @@ class MotionMeter:
                 break
         return speed
 
-    def _pairs(self, time: float) -> list[_Recent]:
+    def _pairs(self, at: int) -> list[_Recent]:
         """Choose earlier frames of the same scene to compare with, the nearest first."""
         chosen: list[_Recent] = []
-        scene = [*self._recent][self._begin_of_scene() :]
+        time = self._recent[at].time
+        scene = [*self._recent][self._begin_of_scene(at) : at]
         earlier = [x for x in scene if 0 < time - x.time <= LONGEST]
         for span in SPANS:
             found = min(earlier, key=lambda x: abs(time - x.time - span), default=None)
@@ -294,11 +310,19 @@ class MotionMeter:
                 chosen.append(found)
         return chosen
 
-    def _begin_of_scene(self) -> int:
+    def _begin_of_scene(self, latest: int) -> int:
         """Find the last frame that differs from the one before as no motion would let it."""
-        steps = [x.step for x in self._recent]
-        for at in range(len(steps) - 1, 0, -1):
-            beside = [x for k, x in enumerate(steps) if 0 < abs(k - at) <= 2 and x > 0] or [0.0]
-            if steps[at] >= CUT and steps[at] >= STANDS_OUT * float(np.median(beside)):
+        recent = [*self._recent]
+        for at in range(latest, 0, -1):
+            sides = recent[max(0, at - BESIDE) : at], recent[at + 1 : at + 1 + BESIDE]
+            beside = [pace for side in sides for pace in _paces(side)] or [0.0]
+            usual = float(np.median(beside)) * recent[at].seconds
+            if recent[at].step >= CUT and recent[at].step >= STANDS_OUT * usual:
                 return at
         return 0
+
+
+def _paces(frames: list[_Recent]) -> list[float]:
+    """Tell how much frames differ a second, without those shown again while others move."""
+    paces = [x.step / x.seconds for x in frames if x.seconds > 0]
+    return [x for x in paces if x > 0] or paces

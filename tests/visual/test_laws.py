@@ -321,3 +321,21 @@ def test_lanes_hold_a_value_each_two_seconds(film):
     assert len(lanes.motion) == len(lanes.light) == 2
     assert lanes.motion[0] < 0.01
     assert lanes.motion[1] == pytest.approx(0.3, rel=0.2)
+
+
+@pytest.mark.parametrize("seconds", [2.0, 2.5])
+def test_a_cut_at_a_measured_frame_ends_fast_motion_there(film, seconds):
+    scene = joined([still(0), pan(0.4), still(1)], seconds)
+    lanes = film(scene, Film(size=(160, 90), seconds=3 * seconds, rate=12)).lanes
+    begin, end = int(seconds // lanes.step), int(2 * seconds / lanes.step + 0.5)
+    assert lanes.motion[begin] > 0.2
+    assert lanes.motion[end:] == pytest.approx([0.0] * len(lanes.motion[end:]), abs=0.001)
+
+
+@pytest.mark.parametrize("times", [(2,), (2, 3)], ids=["twice", "two and three times"])
+def test_frames_that_are_shown_again_make_no_cuts_of_fast_motion(film, times):
+    shown = np.repeat(np.arange(60), np.resize(times, 60)) / 12
+    rate, fast = 12 * float(np.mean(times)), pan(0.4)
+    scene = replace(fast, picture=lambda time, size: fast.picture(shown[round(time * rate)], size))
+    seen = film(scene, Film(size=(160, 90), seconds=3.0, rate=rate))
+    assert seen.motion.level is MotionLevel.LIVELY
