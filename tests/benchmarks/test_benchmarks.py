@@ -11,13 +11,14 @@ import pytest
 
 from asmr_classify.training.scenes import Layer, Scene
 from asmr_classify.watch.arrivals import AT_ONCE
-from tests.benchmarks import check, cluster, growth, library, many_files, sounds, storage
+from tests.benchmarks import check, cluster, growth, library, many_files, sounds, storage, visual
 from tests.benchmarks.__main__ import write_table
 from tests.benchmarks.measure import median_ratio, one_core, run_python
 from tests.benchmarks.report import RESULTS, Table, figures_for_people, with_figures
 from tests.benchmarks.robustness import REACH, main_tags
 from tests.benchmarks.scenes import find_gaps, gap_figures, onset_errors, segment_f1, tag_figures
 from tests.conftest import DEMO, ROOT
+from tests.visual.scenes import Film, lit, pan, still, write_film
 
 
 def test_every_change_is_labelled():
@@ -198,3 +199,14 @@ def test_tags_of_scenes_are_counted_by_what_sounds_long_enough():
     assert figures["tagged white_noise"] == figures["tagged crinkle"] == 1.0
     assert figures["tagged tap"] == 0.0  # two seconds and two are four; the other is too short
     assert figures["right tags"] == pytest.approx(5 / 6)
+
+
+def test_the_kind_of_picture_is_judged_where_it_is_known(tmp_path):
+    tally, path = visual.Tally(), tmp_path / "a.mp4"
+    flicker = lit(still(), lambda time: 0.4 + 0.2 * (4 * time % 2 < 1), "2 Hz")
+    for scene in (still(), flicker, pan(0.2), replace(pan(0.2), is_still=True)):
+        write_film(path, scene, Film(seconds=1.0))
+        visual._judge(path, scene, tally)
+    assert tally.picture == [True, True, False]
+    named = {what: row for what, *row in visual._rows_of("all", tally)}
+    assert named["all: kind of picture right"] == [3, pytest.approx(2 / 3), "share", ">= 0.97"]

@@ -24,7 +24,7 @@ from asmr_classify.visual.flashes import to_cells
 from asmr_classify.visual.levels import light_level, motion_level
 from asmr_classify.visual.light import from_lightness, to_lightness, to_linear, to_luminance
 from asmr_classify.visual.look import look
-from asmr_classify.visual.seen import Effort
+from asmr_classify.visual.seen import Effort, Picture
 from tests.benchmarks.measure import median_ratio, one_core, run_python
 from tests.benchmarks.report import Table
 from tests.conftest import shared_folder
@@ -44,21 +44,22 @@ ABOUT = """\
 Scenes whose motion, light and cuts are known exactly (see `tests/visual/scenes.py`) are filmed at
 320 x 180, four seconds each, in four codecs at three bit rates, and looked at with normal effort. A
 level is right if it is that of the true motion or light; of scenes within a quarter of a threshold
-it is not asked. Cuts, and what may be taken for them (fades, flicker, fast pans), are told within
-0.1 s; PySceneDetect's ContentDetector and AdaptiveDetector are asked for those of the same files,
-with their own thresholds and scenes of three frames and more, and the better one is told: nearly
-all of the cuts that they find and that are none are flicker, which they are not made for. Flashes
-are compared with a count that follows the definition cell by cell, over the decoded frames of what
-flickers or goes past fast. What is interlaced is woven of two times in each frame, and cuts fall
-between them, too. Cost is the median of `count` ratios, taken by turns in one process that is
-pinned to one core: a clip of 1080p at 4 Mbit/s, of a real scene where the shared media are there,
-with stereo AAC, repeated to half an hour. Two passes over one is how long it takes to decode all
-sound and then to seek for what is seen of the picture, over decoding both while all packets of the
-file go by once: what `label` does is faster where that is below 1. Memory is what `label` of a 4K
-video of half an hour held at most over what it held of its sound alone; of the sound of a minute it
-holds less, so that what the decoder of the picture holds shows more.
-`python -m tests.benchmarks.visual VP9 AV1` measures cost and memory of these codecs alone, and
-prints them."""
+it is not asked. The kind of picture is right if one picture is `still`, and what moves or is cut a
+`video`; of what only changes, by light, fades or grain, it is not asked. Cuts, and what may be
+taken for them (fades, flicker, fast pans), are told within 0.1 s; PySceneDetect's ContentDetector
+and AdaptiveDetector are asked for those of the same files, with their own thresholds and scenes of
+three frames and more, and the better one is told: nearly all of the cuts that they find and that
+are none are flicker, which they are not made for. Flashes are compared with a count that follows
+the definition cell by cell, over the decoded frames of what flickers or goes past fast. What is
+interlaced is woven of two times in each frame, and cuts fall between them, too. Cost is the median
+of `count` ratios, taken by turns in one process that is pinned to one core: a clip of 1080p at 4
+Mbit/s, of a real scene where the shared media are there, with stereo AAC, repeated to half an hour.
+Two passes over one is how long it takes to decode all sound and then to seek for what is seen of
+the picture, over decoding both while all packets of the file go by once: what `label` does is
+faster where that is below 1. Memory is what `label` of a 4K video of half an hour held at most over
+what it held of its sound alone; of the sound of a minute it holds less, so that what the decoder of
+the picture holds shows more. `python -m tests.benchmarks.visual VP9 AV1` measures cost and memory
+of these codecs alone, and prints them."""
 
 CODECS = {
     "H.264": ("libx264", (("preset", "veryfast"),)),
@@ -73,6 +74,8 @@ SMALL_SHARES, SMALL_SPEEDS, SMALL_BIT_RATE = (0.01, 0.02, 0.05), (0.1, 0.3, 0.6,
 SIZE, SECONDS = (320, 180), 4.0
 RATE, FAST_RATE = 25.0, 50.0
 """Frames a second: at the lower one a flicker of 20 Hz cannot be told from one of 5."""
+
+JUDGED = {"picture": "kind of picture", "motion": "level of motion", "light": "level of light"}
 
 NEAR = 0.1
 """Seconds within which a cut is found."""
@@ -159,6 +162,7 @@ def _photographs() -> Iterator[np.ndarray]:
 class Tally:
     """What was right and wrong in the films of one codec and bit rate."""
 
+    picture: list[bool] = field(default_factory=list)
     motion: list[bool] = field(default_factory=list)
     light: list[bool] = field(default_factory=list)
     flashes: list[bool] = field(default_factory=list)
@@ -178,15 +182,16 @@ def _accuracy_rows(folder: Path) -> Iterator[Row]:
             path = folder / f"{codec}.mp4"
             write_frames(path, zip(times, images, strict=True), film)
             _judge(path, scene, tally)
-    for what in ("motion", "light"):
-        right = [x for tally in tallies.values() for x in getattr(tally, what)]
-        yield f"all films: level of {what} right", len(right), _mean(right), "share", ">= 0.97"
+    for judged, what in JUDGED.items():
+        right = [x for tally in tallies.values() for x in getattr(tally, judged)]
+        yield f"all films: {what} right", len(right), _mean(right), "share", ">= 0.97"
     for (codec, bit_rate), tally in tallies.items():
         yield from _rows_of(f"{codec}, {bit_rate // 1000} kbit/s", tally)
 
 
 def _judge(path: Path, scene: Scene, tally: Tally) -> None:
     seen, shown = look(path), _frames(path)
+    tally.picture += _is_picture_right(scene, seen)
     tally.motion += _is_motion_right(scene, seen)
     tally.light += _is_light_right(scene, seen)
     may_flash = " Hz" in scene.name or "0.5" in scene.name
@@ -201,8 +206,9 @@ def _judge(path: Path, scene: Scene, tally: Tally) -> None:
 
 def _rows_of(name: str, tally: Tally) -> Iterator[Row]:
     n_cuts, best = int(tally.cuts[0] + tally.cuts[2]), max(map(_f1, tally.peers))
-    for what, right in (("motion", tally.motion), ("light", tally.light)):
-        yield f"{name}: level of {what} right", len(right), _mean(right), "share", ">= 0.97"
+    for judged, what in JUDGED.items():
+        right = getattr(tally, judged)
+        yield f"{name}: {what} right", len(right), _mean(right), "share", ">= 0.97"
     yield f"{name}: cuts", n_cuts, _f1(tally.cuts), "F1", ">= 0.95"
     if best > 0:
         yield f"{name}: cuts by PySceneDetect", n_cuts, best, "F1", ""
@@ -211,6 +217,12 @@ def _rows_of(name: str, tally: Tally) -> Iterator[Row]:
 
 def _mean(right: list[bool]) -> float:
     return float(np.mean(right))
+
+
+def _is_picture_right(scene: Scene, seen: Visual) -> list[bool]:
+    if scene.is_still:
+        return [seen.picture is Picture.STILL]
+    return [seen.picture is Picture.VIDEO] if scene.motion or scene.cuts else []
 
 
 def _is_motion_right(scene: Scene, seen: Visual) -> list[bool]:
