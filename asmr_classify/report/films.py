@@ -3,17 +3,20 @@
 A filmstrip is one small JPEG of :data:`FRAMES` pictures side by side, evenly spread over the
 recording, so that it lies over the waveform in time. It takes :data:`MAX_BYTES` at most: what is
 too rich in detail is packed more coarsely. Each picture is the keyframe before its time, found by
-seeking, so that nothing else is decoded. Only :data:`MOST` videos of a page get one; both bounds
-together keep a page of 500 videos below 5 MB.
+seeking, so that nothing else is decoded; where none of these places has one, as in a transport
+stream whose picture ends early, the first shows how the picture begins. Only :data:`MOST` videos of
+a page get one; both bounds together keep a page of 500 videos below 5 MB.
 
 Filmstrips are kept below ``films/`` in the user's cache, see :mod:`asmr_classify.report.kept`.
 """
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -26,15 +29,19 @@ from asmr_classify.report.data import is_video
 from asmr_classify.report.drawing import draw_all
 from asmr_classify.report.kept import Cache
 from asmr_classify.visual.film import (
+    LATE_SECONDS,
     MAX_PIXELS,
+    choose_guide,
     choose_stream,
+    iter_packets,
     pixel_aspect,
     prepare_decoder,
+    seek,
     shrink,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from av.container import InputContainer
@@ -117,22 +124,28 @@ def _pictures(
         return []
     prepare_decoder(path, stream)
     stream.codec_context.skip_frame = "NONKEY"
-    begin, length = container.start_time or 0, container.duration or 0
-    pictures = []
-    for k in range(FRAMES):
-        container.seek(begin + (2 * k + 1) * length // (2 * FRAMES))
-        pictures.append(_next_picture(container, stream))
-        on_progress(0.0)
+    guide, length = choose_guide(container, stream), (container.duration or 0) / av.time_base
+    tell = partial(on_progress, 0.0)
+
+    def picture_at(seconds: float, patience: float = LATE_SECONDS) -> NDArray[np.uint8] | None:
+        tell()
+        seek(container, seconds, guide)
+        return _next_picture(iter_packets(container, stream, tell, patience=patience), stream)
+
+    pictures = [picture_at((2 * k + 1) * length / (2 * FRAMES)) for k in range(FRAMES)]
+    if all(picture is None for picture in pictures):
+        pictures[0] = picture_at(-LATE_SECONDS, math.inf)  # a seek to the start may pass it
     blank = np.zeros((CELL[1], CELL[0], 3), np.uint8)
     seen = any(picture is not None for picture in pictures)
     return [blank if picture is None else picture for picture in pictures] if seen else []
 
 
-def _next_picture(container: InputContainer, stream: VideoStream) -> NDArray[np.uint8] | None:
+def _next_picture(packets: Iterator[Any], stream: VideoStream) -> NDArray[np.uint8] | None:
     """Decode the keyframe that comes next; None if none does."""
-    for packet in islice(container.demux(stream), MAX_PACKETS):
+    own = (packet for packet in packets if packet is None or packet.stream == stream)
+    for packet in islice(own, MAX_PACKETS):
         try:
-            frame = next(iter(packet.decode()), None)
+            frame = next(iter(stream.codec_context.decode(packet)), None)
         except av.error.InvalidDataError:
             continue  # what is damaged may be followed by what is not
         if frame is not None and frame.width * frame.height <= MAX_PIXELS:

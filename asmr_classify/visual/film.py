@@ -297,7 +297,7 @@ class _Reader:
         self.n_distinct = 0
         self._container = container
         self._stream = stream
-        self._guide = _guide(container, stream)
+        self._guide = choose_guide(container, stream)
         self._pixel_aspect = pixel_aspect(stream)
         self._origin = origin
         self._tick = float(stream.time_base or 0)
@@ -359,9 +359,7 @@ class _Reader:
 
     def _seek(self, seconds: float) -> bool:
         with suppress(av.error.FFmpegError, OSError, ValueError):
-            guide = self._guide if seconds > 0 else None  # where the picture is sure to begin
-            tick = 1 / av.time_base if guide is None else float(guide.time_base or 1)
-            self._container.seek(round((self._origin + seconds) / tick), stream=guide)
+            seek(self._container, seconds, self._guide)
             return True
         return False
 
@@ -392,41 +390,17 @@ class _Reader:
 
     def _iter_place_packets(self, length: float) -> Iterator[Any]:
         """Yield the packets of a place, and at last None; none where a place began before."""
-        latest, is_begun = None, False
-        for packet in self._iter_packets():
-            time = None if packet is None else self._time_of_packet(packet)
-            if time is not None:
-                is_picture = packet.stream == self._stream
-                if is_picture and not is_begun:
-                    if time <= self._last_begun:
-                        return
-                    self._last_begun, is_begun = time, True
-                if latest is None or is_picture:
-                    latest = time
-                if time > latest + length + LATE_SECONDS:
-                    yield None
+        is_begun = False
+        for packet in self._iter_packets(length + LATE_SECONDS):
+            time = None if packet is None else _time_of_packet(packet)
+            if time is not None and packet.stream == self._stream and not is_begun:
+                if time <= self._last_begun:
                     return
+                self._last_begun, is_begun = time, True
             yield packet
 
-    def _iter_packets(self) -> Iterator[Any]:
-        """Yield the packets of the stream and of all sound, and at last None."""
-        packets = self._container.demux(self._stream, *self._container.streams.audio)
-        for n_packets in count(1):
-            if n_packets % TOLD_PACKETS == 0:
-                self._tell()
-            try:
-                packet = next(packets)
-            except (StopIteration, av.error.EOFError, av.error.InvalidDataError, IndexError):
-                yield None
-                return
-            if packet.size:
-                yield packet
-
-    def _time_of_packet(self, packet: Any) -> float | None:
-        stamp = packet.dts if packet.pts is None else packet.pts
-        if stamp is None or packet.time_base is None:
-            return None
-        return float(stamp * packet.time_base - self._origin)
+    def _iter_packets(self, patience: float = math.inf) -> Iterator[Any]:
+        return iter_packets(self._container, self._stream, self._tell, patience=patience)
 
     def _time_of(self, pts: int | None) -> float:
         if pts is None:
@@ -518,15 +492,94 @@ def prepare_decoder(path: str, stream: VideoStream) -> None:
     context.options = options
 
 
-def _guide(container: InputContainer, stream: VideoStream) -> AudioStream | None:
+def choose_guide(container: InputContainer, stream: VideoStream) -> AudioStream | None:
     """Choose the sound to seek by, where that lasts to the end and the picture does not.
 
     A transport stream has no index: to seek there by a picture that ended early is to read the rest
     of the file again and again.
+
+    Parameters
+    ----------
+    container : av.container.InputContainer
+    stream : VideoStream
+
+    Returns
+    -------
+    AudioStream or None
+        None where the picture itself can be sought.
     """
     if stream.duration is not None:
         return None
     return next((x for x in container.streams.audio if x.duration is not None), None)
+
+
+def seek(container: InputContainer, seconds: float, guide: AudioStream | None) -> None:
+    """Seek to the keyframe before a time.
+
+    Parameters
+    ----------
+    container : av.container.InputContainer
+    seconds : float
+        From the start of the file.
+    guide : AudioStream or None
+        As :func:`choose_guide` gives it.
+    """
+    if seconds <= 0:  # where the picture is sure to begin
+        guide = None
+    tick = 1 / av.time_base if guide is None else float(guide.time_base or 1)
+    origin = (container.start_time or 0) / av.time_base
+    container.seek(round((origin + seconds) / tick), stream=guide)
+
+
+def iter_packets(
+    container: InputContainer,
+    stream: VideoStream,
+    on_progress: Callable[[], None],
+    *,
+    patience: float = math.inf,
+) -> Iterator[Any]:
+    """Read on from where a file stands, until its picture is over.
+
+    Parameters
+    ----------
+    container : av.container.InputContainer
+    stream : VideoStream
+    on_progress : callable
+        Called now and then.
+    patience : float
+        Seconds for which sound may go on after the last packet of the picture.
+
+    Yields
+    ------
+    av.Packet or None
+        Those of the picture and of all sound, and at last None.
+    """
+    packets = container.demux(stream, *container.streams.audio)
+    latest = None
+    for n_packets in count(1):
+        if n_packets % TOLD_PACKETS == 0:
+            on_progress()
+        try:
+            packet = next(packets)
+        except (StopIteration, av.error.EOFError, av.error.InvalidDataError, IndexError):
+            break
+        if not packet.size:
+            continue
+        time = _time_of_packet(packet)
+        if time is not None:
+            if latest is None or packet.stream == stream:
+                latest = time
+            if time > latest + patience:
+                break
+        yield packet
+    yield None
+
+
+def _time_of_packet(packet: Any) -> float | None:
+    stamp = packet.dts if packet.pts is None else packet.pts
+    if stamp is None or packet.time_base is None:
+        return None
+    return float(stamp * packet.time_base)
 
 
 def _rate(stream: VideoStream) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from asmr_classify.aggregate import Status
+from asmr_classify.report import films
 from asmr_classify.report.films import (
     CELL,
     FRAMES,
@@ -23,6 +24,7 @@ from tests.catalogue.results import seen
 from tests.media.make_media import RECIPES, tone, write_media
 from tests.report.conftest import draw_here, heard, lost, write_wav
 from tests.visual.scenes import Film, coloured, turn_display, write_film
+from tests.visual.test_film import CountedFile, write_picture_and_sound
 
 SECONDS, RATE = 6, 5
 
@@ -151,6 +153,22 @@ def test_absurd_sizes_are_refused(tmp_path):
     assert size in content
     path.write_bytes(content.replace(size, struct.pack("<ii", 60_000, 60_000)))
     assert films_of(tmp_path, heard(str(path))).contents == {}
+
+
+def test_a_picture_that_ends_early_is_shown_without_reading_on(tmp_path, monkeypatch):
+    """Without an index, FFmpeg looks for the picture up to the end wherever it seeks."""
+    path = tmp_path / "a.ts"
+    write_picture_and_sound(path, n_frames=25, seconds=200)
+    told = []
+    with CountedFile(path) as file:
+        monkeypatch.setattr(films, "open_container", lambda _: av.open(file))
+        jpeg = films._make(str(path), lambda _: told.append(file.n_read))
+    with av.open(str(write_bytes(tmp_path / "film.jpg", jpeg))) as container:
+        image = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    shown = image.reshape(CELL[1], FRAMES, CELL[0], 3).mean(axis=(0, 2, 3))
+    assert shown == pytest.approx([90, 0, 0, 0, 0, 0], abs=6)
+    assert file.n_read < 4 * path.stat().st_size
+    assert max(np.diff(told)) < 0.5 * path.stat().st_size
 
 
 def test_even_noise_is_packed_small(rng):

@@ -194,28 +194,30 @@ def test_sound_that_goes_on_after_the_picture_is_read_once(tmp_path, kind, n_fra
     assert counting.most_silent <= film_module.TOLD_PACKETS
 
 
+class CountedFile(io.FileIO):
+    """A file that tells how many bytes were read."""
+
+    n_read = 0
+
+    def read(self, size=-1):
+        content = super().read(size)
+        self.n_read += len(content)
+        return content
+
+    def let_go(self):
+        """Be closed by whoever opened it, as files in storage are."""
+
+
 @pytest.mark.usefixtures("small_budget")
 def test_a_stream_whose_picture_ends_early_is_not_read_again_and_again(tmp_path, monkeypatch):
     """Without an index, FFmpeg looks for the picture up to the end wherever it seeks."""
     path = tmp_path / "a.ts"
     write_picture_and_sound(path, n_frames=25, seconds=300)
-    n_read = 0
-
-    class Reading(io.FileIO):
-        def read(self, size=-1):
-            nonlocal n_read
-            content = super().read(size)
-            n_read += len(content)
-            return content
-
-        def let_go(self):
-            """Be closed by whoever opened it, as files in storage are."""
-
-    with Reading(path) as file:
+    with CountedFile(path) as file:
         monkeypatch.setattr(film_module, "open_container", lambda _: av.open(file))
         shown, _ = shown_and_counted(path)
     assert len(shown) == 25
-    assert n_read < 8 * path.stat().st_size
+    assert file.n_read < 8 * path.stat().st_size
 
 
 def write_unknown_codec(path):
