@@ -31,13 +31,13 @@ from asmr_classify.report.kept import Cache
 from asmr_classify.visual.film import (
     LATE_SECONDS,
     MAX_PIXELS,
+    Shrinker,
     choose_guide,
     choose_stream,
     iter_packets,
     pixel_aspect,
     prepare_decoder,
     seek,
-    shrink,
 )
 
 if TYPE_CHECKING:
@@ -149,13 +149,13 @@ def _next_picture(packets: Iterator[Any], stream: VideoStream) -> NDArray[np.uin
         except av.error.InvalidDataError:
             continue  # what is damaged may be followed by what is not
         if frame is not None and frame.width * frame.height <= MAX_PIXELS:
-            return _fit(frame, pixel_aspect(stream))
+            return _fit(frame, Shrinker(pixel_aspect(stream)))
     return None
 
 
-def _fit(frame: av.VideoFrame, aspect: float) -> NDArray[np.uint8]:
+def _fit(frame: av.VideoFrame, shrinker: Shrinker) -> NDArray[np.uint8]:
     """Make a frame as small as its place in the filmstrip, upright, with black beside it."""
-    image = np.rot90(shrink(frame, aspect), round(frame.rotation / 90))
+    image = np.rot90(shrinker.shrink(frame), round(frame.rotation / 90))
     height, width = image.shape[:2]
     scale = min(CELL[0] / width, CELL[1] / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -16,12 +16,12 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import av.error
 import av.logging
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from asmr_classify.errors import DecodeError, OpenError
 from asmr_classify.media.probe import claimed_duration, is_cover, is_of_machine, open_container
@@ -298,7 +298,7 @@ class _Reader:
         self._container = container
         self._stream = stream
         self._guide = choose_guide(container, stream)
-        self._pixel_aspect = pixel_aspect(stream)
+        self._shrinker = Shrinker(pixel_aspect(stream))
         self._origin = origin
         self._tick = float(stream.time_base or 0)
         self._frame_seconds = 1 / rate
@@ -382,7 +382,7 @@ class _Reader:
                 continue
             while frames:
                 # No frame is kept while the next is decoded: at 4K that would take 12 MB.
-                small = _let_go(frames.pop(0), self._pixel_aspect)
+                small = _let_go(frames.pop(0), self._shrinker)
                 n_fruitless = 0
                 self._tell()
                 if small is not None:
@@ -420,10 +420,10 @@ class _Reader:
             self._on_progress()
 
 
-def _let_go(frame: Any, pixel_aspect: float) -> Decoded | None:
+def _let_go(frame: av.VideoFrame, shrinker: Shrinker) -> Decoded | None:
     """Keep of a frame what it is when made small; None of one of absurd dimensions."""
     if 0 < frame.width * frame.height <= MAX_PIXELS:
-        return frame.pts, shrink(frame, pixel_aspect)
+        return frame.pts, shrinker.shrink(frame)
     return None
 
 
@@ -587,34 +587,45 @@ def _rate(stream: VideoStream) -> float:
     return next((x for x in rates if RATES[0] <= x <= RATES[1]), USUAL_RATE)
 
 
-def shrink(frame: Any, pixel_aspect: float = 1.0) -> NDArray[np.uint8]:
-    """Make a frame small.
+class Shrinker:
+    """Makes frames of one stream small: to prepare that takes as long as to do it.
 
     Parameters
     ----------
-    frame : av.VideoFrame
     pixel_aspect : float
         How wide its pixels are, to their height.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
-        Red, green and blue, in full range.
     """
-    width, height = small_size(frame.width, frame.height, pixel_aspect)
-    source = frame.colorspace
-    if source not in CONVERTIBLE:
-        source = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
-    small = frame.reformat(
-        width,
-        height,
-        format="rgb24",
-        src_colorspace=source,
-        dst_color_range=ColorRange.JPEG,
-        interpolation=Interpolation.AREA,
-    )
-    image: NDArray[np.uint8] = small.to_ndarray()
-    return image
+
+    def __init__(self, pixel_aspect: float = 1.0) -> None:
+        self._pixel_aspect = pixel_aspect
+        self._reformatter = VideoReformatter()
+
+    def shrink(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """Make a frame small.
+
+        Parameters
+        ----------
+        frame : av.VideoFrame
+
+        Returns
+        -------
+        ndarray of uint8, shape (height, width, 3)
+            Red, green and blue, in full range.
+        """
+        width, height = small_size(frame.width, frame.height, self._pixel_aspect)
+        source = frame.colorspace
+        if source not in CONVERTIBLE:
+            source = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
+        small = self._reformatter.reformat(
+            frame,
+            width,
+            height,
+            format="rgb24",
+            src_colorspace=source,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=Interpolation.AREA,
+        )
+        return cast("NDArray[np.uint8]", small.to_ndarray())
 
 
 def pixel_aspect(stream: VideoStream) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 from asmr_classify import label_file, load_model
 from asmr_classify.threads import one_thread
 from asmr_classify.visual.cuts import CutFinder, to_thumbnail
-from asmr_classify.visual.film import BUDGETS, plan, shrink
+from asmr_classify.visual.film import BUDGETS, Shrinker, plan
 from asmr_classify.visual.film import Film as Opened
 from asmr_classify.visual.flashes import to_cells
 from asmr_classify.visual.levels import light_level, motion_level
@@ -326,7 +326,7 @@ def _decode_in_one_pass(path: Path) -> int:
     """Decode as much while all packets go by: pictures from the keyframe after each place."""
     with Opened.open(str(path)) as film:
         duration, rate = film.duration or 0.0, film.rate
-    n_frames = 0
+    n_frames, shrinker = 0, Shrinker()
     with av.open(str(path)) as container:
         video, sound = container.streams.video[0], container.streams.audio[0]
         video.codec_context.thread_count = 1
@@ -341,7 +341,7 @@ def _decode_in_one_pass(path: Path) -> int:
             for frame in packet.decode() if is_begun else ():
                 end = frame.time + places[0][1] if end is None else end
                 n_frames += 1
-                shrink(frame)
+                shrinker.shrink(frame)
                 if frame.time + 1 / rate > end:
                     video.codec_context.flush_buffers()
                     is_begun, places = False, places[1:]
