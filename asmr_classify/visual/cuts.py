@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from asmr_classify.visual.light import Image
 
@@ -38,7 +38,7 @@ CUT = 0.5
 """Difference between neighbours that is a cut; unrelated pictures differ by about 1."""
 
 STANDS_OUT = 2.5
-"""Times the largest difference beside it."""
+"""Times what the frames beside it differ by in as much time."""
 
 SAME = 0.25
 """Pictures that differ by less are of one scene."""
@@ -52,6 +52,13 @@ FLASH_SECONDS = 0.35
 WOVEN_SECONDS = 0.1
 """What follows a cut at the next frame, within this time, is the same: where a picture is woven of
 two fields, a cut between them shows in two frames."""
+
+AGAIN = 0.2
+"""Of the largest difference a second: what differs by less is the same frame, compressed again."""
+
+HELD = 0.135
+"""Seconds that a drawing of what moves is shown at most: three frames of 24 a second, four of 30.
+What is shown for longer stands, and is a scene of its own if it is cut to and from."""
 
 BESIDE = 3
 """Frames on each side of a cut that are compared with it."""
@@ -98,6 +105,53 @@ def difference(one: Thumbnail, other: Thumbnail) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame, and how much it differs from the one before, so many seconds earlier."""
+
+    time: float
+    thumbnail: Thumbnail
+    step: float = 0.0
+    seconds: float = 0.0
+
+
+def stands_out(frames: Sequence[Frame], at: int) -> bool:
+    """Tell whether a frame differs from the one before as no motion beside it would let it.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        Neighbours.
+    at : int
+        Which of them.
+    """
+    frame = frames[at]
+    if frame.step < CUT:
+        return False
+    earlier = (frames[k] for k in range(max(0, at - BESIDE), at))
+    later = (frames[k] for k in range(at + 1, min(len(frames), at + 1 + BESIDE)))
+    sides = [[x for x in side if x.seconds > 0] for side in (earlier, later)]
+    # Where frames begin or end, too few are beside to tell those that are shown again.
+    sides = [side for side in sides if len(side) == BESIDE] or sides
+    paces: list[float] = []
+    for side in sides:
+        paces += _paces([x for x in side if abs(x.time - frame.time) <= LONGEST], frame.time)
+    usual = float(np.median(paces or [0.0])) * frame.seconds
+    return frame.step >= STANDS_OUT * usual
+
+
+def _paces(side: list[Frame], time: float) -> list[float]:
+    """Tell how much frames beside a time differ a second.
+
+    Those that are shown again are left out where others move.
+    """
+    paces = [x.step / x.seconds for x in side]
+    moving = [k for k, pace in enumerate(paces) if pace > AGAIN * max(paces)]
+    if any(abs(side[k].time - time) <= HELD for k in moving):
+        return [paces[k] for k in moving]
+    return paces
+
+
+@dataclass(frozen=True, slots=True)
 class Apart:
     """Two frames that lie apart: the time between them, and whether the picture changed."""
 
@@ -122,7 +176,7 @@ class CutFinder:
         self.times: list[float] = []
         self.apart: list[Apart] = []
         self.seen = 0.0
-        self._run: deque[tuple[float, Thumbnail, float]] = deque()
+        self._run: deque[Frame] = deque()
         self._done = 0
 
     def see(self, time: float, thumbnail: Thumbnail, *, is_next: bool) -> None:
@@ -139,16 +193,18 @@ class CutFinder:
         before = self._run[-1] if self._run else None
         if before is not None and not is_next:
             self.finish()
-            changed = difference(before[1], thumbnail) >= CHANGED
-            self.apart.append(Apart(max(0.0, time - before[0]), changed))
+            changed = difference(before.thumbnail, thumbnail) >= CHANGED
+            self.apart.append(Apart(max(0.0, time - before.time), changed))
             before = None
         if before is None:
             self._run.clear()
             self._done = 0
-            self._run.append((time, thumbnail, 0.0))
+            self._run.append(Frame(time, thumbnail))
             return
-        self.seen += time - before[0]
-        self._run.append((time, thumbnail, difference(before[1], thumbnail)))
+        seconds = time - before.time
+        self.seen += seconds
+        step = difference(before.thumbnail, thumbnail)
+        self._run.append(Frame(time, thumbnail, step, seconds))
         self._settle(time - FLASH_SECONDS)
 
     def finish(self) -> None:
@@ -158,40 +214,33 @@ class CutFinder:
     def _settle(self, until: float) -> None:
         """Decide on frames whose neighbours on both sides are known."""
         run = self._run
-        while self._done < len(run) and run[self._done][0] <= until:
+        while self._done < len(run) and run[self._done].time <= until:
             if self._done + BESIDE >= len(run) and until < math.inf:
                 return
             if self._is_cut(self._done) and not self._is_counted(self._done):
-                self.times.append(run[self._done][0])
+                self.times.append(run[self._done].time)
             self._done += 1
-        while self._done > BESIDE + 1 and run[1][0] < run[self._done - 1][0] - FLASH_SECONDS:
+        while self._done > BESIDE + 1 and run[1].time < run[self._done - 1].time - FLASH_SECONDS:
             run.popleft()
             self._done -= 1
 
     def _is_cut(self, at: int) -> bool:
-        run = self._run
-        time, thumbnail, step = run[at]
-        if at == 0 or step < CUT:
-            return False
-        places = range(max(1, at - BESIDE), min(len(run), at + BESIDE + 1))
-        beside = [run[k][2] for k in places if k != at and abs(run[k][0] - time) <= LONGEST]
-        if beside and step < STANDS_OUT * float(np.median(beside)):
-            return False
-        return not self._is_back(at, time, thumbnail)
+        return stands_out(self._run, at) and not self._is_back(at)
 
     def _is_counted(self, at: int) -> bool:
         """Tell whether the frame before begins a new picture already."""
-        before, time = self._run[at - 1][0], self._run[at][0]
+        before, time = self._run[at - 1].time, self._run[at].time
         return self.times[-1:] == [before] and time - before <= WOVEN_SECONDS
 
-    def _is_back(self, at: int, time: float, thumbnail: Thumbnail) -> bool:
+    def _is_back(self, at: int) -> bool:
         """Tell whether the picture before comes back, or that after was there, as with flashes."""
-        run = self._run
-        before = run[at - 1][1]
-        later = (x[1] for k, x in enumerate(run) if k > at and x[0] <= time + FLASH_SECONDS)
-        earlier = (x[1] for k, x in enumerate(run) if k < at - 1 and x[0] >= time - FLASH_SECONDS)
-        return any(difference(before, x) < SAME for x in later) or any(
-            difference(thumbnail, x) < SAME for x in earlier
+        frames = [*self._run]
+        before, after = frames[at - 1].thumbnail, frames[at].thumbnail
+        time = frames[at].time
+        later = (x for x in frames[at + 1 :] if x.time <= time + FLASH_SECONDS)
+        earlier = (x for x in frames[: at - 1] if x.time >= time - FLASH_SECONDS)
+        return any(difference(before, x.thumbnail) < SAME for x in later) or any(
+            difference(after, x.thumbnail) < SAME for x in earlier
         )
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from asmr_classify.visual.cuts import BESIDE, CUT, LONGEST, STANDS_OUT, difference
+from asmr_classify.visual.cuts import BESIDE, LONGEST, Frame, difference, stands_out
 
 if TYPE_CHECKING:
     from asmr_classify.visual.cuts import Thumbnail
@@ -203,15 +203,9 @@ def _to_shape(flow: Plane, shape: tuple[int, ...]) -> Plane:
     return 2 * flow[:, rows][:, :, columns]
 
 
-@dataclass(frozen=True, slots=True)
-class _Recent:
-    """A frame, and how much it differs from the one before, so many seconds ago."""
-
-    time: float
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recent(Frame):
     luma: Plane
-    thumbnail: Thumbnail
-    step: float = 0.0
-    seconds: float = 0.0
 
 
 class MotionMeter:
@@ -251,9 +245,11 @@ class MotionMeter:
         self.shape = luma.shape
         if self._measured_at is None:
             self._measured_at = time
-        before = self._recent[-1] if self._recent else _Recent(time, luma, thumbnail)
-        step = difference(before.thumbnail, thumbnail)
-        self._recent.append(_Recent(time, luma, thumbnail, step, time - before.time))
+        step = seconds = 0.0
+        if self._recent:
+            before = self._recent[-1]
+            step, seconds = difference(before.thumbnail, thumbnail), time - before.time
+        self._recent.append(_Recent(time, thumbnail, step, seconds, luma=luma))
         self._reach(len(self._recent) - 1 - BESIDE)
 
     def finish(self) -> None:
@@ -312,17 +308,5 @@ class MotionMeter:
 
     def _begin_of_scene(self, latest: int) -> int:
         """Find the last frame that differs from the one before as no motion would let it."""
-        recent = [*self._recent]
-        for at in range(latest, 0, -1):
-            sides = recent[max(0, at - BESIDE) : at], recent[at + 1 : at + 1 + BESIDE]
-            beside = [pace for side in sides for pace in _paces(side)] or [0.0]
-            usual = float(np.median(beside)) * recent[at].seconds
-            if recent[at].step >= CUT and recent[at].step >= STANDS_OUT * usual:
-                return at
-        return 0
-
-
-def _paces(frames: list[_Recent]) -> list[float]:
-    """Tell how much frames differ a second, without those shown again while others move."""
-    paces = [x.step / x.seconds for x in frames if x.seconds > 0]
-    return [x for x in paces if x > 0] or paces
+        begins = (at for at in range(latest, 0, -1) if stands_out(self._recent, at))
+        return next(begins, 0)
