@@ -104,7 +104,7 @@ class Heard:
 class Evidence:
     """How much speaks for each label: of the whole, and on the grid that the windows' edges make.
 
-    Columns of labels are followed by those of kinds, until the two are split.
+    Those of the whole are followed by those of kinds, until the two are split.
 
     Parameters
     ----------
@@ -128,10 +128,7 @@ class Evidence:
 
     def split(self, n_labels: int) -> tuple[Evidence, NDArray[np.float32]]:
         """Split into the evidence for labels, and that for kinds, which are told of the whole."""
-        of_labels = replace(
-            self, of_whole=self.of_whole[:n_labels], logits=self.logits[:, :n_labels]
-        )
-        return of_labels, self.of_whole[n_labels:]
+        return replace(self, of_whole=self.of_whole[:n_labels]), self.of_whole[n_labels:]
 
     @property
     def foreground_seconds(self) -> float:
@@ -139,7 +136,7 @@ class Evidence:
         return float(np.diff(self.edges)[~self.empty].sum())
 
 
-def weigh(heard: Heard, decision: DecisionSpec) -> Evidence:
+def weigh(heard: Heard, decision: DecisionSpec, n_labels: int | None = None) -> Evidence:
     """Weigh what was heard.
 
     Parameters
@@ -147,6 +144,9 @@ def weigh(heard: Heard, decision: DecisionSpec) -> Evidence:
     heard : Heard
         At least one window.
     decision : DecisionSpec
+    n_labels : int, optional
+        Columns that are told of each stretch too; those that follow only of the whole. By default
+        all. Of ten hours a column takes a megabyte in all that is reckoned with it.
 
     Returns
     -------
@@ -155,15 +155,16 @@ def weigh(heard: Heard, decision: DecisionSpec) -> Evidence:
     silent = heard.levels_db < decision.silence_dbfs
     empty = silent | find_background(heard, decision)
     of_whole = np.full(heard.logits.shape[1], NOTHING)
-    blended = heard.logits.astype(np.float64)
+    blended = heard.logits[:, :n_labels].astype(np.float64)
     if not empty.all():
         foreground = heard.where(~empty)
         of_whole = np.maximum(
             mean_of_best_stretch(foreground, decision.span),
             mean_of_best_stretch(foreground, decision.span / 2) - decision.brief,
         )
-        around = _around_windows(foreground, decision.span)
-        blended[~empty] += decision.context * (around - foreground.logits)
+        of_labels = foreground.logits[:, :n_labels]
+        around = _around_windows(foreground.intervals, of_labels, decision.span)
+        blended[~empty] += decision.context * (around - of_labels)
     return _on_cells(of_whole, heard.intervals, blended, silent, empty)
 
 
@@ -222,27 +223,34 @@ def mean_of_best_stretch(heard: Heard, span: float) -> NDArray[np.float64]:
     -------
     ndarray of float64, shape (n_labels,)
     """
-    return np.asarray(_means(heard, *_stretches(heard.intervals, span)).max(axis=0))
-
-
-def _around_windows(heard: Heard, span: float) -> NDArray[np.float64]:
-    """Give each window the mean of the stretch with it for which that is highest."""
     first, last = _stretches(heard.intervals, span)
-    last[-1] = len(heard.logits)  # the last window may begin between two others
-    means = _means(heard, first, last)
-    windows = np.arange(len(heard.logits))
+    columns = heard.logits.T  # one by one: of all at once the means take as much as all else
+    return np.array([_means(column[:, None], first, last).max() for column in columns])
+
+
+def _around_windows(
+    intervals: NDArray[np.float64], logits: NDArray[np.float32], span: float
+) -> NDArray[np.float64]:
+    """Give each window the mean of the stretch with it for which that is highest."""
+    first, last = _stretches(intervals, span)
+    last[-1] = len(logits)  # the last window may begin between two others
+    means = _means(logits, first, last)
+    windows = np.arange(len(logits))
     earliest = np.searchsorted(last, windows, side="right")
     n_around = np.searchsorted(first, windows, side="right") - earliest
     # The stretches that a window is in follow one another.
-    places = earliest[:, None] + np.arange(n_around.max())
-    inside = places < (earliest + n_around)[:, None]
-    found = means[np.minimum(places, len(means) - 1)]
-    return np.asarray(np.where(inside[:, :, None], found, -np.inf).max(axis=1))
+    highest = np.full(logits.shape, -np.inf)
+    for k in range(n_around.max()):
+        inside = np.flatnonzero(n_around > k)
+        highest[inside] = np.maximum(highest[inside], means[earliest[inside] + k])
+    return highest
 
 
-def _means(heard: Heard, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.float64]:
-    sums = np.zeros((len(heard.logits) + 1, heard.logits.shape[1]))
-    np.cumsum(heard.logits, axis=0, out=sums[1:])
+def _means(
+    logits: NDArray[np.float32], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    sums = np.zeros((len(logits) + 1, logits.shape[1]))
+    np.cumsum(logits, axis=0, out=sums[1:])
     return np.asarray((sums[last] - sums[first]) / (last - first)[:, None])
 
 

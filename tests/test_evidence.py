@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -161,3 +162,26 @@ def test_short_sounds_are_as_loud_as_their_peak():
 def test_the_foreground_is_what_is_neither_silent_nor_background():
     evidence = weigh(heard([[0.0]] * 14, levels=[*TAPS, *HISS, *TAPS, *[-120.0] * 3]), ALONE)
     assert evidence.foreground_seconds == pytest.approx(5.0)  # cells that nothing empty reaches
+
+
+def many_columns(n_windows, n_columns=80):
+    logits = np.random.default_rng(2).normal(0, 3, (n_windows, n_columns)).astype(np.float32)
+    return heard(logits)
+
+
+def test_what_is_told_of_the_whole_only_changes_nothing_of_the_rest():
+    sound = many_columns(50)
+    spec = DecisionSpec(span=10, context=0.4)
+    whole, some = weigh(sound, spec), weigh(sound, spec, 8)
+    np.testing.assert_array_equal(some.of_whole, whole.of_whole)
+    np.testing.assert_array_equal(some.logits, whole.logits[:, :8])
+
+
+def test_ten_hours_with_many_kinds_take_little_memory():
+    """A window lies in many stretches, of which none but the best is kept."""
+    sound = many_columns(36_000)
+    tracemalloc.start()
+    weigh(sound, DecisionSpec(span=10, context=0.4), 8)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * sound.logits.nbytes
