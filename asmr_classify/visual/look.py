@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import DecodeError
@@ -65,6 +67,7 @@ def look(
     DecodeError
         If not one frame can be decoded.
     """
+    _give_back()
     with Film.open(os.fsdecode(path)) as film:
         if film.picture is not Picture.VIDEO:
             return Visual(film.picture, effort=effort)
@@ -78,6 +81,12 @@ def look(
                 "could be decoded; play it to see",
             )
         return eye.conclude(film.duration, effort)
+
+
+def _give_back() -> None:
+    """Give the system what was freed: glibc keeps it, in pieces too small for the frames of 4K."""
+    with suppress(AttributeError, OSError, TypeError):  # other systems keep less, or have no such
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Eye:
