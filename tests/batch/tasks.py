@@ -79,3 +79,12 @@ class SlowHere(Stub):
         time.sleep(float(seconds))
         (self.marks / f"by-{seconds}.{uuid4()}").touch()
         return super().do(found, on_progress)
+
+
+class Environment(Stub):
+    """Leaves a mark that tells whether a variable is set where the file is read."""
+
+    def do(self, found, on_progress):
+        is_set = Path(found.path).name in os.environ
+        (self.marks / f"is-set-{is_set}.{uuid4()}").touch()
+        return super().do(found, on_progress)

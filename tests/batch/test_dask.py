@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from io import BytesIO
 
+import dask
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
@@ -26,7 +27,13 @@ from pyarrow import parquet
 from asmr_classify import label_paths
 from asmr_classify.aggregate import Status
 from asmr_classify.batch import Journal, Limits, Table, engine
-from asmr_classify.batch.dask import CONNECT_SECONDS, DaskEngine, connect, start_local
+from asmr_classify.batch.dask import (
+    CONNECT_SECONDS,
+    TRIMMING,
+    DaskEngine,
+    connect,
+    start_local,
+)
 from asmr_classify.batch.engine import (
     AHEAD,
     BATCH_SECONDS,
@@ -40,7 +47,7 @@ from asmr_classify.version import own_version
 from asmr_classify.writers.jsonl import result_to_line
 from tests import clusters
 from tests.batch.conftest import Notes
-from tests.batch.tasks import WAYS, SlowHere, Stub
+from tests.batch.tasks import WAYS, Environment, SlowHere, Stub
 from tests.batch.test_engine import named, run
 from tests.conftest import DEMO, ROOT, shared_folder
 from tests.media.hostile import make_hostile
@@ -192,6 +199,12 @@ def test_workers_forget_a_run_that_is_over(client, stub):
     list(run(named("a"), stub, DaskEngine(client)))
     left = client.run(lambda dask_worker: [*map(str, dask_worker.plugins)])
     assert not any("asmr-classify" in name for names in left.values() for name in names)
+
+
+def test_what_dask_sets_for_its_own_memory_does_not_slow_down_who_reads(client, stub):
+    assert "MALLOC_TRIM_THRESHOLD_" in dask.config.get("distributed.nanny.pre-spawn-environ")
+    list(run(named(TRIMMING), Environment(stub.marks), DaskEngine(client)))
+    assert [mark.stem for mark in stub.marks.glob("is-set-*")] == ["is-set-False"]
 
 
 def test_nobody_listens(monkeypatch):
