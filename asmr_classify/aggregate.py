@@ -207,8 +207,7 @@ def summarise(
     status = Status.PARTIAL if error else Status.SILENT if silent else Status.OK
     if not len(heard.intervals):
         return FileResult(path, status, model.id, error, duration, decoded)
-    n_labels = len(model.labels)
-    evidence, for_kinds = weigh(heard, model.decision, n_labels).split(n_labels)
+    evidence, for_kinds = weigh(heard, model.decision, len(model.labels)).split()
     curves = draw_curves(evidence, model)
     segments = find_segments(
         curves,

@@ -126,8 +126,9 @@ class Evidence:
     silent: NDArray[np.bool_]
     empty: NDArray[np.bool_]
 
-    def split(self, n_labels: int) -> tuple[Evidence, NDArray[np.float32]]:
+    def split(self) -> tuple[Evidence, NDArray[np.float32]]:
         """Split into the evidence for labels, and that for kinds, which are told of the whole."""
+        n_labels = self.logits.shape[1]
         return replace(self, of_whole=self.of_whole[:n_labels]), self.of_whole[n_labels:]
 
     @property

@@ -21,7 +21,7 @@ from asmr_classify.library.names import UNSAFE, safe_name, split_name
 from asmr_classify.visual.seen import levels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from asmr_classify.aggregate import FileResult
 
@@ -212,11 +212,9 @@ class Template:
         """
         for field in self._fields():
             if known and field.label is not None and field.label not in known:
-                close = difflib.get_close_matches(field.label, known, n=1)
-                guess = f"did you mean {close[0]!r}? " if close else ""
                 raise TemplateError(
-                    f"{option}: {{{field.name}.{field.label}}}: no label {field.label!r}; {guess}"
-                    f"Labels: {', '.join(known)}"
+                    f"{option}: {{{field.name}.{field.label}}}: no label {field.label!r}; "
+                    f"{_guess(field.label, known)}Labels: {', '.join(known)}"
                 )
 
     def fill(self, subject: Subject) -> Place:
@@ -294,9 +292,12 @@ def _unknown(field: Field) -> str:
             f"{{{name}.LABEL}}" for name in MAPPINGS
         )
     names = [*FIELDS, *(f"{name}.LABEL" for name in MAPPINGS)]
-    close = difflib.get_close_matches(field.name, FIELDS, n=1)
-    guess = f"did you mean {close[0]!r}? " if close else ""
-    return f"no field {field.name!r}; {guess}Fields: {', '.join(names)}"
+    return f"no field {field.name!r}; {_guess(field.name, FIELDS)}Fields: {', '.join(names)}"
+
+
+def _guess(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}? " if close else ""
 
 
 def _takes_format(field: Field) -> bool:

@@ -67,10 +67,10 @@ def look(
     DecodeError
         If not one frame can be decoded.
     """
-    _give_back()
     with Film.open(os.fsdecode(path)) as film:
         if film.picture is not Picture.VIDEO:
             return Visual(film.picture, effort=effort)
+        _give_back()
         eye = Eye(1 / film.rate)
         for shown in film.iter_frames(effort, on_progress):
             eye.see(shown)
