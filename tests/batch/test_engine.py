@@ -212,11 +212,20 @@ def test_an_executor_that_breaks_ends_the_run(stub):
     assert isinstance(told.value.__cause__, BrokenProcessPool)
 
 
+class Narrow:
+    """Takes more batches than it works on at a time."""
+
+    _max_workers = 4
+
+    def __init__(self, workers):
+        self.submit = workers.submit
+
+
 def test_a_run_that_is_stopped_gives_what_is_at_work_and_calls_back_the_rest(stub):
     stop = threading.Event()
     slow = Stub(stub.marks, seconds=0.05)  # so long that results come while the next batch waits
     with ThreadPoolExecutor(1) as workers:
-        executor = ExecutorEngine(workers)
+        executor = ExecutorEngine(Narrow(workers))
         results = run(named(*map(str, range(1000))), slow, executor, stop=stop)
         given = [next(results).found.path]
         begun = max(int(mark.name.partition(".")[0]) for mark in stub.marks.glob("[0-9]*"))
