@@ -54,6 +54,9 @@ nothing of the window."""
 NOTHING_DB = -200.0
 """Level of frames that are none: sound of less than a second is filled up."""
 
+NO_SPECTRUM, NO_ENVELOPE = 2 - DEPTH_DB / 20, -1.2
+"""What the network sees of them, see :func:`standard_patches`."""
+
 STRIDES = 8
 """By how much all layers together shorten time; patches are filled up to a multiple of it."""
 
@@ -325,8 +328,8 @@ def standard_patches(logmel: Array, texture: Array) -> tuple[Array, Array]:
     envelopes = (texture / np.maximum(highest, 1e-9) - 0.3) * 4
     n_times = -(-logmel.shape[1] // STRIDES) * STRIDES
     return (
-        _filled(spectral, n_times, 2 - DEPTH_DB / 20),
-        _filled(envelopes, TEXTURE_FRAMES * n_times, -1.2),
+        _filled(spectral, n_times, NO_SPECTRUM),
+        _filled(envelopes, TEXTURE_FRAMES * n_times, NO_ENVELOPE),
     )
 
 

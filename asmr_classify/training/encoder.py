@@ -111,7 +111,7 @@ def fit_encoder(
     network = TrainedNetwork(n_mels, outputs, spec, rng)
     adam = Adam(network.fitted(), spec.weight_decay)
     with one_thread():
-        drawn = list(_epochs(inside, spec, rng))
+        drawn = list(_epochs(inside, patches.sounds[inside], spec, rng))
         for k, chosen in enumerate(drawn):
             spectral, envelopes, lesson = draw_lesson(patches, chosen, spec, rng)
             network.backward(_slopes(lesson, network.forward(spectral, envelopes)))
@@ -121,12 +121,17 @@ def fit_encoder(
 
 
 def _epochs(
-    inside: NDArray[np.int64], spec: EncoderSpec, rng: np.random.Generator
+    inside: NDArray[np.int64],
+    sounds: NDArray[np.int64],
+    spec: EncoderSpec,
+    rng: np.random.Generator,
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield the patches of each step."""
+    """Yield the patches of each step: four times as many of one sound come up twice as often."""
+    odds = 1 / np.sqrt(np.bincount(sounds)[sounds])
+    odds /= odds.sum()
     for _ in range(spec.epochs):
-        shuffled = rng.permutation(inside)
-        yield from np.array_split(shuffled, max(len(shuffled) // spec.batch_size, 1))
+        drawn = rng.choice(inside, len(inside), p=odds)
+        yield from np.array_split(drawn, max(len(drawn) // spec.batch_size, 1))
 
 
 def _warmth(done: float) -> float:

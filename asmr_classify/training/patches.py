@@ -1,11 +1,14 @@
 """Seconds of sound for an encoder to learn from, and changed ones.
 
-Seconds are changed each time that they are shown: other rooms and microphones, no highs, hiss,
-bands left out, and other seconds laid over them, which then hold the labels of both [1]_.
+Seconds are changed each time that they are shown: other speeds, rooms and microphones, no highs,
+hiss, bands and moments left out [1]_, and other seconds laid over them, which then hold the labels
+of both [2]_.
 
 References
 ----------
-.. [1] Zhang et al. (2018). mixup: beyond empirical risk minimization. ICLR.
+.. [1] Park et al. (2019). SpecAugment: a simple data augmentation method for automatic speech
+   recognition. Interspeech.
+.. [2] Zhang et al. (2018). mixup: beyond empirical risk minimization. ICLR.
 """
 
 from __future__ import annotations
@@ -17,12 +20,15 @@ import numpy as np
 
 from asmr_classify.errors import CorpusError
 from asmr_classify.features.encoder import (
+    NO_ENVELOPE,
+    NO_SPECTRUM,
     NOTHING_DB,
     TEXTURE_FRAMES,
     patch_frames,
     standard_patches,
 )
-from asmr_classify.features.frames import COMPRESSION, N_TEXTURE_BANDS, analyse
+from asmr_classify.features.filterbanks import mel_filterbank
+from asmr_classify.features.frames import COMPRESSION, N_TEXTURE_BANDS, analyse, mel_settings
 from asmr_classify.features.windows import for_two_frames
 from asmr_classify.threads import one_thread
 from asmr_classify.training.kinds import kind_targets
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asmr_classify.config import FrameSpec
+    from asmr_classify.features.filterbanks import MelSettings
     from asmr_classify.training.corpus import Clip, Corpus
     from asmr_classify.training.spec import EncoderSpec
 
@@ -55,6 +62,9 @@ MOST_WEIGHT = 4.0
 
 KNOTS = 5
 """Random gains are smooth over the bands: lines between so many."""
+
+SHORTEST_GAP = 2
+"""Frames of a moment that is left out, at least."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +93,10 @@ class Patches:
         Of each second of a sound; 0 where nobody labelled.
     frames : tuple of int
         Spectral and texture frames of a patch.
+    rates : tuple of float
+        Spectral and texture frames in a second.
+    centres : tuple of ndarray of float64, of shape (n_mels,) and (N_TEXTURE_BANDS,)
+        Where spectral and texture bands lie, in Hz.
     """
 
     logmel: NDArray[np.float16]
@@ -96,18 +110,34 @@ class Patches:
     kinds: Array
     weights: Array
     frames: tuple[int, int]
+    rates: tuple[float, float]
+    centres: tuple[NDArray[np.float64], NDArray[np.float64]]
 
-    def cut(self, patches: NDArray[np.int64], shifts: NDArray[np.int64]) -> tuple[Array, Array]:
-        """Take some patches, each shifted by some frames, as far as their sounds go."""
-        count, n_texture = self.frames
-        sounds = self.sounds[patches]
-        last = self.offsets[sounds + 1] - _room(self.frames)
-        firsts = np.clip(self.firsts[patches] + shifts, self.offsets[sounds], last)
-        places = firsts[:, None]
-        return (
-            self.logmel[places + np.arange(count)].astype(np.float32),
-            self.texture[TEXTURE_FRAMES * places + np.arange(n_texture)].astype(np.float32),
-        )
+    def cut(
+        self,
+        patches: NDArray[np.int64],
+        shifts: NDArray[np.int64],
+        speeds: NDArray[np.float64] | float = 1.0,
+    ) -> tuple[Array, Array]:
+        """Take some patches, each shifted by some frames, as far as their sounds go.
+
+        Those of another speed are read so much faster, and what is higher then lies in higher
+        bands.
+        """
+        sounds, speeds = self.sounds[patches], np.broadcast_to(speeds, len(patches))
+        ends = self.offsets[sounds + 1]
+        firsts = self.firsts[patches] + shifts
+        firsts = np.clip(firsts, self.offsets[sounds], ends - _room(self.frames))
+        cut: list[Array] = []
+        for values, count, per_frame, centres in zip(
+            (self.logmel, self.texture), self.frames, (1, TEXTURE_FRAMES), self.centres, strict=True
+        ):
+            steps = np.rint(speeds[:, None] * np.arange(count)).astype(np.int64)
+            places = np.minimum(per_frame * firsts[:, None] + steps, per_frame * ends[:, None] - 1)
+            taken, other = values[places].astype(np.float32), speeds != 1
+            taken[other] = _moved(taken[other], centres, speeds[other])
+            cut.append(taken)
+        return cut[0], cut[1]
 
 
 def read_patches(  # noqa: PLR0913 (options by name)
@@ -187,6 +217,8 @@ def read_patches(  # noqa: PLR0913 (options by name)
         np.pad(kind_targets(corpus), ((0, n_unlabelled), (0, 0))),
         (np.pad(weights * known, (0, n_unlabelled)) / np.sqrt(counts)).astype(np.float32),
         of_patch,
+        (spec.sr / spec.hop_length, spec.sr / spec.texture_hop_length),
+        _centres(spec),
     )
 
 
@@ -211,6 +243,18 @@ def _frames(
         )
     )
     return logmel.astype(np.float16), texture.astype(np.float16)
+
+
+def _centres(spec: FrameSpec) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Find where spectral and texture bands lie: what is in them on average, in Hz."""
+
+    def centres(settings: MelSettings) -> NDArray[np.float64]:
+        bank = mel_filterbank(**settings)
+        hz = np.linspace(0, settings["sr"] / 2, bank.shape[1])
+        return np.asarray(bank @ hz / bank.sum(axis=1))
+
+    spectral, texture = mel_settings(spec)
+    return centres(spectral), centres(texture)
 
 
 def _components(said: Array, hints: int) -> Array:
@@ -254,7 +298,11 @@ def draw_lesson(
 ) -> tuple[Array, Array, Lesson]:
     """Cut some patches, change them, and tell what they hold."""
     shifts = rng.integers(-spec.shift, spec.shift + 1, len(chosen))
-    logmel, texture = patches.cut(chosen, shifts)
+    octaves = rng.uniform(-spec.speed_octaves, spec.speed_octaves, len(chosen))
+    speeds = np.exp2(np.where(rng.random(len(chosen)) < spec.speed_share, octaves, 0))
+    logmel, texture = patches.cut(chosen, shifts, speeds)
+    far = rng.random(len(chosen)) < spec.reverb_share
+    logmel[far], texture[far] = _in_a_room((logmel[far], texture[far]), patches.rates, spec, rng)
     _change(logmel, texture, spec, rng)
     over = rng.permutation(len(chosen))
     mixed = rng.random(len(chosen)) < spec.mixed_share
@@ -267,6 +315,11 @@ def draw_lesson(
     for patch in np.flatnonzero(rng.random(len(chosen)) < spec.masked_share):
         first = rng.integers(0, spectral.shape[2] - spec.masked_bands)
         spectral[patch, :, first : first + rng.integers(1, spec.masked_bands + 1)] = -1
+    for patch in np.flatnonzero(rng.random(len(chosen)) < spec.gap_share):
+        n_frames = rng.integers(SHORTEST_GAP, spec.gap_frames + 1)
+        first = rng.integers(0, patches.frames[0] - n_frames + 1)
+        spectral[patch, first : first + n_frames] = NO_SPECTRUM
+        envelopes[patch, TEXTURE_FRAMES * first : TEXTURE_FRAMES * (first + n_frames)] = NO_ENVELOPE
     sounds = patches.sounds[chosen]
     labels, kinds = patches.labels[sounds], patches.kinds[sounds]
     weights = patches.weights[sounds]
@@ -285,6 +338,38 @@ def draw_lesson(
         weights.astype(np.float32),
     )
     return spectral, envelopes, lesson
+
+
+def _moved(values: Array, centres: NDArray[np.float64], speeds: NDArray[np.float64]) -> Array:
+    """Let lie higher by as much as patches are faster what lies in their bands."""
+    places = np.interp(centres / speeds[:, None], centres, np.arange(len(centres)))
+    below = np.minimum(places.astype(np.int64), len(centres) - 2)
+    share = (places - below).astype(np.float32)[:, None]
+    lower, upper = (np.take_along_axis(values, (below + k)[:, None], axis=2) for k in (0, 1))
+    return np.asarray(lower * (1 - share) + upper * share)
+
+
+def _in_a_room(
+    patches: tuple[Array, Array],
+    rates: tuple[float, float],
+    spec: EncoderSpec,
+    rng: np.random.Generator,
+) -> tuple[Array, Array]:
+    """Let patches reverberate, all of them as long: what has sounded dies away in their power."""
+    from scipy.signal import lfilter
+
+    logmel, texture = patches
+    seconds = rng.uniform(*spec.reverb_seconds)
+    ratio = 10 ** (rng.uniform(*spec.reverb_ratio_db, (len(logmel), 1, 1)) / 10)
+
+    def with_tail(power: Array, rate: float) -> Array:
+        kept = 10 ** (-6 / (seconds * rate))  # of each frame a frame on: 60 dB less in the end
+        tail = lfilter([0, 1 - kept], [1, -kept], power, axis=1)
+        return np.asarray(power + ratio * tail, np.float32)
+
+    power = with_tail(np.power(10, logmel / 10), rates[0])
+    of_envelopes = with_tail(np.square(np.square(texture)), rates[1])
+    return 10 * np.log10(power), np.sqrt(np.sqrt(of_envelopes))
 
 
 def _change(logmel: Array, texture: Array, spec: EncoderSpec, rng: np.random.Generator) -> None:

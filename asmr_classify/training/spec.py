@@ -102,6 +102,14 @@ class EncoderSpec:
         Of codes, each time.
     shift : int
         Frames by which patches move, at most.
+    speed_share, speed_octaves : float
+        Of patches that are faster or slower, and by how much at most.
+    reverb_share : float
+        Of patches that reverberate.
+    reverb_seconds : tuple of float
+        Range of reverberation times: until it is 60 dB less.
+    reverb_ratio_db : tuple of float
+        Range of reverberation to direct sound.
     gain_db : float
         Deviation of the gains of bands.
     dull_share, hiss_share, masked_share, mixed_share : float
@@ -110,27 +118,38 @@ class EncoderSpec:
         Range in which hiss lies below the loudest moment.
     masked_bands : int
         At most so many, side by side.
+    gap_share : float
+        Of patches of which a moment is left out.
+    gap_frames : int
+        Spectral frames of that at most.
     mixed_db : float
         By how much the other may be louder, or quieter.
     """
 
-    width: int = 16
-    texture_width: int = 32
+    width: int = 20
+    texture_width: int = 40
     codes: int = 256
     hints: int = 64
     step: float = 0.25
-    epochs: int = 8
+    epochs: int = 10
     batch_size: int = 256
     learning_rate: float = 3e-3
     weight_decay: float = 0.02
     dropped_share: float = 0.3
     shift: int = 4
+    speed_share: float = 0.5
+    speed_octaves: float = 0.25
+    reverb_share: float = 0.4
+    reverb_seconds: tuple[float, float] = (0.7, 3.5)
+    reverb_ratio_db: tuple[float, float] = (-25.0, -5.0)
     gain_db: float = 4.0
     dull_share: float = 0.25
     hiss_share: float = 0.3
     hiss_db: tuple[float, float] = (15.0, 45.0)
     masked_share: float = 0.4
     masked_bands: int = 6
+    gap_share: float = 0.5
+    gap_frames: int = 13
     mixed_share: float = 0.35
     mixed_db: float = 12.0
 

@@ -7,17 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.io import wavfile
+from scipy.signal import resample
 
 from asmr_classify.classify import label_file
 from asmr_classify.config import FeatureSpec, FrameSpec
 from asmr_classify.errors import CorpusError
+from asmr_classify.features.encoder import NO_ENVELOPE, NO_SPECTRUM
 from asmr_classify.features.windows import window_rows
 from asmr_classify.model import load_model, save_model
 from asmr_classify.training.convolution import TrainedNetwork
 from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.encoder import Coder, fit_encoder
+from asmr_classify.training.encoder import Coder, _epochs, fit_encoder
 from asmr_classify.training.evaluate import evaluate, prepare, train
-from asmr_classify.training.patches import Patches, draw_lesson, read_patches
+from asmr_classify.training.patches import Patches, _in_a_room, draw_lesson, read_patches
 from asmr_classify.training.spec import EncoderSpec, FitSpec, StudentSpec, TrainingSpec
 from asmr_classify.training.takes import TakeSpec
 
@@ -94,6 +96,80 @@ def test_opinions_are_told_in_their_principal_components(corpus):
     assert patches.opinions.shape == (said[:, :, 2].size, 1)
     assert np.square(patches.opinions).mean() == pytest.approx(1, abs=1e-3)
     assert abs(np.corrcoef(patches.opinions[:, 0], said[:, :, 2].ravel())[0, 1]) > 0.999
+
+
+def _patches_of(y, tmp_path, corpus):
+    """Patches of a sound, every quarter of a second."""
+    wavfile.write(tmp_path / "sound.wav", FRAMES.sr, y.astype(np.float32))
+    one = replace(corpus, clips=(replace(corpus.clips[0], path=str(tmp_path / "sound.wav")),))
+    opinions = [np.ones((int(4 * (len(y) / FRAMES.sr - 1)) + 1, 2), np.float32)]
+    return read_patches(
+        one, np.zeros(1, int), opinions, np.ones(1), FRAMES, step=0.25, hints=1, jobs=1
+    )
+
+
+@pytest.mark.parametrize("speed", [2**-0.25, 2**0.2])
+def test_faster_patches_are_what_a_faster_recording_would_give(corpus, tmp_path, rng, speed):
+    t = np.arange(3 * FRAMES.sr) / FRAMES.sr
+    trill = np.sin(2 * np.pi * (1500 * t + 60 * np.sin(2 * np.pi * 3 * t)))
+    y = 0.2 * trill * (1 + 0.9 * np.sin(2 * np.pi * 4 * t)) + rng.normal(0, 0.01, len(t))
+    slow = _patches_of(y, tmp_path, corpus)
+    fast = _patches_of(resample(y, round(len(y) / speed)), tmp_path, corpus)
+    nothing = np.array([0])
+    expected = fast.cut(nothing, nothing)
+    found = slow.cut(nothing, nothing, np.array([speed]))
+    unchanged = slow.cut(nothing, nothing)
+    for want, got, before in zip(expected, found, unchanged, strict=True):
+        assert got.shape == want.shape
+        bands = slice(2, -3)  # what lies beyond the outermost bands is not known
+        error, change = (np.abs(each - want)[..., bands].mean() for each in (got, before))
+        assert error < change / 2
+
+
+def test_rooms_let_sound_die_away_in_its_power(corpus, tmp_path, rng):
+    y = np.zeros(FRAMES.sr * 2)
+    y[8000:8100] = rng.normal(0, 0.3, 100)
+    patches = _patches_of(y, tmp_path, corpus)
+    dry = patches.cut(np.array([0]), np.array([0]))
+    spec = replace(ENCODER, reverb_seconds=(1.0, 1.0), reverb_ratio_db=(-10.0, -10.0))
+    wet = _in_a_room(dry, patches.rates, spec, rng)
+    struck = int(np.argmax(dry[0][0].max(axis=1) > -100))  # the first frame that holds some of it
+    assert np.allclose(wet[0][0, : struck - 1], dry[0][0, : struck - 1], atol=0.5)
+    falls = np.diff(wet[0][0, struck + 6 : struck + 40], axis=0)
+    assert np.allclose(falls, -60 / patches.rates[0], atol=0.1)
+    power = np.square(np.square(wet[1][0, 4 * (struck + 6) : 4 * (struck + 40)]))
+    assert np.allclose(10 * np.log10(power[1:] / power[:-1]), -60 / patches.rates[1], atol=0.1)
+    sums = [10 ** (each[0] / 10) for each in (dry[0], wet[0])]
+    added = (sums[1] - sums[0]).sum() / sums[0].sum()
+    assert 10 * np.log10(added) == pytest.approx(-10, abs=1)  # what lies in the patch of its tail
+
+
+def test_of_some_patches_a_moment_is_left_out(patches, rng):
+    chosen = np.arange(24)
+    plain = replace(
+        ENCODER, speed_share=0.0, reverb_share=0.0, gain_db=0.0, dull_share=0.0, hiss_share=0.0
+    )
+    plain = replace(plain, masked_share=0.0, mixed_share=0.0, gap_share=1.0, gap_frames=7)
+    steady = replace(
+        patches,
+        logmel=np.full_like(patches.logmel, -50),
+        texture=np.full_like(patches.texture, 0.2),
+    )
+    spectral, envelopes, _ = draw_lesson(steady, chosen, plain, rng)
+    empty = (spectral == NO_SPECTRUM).all(axis=2)[:, : patches.frames[0]]
+    assert ((empty.sum(axis=1) >= 2) & (empty.sum(axis=1) <= 7)).all()
+    assert (envelopes[:, ::4] == np.float32(NO_ENVELOPE)).all(axis=2)[:, :62][empty].all()
+    spectral, _, _ = draw_lesson(steady, chosen, replace(plain, gap_share=0.0), rng)
+    assert not (spectral == NO_SPECTRUM).all(axis=2)[:, : patches.frames[0]].any()
+
+
+def test_of_a_sound_four_times_as_long_seconds_come_up_twice_as_often(rng):
+    sounds = np.repeat([0, 1], [4, 64])
+    spec = replace(ENCODER, epochs=200, batch_size=16)
+    drawn = np.concatenate(list(_epochs(np.arange(68), sounds, spec, rng)))
+    assert len(drawn) == 200 * 68
+    share = (drawn < 4).mean()
+    assert share == pytest.approx(1 / 5, abs=0.02)  # roots of 4 and of 64 are 2 and 8
 
 
 def test_lessons_of_what_was_laid_over_hold_both_and_no_opinion(patches, rng):
