@@ -319,10 +319,16 @@ class AudioStream:
                 "what could be decoded is labelled"
             )
         if self._is_short():
-            to_do = "" if self.info.held == 1 else "; fetch or copy it again"
+            is_whole = self.info.held == 1 and not (self._track.skipped or self._track.unread)
+            to_do = "" if is_whole else "; fetch or copy it again"
             yield (
                 f"cut short: {self.decoded:.1f} s of {self._before_cut():.1f} s "
                 f"could be decoded{to_do}"
+            )
+        if self._is_wrecked():
+            yield (
+                f"{self._track.placer.missing:.1f} s within it are missing, and silence stands "
+                "there; fetch or copy it again"
             )
         if self._bad_samples:
             yield (
@@ -335,14 +341,42 @@ class AudioStream:
         expected, duration, track = self.info.sound_end, self.info.duration, self._track
         if self._is_surely_cut():
             return True
-        if expected is None or duration is None:
+        if duration is None:
             return False
         tolerance, reached = _tolerance(duration), self.decoded
-        if self.info.codec in EXACT_CODECS and not self.info.has_video:
-            tolerance, reached = EXACT_SHORTFALL, track.placer.end - track.placer.missing
+        if self._ends_in_wreckage(duration - max(reached, track.seen_until)):
+            return True
+        if expected is None:
+            return False
+        if self._is_exact():
+            tolerance, reached = EXACT_SHORTFALL, track.placer.end
         if not track.is_alone and track.seen_until >= duration - tolerance:
             expected = min(expected, track.heard_until)  # they may well go on after the sound
         return reached < expected - tolerance
+
+    def _is_exact(self) -> bool:
+        """Whether the file states the number of its samples, of which none may be missing."""
+        return self.info.codec in EXACT_CODECS and not self.info.has_video
+
+    def _ends_in_wreckage(self, missing: float) -> bool:
+        """Whether so many seconds are missing of all streams, and bytes that may have held them.
+
+        Without stamps, as in AVI, what lies behind wrecked bytes comes as early as they began.
+        """
+        unread = self._track.unread
+        if self.info.container == "avi" and self._track.is_alone:
+            unread += self._track.skipped
+        return missing > _tolerance(self.info.duration or 0.0) and unread > missing / 2
+
+    def _is_wrecked(self) -> bool:
+        """Whether sound within the file is missing, and bytes that may have held it were none.
+
+        Else recorders left it out where nothing was to be heard.
+        """
+        missing, skipped = self._track.placer.missing, self._track.skipped
+        if self._is_exact() and self.info.sound_end is not None:
+            return missing > EXACT_SHORTFALL and not self._is_short()
+        return missing > SHORTFALL[0] and skipped > missing / 2
 
     def _is_surely_cut(self) -> bool:
         """Whether bytes are missing that held sound, though FFmpeg claims no more than is left."""

@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 PADDING_BYTES = 8
 """Zeros that fill up the last element of a file are fewer than this."""
 
+RESYNCHRONISED = frozenset({"avi", "flv", "matroska,webm", "ogg"})
+"""Formats in which bytes lie in the order of time, nothing stuffs what lies between packets, and
+wrecked bytes are passed over up to the next packet that is whole."""
+
+SKIPPED_SECONDS, SKIPPED_BYTES = 0.25, 1024
+"""What lies between two packets does not but wrap them if so much sounds in as many bytes, and
+they are so many: headers of pages and clusters are shorter."""
+
 LOUDEST = 1000.0
 """Samples beyond this many times full scale are no sound but damage."""
 
@@ -48,6 +56,9 @@ class SoundTrack:
         Whether that comes from the machine.
     is_alone : bool
         Whether it is the only stream of the file.
+    skipped, unread : float
+        Seconds that nearly sound in as many bytes as were passed over between packets, and as lie
+        behind the last one.
     heard_until, seen_until : float
         Seconds from the start to the end of the last packet of the track, and of any stream.
     """
@@ -62,7 +73,9 @@ class SoundTrack:
         self.heard_until = 0.0
         self.seen_until = 0.0
         self.is_alone = len(container.streams) == 1
+        self.skipped = self.unread = 0.0
         self._info = info
+        self._n_bytes, self._page, self._read_until = 0, -1, 0
 
     def iter_frames(self, container: InputContainer) -> Iterator[av.AudioFrame]:
         """Decode the sound track.
@@ -104,11 +117,14 @@ class SoundTrack:
     def _iter_packets(self, container: InputContainer, index: int) -> Iterator[Any]:
         """Yield the packets of a stream; others are read too, to see where the file ends."""
         ticks = [float(stream.time_base or 0) for stream in container.streams]
+        may_skip = self._info.container in RESYNCHRONISED
         packets = container.demux()
         while True:
             try:
                 packet = next(packets)
             except (StopIteration, av.error.EOFError, IndexError):
+                if may_skip:
+                    self.unread = self._seconds_up_to(container.size)
                 return  # IndexError: PyAV at the end of a file in which a stream turned up later
             except MemoryError:
                 raise
@@ -120,6 +136,8 @@ class SoundTrack:
                 # At the end PyAV gives one for each stream, which only some can decode and none
                 # needs: the decoder is flushed by name. Others hold nothing but a header anew.
                 continue
+            if may_skip:
+                self._note_place(packet)
             of = packet.stream_index
             tick = ticks[of] if of < len(ticks) else 0.0  # streams may turn up later
             end = ((packet.pts or 0) + (packet.duration or 0)) * tick - self.axis.origin
@@ -127,6 +145,26 @@ class SoundTrack:
             if of == index:
                 self.heard_until = max(self.heard_until, end)
                 yield packet
+
+    def _note_place(self, packet: Any) -> None:
+        """Note where the bytes of a packet lie; those of one page of Ogg share its place."""
+        place, size = packet.pos, packet.size
+        if place is None:
+            return
+        self._n_bytes += size
+        if place == self._page:
+            self._read_until += size
+            return
+        self.skipped += self._seconds_up_to(place)
+        self._page, self._read_until = place, max(self._read_until, place + size)
+
+    def _seconds_up_to(self, place: int) -> float:
+        """Tell what sounds in as many bytes as lie before a place and behind all that was read."""
+        n_bytes = place - self._read_until
+        if n_bytes <= SKIPPED_BYTES or not self.seen_until or not self._n_bytes:
+            return 0.0
+        seconds = n_bytes * self.seen_until / self._n_bytes
+        return seconds if seconds > SKIPPED_SECONDS else 0.0
 
     def _mend(self, frame: av.AudioFrame) -> av.AudioFrame:
         """Replace samples that are no sound before resampling spreads them."""

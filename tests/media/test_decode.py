@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 import av
@@ -133,6 +134,69 @@ def test_a_file_cut_short_says_so(tmp_path, ending, rng):
     assert 3 < stream.decoded < 6.5
     assert "cut short" in str(stream.problem)
     assert str(path) in str(stream.problem)
+
+
+WRECKED = {
+    "opus.mkv": Recipe("matroska", "libopus", sr=48000),
+    "aac.mkv": Recipe("matroska", "aac"),
+    "flac.mkv": Recipe("matroska", "flac"),
+    "opus.webm": Recipe("webm", "libopus", sr=48000),
+    "aac.flv": Recipe("flv", "aac"),
+    "opus.ogg": Recipe("ogg", "libopus", sr=48000),
+    "mp3.avi": Recipe("avi", "libmp3lame"),
+    "video.mkv": RECIPES["mkv"],
+}
+
+
+@pytest.mark.parametrize("name", WRECKED)
+@pytest.mark.parametrize("filled", ["zeros", "noise"])
+def test_a_file_wrecked_within_says_so(tmp_path, name, filled, rng):
+    """As downloads are that wait for a part: their size is right, and what is missing is none."""
+    recipe = WRECKED[name]
+    y = (0.1 * rng.standard_normal((1, 8 * recipe.sr))).astype(np.float32)
+    path = write_media(tmp_path / name, y, recipe, video_duration=8.0)
+    whole, _ = decoded(path)
+    assert whole.problem is None
+    content = bytearray(path.read_bytes())
+    first, end = int(0.4 * len(content)), int(0.7 * len(content))
+    gone = np.zeros(end - first, np.uint8)
+    if filled == "noise":
+        gone = rng.integers(0, 256, end - first, dtype=np.uint8)
+    content[first:end] = gone.tobytes()
+    path.write_bytes(content)
+    stream, blocks = decoded(path)
+    problem = str(stream.problem)
+    y = np.concatenate([block.y for block in blocks])
+    silent = (np.abs(y[: len(y) // 1000 * 1000].reshape(-1, 1000)).max(axis=1) == 0).sum() / 32
+    told = re.search(r"([\d.]+) s within it are missing, and silence stands there", problem)
+    if told is not None:
+        assert float(told[1]) == pytest.approx(silent, abs=0.3)
+        assert silent > 1.5
+        assert stream.decoded == pytest.approx(8.0, abs=0.2)
+    else:  # nothing told where it goes on, or what was found again bears no time
+        assert f"cut short: {stream.decoded:.1f} s of 8.0 s could be decoded" in problem
+        assert stream.decoded < 6.5
+    assert problem.endswith("fetch or copy it again")
+
+
+@pytest.mark.parametrize("name", ["opus.mkv", "opus.webm", "aac.flv", "video.mkv"])
+def test_sound_that_was_left_out_is_not_called_wrecked(tmp_path, name, rng):
+    """As recorders leave out what is silent: nothing lies where it would be."""
+    recipe = WRECKED[name]
+    y = (0.1 * rng.standard_normal((1, 8 * recipe.sr))).astype(np.float32)
+    path = write_media(tmp_path / name, y, recipe, video_duration=8.0)
+    sparse = tmp_path / f"sparse-{name}"
+    with av.open(str(path)) as source, av.open(str(sparse), "w", format=recipe.muxer) as out:
+        copies = {each.index: out.add_stream_from_template(each) for each in source.streams}
+        for packet in source.demux():
+            is_sound = packet.stream.type == "audio"
+            if packet.dts is None or (is_sound and 3 < packet.pts * packet.time_base < 5):
+                continue
+            packet.stream = copies[packet.stream.index]
+            out.mux(packet)
+    stream, _ = decoded(sparse)
+    assert stream.decoded == pytest.approx(8.0, abs=0.12)
+    assert stream.problem is None
 
 
 def test_an_mp4_cut_before_its_index_cannot_be_opened(tmp_path):
