@@ -189,7 +189,7 @@ def train(
             jobs=n_jobs,
             quiet=quiet,
         )
-        evaluation = evaluate(prepared, spec, jobs=n_jobs, on_progress=report)
+        evaluation = evaluate(prepared, spec, whole=True, jobs=n_jobs, on_progress=report)
         model = fit_model(prepared, evaluation, spec, jobs=n_jobs)
     pictures = save_with_card(output, model, corpus, evaluation, spec)
     prepared.checkpoints.forget()

@@ -121,6 +121,8 @@ class Evaluation:
     thresholds : mapping of str to float
         Mean over the models of the folds.
     kinds : tuple of KindFigures
+    whole : Ensemble or None
+        Fitted on all clips beside the others, if that was asked for.
     """
 
     results: tuple[FileResult, ...]
@@ -131,6 +133,7 @@ class Evaluation:
     models: tuple[Model, ...]
     thresholds: Mapping[str, float]
     kinds: tuple[KindFigures, ...] = ()
+    whole: Ensemble | None = None
 
 
 def prepare(  # noqa: PLR0913 (options by name)
@@ -287,6 +290,7 @@ def evaluate(
     prepared: Prepared,
     spec: TrainingSpec,
     *,
+    whole: bool = False,
     jobs: int = -1,
     on_progress: Progress | None = None,
 ) -> Evaluation:
@@ -296,6 +300,8 @@ def evaluate(
     ----------
     prepared : Prepared
     spec : TrainingSpec
+    whole : bool
+        Whether to fit on all clips as well, side by side with the folds: :func:`train` takes that.
     jobs : int
         Processes; -1 for one per core.
     on_progress : callable, optional
@@ -310,8 +316,9 @@ def evaluate(
         If there are fewer than three folds.
     """
     check_folds(prepared.folds)
-    fits = fit_folds(prepared, spec, jobs=jobs, on_progress=on_progress)
-    return conclude(prepared, fits, spec, jobs=jobs)
+    fits = fit_folds(prepared, spec, whole=whole, jobs=jobs, on_progress=on_progress)
+    of_all = fits.pop() if whole else None
+    return replace(conclude(prepared, fits, spec, jobs=jobs), whole=of_all)
 
 
 def check_folds(folds: NDArray[np.int64]) -> None:
@@ -380,6 +387,7 @@ def fit_folds(
     prepared: Prepared,
     spec: TrainingSpec,
     *,
+    whole: bool = False,
     jobs: int = -1,
     on_progress: Progress | None = None,
 ) -> list[Ensemble]:
@@ -389,6 +397,8 @@ def fit_folds(
     ----------
     prepared : Prepared
     spec : TrainingSpec
+    whole : bool
+        Whether to fit one on all clips, too.
     jobs : int
         Processes; -1 for one per core.
     on_progress : callable, optional
@@ -396,26 +406,24 @@ def fit_folds(
     Returns
     -------
     list of Ensemble, one per fold
+        And behind them the one on all clips.
     """
     from joblib import delayed
 
-    n_folds = int(prepared.folds.max()) + 1
-    tasks = (
-        delayed(_fit)(prepared, prepared.folds != fold, spec, frozenset({fold}))
-        for fold in range(n_folds)
-    )
+    left_out = [frozenset({fold}) for fold in range(int(prepared.folds.max()) + 1)]
+    if whole:
+        left_out.append(frozenset())
     fits = []
-    for fitted in iter_results(tasks, jobs=jobs):
+    for fitted in iter_results((delayed(_fit)(prepared, spec, out) for out in left_out), jobs=jobs):
         fits.append(fitted)
         if on_progress is not None:
-            on_progress("fits", len(fits), n_folds)
+            on_progress("fits", len(fits), len(left_out))
     return fits
 
 
-def _fit(
-    prepared: Prepared, inside: NDArray[np.bool_], spec: TrainingSpec, left_out: frozenset[int]
-) -> Ensemble:
-    """Fit all members on some clips, or take what was fitted before an interruption."""
+def _fit(prepared: Prepared, spec: TrainingSpec, left_out: frozenset[int]) -> Ensemble:
+    """Fit all members on all other folds, or take what was fitted before an interruption."""
+    inside = ~np.isin(prepared.folds, list(left_out))
     of = (prepared.rows, prepared.corpus, inside, spec, prepared.school, left_out)
     settings = (spec.fit, spec.student, spec.kinds, spec.decision)
     fitted = prepared.checkpoints.fitted
@@ -607,8 +615,9 @@ def train(
     -------
     Model
     """
-    everything = np.ones(len(prepared.folds), dtype=bool)
-    ensemble = _fit(prepared, everything, spec, frozenset())
+    ensemble = evaluation.whole
+    if ensemble is None:
+        ensemble = _fit(prepared, spec, frozenset())
     return conclude_model(prepared, evaluation, ensemble, spec, jobs=jobs)
 
 

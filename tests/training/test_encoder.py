@@ -252,9 +252,10 @@ def test_each_clip_is_judged_by_an_encoder_that_never_heard_its_fold(
 
     monkeypatch.setattr("asmr_classify.training.evaluate.fit_encoder", spy)
     prepared = prepare(corpus, SPEC, teacher=teacher, jobs=1)
-    evaluation = evaluate(prepared, SPEC, jobs=1)
-    model = train(prepared, evaluation, SPEC, jobs=1)
+    evaluation = evaluate(prepared, SPEC, whole=True, jobs=1)
     assert [left_out for left_out, _ in heard] == [*(frozenset({k}) for k in range(4)), frozenset()]
+    model = train(prepared, evaluation, SPEC, jobs=1)
+    assert len(heard) == 5
     digests = [coder.encoder.digest() for _, coder in heard]
     assert [each.encoder.digest() for each in evaluation.models] == digests[:4]
     assert model.encoder.digest() == digests[4]
