@@ -20,6 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from asmr_classify.batch.isolate import Outcome, do_safely
 from asmr_classify.config import DecisionSpec, FeatureSpec
@@ -30,6 +31,10 @@ from tests.report.browser import find_chromium, launch
 
 if TYPE_CHECKING:
     from asmr_classify.features.encoder import Encoder
+
+# How long an example takes hangs on what else the machine is doing.
+settings.register_profile("whatever it takes", deadline=None)
+settings.load_profile("whatever it takes")
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "data" / "demo"

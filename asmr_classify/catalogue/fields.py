@@ -12,6 +12,7 @@ import difflib
 import re
 import unicodedata
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import Status
@@ -223,10 +224,10 @@ def compile_order(name: str, vocabulary: Vocabulary) -> Sql:
 def known_names(vocabulary: Vocabulary) -> str:
     """List what can be asked for."""
     examples = ", ".join(field.example for field in FIELDS.values())
-    kinds = f"\nkinds: {', '.join(vocabulary.kinds)}" if vocabulary.kinds else ""
     return (
         f"fields: {examples}, share.LABEL:0.5.., kind.KIND:0.8..\n"
-        f"labels: {', '.join(_all_labels(vocabulary))}{kinds}"
+        f"labels: {', '.join(_all_labels(vocabulary))}\n"
+        f"kinds: {', '.join(_all_kinds(vocabulary))}"
     )
 
 
@@ -235,9 +236,11 @@ def find_field(name: str, vocabulary: Vocabulary) -> Field | None:
     if name in FIELDS:
         return FIELDS[name]
     if name.startswith(KIND_SCORE):
-        number = vocabulary.kinds.get(name.removeprefix(KIND_SCORE))
-        sql = Sql(f"(SELECT score {TOLD} AND kind_id = ?)", (number,))
-        return None if number is None else Field(f"{name}:0.8..", sql, parse_share)
+        kind = name.removeprefix(KIND_SCORE)
+        if not _is_kind(kind, vocabulary):
+            return None
+        sql = Sql(f"(SELECT score {TOLD} AND kind_id = ?)", (vocabulary.kinds.get(kind),))
+        return Field(f"{name}:0.8..", sql, parse_share)
     label = name.removeprefix(SHARE)
     if label not in _all_labels(vocabulary):
         return None
@@ -256,6 +259,23 @@ def is_query(word: str, vocabulary: Vocabulary) -> bool:
 def _all_labels(vocabulary: Vocabulary) -> list[str]:
     """Those of the catalogue, and the shipped model's, which may not be in it yet."""
     return list(dict.fromkeys([*TRIGGERS, *CONTEXTS, SILENCE, *vocabulary.labels]))
+
+
+def _all_kinds(vocabulary: Vocabulary) -> list[str]:
+    """Those of the catalogue, and likewise the shipped model's."""
+    return list(dict.fromkeys([*vocabulary.kinds, *_shipped_kinds()]))
+
+
+def _is_kind(name: str, vocabulary: Vocabulary) -> bool:
+    """Tell whether a name is that of a kind; the model is loaded for those that are new only."""
+    return name in vocabulary.kinds or name in _shipped_kinds()
+
+
+@cache
+def _shipped_kinds() -> tuple[str, ...]:
+    from asmr_classify.model import load_model
+
+    return tuple(load_model().kinds)
 
 
 def _compile_term(term: Term, query: Query, vocabulary: Vocabulary) -> Sql:
@@ -313,19 +333,17 @@ def _has_trigger(value: str, vocabulary: Vocabulary) -> Sql:
 def _is_told(value: str, vocabulary: Vocabulary) -> Sql:
     if value == NONE:
         return Sql(f"NOT EXISTS (SELECT 1 {TOLD})")
-    if value not in vocabulary.kinds:
-        raise UsageError(f"no kind {value!r} was told{_told(value, vocabulary)}")
-    return Sql(f"EXISTS (SELECT 1 {TOLD} AND kind_id = ?)", (vocabulary.kinds[value],))
+    if not _is_kind(value, vocabulary):
+        raise UsageError(f"no kind {value!r}{_there_are(value, vocabulary)}")
+    return Sql(f"EXISTS (SELECT 1 {TOLD} AND kind_id = ?)", (vocabulary.kinds.get(value),))
 
 
-def _told(value: str, vocabulary: Vocabulary) -> str:
-    """Say which kinds were told, or how a score is asked for."""
+def _there_are(value: str, vocabulary: Vocabulary) -> str:
+    """Say which kinds there are, or how a score is asked for."""
     kind = re.split(r"[<>=]", value, maxsplit=1)[0]
-    if kind in vocabulary.kinds:
+    if _is_kind(kind, vocabulary):
         return f"; a score is asked for as in {KIND_SCORE}{kind}{value.removeprefix(kind)}"
-    if not vocabulary.kinds:
-        return " of any recording; models that know kinds tell them when recordings are labelled"
-    return f"; there are {', '.join(vocabulary.kinds)}, {NONE}"
+    return f"; there are {', '.join(_all_kinds(vocabulary))}, {NONE}"
 
 
 def _in_range(sql: Sql, asked: Range) -> Sql:
@@ -350,12 +368,12 @@ def _meant(name: str, vocabulary: Vocabulary) -> str:
         return "; terms side by side must all hold, a comma stands for or, a dash for not"
     folded = name.casefold()
     names = [*FIELDS, *_all_labels(vocabulary)]
-    if folded in vocabulary.kinds:
+    if _is_kind(folded, vocabulary):
         return f"; it is a kind: did you mean {KIND}:{folded}?"
     if folded.startswith(SHARE.rstrip(".")):
         names = [f"{SHARE}{label}" for label in _all_labels(vocabulary)]
     elif folded.startswith(KIND_SCORE):
-        names = [f"{KIND_SCORE}{kind}" for kind in vocabulary.kinds]
+        names = [f"{KIND_SCORE}{kind}" for kind in _all_kinds(vocabulary)]
     begun = [known for known in names if known.startswith((f"{folded}_", f"{folded}."))]
     close = begun or difflib.get_close_matches(folded, names, n=1)
     return f"; did you mean {close[0]}?" if close else ""

@@ -321,7 +321,7 @@ def summary(tally: Tally, done: str = "labelled") -> str:
         counts += f"{' · ' if counts else ''}{rest} not yet {done}"
     text = f"{total} file{'' if total == 1 else 's'} found: {counts or f'none {done}'}"
     if tally.n_recalled:
-        text += f" ({tally.n_recalled} by an earlier run)"
+        text += f" ({tally.n_recalled} known already)"
     if tally.ignored:
         reasons = sorted(tally.ignored.items(), key=lambda item: (-item[1], item[0]))
         listed = ", ".join(f"{count} {reason.value}" for reason, count in reasons)

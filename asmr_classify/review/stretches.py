@@ -7,6 +7,7 @@ something. The same result is always cut in the same way, so that what was answe
 
 from __future__ import annotations
 
+from bisect import bisect, insort
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
@@ -103,10 +104,10 @@ def cut_stretches(result: FileResult) -> list[Stretch]:
         return [stretch_at(result, 0.0, result.decoded)]
     chosen: list[Span] = []
     for span in [*_around_segments(result), *_in_gaps(result)]:
-        near = (x for x in chosen[-len(PLACES) * 8 :] if x[0] < span[1] and span[0] < x[1])
+        near = chosen[bisect(chosen, (span[0] - LONGEST,)) : bisect(chosen, (span[1],))]
         if not any(overlap(span, other) > SAME for other in near):
-            chosen.append(span)
-    return [*_iter_stretches(result, sorted(chosen))]
+            insort(chosen, span)
+    return [*_iter_stretches(result, chosen)]
 
 
 def stretch_at(result: FileResult, start: float, end: float) -> Stretch:

@@ -21,6 +21,8 @@ References
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -130,7 +132,7 @@ def chapters_of(result: FileResult, skip: Sequence[str] = ()) -> str:
     if len(chapters) < LEAST_CHAPTERS:
         raise NotRepresentableError(
             f"{result.path}: no chapters: YouTube takes no list of fewer than {LEAST_CHAPTERS} "
-            f"chapters of {LEAST_SECONDS} s or more, and here are {len(chapters)}; "
+            f"chapters of {LEAST_SECONDS} s or more, and it has {len(chapters)}; "
             "the timeline is in the other formats"
         )
     hours = chapters[-1].start >= 3600
@@ -170,19 +172,19 @@ def find_chapters(result: FileResult) -> list[Chapter]:
 
 
 def _pieces(result: FileResult) -> list[Chapter]:
-    """Cut a recording at each edge of a segment."""
+    """Cut a recording at each edge of a segment, and measure what segments cover of each piece."""
     duration = int(max(result.duration or 0.0, result.decoded))
-    spans = [(_second(s.start), min(_second(s.end), duration), s.label) for s in result.segments]
+    spans = [(_second(s.start), min(_second(s.end), duration)) for s in result.segments]
     inside = [span for span in spans if span[0] < span[1]]
-    edges = sorted({0, duration, *(edge for span in inside for edge in span[:2])})
-    starting: dict[int, list[tuple[int, str]]] = {}
-    for start, end, label in inside:
-        starting.setdefault(start, []).append((end, label))
-    pieces, sounding = [], list[tuple[int, str]]()
-    for start, end in pairwise(edges):
-        sounding = [s for s in sounding if s[0] > start] + starting.get(start, [])
-        pieces.append(Chapter(start, end, {label: float(end - start) for _, label in sounding}))
-    return pieces
+    edges = sorted({0, duration, *(edge for span in inside for edge in span)})
+    covered: list[defaultdict[str, float]] = [defaultdict(float) for _ in edges[1:]]
+    for segment in result.segments:
+        for k in range(bisect_right(edges, segment.start) - 1, len(covered)):
+            start, end = max(edges[k], segment.start), min(edges[k + 1], segment.end)
+            if start >= end:
+                break
+            covered[k][segment.label] += end - start
+    return [Chapter(*span, dict(each)) for span, each in zip(pairwise(edges), covered, strict=True)]
 
 
 def _second(time: float) -> int:

@@ -134,7 +134,7 @@ def test_moved_and_known_files_are_not_labelled_again(library, label, labelling,
     n_labelled = len(labelling)
     (place / "a.mp3").rename(place / "in" / "renamed.mp3")
     done = label(".", "--catalogue", "-f", "jsonl")
-    assert "(5 by an earlier run)" in done.stderr
+    assert "(5 known already)" in done.stderr
     assert labelling[n_labelled:] == ["fail.mp3"]  # failures are tried again
     assert {json.loads(line)["path"] for line in done.stdout.splitlines()} >= {"in/renamed.mp3"}
     assert paths_in(library("find", "path:renamed, path:a.mp3", "--json")) == ["in/renamed.mp3"]

@@ -103,7 +103,7 @@ def test_a_second_run_computes_only_what_is_new_or_changed(clips, run, decoded, 
     shutil.copy(DEMO / "none-talk.flac", clips / "in" / "tap-wood.flac")
     done = run("in", "-o", output)
     assert sorted(decoded) == ["in/new.flac", "in/tap-wood.flac"]
-    assert "(2 by an earlier run)" in done.stderr
+    assert "(2 known already)" in done.stderr
     check_same(read(clips / output), expected((*CLIPS, "new.flac")))
     decoded.clear()
     run("in", "-o", output, "--fresh")

@@ -69,7 +69,7 @@ def test_another_format_of_the_same_recordings_needs_no_labelling(label, touch, 
     label(".", "-f", "webvtt", "--per-file", "out")
     again = label(".", "-f", "audacity", "--per-file", "out")
     assert labelling == ["a.mp3", "b.mp3"]
-    assert "(2 by an earlier run)" in again.stderr
+    assert "(2 known already)" in again.stderr
     assert len(list((place / "out").glob("*.labels.txt"))) == 2
 
 

@@ -136,7 +136,7 @@ def test_a_second_run_labels_only_what_is_new(label, touch, labelling):
     again = label(".", "-o", "out.csv")
     assert labelling == ["a.mp3", "fail.mp3", "new.mp3"]
     assert again.exit_code == 3
-    assert "3 files found: 2 ok · 1 failed (2 by an earlier run)" in again.stderr
+    assert "3 files found: 2 ok · 1 failed (2 known already)" in again.stderr
     fresh = label(".", "-o", "out.csv", "--fresh")
     assert labelling[3:] == ["a.mp3", "fail.mp3", "new.mp3"]
     assert "earlier" not in fresh.stderr
@@ -147,7 +147,7 @@ def test_two_names_of_one_output_have_one_journal(label, touch, place):
     (place / "link.csv").symlink_to("out.csv")
     label(".", "-o", "out.csv")
     again = label(".", "-o", "link.csv")
-    assert "(1 by an earlier run)" in again.stderr
+    assert "(1 known already)" in again.stderr
     names = {path.name for path in place.iterdir()}
     assert names == {"a.mp3", "out.csv", "out.csv.journal", "link.csv"}
 

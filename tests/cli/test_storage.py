@@ -57,7 +57,7 @@ def test_label_names_recordings_by_their_addresses_and_goes_on(folder, model_fil
     ]
     storage.recover()
     again = run("label", folder, "-o", "out.jsonl", "--model", model_file)
-    assert "(2 by an earlier run)" in again.stderr
+    assert "(2 known already)" in again.stderr
     assert not [line for line in storage.log() if "flac" in line[1]]
 
 

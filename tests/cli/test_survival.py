@@ -197,7 +197,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_labelled_again_later(record
     first = {r["path"]: r for r in map(json.loads, lines_of(place / "out.jsonl"))}
     assert first["a.wav"]["status"] == "ok"
     again = finished(command("-o", "out.jsonl"))
-    assert "(1 by an earlier run)" in again.stderr
+    assert "(1 known already)" in again.stderr
     second = {r["path"]: r for r in map(json.loads, lines_of(place / "out.jsonl"))}
     assert second["a.wav"] == first["a.wav"]
     assert second["long.wav"]["status"] == "partial"
@@ -212,4 +212,4 @@ def test_a_clock_that_is_set_back_changes_nothing(record, command, place):
         os.utime(place / name, (4e9, 4e9))  # from a time to come
     again = finished(command("-o", "out.jsonl"))
     assert again.returncode == 0
-    assert "3 files found: 3 ok (2 by an earlier run)" in again.stderr
+    assert "3 files found: 3 ok (2 known already)" in again.stderr

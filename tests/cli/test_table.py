@@ -39,7 +39,7 @@ def test_a_folder_takes_rows_and_a_second_run_finds_nothing_new(label, labelling
     assert "out/: nothing new; it is whole, 3 rows in 1 part; 1 of recordings that were not" in (
         again.stderr
     )
-    assert "2 files found: 2 ok (2 by an earlier run)" in again.stderr
+    assert "2 files found: 2 ok (2 known already)" in again.stderr
     assert sorted(labelling) == ["a.wav", "b.wav", "fail.wav"]
     quiet = label(".", "--quiet", *TABLE)
     assert (quiet.exit_code, quiet.output) == (0, "")

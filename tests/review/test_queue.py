@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asmr_classify.aggregate import Status
@@ -37,6 +37,13 @@ SPANS = st.lists(
 
 
 @given(SPANS)
+@example(
+    [
+        *((1.0, 58.0, "tap"), (0.0, 13.0, "tap"), (0.0, 54.0, "tap"), (0.0, 83.0, "tap")),
+        *((0.0, 198.0, "tap"), (11.0, 50.0, "tap"), (70.0, 13.0, "tap"), (82.0, 13.0, "tap")),
+        *((100.0, 13.0, "tap"), (1.0, 58.0, "tap")),
+    ]
+)
 def test_stretches_are_short_lie_within_and_are_the_same_again(spans):
     segments = tuple(Segment(start, start + length, x, 0.8) for start, length, x in spans)
     result = heard("/a.wav", duration=900.0, decoded=900.0, segments=segments)

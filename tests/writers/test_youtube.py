@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 
@@ -88,6 +89,16 @@ def test_short_stretches_are_joined_with_what_is_like_them():
     assert chapters_of(of(120.0, *spans)) == "0:00 speech\n0:30 white noise\n1:30 speech\n"
 
 
+def test_what_is_covered_is_not_rounded():
+    """Of what is cut at whole seconds, 5 of 11 would be: less than half."""
+    result = of(11.217, (0, 3.321, "crinkle"), (8.571, 11.217, "crinkle"))
+    (chapter,) = find_chapters(result)
+    assert chapter.labels == ("crinkle",)
+    assert chapter.covered == pytest.approx({"crinkle": 3.321 + 11 - 8.571})
+    brief = of(40.0, *((start, start + 0.4, "tap") for start in np.arange(0.3, 39, 0.5)))
+    assert [each.labels for each in find_chapters(brief)] == [("tap",)]
+
+
 def test_stretches_without_a_label_or_sound_have_a_name():
     spans = ((0, 20, "tap"), (40, 60, "silence"), (60, 80, "tap"))
     assert chapters_of(of(80.0, *spans)) == "0:00 tap\n0:20 other\n0:40 silence\n1:00 tap\n"
@@ -107,7 +118,7 @@ def test_angle_brackets_which_youtube_refuses_are_replaced():
     ],
 )
 def test_where_youtube_takes_no_list_that_is_told(result, found):
-    with pytest.raises(NotRepresentableError, match=rf"a: no chapters: .* here are {found}"):
+    with pytest.raises(NotRepresentableError, match=rf"a: no chapters: .* and it has {found};"):
         chapters_of(result)
 
 
