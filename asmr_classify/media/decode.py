@@ -344,7 +344,8 @@ class AudioStream:
         if duration is None:
             return False
         tolerance, reached = _tolerance(duration), self.decoded
-        if self._ends_in_wreckage(duration - max(reached, track.seen_until)):
+        missing = duration - max(reached, track.seen_until)
+        if missing > tolerance and self._ends_in_wreckage(missing):
             return True
         if expected is None:
             return False
@@ -359,14 +360,14 @@ class AudioStream:
         return self.info.codec in EXACT_CODECS and not self.info.has_video
 
     def _ends_in_wreckage(self, missing: float) -> bool:
-        """Whether so many seconds are missing of all streams, and bytes that may have held them.
+        """Whether bytes were none that may have held so many seconds, missing of all streams.
 
         Without stamps, as in AVI, what lies behind wrecked bytes comes as early as they began.
         """
         unread = self._track.unread
         if self.info.container == "avi" and self._track.is_alone:
             unread += self._track.skipped
-        return missing > _tolerance(self.info.duration or 0.0) and unread > missing / 2
+        return unread > missing / 2
 
     def _is_wrecked(self) -> bool:
         """Whether sound within the file is missing, and bytes that may have held it were none.
