@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asmr_classify.aggregate import Problem, Status, contradictions, summarise
@@ -173,7 +173,6 @@ WINDOWS = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(
     st.lists(WINDOWS, min_size=1, max_size=60),
     st.lists(st.floats(0.001, 0.999), min_size=3, max_size=3),

@@ -81,7 +81,7 @@ def test_every_changed_byte_of_the_arrays_is_noticed(saved):
         load_model(saved)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_mutated_file_is_refused_or_the_same(tiny_model, tmp_path_factory, data):
     path = tmp_path_factory.mktemp("mutated") / "model.safetensors"

@@ -198,7 +198,7 @@ queries = st.lists(st.lists(terms, min_size=1, max_size=3).map(tuple), min_size=
 
 
 @given(query=queries)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_query_finds_what_a_plain_filter_finds(library, query):
     catalogue, everything = library
     expected = [

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asmr_classify.aggregate import Status
@@ -34,7 +34,6 @@ def test_any_result_is_kept(tmp_path_factory):
     folder = tmp_path_factory.mktemp("any")
     with Catalogue.open(str(folder / "c.sqlite"), create=True) as catalogue:
 
-        @settings(deadline=None)  # a disk may pause
         @given(results())
         def add_and_find(result):
             path = folder / "a.mp3"

@@ -33,7 +33,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize(("sr", "n_channels"), [(8000, 2), (11025, 1), (16000, 6)])
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(sizes=st.lists(st.integers(1, 20_000), min_size=1, max_size=5))
 def test_block_size_never_changes_any_figure(sr, n_channels, sizes):
     y = program(sr, n_channels)

@@ -83,7 +83,7 @@ def test_loudness_range_of_tech_3342(levels, expected):
     assert loudness_range(measure(y).powers) == pytest.approx(expected, abs=1)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.floats(-25, 10))
 def test_gain_moves_loudness_and_not_its_range(gain_db):
     rng = np.random.default_rng(3)

@@ -41,7 +41,7 @@ def test_steady_noise_hardly_changes():
     assert max(changes.rises_db.max(), changes.falls_db.max()) < 2
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.floats(2.0, 9.0))
 def test_points_follow_each_other_without_a_gap(seconds):
     times = changes_of(noise(seconds)).times

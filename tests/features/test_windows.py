@@ -31,7 +31,7 @@ LONG = recording(SPAN_WINDOWS + 3.37)
 WHOLE = window_rows(LONG, SPEC)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(st.lists(st.integers(1, 300_000), min_size=1, max_size=12))
 def test_block_size_never_changes_a_result(sizes):
     cuts = np.unique(np.clip(np.cumsum(sizes), 0, len(LONG)))
@@ -50,7 +50,7 @@ def test_a_row_depends_on_its_own_window_only():
     np.testing.assert_allclose(alone.X[0], WHOLE.X[k], rtol=1e-3, atol=1e-3)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.floats(1 / SR, 6.0))
 def test_windows_cover_the_recording(seconds):
     y = recording(max(seconds, 1.5 / SR))

@@ -181,7 +181,7 @@ templates = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(
     files=st.dictionaries(paths, st.binary(max_size=3), min_size=1, max_size=8),
     template=templates,

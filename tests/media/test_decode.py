@@ -67,7 +67,7 @@ def test_probing_tells_duration_and_streams_without_decoding(media, ending):
         assert info.duration == pytest.approx(2.0, abs=0.15)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.floats(1e-4, 5.0))
 def test_blocks_end_to_end_are_the_whole_decode(media, block_duration):
     path = media / "tone.opus"

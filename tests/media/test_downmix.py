@@ -174,7 +174,7 @@ def test_the_mix_is_as_long_as_the_sound_and_whole_to_its_ends(rng, n_samples):
         np.testing.assert_allclose(mixed(np.stack([y, -y])), np.sqrt(2) * y, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, 90_000), max_size=12))
 def test_pieces_of_any_lengths_give_the_same(cuts):
     rng = np.random.default_rng(2)
@@ -183,7 +183,7 @@ def test_pieces_of_any_lengths_give_the_same(cuts):
     assert np.array_equal(np.concatenate([*mix_down(pieces)], axis=1)[0], mixed(y))
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.floats(1e-3, 7.0))
 def test_blocks_end_to_end_are_the_whole_decode(tmp_path_factory, block_duration):
     path = tmp_path_factory.mktemp("stereo") / "a.wav"

@@ -159,7 +159,7 @@ def test_recordings_put_end_to_end_sound_one_after_the_other(tmp_path):
     assert (stream.duration or stream.decoded) == pytest.approx(8.0, abs=0.2)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.floats(0.01, 5.0))
 def test_block_size_changes_nothing_where_there_is_silence_between(tmp_path_factory, duration):
     path = tmp_path_factory.getbasetemp() / "gaps.mkv"

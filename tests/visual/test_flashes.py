@@ -44,7 +44,7 @@ def counted(times, cells):
 levels = st.sampled_from([0.0, 0.04, 0.1, 0.15, 0.2, 0.5, 0.75, 0.79, 0.85, 1.0])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(1, 9).flatmap(
         lambda n: st.lists(st.lists(levels, min_size=n, max_size=n), min_size=2, max_size=40)

@@ -5,7 +5,7 @@ import io
 from dataclasses import replace
 
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asmr_classify.aggregate import FileResult, Problem, Status
@@ -65,7 +65,6 @@ def test_records_from_before_pictures_were_looked_at_are_read():
     assert record_to_result(record) == FileResult("a.mp3", Status.OK, "m@1")
 
 
-@settings(deadline=None)  # the first one loads pandas
 @given(visuals)
 def test_parquet_keeps_what_was_seen_and_its_words_stand_in_columns(visual):
     result = FileResult("a.mp4", Status.OK, "m@1", visual=visual, visual_error=Problem("E", "why"))

@@ -42,7 +42,7 @@ HOSTILE_LABELS = [
     r"\x41 and \\x41",
 ]
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("form", FORMATS)

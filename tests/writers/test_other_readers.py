@@ -25,7 +25,6 @@ from tests.writers.test_formats import HOSTILE_LABELS
 
 few = settings(
     max_examples=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 

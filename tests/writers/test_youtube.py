@@ -122,7 +122,7 @@ def test_where_youtube_takes_no_list_that_is_told(result, found):
         chapters_of(result)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(timelines())
 def test_every_list_is_one_that_youtube_takes(result):
     try:
@@ -138,7 +138,7 @@ def test_every_list_is_one_that_youtube_takes(result):
     assert all(end - start >= 10 for start, end in zip(starts, ends, strict=True))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(timelines())
 def test_chapters_cover_the_recording_and_neighbours_differ(result):
     found = find_chapters(result)

@@ -204,9 +204,7 @@ TEXT = st.text(
 
 
 @each_kind
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fields=st.dictionaries(st.sampled_from(FIELD_NAMES[:5]), TEXT, min_size=1), comment=TEXT)
 def test_any_text_survives(recording, ext, fields, comment):
     path = recording(ext)

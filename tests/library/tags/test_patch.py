@@ -27,17 +27,13 @@ def noise(rng):
     return rng.integers(0, 256, 3 * BLOCK_BYTES + 777, dtype="uint8").tobytes()
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=st.binary(max_size=200), source=st.binary(max_size=200))
 def test_any_file_can_be_made_from_any_other(tmp_path, wanted, source):
     back_and_forth(tmp_path, wanted, source)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_edits_anywhere_can_be_taken_back(tmp_path, noise, data):
     source = bytearray(noise)
