@@ -8,7 +8,7 @@ import typer
 
 from asmr_classify.cli.catalogue import CatalogueCommand, QueryCommand
 from asmr_classify.cli.check import check
-from asmr_classify.cli.errors import report_error
+from asmr_classify.cli.errors import broken_pipes_told, report_error
 from asmr_classify.cli.evaluate import evaluate
 from asmr_classify.cli.export import export
 from asmr_classify.cli.extract import extract
@@ -60,7 +60,8 @@ def program(
     """Tell which ASMR triggers recordings hold: whisper, tap, crinkle, white noise.
 
     Exit status: 0 done, 1 could not run, 2 wrong usage, 3 finished but some files failed, 4 nothing
-    to do, 5 a check failed, 130 interrupted with all finished work saved.
+    to do, 5 a check failed, 130 interrupted with all finished work saved, 141 the reader
+    of the output stopped early, 143 ended by SIGTERM with all finished work saved.
     """
 
 
@@ -90,7 +91,7 @@ app.add_typer(model_app, rich_help_panel=MODELS)
 
 def main() -> None:
     """Run the program."""
-    with failures_named():
+    with failures_named(), broken_pipes_told():
         try:
             app()
         except OutputError as exc:  # of a help, which no command reports

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import unicodedata
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -24,7 +25,7 @@ from asmr_classify.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 P = ParamSpec("P")
 
@@ -41,6 +42,8 @@ class ExitStatus(IntEnum):
     NOTHING_TO_DO = 4
     CHECK_FAILED = 5
     INTERRUPTED = 130
+    READER_GONE = 141
+    """128 and the number of SIGPIPE, which ends other programs whose reader stops early."""
 
 
 STATUSES: dict[type[AsmrClassifyError], ExitStatus] = {
@@ -137,6 +140,20 @@ def reporting_errors(command: Callable[P, ExitStatus]) -> Callable[P, None]:
     return run
 
 
+@contextmanager
+def broken_pipes_told() -> Iterator[None]:
+    """Let rich and Click, which end the program themselves when nobody reads on, end it as we do.
+
+    Both would say that it failed.
+    """
+    try:
+        yield
+    except SystemExit as exc:
+        if isinstance(exc.__context__, BrokenPipeError):
+            raise SystemExit(ExitStatus.READER_GONE) from None
+        raise
+
+
 def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
     try:
         raise_interrupts()
@@ -148,7 +165,7 @@ def _run(command: Callable[[], ExitStatus]) -> ExitStatus:
             tell(str(exc) or NOTHING_HALF, lead="interrupted: ", style="bold yellow")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        return ExitStatus.ERROR
+        return ExitStatus.READER_GONE
     except Exception as exc:
         logger.exception("unexpected error")
         tell(f"{type(exc).__name__}: {exc}", lead="error: ", style="bold red")

@@ -115,6 +115,8 @@ def test_the_help_tells_the_exit_statuses():
         "4 nothing to do",
         "2 wrong usage",
         "130 interrupted",
+        "141 the reader",
+        "143 ended by SIGTERM",
     ):
         assert status in text
 
@@ -142,7 +144,7 @@ def test_a_reader_that_goes_away_ends_the_program_quietly(record, model_file):
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-    assert process.returncode == 1
+    assert process.returncode == 141
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +157,42 @@ def kept(tmp_path_factory, model_file):
     tag = run("tag", "a.flac", "--yes", "-q", cwd=place, env=env)
     assert (label.returncode, tag.returncode) == (0, 0), tag.stderr
     return place, env
+
+
+@needs_posix
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize(
+    "command",
+    ["--help", "find --help", "find", "find --json", "model show", "playlist -q", "undo --list"],
+)
+def test_no_reader_at_all_is_no_failure(kept, command, unbuffered):
+    place, env = kept
+    done = run_without_reader(
+        *command.split(), cwd=place, env={**env, "PYTHONUNBUFFERED": unbuffered}
+    )
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@needs_posix
+def test_a_reader_of_the_talk_that_goes_away_loses_nothing(place, record, model_file):
+    record("a.wav", "b.wav")
+    words = ["label", ".", "--model", model_file, "-o", "out.jsonl", "-v", "-j", "1"]
+    done = run_without_reader(*words, stderr=subprocess.STDOUT)
+    assert done.returncode == 141
+    n_saved = len((place / "out.jsonl").read_text().splitlines())
+    assert n_saved > 0
+    done = run(*words)
+    assert (done.returncode, f"({n_saved} known already)" in done.stderr.decode()) == (0, True)
+
+
+def run_without_reader(*arguments, **options):
+    """Run the program with standard output into a pipe whose other end is closed."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        return run(*arguments, **{"stdout": writer, **options})
+    finally:
+        os.close(writer)
 
 
 FULL = (
