@@ -47,6 +47,7 @@ def check_outcome(name, place):
         assert not (place / "music" / "tap-wood.flac").exists()
         assert "<tag>ASMR: tap</tag>" in (place / "videos" / "tapping.nfo").read_text()
         assert "tap-wood" in (place / "tonight.m3u8").read_text()
+        assert (place / "whispers" / "whisper-slow.flac").exists()
         assert (place / "library.html").stat().st_size > 10_000
     elif name == "uploads":
         assert len(list((place / "subtitles").rglob("*.vtt"))) == 12

@@ -189,11 +189,22 @@ def write_results(
     OutputError
         If the output cannot be written.
     """
-    n_written = 0
     with open_writer(output, form, labels, per_file=per_file, skip=skip, keep_order=True) as writer:
-        for result in results:
-            writer.write(named_from_here(result))
-            n_written += 1
+        return write_found(results, writer)
+
+
+def write_found(results: Iterable[FileResult], writer: Writer) -> ExitStatus:
+    """Write results by a writer, and tell if there are none.
+
+    Raises
+    ------
+    OutputError
+        If the output cannot be written.
+    """
+    n_written = 0
+    for result in results:
+        writer.write(named_from_here(result))
+        n_written += 1
     if not n_written:
         tell("nothing in the catalogue matches")
     return ExitStatus.OK

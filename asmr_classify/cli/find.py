@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +16,7 @@ from asmr_classify.cli.catalogue import (
     SortOption,
     open_catalogue,
     query_of,
+    write_found,
     write_results,
 )
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
@@ -49,6 +52,20 @@ def find(
         ),
     ] = None,
     as_json: JsonLinesOption = False,
+    paths: Annotated[
+        bool,
+        typer.Option("--paths", help="Write nothing but paths, one a line.", rich_help_panel=WHERE),
+    ] = False,
+    null: Annotated[
+        bool,
+        typer.Option(
+            "--null",
+            "-0",
+            help="Write nothing but paths, each with a NUL byte behind, as xargs -0 and "
+            "label --files-from - -0 read them.",
+            rich_help_panel=WHERE,
+        ),
+    ] = False,
     catalogue: CatalogueOption = None,
 ) -> ExitStatus:
     """Find recordings in the catalogue.
@@ -66,14 +83,44 @@ def find(
 
     `A..B` holds both ends. In a shell, `>` and `<` need quotes; `whisper:0.8..` needs none.
     """
-    form = check_json(format_, as_json=as_json) or FormatName.TABLE
+    asked = check_json(format_, as_json=as_json)
+    form = asked or FormatName.TABLE
+    if (paths or null) and asked is not None:
+        option = "--null" if null else "--paths"
+        raise UsageError(f"{option} and --format {form} exclude each other: leave one out")
     if needs_skip(form):
         raise UsageError(f"--format {form}: is written by `export --format {form} --skip LABEL`")
     with open_catalogue(catalogue) as known:
         results: Iterable[FileResult] = known.find(query_of(query), sort=sort or (), limit=limit)
+        if paths or null:
+            return write_found(results, PathWriter(b"\0" if null else b"\n"))
         n_found = 0
         if is_document(form):  # which holds one recording: refuse more before the first is written
             results = list(results)
             n_found = len(results)
         check_output_options(STDOUT, form, is_one=n_found < 2)
         return write_results(results, known.labels, STDOUT, form)
+
+
+class PathWriter:
+    """Writes bare paths to standard output, as the bytes they are.
+
+    Parameters
+    ----------
+    end : bytes
+        What stands behind each.
+    """
+
+    def __init__(self, end: bytes) -> None:
+        from asmr_classify.writers.output import Output
+
+        self._output = Output(sys.stdout.buffer, "standard output")
+        self._end = end
+
+    def write(self, result: FileResult) -> None:
+        """Write one path, which no program takes for an option."""
+        path = result.path
+        self._output.write(os.fsencode(f"./{path}" if path.startswith("-") else path) + self._end)
+
+    def close(self) -> None:
+        """Do nothing: every path is complete."""

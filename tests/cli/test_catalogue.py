@@ -551,6 +551,31 @@ def test_a_selection_that_cannot_be_is_refused():
         selected("a.mp3", "whimper")
 
 
+@pytest.mark.parametrize(("option", "end"), [("--paths", b"\n"), ("--null", b"\0"), ("-0", b"\0")])
+def test_bare_paths_are_the_bytes_they_are_and_no_options(run, label, files, option, end):
+    files("b c.mp3", os.fsdecode(b"caf\xe9.mp3"), "-rf.mp3", "in/d\ne.mp3")
+    assert label(".", "-q", "--catalogue").exit_code == 0
+    done = run("find", option, "status:ok")
+    names = [b"./-rf.mp3", b"b c.mp3", b"caf\xe9.mp3", b"in/d\ne.mp3"]
+    assert done.stdout_bytes == b"".join(name + end for name in names)
+    none = run("find", option, "path:nowhere")
+    assert (none.stdout_bytes, none.stderr) == (b"", "nothing in the catalogue matches\n")
+
+
+def test_bare_paths_are_labelled_from_a_list(library, label):
+    done = library("find", "-0", "path:in")
+    again = label("--files-from", "-", "-0", "--json", stdin=done.stdout_bytes)
+    assert [json.loads(line)["path"] for line in again.stdout.splitlines()] == ["in/sleep.mp3"]
+
+
+@pytest.mark.parametrize("form", [["--json"], ["--format", "csv"]], ids=" ".join)
+def test_bare_paths_go_with_no_format(library, form):
+    for option in ("--paths", "--null"):
+        done = library("find", option, *form)
+        assert done.exit_code == 2
+        assert f"{option} and --format" in done.stderr
+
+
 @pytest.mark.usefixtures("library")
 def test_finding_loads_nothing_heavy():
     code = (
