@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asmr_classify.aggregate import Status
 from asmr_classify.catalogue.answers import Answers
 from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.catalogue.fields import Vocabulary, searchable
@@ -145,8 +146,10 @@ class Contents:
         if before is not None and before.visual is not None:
             result = replace(result, visual=before.visual, visual_error=None)
         result = result.to_keep()
-        record = json.dumps(result_to_record(replace(result, corrected=()), rounded=False))
-        self._database.run("REPLACE INTO records VALUES (?, ?)", [content_id, record])
+        record = result_to_record(replace(result, corrected=()), rounded=False)
+        if result.error is not None:
+            record["error"]["may_pass"] = result.error.may_pass
+        self._database.run("REPLACE INTO records VALUES (?, ?)", [content_id, json.dumps(record)])
         self._database.run(
             "UPDATE contents SET settings = coalesce(?, settings), model = ?, model_folded = ?, "
             "status = ?, length = ? WHERE id = ?",
@@ -288,6 +291,17 @@ class Contents:
             [content_id, settings],
         )
         return None if row is None else self._parse(row[0])
+
+    def is_at_fault(self, content_id: int, settings: str) -> bool:
+        """Whether a model could not label a content, and another attempt will not go better."""
+        return (
+            self._database.row(
+                "SELECT 1 FROM records JOIN contents ON id = content_id WHERE id = ? "
+                "AND settings = ? AND status = ? AND NOT json_extract(record, '$.error.may_pass')",
+                [content_id, settings, Status.FAILED.value],
+            )
+            is not None
+        )
 
     def says_the_same(self, content_id: int, result: FileResult, settings: str | None) -> bool:
         """Whether a model heard in a content just what a result says, to the digits written."""

@@ -51,6 +51,10 @@ class KnownResults:
         """Give what another model, or one with other thresholds, said of a file."""
         return None if self._fresh else self._catalogue.recall(found, None)
 
+    def has_failed(self, found: Found) -> bool:
+        """Tell whether a file could not be labelled by its own fault, and has not changed since."""
+        return self._catalogue.has_failed(found, self._settings)
+
     def record(self, found: Found, result: FileResult) -> None:
         """Keep a result; one that was recalled, and added to, as that of whose it was."""
         settings = None if found.path in self._of_others else self._settings

@@ -417,6 +417,27 @@ class Catalogue:
         place = None if found is None else self._contents.place(found.path)
         return found is not None and place is not None and place.is_of(found)
 
+    def has_failed(self, found: Found, settings: str) -> bool:
+        """Tell whether a model could not label a file by the file's own fault, and it is unchanged.
+
+        Parameters
+        ----------
+        found : Found
+        settings : str
+            :meth:`~asmr_classify.model.Model.digest` of the model.
+
+        Returns
+        -------
+        bool
+            False also for what failed in a catalogue of an earlier version, which did not keep why.
+        """
+        place = self._contents.place(os.path.abspath(found.path))  # noqa: PTH100
+        return (
+            place is not None
+            and place.is_of(found)
+            and self._contents.is_at_fault(place.content_id, settings)
+        )
+
     def follow(self, before: Found, after: str) -> None:
         """Learn that this program moved a file, or wrote tags into it.
 

@@ -42,13 +42,15 @@ if TYPE_CHECKING:
     from threading import Event
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.catalogue import Catalogue
+    from asmr_classify.catalogue import Catalogue, KnownResults
     from asmr_classify.media.discover import Found
     from asmr_classify.model import Model
     from asmr_classify.watch import Arrivals, Terms
     from asmr_classify.writers import Writer
 
 logger = logging.getLogger(__name__)
+
+AGAIN = "failed before and unchanged: label --catalogue tries again"
 
 KEPT = "what was finished is in the catalogue; the same command goes on from there"
 
@@ -232,13 +234,10 @@ def run(request: Request) -> ExitStatus:
         terminations_deferred(stop) as was_ended,
     ):
         memory = KnownResults(catalogue, model)
-        arrivals = Arrivals(
-            request.terms,
-            lambda found: catalogue.is_current(found.path) and memory.recall(found) is not None,
-            notice,
-        )
+        known = Known(catalogue, memory)
+        arrivals = Arrivals(request.terms, known.needs_nothing, notice)
         then = _make_then(request, catalogue, stop)
-        session = Session(request, arrivals, catalogue, then, writer)
+        session = Session(request, arrivals, known, catalogue, then, writer)
         expect = (lambda _path: None) if then is None else then.expect
         labeller = Labeller(model, memory, request.jobs, stop, arrivals.done, expect)
         poll = request.terms.settle if request.once else request.poll
@@ -280,6 +279,35 @@ def _make_then(request: Request, catalogue: Catalogue, stop: Event) -> Then | No
     return Then(request.then, owed, catalogue, stop, notice)
 
 
+class Known:
+    """Tells of files what the catalogue knows, and counts those that failed before.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    memory : KnownResults
+
+    Attributes
+    ----------
+    n_failed : int
+    """
+
+    def __init__(self, catalogue: Catalogue, memory: KnownResults) -> None:
+        self._catalogue = catalogue
+        self._memory = memory
+        self.n_failed = 0
+
+    def needs_nothing(self, found: Found) -> bool:
+        """Tell whether a file is labelled, or failed by its own fault, and has not changed."""
+        if not self._catalogue.is_current(found.path):
+            return False
+        if self._memory.recall(found) is not None:
+            return True
+        has_failed = self._memory.has_failed(found)
+        self.n_failed += has_failed
+        return has_failed
+
+
 class Session:
     """One time of watching: what is done with results, and told of them.
 
@@ -287,6 +315,7 @@ class Session:
     ----------
     request : Request
     arrivals : Arrivals
+    known : Known
     catalogue : Catalogue
     then : Then or None
         Is run on what was labelled.
@@ -298,12 +327,14 @@ class Session:
         self,
         request: Request,
         arrivals: Arrivals,
+        known: Known,
         catalogue: Catalogue,
         then: Then | None,
         writer: Writer | None,
     ) -> None:
         self._request = request
         self._arrivals = arrivals
+        self._known = known
         self._catalogue = catalogue
         self._then = then
         self._writer = writer
@@ -328,8 +359,12 @@ class Session:
     def tell_first_look(self) -> None:
         """Tell once what was there at the beginning."""
         if not self._has_told:
-            there, known = self._arrivals.n_there, self._arrivals.n_known
-            self._say(f"{there} recording{'s' * (there != 1)} there, {known} labelled already")
+            there, failed = self._arrivals.n_there, self._known.n_failed
+            labelled = self._arrivals.n_known - failed
+            self._say(
+                f"{there} recording{'s' * (there != 1)} there, {labelled} labelled already"
+                + (f", {failed} failed before" if failed else "")
+            )
         self._has_told = True
 
     def take(self, results: Iterator[FileResult]) -> None:
@@ -357,7 +392,11 @@ class Session:
         n_waiting = self._arrivals.n_waiting
         if n_waiting:
             self._say(f"{n_waiting} still growing, left for the next time")
-        self._say(f"{self._n_labelled} labelled, {self._n_failed} failed")
+        failed = self._known.n_failed
+        self._say(
+            f"{self._n_labelled} labelled, {self._n_failed} failed"
+            + (f", {failed} {AGAIN}" if failed else "")
+        )
         if stopped:
             return ExitStatus.OK
         if self._arrivals.folders_amiss:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -178,6 +180,26 @@ def test_failures_are_kept_and_tried_again(catalogue, write, paths_found):
     assert paths_found("status:failed") == ["a.mp3"]
     (result,) = catalogue.find()
     assert result == failed(path)
+
+
+def test_a_failure_is_the_files_own_unless_another_attempt_may_go_well(catalogue, write):
+    bad, away = write("bad.mp3"), write("away.mp3")
+    problem = replace(failed(away).error, may_pass=True)
+    catalogue.add(found(bad), failed(bad), SETTINGS)
+    catalogue.add(found(away), replace(failed(away), error=problem), SETTINGS)
+    assert catalogue.has_failed(found(bad), SETTINGS)
+    assert not catalogue.has_failed(found(bad), "another model")
+    assert not catalogue.has_failed(found(away), SETTINGS)
+    os.utime(bad, (1, 1))
+    assert not catalogue.has_failed(found(bad), SETTINGS)
+
+
+def test_why_something_failed_is_not_guessed_where_it_was_not_kept(catalogue, write):
+    path = write("a.mp3")
+    catalogue.add(found(path), failed(path), SETTINGS)
+    with closing(sqlite3.connect(catalogue.path)) as earlier, earlier:
+        earlier.execute("UPDATE records SET record = json_remove(record, '$.error.may_pass')")
+    assert not catalogue.has_failed(found(path), SETTINGS)
 
 
 def test_a_failure_is_told_by_the_name_the_file_has_now(catalogue, write):

@@ -110,10 +110,31 @@ def test_quiet_tells_of_what_goes_wrong_only(watch, touch):
     ]
 
 
-def test_a_file_that_fails_is_tried_again_at_the_next_start(watch, touch, labelling):
-    touch("in/fail.wav")
+def test_a_file_that_failed_by_its_own_fault_is_left_alone_until_it_changes(
+    watch, touch, label, labelling, place
+):
+    touch("in/a.wav", "in/fail.wav")
+    assert watch("in").exit_code == 3
+    again = watch("in", "--json")
+    assert (again.exit_code, again.stdout) == (0, "")
+    told = [line[20:] for line in again.stderr.splitlines()]
+    assert told == [
+        "2 recordings there, 1 labelled already, 1 failed before",
+        "0 labelled, 0 failed, 1 failed before and unchanged: label --catalogue tries again",
+    ]
+    assert (watch("in", "-q").stderr, labelling.count("in/fail.wav")) == ("", 1)
+    assert label("in", "--catalogue").exit_code == 3
+    assert labelling.count("in/fail.wav") == 2
+    with (place / "in" / "fail.wav").open("ab") as file:
+        file.write(b"more")
+    assert watch("in").exit_code == 3
+    assert labelling.count("in/fail.wav") == 3
+
+
+def test_a_file_that_failed_by_a_fault_of_the_machine_is_tried_again(watch, touch, labelling):
+    touch("in/bug.wav")
     assert [watch("in").exit_code for _ in range(2)] == [3, 3]
-    assert labelling == ["in/fail.wav"] * 2
+    assert labelling == ["in/bug.wav"] * 2
 
 
 def test_nothing_at_all_is_told(watch, place):
