@@ -358,6 +358,30 @@ class Catalogue:
         copies = {copy for path in named for copy in self._contents.paths_like(path)}
         return sorted(copies.difference(named))
 
+    def repeated(self, paths: Iterable[str]) -> list[str]:
+        """Tell which of some files hold the same bytes as one that stands before them.
+
+        Parameters
+        ----------
+        paths : iterable of str
+            Any files, each once; of those that are not known, or changed since, nothing is told.
+
+        Returns
+        -------
+        list of str
+            As they are named.
+        """
+        known: set[int] = set()
+        repeated = []
+        for path in paths:
+            place = self._contents.place(os.path.abspath(path))  # noqa: PTH100
+            if place is None or not self.is_current(path):
+                continue
+            if place.content_id in known:
+                repeated.append(path)
+            known.add(place.content_id)
+        return repeated
+
     def _known(self, path: str) -> tuple[str, int, int]:
         """Find the content of a file that is there, or was when it was labelled."""
         place = self._contents.place(path)

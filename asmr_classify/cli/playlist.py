@@ -179,7 +179,7 @@ def playlist(
     """
     from rich.console import Console
 
-    from asmr_classify.cli.select import EVERYTHING, known_kinds, select_results
+    from asmr_classify.cli.select import EVERYTHING, find_repeated, known_kinds, select_results
     from asmr_classify.library.m3u8 import entry_of, write_m3u8
     from asmr_classify.library.playlist import fill, find_items, known_labels, widen_avoided
     from asmr_classify.library.variety import iter_ordered
@@ -219,6 +219,9 @@ def playlist(
     if not found:
         total = _count(len(results), "recording")
         return nothing_to_do(f"nothing fits, of {total}{_limit(wish)}; no playlist is written")
+    paths = dict.fromkeys(item.path for item in found)
+    repeated = frozenset(find_repeated(paths, catalogue=catalogue))
+    found = [item for item in found if item.path not in repeated]
     items = list(fill(iter_ordered(found, order, seed=seed), seconds))
     folder = None if absolute or str(output) == STDOUT else str(output.parent)
     _write(
@@ -227,6 +230,8 @@ def playlist(
     )
     if not quiet:
         _tell_of(items, seconds, wish)
+        if repeated:
+            tell(f"left out {_count(len(repeated), 'file')} of the very same content as another")
     return ExitStatus.OK
 
 

@@ -262,6 +262,26 @@ def known_kinds(
     return tuple(dict.fromkeys(kinds))
 
 
+def find_repeated(paths: Iterable[str], *, catalogue: Path | None) -> list[str]:
+    """Tell which files hold the very same as one that stands before them, by the catalogue.
+
+    Parameters
+    ----------
+    paths : iterable of str
+    catalogue : Path, optional
+        By default the one in the user's data folder, if there is one.
+
+    Returns
+    -------
+    list of str
+        None where there is no catalogue.
+    """
+    if catalogue is None and not has_default():
+        return []
+    with open_catalogue(catalogue, as_copy=is_read_only(catalogue)) as known:
+        return known.repeated(paths)
+
+
 def _split(arguments: Sequence[str], *, may_ask: bool) -> tuple[list[str], list[str]]:
     """Tell paths from the words of a query, which needs a catalogue that may be asked."""
     if not arguments:

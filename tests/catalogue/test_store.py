@@ -110,6 +110,16 @@ def test_a_copy_is_a_file_of_its_own_with_the_same_labels(catalogue, labelled, w
     assert paths_found("whisper") == ["a.mp3", "copy.mp3"]
 
 
+def test_what_repeats_a_file_before_it_is_told_while_both_are_as_they_were(catalogue, labelled):
+    for name in ("a.mp3", "b.mp3", "c.mp3"):
+        labelled(name, b"same")
+    labelled("other.mp3")
+    names = ["b.mp3", "unknown.mp3", "other.mp3", "a.mp3", "c.mp3"]
+    assert catalogue.repeated(names) == ["a.mp3", "c.mp3"]
+    os.utime("c.mp3", (1, 1))
+    assert catalogue.repeated(names) == ["a.mp3"]
+
+
 def test_copies_are_the_other_files_of_the_same_content(catalogue, labelled, place):
     one, two = labelled("a.mp3", b"same"), labelled("in/b.mp3", b"same")
     other = labelled("c.mp3")

@@ -56,6 +56,21 @@ def test_the_whole_catalogue_plays_by_default_and_stderr_sums_up(library):
     assert not library("--quiet").stderr
 
 
+def test_of_files_of_the_same_content_the_first_by_name_plays(library, label, place):
+    shutil.copyfile(place / "in" / "d.mp3", place / "in" / "a copy.mp3")
+    shutil.copyfile(place / "in" / "d.mp3", place / "e.mp3")
+    alone = library("in/d.mp3")
+    assert (names_in(alone), "left out" in alone.stderr) == (["d.mp3"], False)
+    label(".", "-q", "--catalogue")
+    for options in ([], ["--segments"], ["--order", "score"]):
+        done = library("in", "path:e.mp3", *options)
+        assert set(names_in(done)) == {"e.mp3"}
+        assert "left out 2 files of the very same content as another\n" in done.stderr
+    assert not library("-q").stderr
+    (place / "library.sqlite").unlink()  # where nothing is known, nothing is left out
+    assert len(names_in(library("in", "e.mp3"))) == 3
+
+
 def test_a_query_and_a_path_choose(library):
     assert names_in(library("path:Mia", "-path:b.mp3")) == ["Mia - a.mp3"]
     assert names_in(library("in")) == ["d.mp3"]
