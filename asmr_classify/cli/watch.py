@@ -235,7 +235,7 @@ def run(request: Request) -> ExitStatus:
     ):
         memory = KnownResults(catalogue, model)
         known = Known(catalogue, memory)
-        arrivals = Arrivals(request.terms, known.needs_nothing, notice)
+        arrivals = Arrivals(request.terms, known.needs_nothing, notice, once=request.once)
         then = _make_then(request, catalogue, stop)
         session = Session(request, arrivals, known, catalogue, then, writer)
         expect = (lambda _path: None) if then is None else then.expect

@@ -60,6 +60,8 @@ class Arrivals:
         Told in a sentence when a folder cannot be read, and when it can be read again.
     now : callable
         Gives the time in seconds.
+    once : bool
+        Nobody waits for a folder that cannot be read: what it holds is left.
 
     Attributes
     ----------
@@ -74,11 +76,14 @@ class Arrivals:
         is_known: Callable[[Found], bool],
         notice: Callable[[str], None],
         now: Callable[[], float] = time.monotonic,
+        *,
+        once: bool = False,
     ) -> None:
         self._terms = terms
         self._is_known = is_known
         self._notice = notice
         self._now = now
+        self._outlook = "is left for the next time" if once else "is labelled once it can be read"
         self._done: set[int] = set()
         self._since: dict[int, float] = {}
         self._problems: dict[str, str] = {}
@@ -153,7 +158,7 @@ class Arrivals:
         """Tell of each folder once that it cannot be read, and once that it can be again."""
         for folder, problem in problems.items():
             if self._problems.get(folder) != problem:
-                self._notice(f"{folder}: {problem}; what it holds is labelled once it can be read")
+                self._notice(f"{folder}: {problem}; what it holds {self._outlook}")
         for folder in self._problems.keys() - problems.keys():
             if not _problem(folder):  # it was not merely removed
                 self._notice(f"{folder}: can be read again")
@@ -181,6 +186,6 @@ def _problem(folder: str) -> str:
         with os.scandir(folder):
             return ""
     except FileNotFoundError:
-        return "is not there"
+        return "is not there: check its name and its disk"
     except OSError as exc:
         return f"cannot be read ({exc.strerror}): check its permissions and its disk"

@@ -100,9 +100,9 @@ def test_quiet_tells_of_what_goes_wrong_only(watch, touch):
     done = watch("in", "-q", "no-such-folder")
     assert done.exit_code == 1
     texts = [line[20:] for line in done.stderr.splitlines()]
-    assert (
-        texts[0]
-        == "note: no-such-folder: is not there; what it holds is labelled once it can be read"
+    assert texts[0] == (
+        "note: no-such-folder: is not there: check its name and its disk; "
+        "what it holds is left for the next time"
     )
     assert sorted(texts[1:]) == [
         "note: failed: in/fail.wav: no such file; check the name",

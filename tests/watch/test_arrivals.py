@@ -204,7 +204,11 @@ def test_a_folder_that_goes_and_comes_back_is_told_and_loses_nothing(folder, mak
     shutil.move(folder, folder.with_name("away"))
     assert look(watched) == look(watched) == []
     assert watched.folders_amiss == ["in"]
-    assert notices == ["in: is not there; what it holds is labelled once it can be read"]
+    (notice,) = notices
+    assert notice == (
+        "in: is not there: check its name and its disk; "
+        "what it holds is labelled once it can be read"
+    )
     shutil.move(folder.with_name("away"), folder)
     grow(folder / "b.wav")
     assert look(watched) == ["a.wav", "b.wav"]
