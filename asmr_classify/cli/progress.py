@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PLAIN_INTERVAL = 5.0
-"""Seconds between lines where stderr is not a terminal."""
+PLAIN_INTERVAL, PLAIN_SHARE = 30.0, 0.1
+"""Between lines where stderr is not a terminal: seconds, and a share of the time that has passed.
+Whichever is longer counts, so that the log of an hour has 33 lines, and that of eight 53."""
 
 
 class Tally(Observer):
@@ -142,6 +143,28 @@ class Tally(Observer):
         return " · ".join(parts)
 
 
+class Pace:
+    """Tells when another line of progress is due where stderr is not a terminal.
+
+    Parameters
+    ----------
+    now : callable
+        Gives the time in seconds.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._started = self._last = now()
+
+    def is_due(self) -> bool:
+        """Tell whether a line is due, which then counts as printed."""
+        now = self._now()
+        if now - self._last < max(PLAIN_INTERVAL, PLAIN_SHARE * (now - self._started)):
+            return False
+        self._last = now
+        return True
+
+
 class LiveLine:
     """A line on stderr that is kept up to date on a terminal, else printed anew now and then.
 
@@ -168,8 +191,7 @@ class LiveLine:
         self._console = console
         self._line = line
         self._quiet = quiet
-        self._now = now
-        self._last_line = now()
+        self._pace = Pace(now)
         self._live: Live | None = None
 
     @property
@@ -210,9 +232,7 @@ class LiveLine:
 
     def say(self) -> None:
         """Print the line, if none is kept up to date and the last was printed a while ago."""
-        now = self._now()
-        if self._live is None and not self._quiet and now - self._last_line > PLAIN_INTERVAL:
-            self._last_line = now
+        if self._live is None and not self._quiet and self._pace.is_due():
             self._console.print(self._line(), highlight=False, markup=False, soft_wrap=True)
 
     def note(self, text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from contextlib import closing
 from datetime import datetime
 from functools import partial
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PAGE_SUFFIXES = (".html", ".htm")
-
-PLAIN_INTERVAL = 5.0
-"""Seconds between lines where stderr is not a terminal."""
 
 MOST_TOLD = 3
 """Damaged recordings that are named."""
@@ -236,10 +232,12 @@ class DrawingProgress:
     """
 
     def __init__(self, what: str, console: Console, *, quiet: bool) -> None:
+        from asmr_classify.cli.progress import Pace
+
         self._what = what
         self._console = console
         self._quiet = quiet
-        self._last_line = time.monotonic()
+        self._pace = Pace()
         self._bar: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -261,7 +259,5 @@ class DrawingProgress:
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, total=total)
             return
-        now = time.monotonic()
-        if not self._quiet and now - self._last_line > PLAIN_INTERVAL:
-            self._last_line = now
+        if not self._quiet and self._pace.is_due():
             self._console.print(f"{done}/{total} {self._what}", highlight=False)

@@ -450,19 +450,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def phase_reporter(*, quiet: bool) -> Callable[[str, int, int], None]:
-    """Make a callback that tells of progress: at a phase's ends, and every few seconds between."""
-    from asmr_classify.cli.progress import PLAIN_INTERVAL, clock
+    """Make a callback that tells of progress: at a phase's ends, and now and then between."""
+    from asmr_classify.cli.progress import Pace, clock
 
     started: dict[str, float] = {}
-    last = 0.0
+    pace = Pace()
 
     def report(phase: str, done: int, total: int) -> None:
-        nonlocal last
         now = time.monotonic()
         begin = started.setdefault(phase, now)
-        if quiet or (1 < done < total and now - last < PLAIN_INTERVAL):
+        if quiet or (1 < done < total and not pace.is_due()):
             return
-        last = now
         left = (now - begin) / done * (total - done)
         tell(
             f"{phase}: {done}/{total}" + (f", about {clock(left)} left" if 1 < done < total else "")

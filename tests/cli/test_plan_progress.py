@@ -11,8 +11,8 @@ from asmr_classify.library.runs import Ending, Outcome
 
 
 def watch(*, quiet=False, terminal=False):
-    """Progress of a long copy, a second of the clock at each look."""
-    seconds = iter(range(100))
+    """Progress of a long copy, five seconds of the clock at each look."""
+    seconds = iter(range(0, 500, 5))
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=80)
     step = MakeFolder("/music/ta\x1bp")
@@ -50,7 +50,7 @@ def test_quiet_is_quiet():
 
 @pytest.mark.parametrize("quiet", [False, True])
 def test_it_is_shown_how_far_listening_is(quiet):
-    seconds = iter(range(100))
+    seconds = iter(range(0, 500, 5))
     stream = io.StringIO()
     console = Console(file=stream, width=80)
     with ListeningProgress(console, quiet=quiet, now=lambda: next(seconds)) as progress:

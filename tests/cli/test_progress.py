@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import av
 import pytest
 from rich.console import Console
 
 from asmr_classify.cli import progress as module
-from asmr_classify.cli.progress import Progress, Tally
+from asmr_classify.cli.progress import LiveLine, Progress, Tally
 from asmr_classify.cli.render import summary
 from asmr_classify.media.discover import Found, Ignored, Reason
 from tests.cli.conftest import heard, lost
@@ -101,6 +102,7 @@ def test_a_summary_counts_every_file_once(tally, clock):
 
 def shown(*, quiet, terminal, monkeypatch):
     monkeypatch.setattr(module, "PLAIN_INTERVAL", -1.0)
+    monkeypatch.setattr(module, "PLAIN_SHARE", 0.0)
     console = Console(file=io.StringIO(), force_terminal=terminal, width=80)
     with Progress(console, quiet=quiet) as progress:
         progress.on_found(Found("none", 10))
@@ -113,6 +115,19 @@ def test_plain_lines_where_there_is_no_terminal(monkeypatch):
     lines = shown(quiet=False, terminal=False, monkeypatch=monkeypatch).splitlines()
     assert len(lines) == 2
     assert lines[1].startswith("1/1+ files · 5.0 s of audio")
+
+
+@pytest.mark.parametrize(("hours", "most"), [(0.005, 0), (0.05, 6), (1, 40), (10, 65)], ids=str)
+def test_plain_lines_get_rarer_the_longer_it_takes(hours, most, clock):
+    console = Console(file=io.StringIO(), width=80)
+    live = LiveLine(console, lambda: f"{clock.now}", quiet=False, now=clock)
+    for _ in range(round(3600 * hours)):
+        clock.now += 1
+        live.say()
+    lines = [float(line) - 100 for line in console.file.getvalue().splitlines()]
+    assert most / 2 <= len(lines) <= most
+    assert lines[:3] == [30, 60, 90][:most]
+    assert all(after - before <= max(30, 0.12 * after) for before, after in pairwise(lines))
 
 
 def test_one_live_line_on_a_terminal(monkeypatch):
