@@ -23,6 +23,7 @@ from asmr_classify.features.encoder import (
     NO_ENVELOPE,
     NO_SPECTRUM,
     NOTHING_DB,
+    PATCH_SECONDS,
     TEXTURE_FRAMES,
     patch_frames,
     standard_patches,
@@ -31,9 +32,11 @@ from asmr_classify.features.filterbanks import mel_filterbank
 from asmr_classify.features.frames import COMPRESSION, N_TEXTURE_BANDS, analyse, mel_settings
 from asmr_classify.features.windows import for_two_frames
 from asmr_classify.threads import one_thread
+from asmr_classify.training.augment import coloured_noise
 from asmr_classify.training.kinds import kind_targets
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.takes import clip_sound, clip_targets
+from asmr_classify.units import seconds_to_samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +65,9 @@ MOST_WEIGHT = 4.0
 
 KNOTS = 5
 """Random gains are smooth over the bands: lines between so many."""
+
+HISSES = 256
+"""Seconds of noise to draw from."""
 
 SHORTEST_GAP = 2
 """Frames of a moment that is left out, at least."""
@@ -97,6 +103,8 @@ class Patches:
         Spectral and texture frames in a second.
     centres : tuple of ndarray of float64, of shape (n_mels,) and (N_TEXTURE_BANDS,)
         Where spectral and texture bands lie, in Hz.
+    hiss : tuple of ndarray of float32, of shape (n_hiss, n_frames, n_bands) each
+        Seconds of noise of many colours, as spectral and texture frames.
     """
 
     logmel: NDArray[np.float16]
@@ -112,6 +120,7 @@ class Patches:
     frames: tuple[int, int]
     rates: tuple[float, float]
     centres: tuple[NDArray[np.float64], NDArray[np.float64]]
+    hiss: tuple[Array, Array]
 
     def cut(
         self,
@@ -219,6 +228,7 @@ def read_patches(  # noqa: PLR0913 (options by name)
         of_patch,
         (spec.sr / spec.hop_length, spec.sr / spec.texture_hop_length),
         _centres(spec),
+        _make_hiss(spec, of_patch),
     )
 
 
@@ -255,6 +265,17 @@ def _centres(spec: FrameSpec) -> tuple[NDArray[np.float64], NDArray[np.float64]]
 
     spectral, texture = mel_settings(spec)
     return centres(spectral), centres(texture)
+
+
+def _make_hiss(spec: FrameSpec, of_patch: tuple[int, int]) -> tuple[Array, Array]:
+    """Make seconds of the noise that rooms and microphones leave, and analyse them."""
+    rng = np.random.default_rng(0)
+    n_samples = 2 * seconds_to_samples(PATCH_SECONDS, spec.sr)
+    with one_thread():
+        made = [analyse(coloured_noise(n_samples, rng), spec) for _ in range(HISSES)]
+    logmel = np.stack([frames.logmel[: of_patch[0]] for frames in made])
+    texture = np.stack([frames.texture[: of_patch[1]] for frames in made])
+    return logmel.astype(np.float32), texture.astype(np.float32)
 
 
 def _components(said: Array, hints: int) -> Array:
@@ -304,6 +325,13 @@ def draw_lesson(
     far = rng.random(len(chosen)) < spec.reverb_share
     logmel[far], texture[far] = _in_a_room((logmel[far], texture[far]), patches.rates, spec, rng)
     _change(logmel, texture, spec, rng)
+    hissing = np.flatnonzero(rng.random(len(chosen)) < spec.hiss_share)
+    which = rng.integers(len(patches.hiss[0]), size=len(hissing))
+    logmel[hissing], texture[hissing] = _laid_over(
+        (logmel[hissing], texture[hissing]),
+        (patches.hiss[0][which], patches.hiss[1][which]),
+        -rng.uniform(*spec.hiss_db, len(hissing)).astype(np.float32),
+    )
     over = rng.permutation(len(chosen))
     mixed = rng.random(len(chosen)) < spec.mixed_share
     logmel[mixed], texture[mixed] = _laid_over(
@@ -373,7 +401,7 @@ def _in_a_room(
 
 
 def _change(logmel: Array, texture: Array, spec: EncoderSpec, rng: np.random.Generator) -> None:
-    """Let patches sound as in other rooms, by other microphones: gains, no highs, hiss."""
+    """Let patches sound as in other rooms, by other microphones: gains, and no highs."""
     n_patches, _, n_mels = logmel.shape
     knots = rng.normal(0, spec.gain_db, (n_patches, KNOTS))
     logmel += _lines(knots, n_mels)[:, None]
@@ -387,10 +415,6 @@ def _change(logmel: Array, texture: Array, spec: EncoderSpec, rng: np.random.Gen
                 values[patch, :, first:] -= falls
             else:
                 values[patch, :, first:] *= _compressed(-falls)
-    for patch in np.flatnonzero(rng.random(n_patches) < spec.hiss_share):
-        level = logmel[patch].max() - rng.uniform(*spec.hiss_db)
-        hiss = level + rng.normal(0, 2.5, logmel[patch].shape)
-        logmel[patch] = _sum_db(logmel[patch], hiss)
 
 
 def _lines(knots: NDArray[np.float64], n_bands: int) -> Array:

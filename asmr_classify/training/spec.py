@@ -115,7 +115,7 @@ class EncoderSpec:
     dull_share, hiss_share, masked_share, mixed_share : float
         Of patches that lose their highs, get hiss, have bands left out, are mixed with another.
     hiss_db : tuple of float
-        Range in which hiss lies below the loudest moment.
+        Range by which hiss is quieter than the sound, each at its loudest moment.
     masked_bands : int
         At most so many, side by side.
     gap_share : float
@@ -144,8 +144,8 @@ class EncoderSpec:
     reverb_ratio_db: tuple[float, float] = (-25.0, -5.0)
     gain_db: float = 4.0
     dull_share: float = 0.25
-    hiss_share: float = 0.3
-    hiss_db: tuple[float, float] = (15.0, 45.0)
+    hiss_share: float = 0.4
+    hiss_db: tuple[float, float] = (3.0, 40.0)
     masked_share: float = 0.4
     masked_bands: int = 6
     gap_share: float = 0.5
