@@ -12,7 +12,7 @@ from scipy.signal import resample
 from asmr_classify.classify import label_file
 from asmr_classify.config import FeatureSpec, FrameSpec
 from asmr_classify.errors import CorpusError
-from asmr_classify.features.encoder import NO_ENVELOPE, NO_SPECTRUM
+from asmr_classify.features.encoder import NO_ENVELOPE, NO_SPECTRUM, standard_patches
 from asmr_classify.features.windows import window_rows
 from asmr_classify.model import load_model, save_model
 from asmr_classify.training.convolution import TrainedNetwork
@@ -142,6 +142,40 @@ def test_rooms_let_sound_die_away_in_its_power(corpus, tmp_path, rng):
     sums = [10 ** (each[0] / 10) for each in (dry[0], wet[0])]
     added = (sums[1] - sums[0]).sum() / sums[0].sum()
     assert 10 * np.log10(added) == pytest.approx(-10, abs=1)  # what lies in the patch of its tail
+
+
+def test_hiss_is_heard_in_both_views_as_real_noise_is(corpus, tmp_path, rng):
+    t = np.arange(2 * FRAMES.sr) / FRAMES.sr
+    tone = 0.3 * np.sin(2 * np.pi * 2000 * t)
+    noise = rng.normal(0, 0.01, len(t))
+    of_noise, clean = (_patches_of(y, tmp_path, corpus) for y in (noise, tone))
+    first, unmoved = np.array([0]), np.array([0])
+    hiss, sound = of_noise.cut(first, unmoved), clean.cut(first, unmoved)
+    below = float(sound[0].max() - hiss[0].max())
+    plain = replace(
+        ENCODER, shift=0, speed_share=0.0, reverb_share=0.0, gain_db=0.0, dull_share=0.0
+    )
+    plain = replace(plain, masked_share=0.0, mixed_share=0.0, gap_share=0.0)
+    hissed = replace(plain, hiss_share=1.0, hiss_db=(below, below))
+    real = standard_patches(*_patches_of(tone + noise, tmp_path, corpus).cut(first, unmoved))
+    laid, bare = (
+        draw_lesson(replace(clean, hiss=hiss), first, spec, rng)
+        for spec in (hissed, replace(plain, hiss_share=0.0))
+    )
+    for expected, found, before in zip(real, laid[:2], bare[:2], strict=True):
+        # Band by band, over time: noise itself differs each time.
+        error, change = (
+            np.abs(each.mean(axis=1) - expected.mean(axis=1)).mean() for each in (found, before)
+        )
+        assert error < change / 10
+
+
+def test_hisses_are_of_many_colours(patches):
+    logmel, texture = patches.hiss
+    assert logmel.shape[1:] == (patches.frames[0], patches.logmel.shape[1])
+    assert texture.shape[1:] == (patches.frames[1], patches.texture.shape[1])
+    falls = logmel[:, :, :8].mean(axis=(1, 2)) - logmel[:, :, -8:].mean(axis=(1, 2))
+    assert falls.max() - falls.min() > 15
 
 
 def test_of_some_patches_a_moment_is_left_out(patches, rng):
