@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 EFFORTS = tuple(Effort)
 """From little to much."""
 
+LARGE_BYTES = 16_000_000
+"""Sound of so large a file is worked on for a hundred times as long as giving memory back takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelTask:
@@ -101,8 +104,10 @@ class LabelTask:
 
     def add(self, found: Found, result: FileResult, on_progress: Callable[[], None]) -> FileResult:
         """Look at one file."""
-        from asmr_classify.visual.look import look
+        from asmr_classify.visual.look import give_back, look
 
+        if found.size >= LARGE_BYTES:
+            give_back()  # before the index of a long film comes to lie between what the sound left
         try:
             visual = look(found.path, effort=self.video or Effort.NORMAL, on_progress=on_progress)
         except MediaError as exc:

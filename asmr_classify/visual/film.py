@@ -624,6 +624,7 @@ class Shrinker:
             src_colorspace=source,
             dst_color_range=ColorRange.JPEG,
             interpolation=Interpolation.AREA,
+            threads=1,  # each would have a scaler of its own, and cores have other files
         )
         return cast("NDArray[np.uint8]", small.to_ndarray())
 

@@ -70,7 +70,7 @@ def look(
     with Film.open(os.fsdecode(path)) as film:
         if film.picture is not Picture.VIDEO:
             return Visual(film.picture, effort=effort)
-        _give_back()
+        give_back()
         eye = Eye(1 / film.rate)
         for shown in film.iter_frames(effort, on_progress):
             eye.see(shown)
@@ -83,7 +83,7 @@ def look(
         return eye.conclude(film.duration, effort)
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Give the system what was freed: glibc keeps it, in pieces too small for the frames of 4K."""
     with suppress(AttributeError, OSError, TypeError):  # other systems keep less, or have no such
         ctypes.CDLL(None).malloc_trim(0)

@@ -10,9 +10,10 @@ import pytest
 
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.batch import Journal, Limits, Memories, label_paths
-from asmr_classify.batch.labelling import LabelTask
+from asmr_classify.batch.labelling import LARGE_BYTES, LabelTask
 from asmr_classify.catalogue import Catalogue, KnownResults
-from asmr_classify.media.discover import discover
+from asmr_classify.media.discover import Found, discover
+from asmr_classify.visual import look as look_module
 from asmr_classify.visual.seen import Effort, Picture, Visual
 from tests.batch.conftest import write_noise
 from tests.visual.scenes import Film, pan, write_film
@@ -296,3 +297,20 @@ def test_a_file_that_crashes_who_hears_it_fails_whatever_was_seen(workers_with, 
         [result] = label_paths(["0.wav"], model=tiny_model, journal=memory)
     assert (result.model, result.status) == (tiny_model.id, Status.FAILED)
     assert (result.error.kind, result.visual) == ("WorkerError", None)
+
+
+@pytest.mark.parametrize(
+    ("size", "done"),
+    [
+        pytest.param(LARGE_BYTES, ["give back", "look"], id="large"),
+        pytest.param(LARGE_BYTES - 1, ["look"], id="small"),
+    ],
+)
+def test_what_hearing_a_large_file_took_is_given_back_before_it_is_opened_again(
+    tiny_model, monkeypatch, size, done
+):
+    calls = []
+    monkeypatch.setattr(look_module, "give_back", lambda: calls.append("give back"))
+    monkeypatch.setattr(look_module, "look", lambda *_, **__: calls.append("look"))
+    LabelTask(tiny_model, Effort.LOW).add(Found("a.mp4", size), heard(), lambda: None)
+    assert calls == done

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 from asmr_classify.errors import DecodeError, OpenError
 from asmr_classify.visual import film as film_module
 from asmr_classify.visual.film import Film as Opened
-from asmr_classify.visual.film import plan
+from asmr_classify.visual.film import Shrinker, plan
 from asmr_classify.visual.look import look
 from asmr_classify.visual.seen import Effort, Picture
 from tests.conftest import DEMO
@@ -386,3 +387,13 @@ def test_nothing_heavy_is_loaded_for_sound():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"scipy", "librosa", "sklearn", "asmr_classify.visual.motion"} & set(loaded)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_frames_are_made_small_on_one_thread():
+    """Each thread more would hold a scaler of its own, on each of the cores."""
+    threads, shrinker = Path("/proc/self/task"), Shrinker()
+    before = len([*threads.iterdir()])
+    image = shrinker.shrink(av.VideoFrame(1280, 720, "yuv420p"))
+    assert image.shape == (72, 128, 3)
+    assert len([*threads.iterdir()]) == before
