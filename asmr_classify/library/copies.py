@@ -16,6 +16,7 @@ from asmr_classify.library.places import (
     check_folder,
     copy_verified,
     digest_of,
+    is_same_entry,
     remove_if_there,
     rename_exclusive,
 )
@@ -215,6 +216,8 @@ class RemoveCopy(Step):
                 raise StepError(self.path, "is not the link that was made; it is left there")
         elif not os.path.lexists(self.original):
             raise StepError(self.path, "is left there: what it was made of is gone")
+        elif _is_one_file(self.path, self.original):
+            raise StepError(self.path, "is left there: what it was made of is a link to it now")
         elif self.how == "hardlink" and not _is_linked(self.path, self.original):
             raise StepError(self.path, "is left there: it is no longer the same file as its source")
 
@@ -249,6 +252,11 @@ def _is_linked(path: str, other: str) -> bool:
         return os.path.samestat(os.lstat(path), os.lstat(other))
     except OSError:
         return False
+
+
+def _is_one_file(path: str, other: str) -> bool:
+    """Whether two paths lead to one entry of one folder, by links to the file or to a folder."""
+    return os.path.realpath(path) == os.path.realpath(other) or is_same_entry(path, other)
 
 
 def _leads_to(path: str, target: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 
 import pytest
 
@@ -13,6 +14,7 @@ from asmr_classify.library.plan import Plan, step_from_record
 from asmr_classify.library.runs import Ending, settle_broken
 from asmr_classify.library.undo import choose_run, plan_undo, read_runs, run_state
 from tests.library.worlds import (
+    FILES,
     fill,
     heard,
     look,
@@ -54,6 +56,30 @@ def test_the_last_copy_is_never_removed(place, three, store):
     _, report, _ = undo(store, 1)
     assert f"{place}/b.mp3: has changed since the copy was made; both are left" in reasons(report)
     assert sorted(os.listdir(place / "copy/tap")) == ["a.mp3", "b.mp3"]
+
+
+def test_a_copy_to_which_its_source_is_a_link_now_is_the_last(place, three, store):
+    organise(three, place / "new", store, action="copy")
+    copy, source = place / "new/tap/a.mp3", place / "a.mp3"
+    source.unlink()
+    source.symlink_to(copy)  # as programs do that look for duplicates
+    planned, _, _ = undo(store)
+    assert [(left.path, left.reason) for left in planned.left] == [
+        (str(copy), "is left there: what it was made of is a link to it now")
+    ]
+    assert source.read_bytes() == FILES["a.mp3"]
+
+
+@pytest.mark.parametrize("action", ["copy", "hardlink"])
+def test_a_folder_that_is_a_link_now_holds_no_other_copy(action, place, store):
+    fill(place / "old", FILES)
+    organise([heard(place / "old" / name) for name in FILES], place / "new", store, action=action)
+    shutil.rmtree(place / "old")
+    (place / "old").symlink_to(place / "new/tap")
+    before = look(place)
+    planned, _, _ = undo(store)
+    assert len(planned.left) == len(FILES)
+    assert look(place) == before
 
 
 def test_a_link_that_leads_elsewhere_now_is_left(place, three, store):
