@@ -204,9 +204,9 @@ def _replace(
 ) -> dict[str, Any]:
     """Put a finished file in the place of another, and give the facts of it."""
     _finish(part, path, mtime_ns)
-    check_unchanged(path, before)
     facts["after"] = asdict(FileState.of(part))
     work.note(**facts)
+    check_unchanged(path, before)  # last, as the note waits for the disk
     os.replace(part, path)
     sync_folder(str(Path(path).parent))
     return facts

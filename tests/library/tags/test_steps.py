@@ -131,6 +131,21 @@ def test_a_file_that_changed_since_it_was_planned_is_left(recording, journal):
     only_files(path)
 
 
+def test_a_file_that_changes_while_the_journal_is_written_is_left(recording, journal):
+    path = recording("mp3")
+
+    def note(**facts):
+        journal.note(**facts)
+        with Path(path).open("ab") as file:
+            file.write(b"more")
+
+    with pytest.raises(StepError, match="has changed since it was planned"):
+        step_for(path).do(Work("7-0", note))
+    assert step_for(path).settle(journal.work, journal.notes) is None
+    assert Path(path).read_bytes().endswith(b"more")
+    only_files(path)
+
+
 def test_a_file_that_changed_since_it_was_tagged_is_left(recording, journal):
     path = recording("mp3")
     step = step_for(path)
