@@ -38,7 +38,7 @@ from asmr_classify.library.tags.sidecar import (
     read_sidecar,
     sidecar_text,
 )
-from asmr_classify.library.tags.steps import WriteTags
+from asmr_classify.library.tags.steps import WriteTags, why_not_anew
 from asmr_classify.visual.seen import shows
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class _Planner:
         yield from self._nfo_steps(path, result)
         if self._options.nfo:
             return
-        reason = "as asked" if self._options.sidecar else _why_sidecar(path)
+        reason = "as asked" if self._options.sidecar else why_not_anew(path)
         if not reason:
             try:
                 yield from self._embedding_steps(path, result)
@@ -279,8 +279,10 @@ class _Planner:
         except NotCarriedError:
             pass  # then it carries nothing of ours
         else:
-            new = untagged(old)
-            if not old.says_the_same(new):
+            new, reason = untagged(old), why_not_anew(path)
+            if not old.says_the_same(new) and reason:
+                self._left.append(Left(path, f"keeps its tags: {reason}"))
+            elif not old.says_the_same(new):
                 carrier.check(path, old, new)
                 yield WriteTags(path, before, old, new, self._options.keep_mtime)
         sidecar = read_sidecar(path)
@@ -301,14 +303,6 @@ def _why_not(result: FileResult) -> str | None:
         message = "nothing is known of it" if result.error is None else result.error.message
         return message.removeprefix(f"{result.path}: ")
     return None
-
-
-def _why_sidecar(path: str) -> str:
-    """Why a file is not written to, whatever its kind; empty if it may be."""
-    n_names = os.stat(path).st_nlink
-    if n_names > 1:
-        return f"it has {n_names} names on the disk, which writing to it would part"
-    return ""
 
 
 def _check_regular(path: str) -> None:

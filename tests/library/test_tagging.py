@@ -124,6 +124,27 @@ def test_hard_links_are_not_parted(recording, tmp_path):  # noqa: F811
     assert "it has 2 names on the disk" in step.describe().detail
 
 
+def test_hard_links_made_since_are_not_parted(recording, tmp_path, store):  # noqa: F811
+    path, second = recording("mp3"), tmp_path / "second.mp3"
+    planned = plan(path)
+    os.link(path, second)
+    (outcome,) = carry_out(planned.plan, store).outcomes
+    assert "it has 2 names on the disk" in outcome.reason
+    second.unlink()
+    run(plan(path), store)
+    os.link(path, second)
+    removal = plan_removal([path], TagOptions(), ("tag", "--remove"))
+    runs, _ = read_runs(store)
+    undoing = plan_undo(choose_run(store, runs, None), runs, ("undo",))
+    for planned in (removal.plan, undoing):
+        assert planned.steps == ()
+        assert "it has 2 names on the disk" in planned.left[0].reason
+    assert os.path.samefile(path, second)
+    second.unlink()
+    undo(store)
+    assert read(path).fields == {}
+
+
 def test_a_name_without_room_for_a_sidecar_can_be_tagged(recording):  # noqa: F811
     path = recording("mp3", "n" * 250 + ".mp3")
     (step,) = plan(path).plan.steps

@@ -98,6 +98,7 @@ class WriteTags(Step):
         now = FileState.of(self.path)
         if not now.same_content(FileState(**facts["after"])):
             raise StepError(self.path, "has changed since it was tagged; it is left as it is")
+        _check_one_name(self.path)
         return RestoreFile(self.path, now, facts["patch"], self.before.mtime_ns, self.new, self.old)
 
 
@@ -164,10 +165,22 @@ class RestoreFile(Step):
 
 
 def _check_writable(path: str) -> None:
-    """Refuse a read-only file, which a rename would replace without asking."""
+    """Refuse a read-only file, and one of several names: a rename would replace and part them."""
     check_folder(os.path.dirname(path))
     if not os.access(path, os.W_OK):
         raise StepError(path, "may not be written: change its permissions, or use --sidecar")
+    _check_one_name(path)
+
+
+def _check_one_name(path: str) -> None:
+    if reason := why_not_anew(path):
+        raise StepError(path, f"is left as it is: {reason}")
+
+
+def why_not_anew(path: str) -> str:
+    """Say why a file may not be written anew; empty if it may be."""
+    n_names = os.stat(path).st_nlink
+    return f"it has {n_names} names on the disk, which writing to it would part" * (n_names > 1)
 
 
 def _compare(path: str, part: str, wanted: TagState) -> None:
