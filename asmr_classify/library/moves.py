@@ -26,6 +26,7 @@ from asmr_classify.library.places import (
     sync_folder,
 )
 from asmr_classify.library.plan import Description, FileState, Step, check_unchanged
+from asmr_classify.writers.output import keep_access
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +99,7 @@ class Move(Step):
     def _move_across(self, work: Work) -> None:
         part = work.part_beside(self.target)
         copy_verified(self.source, part, work.on_bytes)
+        keep_access(self.source, part)
         check_unchanged(self.source, self.before)
         work.note(copied=asdict(FileState.of(part)))
         rename_exclusive(part, self.target, note=work.note)

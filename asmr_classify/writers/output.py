@@ -163,6 +163,8 @@ class Replacement(Output):
         except OSError as exc:
             raise OutputError(explain(path, exc)) from exc
         super().__init__(raw, path)
+        if self._target.exists():
+            keep_access(self._target, self._scratch)
 
     def write(self, content: str | bytes) -> int:
         """Write a text or bytes whole; one that fails spoils the file."""
@@ -295,6 +297,24 @@ def explain(name: str, exc: OSError) -> str:
     """Say what kept a file from being written, and what to do."""
     remedy = REMEDIES.get(exc.errno or 0, f"{exc.strerror or exc}: write elsewhere")
     return f"{name}: cannot be written; {remedy}"
+
+
+def keep_access(path: str | Path, new: str | Path) -> None:
+    """Give a file that takes the place of another its owner, group and permissions.
+
+    Only the administrator may give files away; a group of one's own can be kept.
+
+    Parameters
+    ----------
+    path, new : str or path
+    """
+    status = Path(path).stat()
+    for owner in (status.st_uid, -1) if hasattr(os, "chown") else ():
+        with suppress(OSError):
+            os.chown(new, owner, status.st_gid)
+            break
+    with suppress(OSError):  # a disk may have none
+        Path(new).chmod(status.st_mode & 0o777)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -142,6 +142,13 @@ def test_a_link_is_followed_by_copies(place, store):
     assert os.readlink(place / "tap/real.mp3") == str(place / "real.mp3")
 
 
+def test_a_file_keeps_its_owner_on_another_disk(place, three, other_disk, store, monkeypatch):
+    owners, status = [], os.stat(place / "a.mp3")
+    monkeypatch.setattr(os, "chown", lambda _path, *owner: owners.append(owner))
+    organise(three[:1], other_disk, store)
+    assert owners == [(status.st_uid, status.st_gid)]
+
+
 def test_hard_links_to_another_disk_are_refused_by_the_plan(place, other_disk):
     fill(place, {"a.mp3": b"1"})
     planned = plan([heard(place / "a.mp3")], other_disk / "new", action="hardlink")

@@ -15,6 +15,7 @@ from asmr_classify.writers.output import (
     Output,
     _remove_leftovers,
     check_output,
+    keep_access,
     open_output,
     open_replacement,
 )
@@ -194,6 +195,35 @@ def test_a_replacement_goes_where_a_link_points(tmp_path):
         output.write("text")
     assert (tmp_path / "link.vtt").is_symlink()
     assert (tmp_path / "real.vtt").read_text() == "text"
+
+
+def test_a_replacement_keeps_who_may_read_it(tmp_path):
+    path = tmp_path / "out.vtt"
+    path.write_text("before")
+    path.chmod(0o600)
+    with open_replacement(str(path)) as output:
+        output.write("private")
+        (scratch,) = tmp_path.glob(".*.part")
+        assert scratch.stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_group_is_kept_where_the_owner_cannot_be(tmp_path, monkeypatch):
+    given = []
+
+    def chown(path, owner, group):
+        if owner != -1:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        given.append((path, group))
+
+    monkeypatch.setattr(os, "chown", chown)
+    path, new = tmp_path / "shared.mp3", tmp_path / "new.mp3"
+    path.touch(0o664)
+    new.touch(0o600)
+    path.chmod(0o664)
+    keep_access(path, new)
+    assert given == [(new, path.stat().st_gid)]
+    assert new.stat().st_mode & 0o777 == 0o664
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path):

@@ -7,7 +7,6 @@ So has ``rain.mkv``, and one file cannot tell of two: while both are there, neit
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,6 +26,7 @@ from asmr_classify.library.tags.nfo_text import (
 )
 from asmr_classify.library.tags.spelling import readable
 from asmr_classify.visual.seen import MotionLevel, Picture, levels, shows
+from asmr_classify.writers.output import keep_access
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -250,7 +250,7 @@ class WriteNfo(Step):
                 file.flush()
                 os.fsync(file.fileno())
             if self.old is not None:
-                shutil.copymode(place, part)
+                keep_access(place, part)
             os.replace(part, place)
         sync_folder(os.path.dirname(place))
         return {}

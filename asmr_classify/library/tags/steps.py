@@ -9,7 +9,6 @@ that makes the old file from the new one, so that undoing gives back the very by
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -26,6 +25,7 @@ from asmr_classify.library.tags.carriers import find_carrier
 from asmr_classify.library.tags.fields import describe_change
 from asmr_classify.library.tags.patch import Patch, apply_patch, make_patch
 from asmr_classify.library.tags.state import TagState
+from asmr_classify.writers.output import keep_access
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -227,14 +227,10 @@ def _replace(
 
 def _finish(part: str, path: str, mtime_ns: int | None) -> None:
     """Give a new file the owner and the time that it should have, and have it on the disk."""
-    status = Path(path).stat()
-    if hasattr(os, "chown"):
-        # Only the administrator may give files away; a group of one's own can be kept.
-        with suppress(PermissionError):
-            os.chown(part, status.st_uid, status.st_gid)
+    keep_access(path, part)
     with Path(part).open("r+b") as file:
         os.fsync(file.fileno())
-    times = None if mtime_ns is None else (status.st_atime_ns, mtime_ns)
+    times = None if mtime_ns is None else (Path(path).stat().st_atime_ns, mtime_ns)
     os.utime(part, ns=times) if times else os.utime(part)
 
 
