@@ -104,6 +104,12 @@ class Move(Step):
         work.note(copied=asdict(FileState.of(part)))
         rename_exclusive(part, self.target, note=work.note)
         sync_folder(os.path.dirname(self.target))
+        try:
+            check_unchanged(self.source, self.before)  # once more, as the disk was waited for
+        except StepError:
+            if os.path.lexists(self.source):  # else the copy is all there is
+                os.unlink(self.target)
+            raise
         os.unlink(self.source)
 
     def _facts(self) -> dict[str, Any]:

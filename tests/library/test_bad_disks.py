@@ -178,6 +178,28 @@ def test_a_journal_that_fills_the_disk_stops_the_run_and_loses_nothing(place, th
     assert look(place) == before
 
 
+def test_a_file_that_changes_while_the_disk_is_waited_for_stays(
+    place, three, other_disk, store, monkeypatch
+):
+    monkeypatch.setattr(
+        moves, "sync_folder", lambda _: (place / "a.mp3").write_bytes(b"aaaa and more")
+    )
+    report = organise(three[:1], other_disk, store)
+    assert "has changed since it was planned: 4 bytes, now 13" in reasons(report)[0]
+    assert (place / "a.mp3").read_bytes() == b"aaaa and more"
+    assert look(other_disk / "tap") == {}
+    assert settle_broken(store) == []
+
+
+def test_a_file_that_goes_while_the_disk_is_waited_for_has_its_copy(
+    place, three, other_disk, store, monkeypatch
+):
+    monkeypatch.setattr(moves, "sync_folder", lambda _: (place / "a.mp3").unlink())
+    report = organise(three[:1], other_disk, store)
+    assert report.n_done == len(report.outcomes)
+    assert (other_disk / "tap/a.mp3").read_bytes() == b"aaaa"
+
+
 def test_a_file_that_changes_while_it_is_copied_stays(place, three, other_disk, store, monkeypatch):
     def copy_while_it_is_written(source, part, on_bytes):
         digest = places.copy_verified(source, part, on_bytes)
