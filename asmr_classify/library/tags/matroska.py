@@ -35,6 +35,9 @@ TAG_NAME, TAG_STRING, TARGET_VALUE, TARGET_TYPE = 0x45A3, 0x4487, 0x68CA, 0x63CA
 CHAPTERS, EDITION, ATOM, CHAPTER_UID = 0x1043A770, 0x45B9, 0xB6, 0x73C4
 TIME_START, TIME_END, DISPLAY, CHAPTER_STRING, CHAPTER_LANGUAGE = 0x91, 0x92, 0x80, 0x85, 0x437C
 
+MEANINGLESS = frozenset((ebml.VOID, ebml.CRC32))
+"""What is left out where a tag is put together anew."""
+
 GENRE, COMMENT = "GENRE", "COMMENT"
 HEAD_BYTES = 12
 """The longest head of an element: four bytes of id, eight of size."""
@@ -187,13 +190,26 @@ def _children(content: bytes) -> dict[int, bytes]:
     }
 
 
-def _iter_tags(content: bytes) -> Iterator[tuple[bytes, list[tuple[str, str]]]]:
-    """Give each tag as it is, and the names and values of those that are for the whole file."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An element of a tag as it is; of a simple tag whose value is text, name and value."""
+
+    id: int
+    raw: bytes
+    pair: tuple[str, str] | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        return self.pair is not None and self.pair[0] in FIELD_NAMES
+
+
+def _iter_tags(content: bytes) -> Iterator[tuple[bytes, list[_Part]]]:
+    """Give each tag as it is, and the parts of those that are for the whole file."""
     content = ebml.split_checksum(content)[1]
     for element in ebml.iter_elements(content):
         inner = content[element.data : element.end]
         raw = content[element.start : element.end]
-        yield raw, list(_iter_pairs(inner)) if _is_global(inner) else []
+        yield raw, list(_iter_parts(inner)) if _is_global(inner) else []
 
 
 def _is_global(tag: bytes) -> bool:
@@ -201,18 +217,20 @@ def _is_global(tag: bytes) -> bool:
     return not set(targets) - {TARGET_VALUE, TARGET_TYPE, ebml.VOID, ebml.CRC32}
 
 
-def _iter_pairs(tag: bytes) -> Iterator[tuple[str, str]]:
+def _iter_parts(tag: bytes) -> Iterator[_Part]:
     for element in ebml.iter_elements(tag):
+        pair = None
         if element.id == SIMPLE_TAG:
             simple = _children(tag[element.data : element.end])
             name = simple.get(TAG_NAME, b"").rstrip(b"\0").decode("utf-8", "replace")
             if TAG_STRING in simple:
-                yield name, simple[TAG_STRING].rstrip(b"\0").decode("utf-8", "replace")
+                pair = name, simple[TAG_STRING].rstrip(b"\0").decode("utf-8", "replace")
+        yield _Part(element.id, tag[element.start : element.end], pair)
 
 
 def _iter_simple_tags(content: bytes) -> Iterator[tuple[str, str]]:
-    for _, pairs in _iter_tags(content):
-        yield from pairs
+    for _, parts in _iter_tags(content):
+        yield from (part.pair for part in parts if part.pair is not None)
 
 
 def _iter_chapters(content: bytes) -> Iterator[Chapter]:
@@ -233,32 +251,38 @@ def _chapter(atom: dict[int, bytes]) -> Chapter:
 
 
 def _tags_content(content: bytes, before: TagState, after: TagState) -> bytes:
-    """Content of ``Tags``: our tag first, then all others as they are."""
-    shown = []
+    """Content of ``Tags``: our tag first, and in it what is not ours, then all others as they are.
+
+    FFmpeg joins all tags for the whole file, so that what is the user's may stand among ours.
+    """
+    shown: list[_Part] = []
     others = []
-    for raw, pairs in _iter_tags(content):
-        if any(name in FIELD_NAMES for name, _ in pairs):
-            shown += [pair for pair in pairs if pair[0] not in FIELD_NAMES]
+    for raw, parts in _iter_tags(content):
+        if any(part.is_ours for part in parts):
+            shown += [part for part in parts if not (part.is_ours or part.id in MEANINGLESS)]
         else:
             others.append(raw)
+    targets = {part.raw for part in shown if part.id == TARGETS} or {ebml.render(TARGETS, b"")}
+    if len(targets) > 1:
+        raise _CannotPlaceError("its tags are mixed with ours")
+    added = list(after.fields.items())
     for name, old, new in (
         (GENRE, before.genre, after.genre),
         (COMMENT, before.comment, after.comment),
     ):
-        shown = _with_changes(shown, name, old, new)
-    pairs = [*after.fields.items(), *shown]
-    ours = ebml.render(TARGETS, b"") + b"".join(_simple_tag(*pair) for pair in pairs)
-    return (ebml.render(TAG, ours) if pairs else b"") + b"".join(others)
+        shown = _without(shown, [(name, value) for value in old if value not in new])
+        added += [(name, value) for value in new if value not in old]
+    simple = [_simple_tag(*pair) for pair in added]
+    simple += [part.raw for part in shown if part.id != TARGETS]
+    ours = ebml.render(TAG, b"".join([*targets, *simple])) if simple else b""
+    return ours + b"".join(others)
 
 
-def _with_changes(
-    pairs: list[tuple[str, str]], name: str, old: Sequence[str], new: Sequence[str]
-) -> list[tuple[str, str]]:
-    gone = [(name, value) for value in old if value not in new]
-    added = [(name, value) for value in new if value not in old]
+def _without(parts: list[_Part], gone: Sequence[tuple[str, str]]) -> list[_Part]:
+    pairs = [part.pair for part in parts]
     if any(pair not in pairs for pair in gone):
-        raise _CannotPlaceError(f"its {name.lower()} is not ours to change")
-    return [pair for pair in pairs if pair not in gone] + added
+        raise _CannotPlaceError(f"its {gone[0][0].lower()} is not ours to change")
+    return [part for part in parts if part.pair not in gone]
 
 
 def _simple_tag(name: str, value: str) -> bytes:

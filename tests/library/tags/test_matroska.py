@@ -127,6 +127,41 @@ def test_the_genre_of_the_user_is_what_players_show(rich):
         assert container.metadata["GENRE"] == "Sleep"
 
 
+def test_what_ffmpeg_joined_with_ours_is_kept_as_it_is(recording, tmp_path):
+    path = recording("mkv")
+    write(path, tagged(read(path), heard(path), ALL))
+    with av.open(path) as container:
+        told = {**container.metadata, "COMMENT-ger": "leise", "ARTIST": "A"}
+    joined = remux(path, tmp_path / "joined.mkv", metadata=told)
+    write(joined, tagged(read(joined), heard(joined, tags=("tap",)), ALL))
+    with av.open(joined) as container:
+        told = dict(container.metadata)
+    assert told["ASMR_TRIGGERS"] == "tap"
+    assert (told["COMMENT-ger"], told["COMMENT"]) == ("leise", "ASMR: tap; no talking")
+    assert told["ARTIST"] == "A"
+    write(joined, untagged(read(joined)))
+    with av.open(joined) as container:
+        told = dict(container.metadata)
+    assert told["COMMENT-ger"] == "leise"
+    assert not {"COMMENT", "GENRE", "ASMR_TRIGGERS"} & set(told)
+
+
+def test_what_stands_among_ours_is_kept_byte_for_byte():
+    def tag(*parts):
+        return ebml.render(mk.TAG, b"".join(parts))
+
+    targets = ebml.render(mk.TARGETS, ebml.render_uint(mk.TARGET_VALUE, 70))
+    name = ebml.render(mk.TAG_NAME, b"ARTIST")
+    nested = ebml.render(mk.SIMPLE_TAG, name + ebml.render(mk.SIMPLE_TAG, name))
+    ours = mk._simple_tag("ASMR_TRIGGERS", "tap")
+    before, after = TagState({"ASMR_TRIGGERS": "tap"}), TagState()
+    assert mk._tags_content(tag(targets, ours, nested), before, after) == tag(targets, nested)
+    with pytest.raises(mk._CannotPlaceError, match="mixed with ours"):
+        mk._tags_content(
+            tag(targets, ours) + tag(ebml.render(mk.TARGETS, b""), ours), before, after
+        )
+
+
 def test_tags_of_others_are_kept_byte_for_byte():
     def raw_tag(*parts):
         return ebml.render(mk.TAG, b"".join(parts))
