@@ -14,7 +14,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mutagen.mp4 import Atoms, MP4FreeForm, MP4Tags
+from mutagen.mp4 import Atom, Atoms, MP4FreeForm, MP4Tags
 
 from asmr_classify.errors import NotCarriedError
 from asmr_classify.library.tags.fields import FIELD_NAMES
@@ -30,6 +30,9 @@ MEAN = "io.github.asmr-classify"
 FREEFORM, GENRE, COMMENT = "----", "\xa9gen", "\xa9cmt"
 
 ILST = (b"moov", b"udta", b"meta", b"ilst")
+
+UTF_8 = struct.pack(">II", 1, 0)
+"""Before a value that is text: its type and its country."""
 
 TICKS_PER_MS = 10_000
 """A chapter list counts in 100 ns."""
@@ -89,9 +92,8 @@ class Mp4:
                 (COMMENT, before.comment, after.comment),
             ):
                 if old != new:
-                    tags.keep(name, [])
-                    if new:
-                        tags[name] = list(new)
+                    content = _with_changes(tags.raw(name), old, new)
+                    tags.keep(name, [content] if content else [])
             tags.save(path)
             if before.chapters != after.chapters:
                 _replace_chapter_list(path, after.chapters)
@@ -127,11 +129,23 @@ def _our_field(content: bytes) -> tuple[str, str] | None:
 
 def _texts(tags: _RawTags, name: str) -> tuple[str, ...]:
     return tuple(
-        data[8:].decode("utf-8", "replace")
+        _text(data)
         for content in tags.raw(name)
         for kind, data in _iter_atoms(content)
         if kind == b"data"
     )
+
+
+def _text(data: bytes) -> str:
+    return data[8:].decode("utf-8", "replace")
+
+
+def _with_changes(contents: Sequence[bytes], old: Sequence[str], new: Sequence[str]) -> bytes:
+    """Join the contents of the atoms of a name, without values that go and with those that come."""
+    atoms = [atom for content in contents for atom in _iter_atoms(content)]
+    kept = [data for kind, data in atoms if kind == b"data" and _text(data) in new]
+    added = [UTF_8 + value.encode() for value in new if value not in old]
+    return b"".join(Atom.render(b"data", data) for data in (*kept, *added))
 
 
 def _iter_atoms(content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -98,16 +98,19 @@ class Comments:
 
     def change(self, before: TagState, after: TagState) -> Comments:
         """Change what differs; all other entries stay as they are, and in their order."""
-        gone = set(FIELD_NAMES)
+        gone: set[tuple[str, str]] = set()
         new = list(after.fields.items())
         for name, old, values in (
             ("GENRE", before.genre, after.genre),
             ("COMMENT", before.comment, after.comment),
         ):
-            if old != values:
-                gone.add(name)
-                new += [(name, value) for value in values]
-        kept = [entry for entry in self.entries if _pair(entry)[0] not in gone]
+            gone |= {(name, value) for value in old if value not in values}
+            new += [(name, value) for value in values if value not in old]
+        kept = [
+            entry
+            for entry in self.entries
+            if _pair(entry)[0] not in FIELD_NAMES and _pair(entry) not in gone
+        ]
         if before.chapters != after.chapters:
             kept = [entry for entry in kept if not CHAPTER_NAME.match(_pair(entry)[0])]
             new += _chapter_pairs(after.chapters)

@@ -91,6 +91,26 @@ def test_all_atoms_of_others_are_kept_byte_for_byte(recording, ext):
     assert sorted(atoms(inside(path, *ILST))) == before
 
 
+def test_genre_and_comment_of_others_are_kept_byte_for_byte(recording):
+    path = recording("m4a")
+    file = MP4(path)
+    file["\xa9nam"] = ["mine"]
+    file.save()
+    add_raw(path, b"".join([
+        atom(b"\xa9gen", atom(b"data", b"\0\0\0\1" + b"\0\0\0\7" + b"Ambi\xe9nt")),
+        atom(b"\xa9cmt", atom(b"data", b"\0\0\0\2" + bytes(4) + "mine".encode("utf-16-be"))),
+    ]))  # fmt: skip
+    before = sorted(atoms(inside(path, *ILST)))
+    write(path, tagged(read(path), heard(path), ALL))
+    after = dict(atoms(inside(path, *ILST)))
+    for name in (b"\xa9gen", b"\xa9cmt"):
+        first, second = atoms(after[name])
+        assert first == next(atoms(dict(before)[name]))
+        assert second[1].startswith(b"\0\0\0\1" + bytes(4) + b"ASMR")
+    write(path, untagged(read(path)))
+    assert sorted(atoms(inside(path, *ILST))) == before
+
+
 @pytest.mark.parametrize("ext", ["m4a", "mp4", "mov"])
 def test_sound_is_found_when_the_index_stands_before_it(tmp_path, ext):
     recipe = RECIPES[ext]

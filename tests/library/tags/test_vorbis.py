@@ -41,6 +41,15 @@ def test_a_second_genre_is_an_entry_of_its_own():
     assert new.read().genre == ("Sleep", "ASMR")
 
 
+def test_genres_and_comments_of_others_are_kept_byte_for_byte():
+    comments = Comments(b"", (b"genre=Ambi\xe9nt", b"Comment=caf\xe9", b"GENRE=Sleep"))
+    old = comments.read()
+    ours = comments.change(old, tagged(old, heard("a"), ALL))
+    assert ours.entries[:3] == comments.entries
+    assert ours.read().genre[2:] == ("ASMR",)
+    assert ours.change(ours.read(), untagged(ours.read())) == comments
+
+
 def flac_blocks(path):
     data = Path(path).read_bytes()
     at, blocks = 4, []
