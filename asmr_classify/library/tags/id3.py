@@ -135,10 +135,13 @@ class _ChunkedId3(Id3):
 
     def _put(self, path: str, tag: _Tag, data: bytes) -> None:
         size = Path(path).stat().st_size
-        start, end = tag.start, tag.start
+        start, end, chunk_id = tag.start, tag.start, CHUNK_ID
         if tag.size:
             start, end = tag.start - 8, tag.start + tag.size + tag.size % 2
-        chunk = CHUNK_ID + self._bytes(len(data)) + data + b"\0" * (len(data) % 2)
+            with Path(path).open("rb") as file:
+                file.seek(start)
+                chunk_id = file.read(4)
+        chunk = chunk_id + self._bytes(len(data)) + data + b"\0" * (len(data) % 2)
         new = chunk if data else b""
         if size - (end - start) + len(new) - 8 > 0xFFFFFFFF:
             raise NotCarriedError(path, f"a {self.name} file cannot get larger than it is")
