@@ -462,7 +462,7 @@ class Catalogue:
             and self._contents.is_at_fault(place.content_id, settings)
         )
 
-    def follow(self, before: Found, after: str) -> None:
+    def follow(self, before: Found, after: str, *, late: bool = False) -> None:
         """Learn that this program moved a file, or wrote tags into it.
 
         Parameters
@@ -472,10 +472,13 @@ class Catalogue:
             another content, and the place is forgotten. A file that is not known stays so.
         after : str
             Where it is; the same path if only its tags were changed.
+        late : bool
+            Others may have told of it meanwhile: what is known is left if it is not of the file as
+            it was.
         """
         old_path, path = os.path.abspath(before.path), os.path.abspath(after)  # noqa: PTH100
         place, now = self._contents.place(old_path), _look_at(path)
-        if place is None or now is None:
+        if place is None or now is None or (late and not place.is_of(before)):
             return
         digest = None
         if place.is_of(before):

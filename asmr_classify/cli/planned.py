@@ -82,11 +82,16 @@ def settle_first(store: Store, manner: Manner) -> None:
     """
     from asmr_classify.library.runs import settle_broken
 
+    broken = store.broken_numbers()
     if manner.dry_run:
-        for number in store.broken_numbers():
+        for number in broken:
             tell(f"run {number} was broken off or goes on; the next run settles it", lead="note: ")
         return
     tell_left(settle_broken(store))
+    for number in sorted({*broken}.intersection(store.numbers())):
+        run = store.read(number)
+        if run.catalogue is not None and Path(run.catalogue).exists():
+            _follow(run.steps_done(), Path(run.catalogue), late=True)
 
 
 def results_to_plan(
@@ -223,19 +228,24 @@ def _run(plan: Plan, store: Store, manner: Manner, catalogue: Path | None) -> Re
 
 def _tell_catalogue(plan: Plan, report: Report, catalogue: Path | None) -> None:
     """Let the catalogue follow the files that were moved or changed, if there is one."""
-    from asmr_classify.cli.catalogue import open_catalogue
     from asmr_classify.library.runs import Ending
-    from asmr_classify.media.discover import Found
 
     done = [outcome for outcome in report.outcomes if outcome.ending is Ending.DONE]
-    steps = [plan.steps[outcome.index].moved() for outcome in done]
-    moved = [step for step in steps if step is not None]
-    if not moved or catalogue is None:
+    if catalogue is not None:
+        _follow([plan.steps[outcome.index] for outcome in done], catalogue)
+
+
+def _follow(steps: Iterable[Step], catalogue: Path, *, late: bool = False) -> None:
+    from asmr_classify.cli.catalogue import open_catalogue
+    from asmr_classify.media.discover import Found
+
+    moved = [moved for step in steps if (moved := step.moved()) is not None]
+    if not moved:
         return
     try:
         with open_catalogue(catalogue) as known:
             for path, before, after in moved:
-                known.follow(Found(path, before.size, before.mtime_ns), after)
+                known.follow(Found(path, before.size, before.mtime_ns), after, late=late)
     except CatalogueError as exc:  # the files are as they should be; labels are found by content
         tell(str(exc), lead="note: ", style="bold")
 

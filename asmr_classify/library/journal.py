@@ -27,7 +27,7 @@ import json
 import os
 import secrets
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -142,6 +142,14 @@ class Run:
     def done(self) -> dict[int, Entry]:
         """The steps that were done."""
         return {index: entry for index, entry in self.entries.items() if entry.facts is not None}
+
+    def steps_done(self) -> list[Step]:
+        """Give the steps that were done, but for those that cannot be read."""
+        steps = []
+        for entry in self.done.values():
+            with suppress(JournalError, KeyError, TypeError):
+                steps.append(entry.step())
+        return steps
 
     @property
     def is_complete(self) -> bool:

@@ -112,6 +112,21 @@ def test_corrections_move_along(run):
     assert found(run, "corrected") == ["whisper/a.wav"]
 
 
+def test_the_catalogue_follows_a_run_that_was_broken_off(run, place, labelling):
+    run("set", "in/a.wav", "trigger=whisper")
+    before = (place / "library.sqlite").read_bytes()
+    run("tag", "in/a.wav", "in/b.wav", "--yes")
+    (place / "library.sqlite").write_bytes(before)  # as if it had not been told
+    journal = Store().path_of(1)
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-2]))
+    labelling.clear()
+    run("tag", "in/b.wav", "--genre", "--yes")
+    assert labelling == []
+    (place / "in" / "a.wav").rename(place / "in" / "away.wav")
+    run("label", "in", "-q", "--catalogue", status=3)
+    assert found(run, "corrected") == ["in/away.wav"]
+
+
 def test_a_damaged_catalogue_stops_before_anything_is_touched(run, place):
     (place / "library.sqlite").write_bytes(b"garbage" * 1000)
     for name in os.listdir(place):  # noqa: PTH208
