@@ -25,6 +25,7 @@ from asmr_classify.library.tags.nfo_text import (
     new_nfo,
 )
 from asmr_classify.library.tags.spelling import readable
+from asmr_classify.library.tags.steps import check_one_name
 from asmr_classify.visual.seen import MotionLevel, Picture, levels, shows
 from asmr_classify.writers.output import keep_access
 
@@ -141,7 +142,10 @@ def _title_of(path: str) -> str:
 
 def _step(path: str, old: bytes, nfo: Nfo) -> WriteNfo | None:
     new = nfo.to_bytes()
-    return None if new == old else WriteNfo(path, _to_text(old), _to_text(new))
+    if new == old:
+        return None
+    check_one_name(nfo_path(path))
+    return WriteNfo(path, _to_text(old), _to_text(new))
 
 
 def _may_hold_ours(content: bytes) -> bool:
@@ -237,6 +241,8 @@ class WriteNfo(Step):
         check_folder(os.path.dirname(os.path.realpath(place)))
         if self.old is not None and not os.access(place, os.W_OK):
             raise StepError(place, "may not be written: change its permissions")
+        if self.old is not None and self.new is not None:
+            check_one_name(place)
 
     def do(self, work: Work) -> dict[str, Any]:
         """Write it beside, and rename it; or remove it."""
@@ -264,6 +270,8 @@ class WriteNfo(Step):
         """Give the file its former content, or remove it."""
         if self._now() != self.new:
             raise StepError(nfo_path(self.path), "has changed since it was written")
+        if self.old is not None and self.new is not None:
+            check_one_name(nfo_path(self.path))
         return WriteNfo(self.path, self.new, self.old)
 
     def _now(self) -> str | None:

@@ -98,7 +98,7 @@ class WriteTags(Step):
         now = FileState.of(self.path)
         if not now.same_content(FileState(**facts["after"])):
             raise StepError(self.path, "has changed since it was tagged; it is left as it is")
-        _check_one_name(self.path)
+        check_one_name(self.path)
         return RestoreFile(self.path, now, facts["patch"], self.before.mtime_ns, self.new, self.old)
 
 
@@ -169,10 +169,17 @@ def _check_writable(path: str) -> None:
     check_folder(os.path.dirname(path))
     if not os.access(path, os.W_OK):
         raise StepError(path, "may not be written: change its permissions, or use --sidecar")
-    _check_one_name(path)
+    check_one_name(path)
 
 
-def _check_one_name(path: str) -> None:
+def check_one_name(path: str) -> None:
+    """Check that writing a file anew parts no hard links.
+
+    Raises
+    ------
+    StepError
+        If it has several names.
+    """
     if reason := why_not_anew(path):
         raise StepError(path, f"is left as it is: {reason}")
 

@@ -284,6 +284,26 @@ def test_undo_gives_back_the_very_bytes_and_the_mode(video, store):
     assert nfo.stat().st_mode & 0o777 == 0o640
 
 
+def test_hard_links_are_not_parted(video, store):
+    nfo, second = video.with_suffix(".nfo"), video.with_name("second.nfo")
+    nfo.write_text("<movie>\n</movie>\n")
+    second.hardlink_to(nfo)
+    (left,) = plan_tags([heard(video)], TagOptions(nfo=True), ("tag",)).plan.left
+    assert "it has 2 names on the disk" in left.reason
+    second.unlink()
+    planned = plan_tags([heard(video)], TagOptions(nfo=True), ("tag",)).plan
+    second.hardlink_to(nfo)
+    (outcome,) = carry_out(planned, store).outcomes
+    assert "it has 2 names on the disk" in outcome.reason
+    second.unlink()
+    tag(store, heard(video))
+    second.hardlink_to(nfo)
+    runs, _ = read_runs(store)
+    (left,) = plan_undo(choose_run(store, runs, None), runs, ("undo",)).left
+    assert "it has 2 names on the disk" in left.reason
+    assert nfo.samefile(second)
+
+
 def test_a_begun_file_is_gone_after_undo(video, store):
     tag(store, heard(video))
     undo(store)
