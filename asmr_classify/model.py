@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -41,7 +42,6 @@ from asmr_classify.estimators import Ensemble, Network, calibrate
 from asmr_classify.labels import SILENCE, Kind, kind_of
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
@@ -292,7 +292,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     description = _description(model)
     text = json.dumps({"sha256": model.digest(), "model": description}, sort_keys=True)
     content = save(tensors, metadata={METADATA_KEY: text})
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # a link stays one
     # A name that nothing has: nobody's file is written over.
     scratch = target.with_name(f".{target.name[:100]}-{secrets.token_hex(8)}.part")
     try:
@@ -301,7 +301,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         scratch.replace(target)
     except OSError as exc:
         scratch.unlink(missing_ok=True)
-        raise OutputError(f"{target}: cannot write the model: {exc.strerror}") from exc
+        raise OutputError(f"{path}: cannot write the model: {exc.strerror}") from exc
 
 
 def _tensors(model: Model) -> dict[str, NDArray[Any]]:

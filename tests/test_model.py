@@ -39,6 +39,16 @@ def test_write_and_read_give_the_same_model(tiny_model, saved, rng):
     assert again.source == str(saved)
 
 
+def test_a_link_to_a_model_stays_one(tiny_model, saved, tmp_path):
+    link = tmp_path / "link.safetensors"
+    link.symlink_to(saved)
+    before = saved.read_bytes()
+    saved.write_bytes(b"earlier")
+    save_model(tiny_model, link)
+    assert link.is_symlink()
+    assert saved.read_bytes() == before
+
+
 def test_the_same_model_gives_the_same_bytes(tiny_model, saved, tmp_path):
     save_model(tiny_model, tmp_path / "twin.safetensors")
     assert (tmp_path / "twin.safetensors").read_bytes() == saved.read_bytes()
