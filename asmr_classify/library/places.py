@@ -204,7 +204,7 @@ def copy_verified(source: str, part: str, on_bytes: Callable[[int], None]) -> st
         If something cannot be read or written; ``part`` is left to the caller then.
     """
     digest = hashlib.blake2b()
-    with Path(source).open("rb") as reader, Path(part).open("xb") as writer:
+    with Path(source).open("rb") as reader, open_private(part) as writer:
         while chunk := reader.read(CHUNK_BYTES):
             writer.write(chunk)
             digest.update(chunk)
@@ -216,6 +216,11 @@ def copy_verified(source: str, part: str, on_bytes: Callable[[int], None]) -> st
     if digest_of(part) != digest.hexdigest():
         raise StepError(source, "its copy does not read back as it was written: check the disk")
     return digest.hexdigest()
+
+
+def open_private(path: str) -> BinaryIO:
+    """Make a file that nobody else may read until it has the permissions that it should have."""
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def _forget_cached(file: BinaryIO) -> None:

@@ -17,6 +17,7 @@ from asmr_classify.errors import MediaError, StepError
 from asmr_classify.library.places import (
     check_folder,
     copy_verified,
+    open_private,
     remove_if_there,
     sync_folder,
 )
@@ -149,6 +150,7 @@ class RestoreFile(Step):
     def do(self, work: Work) -> dict[str, Any]:
         """Build the former file beside this one, check it, and put it in its place."""
         part = work.part_beside(self.path)
+        open_private(part).close()
         if not apply_patch(Patch.from_record(self.patch), self.path, part, on_bytes=work.on_bytes):
             raise StepError(self.path, "has changed since it was tagged; it is left as it is")
         _copy_attributes(self.path, part)

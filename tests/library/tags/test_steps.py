@@ -118,6 +118,24 @@ def test_permissions_are_kept(recording, journal):
     assert Path(path).stat().st_mode & 0o777 == 0o604
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_nobody_else_reads_what_is_not_finished(recording, mode):
+    path = recording("mp3")
+    os.chmod(path, mode)
+    modes = []
+
+    def look(_n_bytes):
+        (part,) = Path(path).parent.glob(".*.part")
+        modes.append(part.stat().st_mode & 0o777)
+
+    step = step_for(path)
+    facts = step.do(Work("7-0", Journal().note, look))
+    step.inverse(facts).do(Work("8-0", Journal().note, look))
+    assert {*modes} == {0o600}
+    assert len(modes) > 1
+    assert Path(path).stat().st_mode & 0o777 == mode
+
+
 def test_a_file_that_changed_since_it_was_planned_is_left(recording, journal):
     path = recording("mp3")
     step = step_for(path)
