@@ -229,6 +229,38 @@ def _forget_cached(file: BinaryIO) -> None:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
+def is_being_written(path: str, twin: str) -> bool:
+    """Tell whether another program has a file open to write, where that can be told.
+
+    What such a program writes after the file was replaced is lost with the old one. Linux grants no
+    lease to read such a file. Some disks of networks grant none of any file.
+
+    Parameters
+    ----------
+    path : str
+    twin : str
+        A file of the same disk that nobody has open, which tells whether leases are granted.
+    """
+    return _is_lease_refused(path) and not _is_lease_refused(twin)
+
+
+def _is_lease_refused(path: str) -> bool:
+    if sys.platform != "linux":
+        return False
+    import fcntl
+    import signal
+
+    with Path(path).open("rb") as file:
+        try:
+            # Should somebody open it just now: the signal that tells it is one that ends nothing.
+            fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        except OSError as exc:
+            return exc.errno == errno.EAGAIN
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
 def digest_of(path: str) -> str:
     """Give the BLAKE2b digest of a file, in hexadecimal."""
     with Path(path).open("rb") as file:

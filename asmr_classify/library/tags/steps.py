@@ -17,6 +17,7 @@ from asmr_classify.errors import MediaError, StepError
 from asmr_classify.library.places import (
     check_folder,
     copy_verified,
+    is_being_written,
     open_private,
     remove_if_there,
     sync_folder,
@@ -228,7 +229,10 @@ def _replace(
     _finish(part, path, mtime_ns)
     facts["after"] = asdict(FileState.of(part))
     work.note(**facts)
-    check_unchanged(path, before)  # last, as the note waits for the disk
+    # Last, as the note waits for the disk.
+    if is_being_written(path, part):
+        raise StepError(path, "is open in a program that may write to it: close it there, or wait")
+    check_unchanged(path, before)
     os.replace(part, path)
     sync_folder(str(Path(path).parent))
     return facts

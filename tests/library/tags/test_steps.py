@@ -7,11 +7,13 @@ import json
 import os
 import resource
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from asmr_classify.errors import StepError, TagError
+from asmr_classify.library import places
 from asmr_classify.library.plan import FileState, Work, step_from_record
 from asmr_classify.library.tags import steps as steps_module
 from asmr_classify.library.tags.carriers import find_carrier
@@ -162,6 +164,29 @@ def test_a_file_that_changes_while_the_journal_is_written_is_left(recording, jou
     assert step_for(path).settle(journal.work, journal.notes) is None
     assert Path(path).read_bytes().endswith(b"more")
     only_files(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_a_file_that_another_program_writes_to_is_left(recording, journal):
+    path = recording("mp3")
+    step = step_for(path)
+    with (
+        Path(path).open("ab"),
+        pytest.raises(StepError, match="is open in a program that may write to it"),
+    ):
+        step.do(journal.work)
+    assert step.settle(journal.work, journal.notes) is None
+    with Path(path).open("rb"):  # as players have it
+        step.do(journal.work)
+    assert read(path) == step.new
+
+
+def test_where_no_leases_are_granted_nothing_is_told(recording, journal, monkeypatch):
+    monkeypatch.setattr(places, "_is_lease_refused", lambda _path: True)
+    path = recording("mp3")
+    step = step_for(path)
+    step.do(journal.work)
+    assert read(path) == step.new
 
 
 def test_a_file_that_changed_since_it_was_tagged_is_left(recording, journal):
