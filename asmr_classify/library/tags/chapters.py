@@ -62,6 +62,21 @@ def timeline_chapters(result: FileResult, *, lively: bool = False) -> tuple[Chap
     )
 
 
+def read_chapters(path: str) -> tuple[Chapter, ...]:
+    """Read the chapters of a file, of whatever kind, as players do that use FFmpeg."""
+    from asmr_classify.media.probe import open_container
+
+    with open_container(path) as container:
+        return tuple(
+            Chapter(
+                round(1000 * entry["start"] * (entry["time_base"] or 0)),
+                round(1000 * entry["end"] * (entry["time_base"] or 0)),
+                entry["metadata"].get("title", ""),
+            )
+            for entry in container.chapters()
+        )
+
+
 def _title(labels: Iterable[str]) -> str:
     title = BETWEEN.join(dict.fromkeys(map(readable, labels)))
     return title.encode()[:MAX_TITLE_BYTES].decode("utf-8", "ignore")

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 from mutagen.mp4 import Atom, Atoms, MP4FreeForm, MP4Tags
 
 from asmr_classify.errors import NotCarriedError
+from asmr_classify.library.tags.chapters import read_chapters
 from asmr_classify.library.tags.fields import FIELD_NAMES
 from asmr_classify.library.tags.foreign import translating
-from asmr_classify.library.tags.state import Chapter, TagState, replace_range
+from asmr_classify.library.tags.state import TagState, replace_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from asmr_classify.library.tags.state import Chapter
 
 MEAN = "io.github.asmr-classify"
 """Namespace of our freeform atoms: a reversed name, as Apple asks for."""
@@ -74,7 +77,7 @@ class Mp4:
                 fields,
                 genre=_texts(tags, GENRE),
                 comment=_texts(tags, COMMENT),
-                chapters=_read_chapters(path),
+                chapters=read_chapters(path),
             )
 
     def check(self, path: str, before: TagState, after: TagState) -> None:
@@ -156,21 +159,6 @@ def _iter_atoms(content: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise ValueError("an atom has no size")
         yield name, content[at + 8 : at + size]
         at += size
-
-
-def _read_chapters(path: str) -> tuple[Chapter, ...]:
-    """Read the chapters of whatever kind."""
-    from asmr_classify.media.probe import open_container
-
-    with open_container(path) as container:
-        return tuple(
-            Chapter(
-                round(1000 * entry["start"] * (entry["time_base"] or 0)),
-                round(1000 * entry["end"] * (entry["time_base"] or 0)),
-                entry["metadata"].get("title", ""),
-            )
-            for entry in container.chapters()
-        )
 
 
 def _replace_chapter_list(path: str, chapters: Sequence[Chapter]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import NotCarriedError
+from asmr_classify.library.tags.chapters import read_chapters
 from asmr_classify.library.tags.fields import FIELD_NAMES
 from asmr_classify.library.tags.foreign import translating
 from asmr_classify.library.tags.state import Chapter, TagState, replace_range
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 VENDOR = b"asmr-classify"
 """Of a FLAC comment block that we create."""
 
-PADDING_BLOCK, COMMENT_BLOCK = 1, 4
+PADDING_BLOCK, COMMENT_BLOCK, CUE_SHEET_BLOCK = 1, 4, 5
 MAX_BLOCK_BYTES = (1 << 24) - 1
 NEW_PADDING = 1024
 """Bytes left empty behind a FLAC comment block that had to grow, as mutagen does."""
@@ -43,7 +44,9 @@ PREFIXES = (b"\x03vorbis", b"OpusTags")
 MAX_HEADER_PAGES = 64
 """The comments are in the second packet of a stream; further on nobody would look."""
 
-CHAPTER_NAME = re.compile(r"CHAPTER(\d{3,})(NAME)?\Z")
+CHAPTER_NAME = re.compile(r"CHAPTER(\d+)(NAME)?\Z")
+"""Three digits by the book; programs for subtitles write two, which FFmpeg reads too."""
+
 CHAPTER_TIME = re.compile(r"(\d+):(\d\d):(\d\d)\.(\d{3})\d*\Z")
 
 
@@ -187,7 +190,10 @@ class Flac:
             blocks = _read_blocks(path)
             if sum(block.code == COMMENT_BLOCK for block in blocks) > 1:
                 raise NotCarriedError(path, "it has more than one block of comments")
-            return _comments_of(blocks).read()
+            state = _comments_of(blocks).read()
+            if state.chapters or all(block.code != CUE_SHEET_BLOCK for block in blocks):
+                return state
+            return replace(state, chapters=read_chapters(path))  # tracks, which are the user's
 
     def check(self, path: str, before: TagState, after: TagState) -> None:
         """Do nothing: a file that could be read can be written."""

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mutagen.flac import FLAC, Picture
+from mutagen import File
+from mutagen.flac import FLAC, CueSheet, CueSheetTrack, CueSheetTrackIndex, Picture
 from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 
 from asmr_classify.errors import NotCarriedError, TagError
+from asmr_classify.library.tags.chapters import read_chapters
 from asmr_classify.library.tags.fields import Wishes, tagged, untagged
 from asmr_classify.library.tags.state import TagState
 from asmr_classify.library.tags.streams import digest_streams
@@ -94,6 +96,33 @@ def test_a_flac_file_without_comments_is_as_before_when_they_are_gone(recording,
     write(path, TagState())
     assert [code for code, _ in flac_blocks(path)[0]] in ([0], [0, 1])
     assert digest_streams(path)
+
+
+@pytest.mark.parametrize("ext", ["flac", "ogg", "opus"])
+def test_chapters_whose_numbers_have_two_digits_are_the_users(recording, ext):
+    path = recording(ext)
+    write(path, TagState({"ASMR_MODEL": "m"}))
+    file = File(path)
+    file.update(CHAPTER01="00:00:00.000", CHAPTER01NAME="mine", CHAPTER02="00:00:00.500")
+    file.save()
+    write(path, tagged(read(path), heard(path), ALL))
+    assert read(path).starts == [(0, "mine"), (500, "")]
+    assert "chapter000" not in File(path)
+
+
+def test_tracks_of_a_cue_sheet_are_the_users_chapters(recording):
+    path = recording("flac")
+    file, sheet = FLAC(path), CueSheet(None)
+    for number, offset in ((1, 0), (2, 22050), (170, 44100)):  # the last one is the end
+        sheet.tracks.append(CueSheetTrack(number, offset))
+        sheet.tracks[-1].indexes += [CueSheetTrackIndex(1, 0)] * (number != 170)
+    file.metadata_blocks.append(sheet)
+    file.save()
+    before = read_chapters(path)
+    assert [chapter.start_ms for chapter in before] == [0, 500]
+    write(path, tagged(read(path), heard(path), ALL))
+    assert read_chapters(path) == before
+    assert "ASMR_CHAPTERS" not in read(path).fields
 
 
 def test_an_id3_tag_in_front_of_flac_is_left_alone(recording):
