@@ -248,16 +248,23 @@ def _chapter(frame: Frame) -> Chapter:
 
 def _change_frames(tag: _Tag, before: TagState, after: TagState) -> list[bytes]:
     """Give the frames of the new tag: those that stay, as they are, and the changed ones."""
+    from mutagen.id3 import TCON
+
     kept: list[bytes] = []
     comments = list(after.comment)
+    encoding = _encoding("".join(after.genre))
     for raw in tag.frames:
         frame = _parse(raw, tag.version) if raw[:4] in {*_READ, b"CTOC"} else None
         if frame is None or not _goes(frame, before, after):
             kept.append(raw)
             if frame is not None and frame.FrameID == "COMM":
                 comments.remove("\n".join(frame.text))
+        elif frame.FrameID == "TCON" and not frame.encoding and _is_latin(after.genre):
+            encoding = 0  # often it is of another alphabet, in truth: so the bytes stay
     free = [name for name in COMMENT_NAMES if name not in _comment_names(kept, tag.version)]
     new = _new_frames(before, after, comments, free[0] if free else COMMENT_NAMES[-1])
+    if before.genre != after.genre and after.genre:
+        new.append(TCON(encoding=encoding, text=list(after.genre)))
     return kept + [_render_frame(frame, tag.version) for frame in new]
 
 
@@ -283,14 +290,12 @@ def _comment_names(frames: Sequence[bytes], version: int) -> set[str]:
 def _new_frames(
     before: TagState, after: TagState, comments: Sequence[str], comment_name: str
 ) -> list[Frame]:
-    from mutagen.id3 import COMM, TCON, TXXX
+    from mutagen.id3 import COMM, TXXX
 
     frames: list[Frame] = [
         TXXX(encoding=_encoding(value), desc=name, text=[value])
         for name, value in after.fields.items()
     ]
-    if before.genre != after.genre and after.genre:
-        frames.append(TCON(encoding=_encoding("".join(after.genre)), text=list(after.genre)))
     frames += [
         COMM(encoding=_encoding(text), lang="eng", desc=comment_name, text=[text])
         for text in comments
@@ -303,6 +308,10 @@ def _new_frames(
 def _encoding(text: str) -> int:
     """Choose Latin-1 where it does, else UTF-16, which both versions know."""
     return 0 if text.isascii() else 1
+
+
+def _is_latin(texts: Sequence[str]) -> bool:
+    return max("".join(texts), default="") <= "\xff"
 
 
 def _chapter_frames(chapters: Sequence[Chapter]) -> list[Frame]:

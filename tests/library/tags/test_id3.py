@@ -120,6 +120,17 @@ def test_genres_of_the_first_kind_are_understood(mp3):
     assert ID3(path).getall("TCON")[0].text == ["Speech/ASMR"]
 
 
+def test_genres_that_are_called_latin_stay_the_bytes_they_are(mp3):
+    sleep = "Сон".encode("cp1251")  # as old programs write, and players guess
+    path = mp3(raw_tag(raw_frame(b"TCON", b"\0" + sleep, 3), 3))
+    write(path, tagged(read(path), heard(path), Wishes(genre=True)))
+    assert raw_frame(b"TCON", b"\0" + sleep + b"/ASMR\0", 3) in Path(path).read_bytes()
+    other = raw_frame(b"TCON", b"\1" + "眠り".encode("utf-16"), 3)
+    path = mp3(raw_tag(raw_frame(b"TCON", b"\0Sleep", 3) + other, 3))
+    write(path, tagged(read(path), heard(path), Wishes(genre=True)))
+    assert read(path).genre == ("Sleep", "眠り", "ASMR")
+
+
 def test_the_comment_of_the_user_is_what_players_show_first(mp3):
     path = mp3(b"")
     tags = ID3()
