@@ -24,6 +24,7 @@ from asmr_classify.library.tags.state import TagState, replace_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
     from asmr_classify.library.tags.state import Chapter
 
@@ -33,6 +34,10 @@ MEAN = "io.github.asmr-classify"
 FREEFORM, GENRE, COMMENT = "----", "\xa9gen", "\xa9cmt"
 
 ILST = (b"moov", b"udta", b"meta", b"ilst")
+
+NULL_WORD = bytes(4)
+"""May end a list of user data (``udta``): "for historical reasons", says Apple's specification of
+QuickTime files. It is no atom."""
 
 UTF_8 = struct.pack(">II", 1, 0)
 """Before a value that is text: its type and its country."""
@@ -59,6 +64,37 @@ class _RawTags(MP4Tags):  # type: ignore[misc]  # mutagen has no types
     def keep(self, name: str, contents: Sequence[bytes]) -> None:
         """Replace the contents of the atoms of a name."""
         self._failed_atoms[name] = list(contents)
+
+
+class _PastNullWords:
+    """A file to mutagen, which takes a null word for a damaged atom, so is never told of one.
+
+    Parameters
+    ----------
+    file : binary file
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._ends: set[int] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read, and remember where user data ends if they begin here."""
+        at = self._file.tell()
+        data = self._file.read(size)
+        if data[4:] == ILST[1]:
+            self._ends.add(at + int.from_bytes(data[:4], "big"))
+        return data
+
+    def tell(self) -> int:
+        """Tell where the next atom may begin."""
+        at = self._file.tell()
+        if at + len(NULL_WORD) in self._ends and self._file.read(len(NULL_WORD)) != NULL_WORD:
+            self._file.seek(at)
+        return self._file.tell()
 
 
 class Mp4:
@@ -97,14 +133,15 @@ class Mp4:
                 if old != new:
                     content = _with_changes(tags.raw(name), old, new)
                     tags.keep(name, [content] if content else [])
-            tags.save(path)
+            with Path(path).open("r+b") as file:
+                tags.save(_PastNullWords(file))
             if before.chapters != after.chapters:
                 _replace_chapter_list(path, after.chapters)
 
 
 def _open(path: str) -> tuple[Any, _RawTags]:
     with Path(path).open("rb") as file:
-        atoms = Atoms(file)
+        atoms = Atoms(_PastNullWords(file))
         return atoms, _RawTags(atoms, file) if _has(atoms, *ILST) else _RawTags()
 
 
@@ -164,7 +201,7 @@ def _iter_atoms(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _replace_chapter_list(path: str, chapters: Sequence[Chapter]) -> None:
     """Put a chapter list at the beginning of ``udta``, or take it out."""
     with Path(path).open("rb") as file:
-        atoms = Atoms(file)
+        atoms = Atoms(_PastNullWords(file))
     udta = atoms.path(*ILST[:2])[-1]
     old = [atom for atom in udta.children if atom.name == b"chpl"]
     start = old[0].offset if old else udta.offset + 8

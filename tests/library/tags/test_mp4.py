@@ -7,7 +7,7 @@ import av
 import pytest
 from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 
-from asmr_classify.errors import NotCarriedError
+from asmr_classify.errors import NotCarriedError, TagError
 from asmr_classify.library.tags.fields import Wishes, tagged, untagged
 from asmr_classify.library.tags.state import Chapter, TagState
 from asmr_classify.library.tags.streams import digest_streams
@@ -139,6 +139,48 @@ def test_an_m4a_file_without_tags_gets_some(recording):
     assert b"ilst" not in Path(path).read_bytes()
     write(path, TagState({"ASMR_MODEL": "x"}, genre=("ASMR",)))
     assert MP4(path)["\xa9gen"] == ["ASMR"]
+
+
+def with_null_words(path):
+    """End the user data of a file and of its tracks in null words, as QuickTime does."""
+    data = Path(path).read_bytes()
+    *_, (name, moov) = atoms(data)
+    assert name == b"moov"  # so that no sound moves
+    parts = [item for item in atoms(moov) if item[0] != b"udta"]
+    kept = dict(atoms(moov)).get(b"udta", b"")
+    parts = [(name, part + NULL_UDTA if name == b"trak" else part) for name, part in parts]
+    parts.insert(1, (b"udta", kept + bytes(4)))
+    moov = b"".join(atom(*part) for part in parts)
+    Path(path).write_bytes(data[: data.rindex(b"moov") - 4] + atom(b"moov", moov))
+
+
+NULL_UDTA = atom(b"udta", bytes(4))
+
+
+@pytest.mark.parametrize("ext", ["m4a", "mov"])
+@pytest.mark.parametrize("wishes", [ALL, Wishes()], ids=["all", "fields"])
+def test_null_words_at_the_end_of_user_data_are_kept(recording, ext, wishes):
+    path = recording(ext)
+    with_null_words(path)
+    streams, before = digest_streams(path), read(path)
+    new = tagged(before, heard(path), wishes)
+    for state in (new, untagged(new)):
+        write(path, state)
+        assert read(path).says_the_same(state)
+        assert digest_streams(path) == streams
+        data = inside(path, b"moov", b"udta")
+        assert data.endswith(bytes(4))
+        assert sum(8 + len(content) for _, content in atoms(data[:-4])) == len(data) - 4
+        assert inside(path, b"moov", b"trak").endswith(NULL_UDTA)
+
+
+def test_user_data_that_end_in_another_word_are_damaged(recording):
+    path = recording("m4a")
+    with_null_words(path)
+    data = Path(path).read_bytes()
+    Path(path).write_bytes(data.replace(NULL_UDTA, NULL_UDTA[:-1] + b"x"))
+    with pytest.raises(TagError, match="its tags cannot be read"):
+        read(path)
 
 
 def test_files_in_fragments_are_refused(tmp_path):
