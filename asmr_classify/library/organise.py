@@ -30,7 +30,7 @@ from asmr_classify.library.sidecars import Folders
 from asmr_classify.library.template import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.library.plan import Step
@@ -139,7 +139,7 @@ class _Planner:
         names, stem = self._place(result, source, origin)
         folder = self._spelt(names)
         extension = safe_tail(split_name(os.path.basename(origin))[1])
-        group = [(source, extension), *self._along(source)]
+        group = list(_distinct([(source, extension), *self._along(source)]))
         self._taken_along.update(path for path, _ in group)
         if not self._is_in_place(group, folder, stem):
             self._find_names(group, folder, stem)
@@ -261,6 +261,19 @@ class _Planner:
             raise _LeaveError(f"its new path is longer than the {path_limit()} that fit here")
         if self._wish.action == "hardlink" and needs_copying(source, folder):
             raise _LeaveError("cannot be linked to another disk: use --action copy")
+
+
+def _distinct(group: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Give those tails of a group a number that some system takes for the same as one before."""
+    taken: set[str] = set()
+    for path, tail in group:
+        begin, _, extension = tail.rpartition(".")
+        # Without a beginning, a blank would make it the tail of a recording that has this number.
+        before = f"{begin} " if begin else "."
+        others = (f"{before}({number}).{extension}" for number in itertools.count(2))
+        free = next(to for to in itertools.chain([tail], others) if name_key(to) not in taken)
+        taken.add(name_key(free))
+        yield path, free
 
 
 def _fitted(stem: str, number: int, group: list[tuple[str, str]]) -> str:

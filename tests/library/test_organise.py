@@ -55,6 +55,24 @@ def test_taken_names_are_numbered_in_whatever_case(place):
     ]  # fmt: skip
 
 
+def test_companions_whose_names_become_one_are_numbered(place, store):
+    companions = ["a.e?.srt", "a.e*.srt", "a.e_ (2).srt", "a.nfo", "a.NFO"]
+    fill(place, {name: name.encode() for name in ("a.mp3", "x/a.mp3", *companions)})
+    before = look(place)
+    results = [heard(place / "a.mp3"), heard(place / "x/a.mp3")]
+    assert targets(plan(results, place), place) == [
+        "tap/a.(2).nfo", "tap/a.e_ (2) (2).srt", "tap/a.e_ (2).srt", "tap/a.e_.srt", "tap/a.NFO",
+        "tap/a.mp3", "tap/a (2).mp3",
+    ]  # fmt: skip
+    report = organise(results, place, store)
+    assert report.n_done == len(report.outcomes)
+    now = [heard(place / "tap/a.mp3"), heard(place / "tap/a (2).mp3")]
+    assert plan(now, place, store=store).steps == ()
+    assert len(targets(plan(now, place / "y", store=store), place)) == 7  # all go along again
+    undo(store)
+    assert look(place) == before
+
+
 def test_a_folder_of_other_case_is_used(place):
     fill(place, {"a.mp3": b"1", "Tap/b.mp3": b"2"})
     assert targets(plan([heard(place / "a.mp3")], place), place) == ["Tap/a.mp3"]
@@ -177,8 +195,9 @@ names = st.sampled_from(
      "x y .flac", "[tap].mp3", "tap.mp3", "none.mp3", "a.b.mp4", "...wav", "-.mp3", "n\now.wav"]
 )  # fmt: skip
 sidecars = st.sampled_from(
-    ["a.srt", "A.jpg", "a.en.vtt", "a.b.srt", "b.wav.json", "tap.txt", "con.nfo"]
-)
+    ["a.srt", "a.SRT", "A.jpg", "a.en.vtt", "a.e?.vtt", "a.e*.vtt", "a.b.srt", "b.wav.json",
+     "tap.txt", "con.nfo"]
+)  # fmt: skip
 folders = st.sampled_from(["", "in/", "In/", "tap/", "none/", "whisper/", "in/tap/", "deep/in/"])
 paths = st.tuples(folders, names | sidecars).map("".join)
 templates = st.sampled_from(
@@ -200,7 +219,9 @@ def test_undoing_gives_back_what_was_and_a_second_run_does_nothing(files, templa
         fill(folder, files)
         store = Store(state)
         media = [
-            name for name in files if not name.endswith(("srt", "jpg", "vtt", "json", "txt", "nfo"))
+            name
+            for name in files
+            if not name.endswith(("srt", "SRT", "jpg", "vtt", "json", "txt", "nfo"))
         ]
         triggers = {name: data.draw(st.sampled_from(["tap", "whisper", None])) for name in media}
         results = [heard(f"{folder}/{name}", trigger) for name, trigger in triggers.items()]
