@@ -62,7 +62,8 @@ the extension of the recording, so that `rain.mp3` and `rain.wav` get one each.
 - A file that holds the same already is not touched. One from an earlier run is replaced as long as
   it is as the program wrote it, which `asmr-classify.written` in the folder tells. One that you
   edited since is left alone and told of, and the others are written. One that is something else,
-  subtitles of your own say, is left alone and ends the run with an error.
+  subtitles of your own say, is left alone and ends the run with an error, and so is one that is
+  read-only and would change.
 - An `--output` in a format of one recording that exists is never replaced: if it holds anything but
   what would be written, the run ends with an error. Remove it, or name another file.
 - Times are seconds from the beginning of the recording, unless a format says otherwise. Characters

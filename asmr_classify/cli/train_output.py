@@ -41,7 +41,7 @@ def check_trained(model: Path, pictures: Iterable[str]) -> None:
         If a file exists that an earlier training did not write.
     """
     from asmr_classify.training.record import record_path
-    from asmr_classify.writers.output import check_replaceable
+    from asmr_classify.writers.output import check_not_read_only, check_replaceable
 
     places = {"model": model, "record": record_path(model), "card": model.with_suffix(".md")}
     for kind, path in places.items():
@@ -55,6 +55,8 @@ def check_trained(model: Path, pictures: Iterable[str]) -> None:
             f"{taken}: exists, and no model of this name to which it belongs, so it is left alone; "
             "remove it, or name another file"
         )
+    for path in drawn:
+        check_not_read_only(str(path))
     check_folder(model)
 
 

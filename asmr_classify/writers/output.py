@@ -158,6 +158,7 @@ class Replacement(Output):
         self._is_written = self._is_spoilt = False
         if self._target.is_dir():
             raise OutputError(f"{path}: cannot be written; {REMEDIES[errno.EISDIR]}")
+        check_not_read_only(path)
         try:
             self._scratch, raw = _open_scratch(self._target)
         except OSError as exc:
@@ -364,6 +365,22 @@ def check_output(path: str, inputs: Iterable[str] = ()) -> None:
         raise UsageError(f"{path}: exists and holds no text, so it is left alone; name another")
 
 
+def check_not_read_only(path: str) -> None:
+    """Check that a file, if there is one, may be written: a move to its place would not ask.
+
+    Parameters
+    ----------
+    path : str
+
+    Raises
+    ------
+    OutputError
+        If it may not.
+    """
+    if Path(path).exists() and not os.access(path, os.W_OK):
+        raise OutputError(f"{path}: is read-only: write elsewhere, or change its permissions")
+
+
 def check_replaceable(path: str, is_own: Callable[[str], bool]) -> None:
     """Check that a file may be replaced by results: there is none, it is empty, or holds such.
 
@@ -376,12 +393,15 @@ def check_replaceable(path: str, is_own: Callable[[str], bool]) -> None:
 
     Raises
     ------
+    OutputError
+        If the file may not be written.
     UsageError
-        If the file holds anything else.
+        If it holds anything else.
     """
     try:
         status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size == 0 or is_own(path):
+            check_not_read_only(path)
             return
     except OSError:  # there is none; or opening it to write will say what is wrong
         return

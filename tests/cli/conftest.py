@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import wave
 from functools import partial
@@ -100,6 +101,19 @@ def touch(place):
             path = place / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"RIFF----WAVE" + b"\0" * 100)
+
+    return make
+
+
+@pytest.fixture
+def deny(monkeypatch):
+    """Makes a file read-only, also to the administrator, who may write anything."""
+    access = os.access
+
+    def make(path):
+        monkeypatch.setattr(
+            os, "access", lambda of, mode: (of, mode) != (path, os.W_OK) and access(of, mode)
+        )
 
     return make
 

@@ -183,6 +183,19 @@ def test_a_text_of_somebody_else_is_left_alone(name, text, label, touch, place, 
     assert not (place / f"{name}.journal").exists()
 
 
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.txt", "out.parquet"])
+def test_earlier_results_that_are_read_only_are_left(name, label, touch, place, labelling, deny):
+    touch("a.mp3", "b.mp3")
+    assert label("a.mp3", "-o", name).exit_code == 0
+    before = (place / name).read_bytes()
+    deny(name)
+    done = label("b.mp3", "-o", name)
+    assert done.exit_code == 1
+    assert f"{name}: is read-only: write elsewhere, or change its permissions" in done.stderr
+    assert labelling == ["a.mp3"]
+    assert (place / name).read_bytes() == before
+
+
 @pytest.mark.parametrize("form", ["jsonl", "csv", "table"])
 @pytest.mark.parametrize(
     "files",

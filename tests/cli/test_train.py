@@ -180,6 +180,20 @@ def test_train_writes_over_nothing_of_others(run, tmp_path, name):
     assert [x for x in tmp_path.rglob("*") if x.is_file()] == [mine]
 
 
+@pytest.mark.parametrize(
+    "name", ["m.safetensors", "m.md", "m.evaluation.json", "m.figures/confusion.svg"]
+)
+def test_train_refuses_what_is_read_only_before_it_begins(run, tmp_path, deny, name):
+    for path in (tmp_path / "m.safetensors", tmp_path / name):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    deny(str(tmp_path / name))
+    done = run("train", DEMO / "manifest.csv", "--output", tmp_path / "m.safetensors")
+    assert done.exit_code == 1
+    assert f"{tmp_path / name}: is read-only: write elsewhere, or change" in done.stderr
+    assert (tmp_path / name).stat().st_size == 0
+
+
 def test_training_again_replaces_the_earlier_model(run, tmp_path):
     output = tmp_path / "m.safetensors"
     beside = tmp_path / "m.safetensors.part"

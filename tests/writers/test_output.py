@@ -208,6 +208,24 @@ def test_a_replacement_keeps_who_may_read_it(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_read_only_file_is_not_replaced(tmp_path, monkeypatch):
+    path = tmp_path / "out.vtt"
+    path.write_text("before")
+    monkeypatch.setattr(os, "access", lambda place, mode: (place, mode) != (str(path), os.W_OK))
+    with pytest.raises(OutputError, match=r"out\.vtt: is read-only: write elsewhere, or change"):
+        open_replacement(str(path))
+    assert [found.name for found in tmp_path.iterdir()] == ["out.vtt"]
+    assert path.read_text() == "before"
+
+
+@needs_permissions
+def test_a_file_is_read_only_by_its_permissions(tmp_path):
+    path = tmp_path / "out.vtt"
+    path.touch(0o444)
+    with pytest.raises(OutputError, match="is read-only"):
+        open_replacement(str(path))
+
+
 def test_a_group_is_kept_where_the_owner_cannot_be(tmp_path, monkeypatch):
     given = []
 
