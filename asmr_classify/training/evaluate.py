@@ -333,7 +333,8 @@ def check_folds(folds: NDArray[np.int64]) -> None:
     if n_folds < 3:
         raise CorpusError(
             f"{n_folds} folds: figures need at least three, so that calibration and thresholds "
-            "come from clips that neither fit nor figure uses; add recordings of more groups"
+            "come from clips that neither fit nor figure uses; add recordings of more groups, "
+            "three of a label or more"
         )
 
 

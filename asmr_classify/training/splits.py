@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,12 +29,14 @@ def assign_folds(corpus: Corpus, *, seed: int = 0) -> NDArray[np.int64]:
     Returns
     -------
     ndarray of int64, shape (n_clips,)
-        Numbered from 0 without gaps.
+        Numbered from 0 without gaps; ``N_FOLDS``, or as many as there are groups or clips of the
+        most frequent label.
 
     Raises
     ------
     CorpusError
-        If the manifest's folds put one group on both sides of a split, or there is one fold only.
+        If the manifest's folds put one group on both sides of a split, or there is one fold only;
+        or no two clips have the same label.
     """
     groups = np.array([clip.group for clip in corpus.clips])
     stated = [clip.fold for clip in corpus.clips]
@@ -112,9 +115,17 @@ def _folds_by_group(corpus: Corpus, groups: NDArray[np.str_], seed: int) -> NDAr
     from sklearn.model_selection import StratifiedGroupKFold
 
     main = np.array([clip.labels[0] for clip in corpus.clips])
-    n_folds = min(N_FOLDS, len(np.unique(groups)))
+    most = int(np.unique(main, return_counts=True)[1].max())
+    n_folds = min(N_FOLDS, len(np.unique(groups)), most)
+    if n_folds < 2:
+        raise CorpusError(
+            "no two clips have the same label, so there is nothing to judge by; add clips of each "
+            "label, of several groups"
+        )
     splitter = StratifiedGroupKFold(n_splits=n_folds, shuffle=True, random_state=seed)
     folds = np.zeros(len(main), dtype=np.int64)
-    for fold, (_, held_out) in enumerate(splitter.split(main, main, groups)):
-        folds[held_out] = fold
+    with warnings.catch_warnings():  # small labels are warned of by name, see small_labels
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        for fold, (_, held_out) in enumerate(splitter.split(main, main, groups)):
+            folds[held_out] = fold
     return folds
