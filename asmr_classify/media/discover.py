@@ -14,6 +14,7 @@ without regard to case; ``*`` also matches ``/``.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -22,6 +23,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, BinaryIO, Self
 
+from asmr_classify.errors import UsageError
 from asmr_classify.media.source import Url, as_source
 
 if TYPE_CHECKING:
@@ -403,8 +405,21 @@ def read_paths(stream: BinaryIO, *, separator: bytes = b"\n") -> list[str]:
     -------
     list of str
         Names that are not UTF-8 are surrogate-escaped, as everywhere in Python.
+
+    Raises
+    ------
+    UsageError
+        If lines hold NUL bytes, as those of UTF-16 do.
     """
-    parts = stream.read().split(separator)
+    content = stream.read()
+    if separator == b"\n":
+        if b"\0" in content:
+            raise UsageError(
+                "the list of paths holds NUL bytes: save it as UTF-8, or give --null if paths "
+                "end in them"
+            )
+        content = content.removeprefix(codecs.BOM_UTF8)
+    parts = content.split(separator)
     if separator == b"\n":
         parts = [part.removesuffix(b"\r") for part in parts]
     return [os.fsdecode(part) for part in parts if part]

@@ -58,7 +58,7 @@ def read_results(source: str) -> list[FileResult]:
     results: dict[str, FileResult] = {}
     count = 0
     try:
-        with Path(source).open(encoding="utf-8", newline="") as lines:
+        with Path(source).open(encoding="utf-8-sig", newline="") as lines:
             for result in form.read(lines):
                 _check(result)
                 results[result.path] = result
@@ -66,8 +66,9 @@ def read_results(source: str) -> list[FileResult]:
     except OSError as exc:
         raise UsageError(f"{source}: cannot be read: {exc.strerror}") from exc
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as exc:
+        why = "not UTF-8 text" if isinstance(exc, UnicodeDecodeError) else repr(exc)
         raise UsageError(
-            f"{source}: holds no result of label after the first {count} ({exc!r}); "
+            f"{source}: holds no result of label after the first {count} ({why}); "
             "give a .jsonl or .csv file that label wrote"
         ) from exc
     return list(results.values())

@@ -18,6 +18,7 @@ sha256     optional checksum of the file; a changed file is refused
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -194,18 +195,8 @@ def make_corpus(clips: Sequence[Clip], source: str) -> Corpus:
 
 
 def _read_rows(manifest: Path) -> list[dict[str, str]]:
-    try:
-        with manifest.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
-            if missing:
-                raise CorpusError(
-                    f"{manifest}: no column {', '.join(missing)}; a manifest needs at least "
-                    f"{', '.join(REQUIRED)}"
-                )
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise CorpusError(f"{manifest}: cannot read the manifest: {exc}") from exc
+    needs = f"a manifest needs at least {', '.join(REQUIRED)}"
+    rows = read_table(manifest, REQUIRED, "manifest", needs)
     if not rows:
         raise CorpusError(f"{manifest}: the manifest lists no clip")
     for number, row in enumerate(rows, start=2):
@@ -235,15 +226,32 @@ def read_table(path: Path, columns: Sequence[str], what: str, needs: str) -> lis
         If it cannot be read, or lacks a column.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        reader = csv.DictReader(io.StringIO(read_text(path, what), newline=""))
+        missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        rows = list(reader)
+    except csv.Error as exc:
         raise CorpusError(f"{path}: cannot read the {what}: {exc}") from exc
     if missing:
         raise CorpusError(f"{path}: no column {', '.join(missing)}; {needs}")
     return rows
+
+
+def read_text(path: Path, what: str) -> str:
+    """Read a text file in UTF-8, without the mark that Excel sets at its beginning.
+
+    Raises
+    ------
+    CorpusError
+        If it cannot be read, or is of another encoding.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise CorpusError(
+            f"{path}: the {what} is not UTF-8 text; save it as UTF-8 (in Excel: CSV UTF-8)"
+        ) from exc
+    except OSError as exc:
+        raise CorpusError(f"{path}: cannot read the {what}: {exc}") from exc
 
 
 def _clip(row: dict[str, str], folder: Path) -> Clip:

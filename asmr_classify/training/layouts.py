@@ -22,6 +22,7 @@ References
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from dataclasses import replace
@@ -37,6 +38,8 @@ from asmr_classify.training.corpus import (
     check_audio,
     make_corpus,
     read_manifest,
+    read_table,
+    read_text,
 )
 
 if TYPE_CHECKING:
@@ -209,7 +212,7 @@ def _read_fsd50k(source: Path) -> list[Clip]:
     for part in ("dev", "eval"):
         table = source / "FSD50K.ground_truth" / f"{part}.csv"
         about = source / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json"
-        facts = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
+        facts = json.loads(read_text(about, "metadata")) if about.is_file() else {}
         for row in _rows(table, ["fname", "labels"]) if table.is_file() else ():
             fact = facts.get(row["fname"], {})
             clips.append(
@@ -230,7 +233,7 @@ SEGMENT_COLUMNS = ("YTID", "start_seconds", "end_seconds", "positive_labels")
 
 def _is_segment_list(source: Path) -> bool:
     try:
-        with source.open(encoding="utf-8") as file:
+        with source.open(encoding="utf-8-sig") as file:
             head = [file.readline() for _ in range(3)]
     except (OSError, UnicodeDecodeError):
         return False
@@ -244,15 +247,15 @@ def _read_segments(source: Path) -> list[Clip]:
         if isinstance(found, Found):
             audio.setdefault(Path(found.path).stem, []).append(Path(found.path))
     clips = []
-    with source.open(newline="", encoding="utf-8") as file:
-        lines = (line for line in file if not line.startswith("#"))
-        for row in csv.DictReader(lines, SEGMENT_COLUMNS, skipinitialspace=True):
-            begin, end = float(row["start_seconds"]), float(row["end_seconds"])
-            path = _audio_of(row["YTID"], begin, audio)
-            if path is not None:  # copies of AudioSet are never whole: videos were taken down
-                labels = [names.get(x, x) for x in row["positive_labels"].split(",")]
-                group = f"youtube:{row['YTID']}"
-                clips.append(_clip(path, labels, group=group, source="AudioSet", span=(begin, end)))
+    text = io.StringIO(read_text(source, "list of segments"), newline="")
+    lines = (line for line in text if not line.startswith("#"))
+    for row in csv.DictReader(lines, SEGMENT_COLUMNS, skipinitialspace=True):
+        begin, end = float(row["start_seconds"]), float(row["end_seconds"])
+        path = _audio_of(row["YTID"], begin, audio)
+        if path is not None:  # copies of AudioSet are never whole: videos were taken down
+            labels = [names.get(x, x) for x in row["positive_labels"].split(",")]
+            group = f"youtube:{row['YTID']}"
+            clips.append(_clip(path, labels, group=group, source="AudioSet", span=(begin, end)))
     if not clips:
         raise CorpusError(
             f"{source}: no audio of its segments lies beside it; names must begin with the YTID"
@@ -278,12 +281,4 @@ def _display_names(folder: Path) -> dict[str, str]:
 
 
 def _rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    try:
-        with table.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
-            if missing:
-                raise CorpusError(f"{table}: no column {', '.join(missing)}")
-            return list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
-        raise CorpusError(f"{table}: cannot be read: {exc}") from exc
+    return read_table(table, columns, "table", f"it needs {', '.join(columns)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from asmr_classify.errors import UsageError
 from asmr_classify.media.discover import (
     MEDIA_EXTENSIONS,
     OTHER_EXTENSIONS,
@@ -197,11 +198,18 @@ def test_the_first_result_does_not_wait_for_the_rest(monkeypatch):
         pytest.param(b"a.mp3\nb c.wav\r\n\n", b"\n", ["a.mp3", "b c.wav"], id="lines"),
         pytest.param(b"a\nb.mp3\0c.mp3\0", b"\0", ["a\nb.mp3", "c.mp3"], id="NUL"),
         pytest.param(b"\xff.mp3", b"\n", ["\udcff.mp3"], id="not UTF-8"),
+        pytest.param(b"\xef\xbb\xbfa.mp3\n", b"\n", ["a.mp3"], id="byte order mark"),
+        pytest.param(b"\xef\xbb\xbfa\0", b"\0", ["\ufeffa"], id="NUL, any name"),
         pytest.param(b"", b"\n", [], id="nothing"),
     ],
 )
 def test_lists_of_paths(content, separator, paths):
     assert read_paths(io.BytesIO(content), separator=separator) == paths
+
+
+def test_a_list_of_lines_with_nul_bytes_is_refused():
+    with pytest.raises(UsageError, match="holds NUL bytes: save it as UTF-8, or give --null"):
+        read_paths(io.BytesIO("a.mp3\n".encode("utf-16")))
 
 
 def transport_stream(step, start=0, n_packets=5):

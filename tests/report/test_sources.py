@@ -31,6 +31,16 @@ def test_csv_gives_all_but_the_timeline(tmp_path):
     assert other.error == lost("b.mp3").error
 
 
+def test_a_csv_file_that_excel_saved_is_read(tmp_path):
+    write(tmp_path / "r.csv", [heard("a.mp3")])
+    text = (tmp_path / "r.csv").read_text(encoding="utf-8")
+    (tmp_path / "r.csv").write_text(text, encoding="utf-8-sig")
+    assert [result.path for result in read_results(str(tmp_path / "r.csv"))] == ["a.mp3"]
+    (tmp_path / "r.csv").write_text(text, encoding="utf-16")
+    with pytest.raises(UsageError, match=r"after the first 0 \(not UTF-8 text\)"):
+        read_results(str(tmp_path / "r.csv"))
+
+
 def test_of_several_results_for_a_path_the_last_counts(tmp_path):
     write(tmp_path / "r.jsonl", [lost("a.mp3"), heard("b.mp3"), heard("a.mp3")])
     assert read_results(str(tmp_path / "r.jsonl")) == [heard("a.mp3"), heard("b.mp3")]

@@ -14,6 +14,23 @@ def test_a_manifest_is_read(corpus_folder):
     assert {clip.triggers for clip in corpus.clips} == {("tap",), ("white_noise",), ()}
 
 
+def resaved(path, encoding):
+    path.write_text(path.read_text(encoding="utf-8"), encoding=encoding)
+    return path
+
+
+def test_a_manifest_that_excel_saved_is_read(manifest_rows, write_rows):
+    manifest = write_rows(manifest_rows)
+    assert read_corpus(resaved(manifest, "utf-8-sig")) == read_corpus(write_rows(manifest_rows))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_manifest_of_another_encoding_is_refused(manifest_rows, write_rows, encoding):
+    manifest = write_rows([{**row, "source": "caf\u00e9"} for row in manifest_rows])
+    with pytest.raises(CorpusError, match=r"changed\.csv: the manifest is not UTF-8 text; save it"):
+        read_corpus(resaved(manifest, encoding))
+
+
 def test_several_triggers_and_labels_of_ones_own(manifest_rows, write_rows):
     manifest_rows[0]["trigger"] = "tap, brush"
     manifest_rows[4]["label"] = "dog"

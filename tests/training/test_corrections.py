@@ -116,6 +116,13 @@ def test_a_wrong_file_is_refused(write, lines, head, message):
         read_corrections(path)
 
 
+def test_corrections_that_excel_saved_are_read(write):
+    path = write("0,a,tap,heard")
+    before = read_corrections(path)
+    path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert read_corrections(path) == before
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CorpusError, match=r"none\.csv: cannot read the corrections"):
         read_corrections(tmp_path / "none.csv")

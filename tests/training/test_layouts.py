@@ -168,6 +168,14 @@ def test_audioset_segments(audioset):
     assert [rows.of(k).intervals[-1, 1] for k in range(len(takes))] == pytest.approx([2, 4, 4])
 
 
+def test_tables_with_a_byte_order_mark_are_read(audioset):
+    names = {"Whispering": ("whisper",), "Speech": ("speech",), "Tearing": ("crinkle",)}
+    before = read_sources([audioset / "balanced.csv"], names)
+    for path in audioset.glob("*.csv"):
+        path.write_text(path.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert read_sources([audioset / "balanced.csv"], names) == before
+
+
 def test_segments_without_audio_are_told(audioset):
     for path in (audioset / "audio").iterdir():
         path.unlink()
