@@ -2,17 +2,17 @@
 
 A manifest is a CSV file beside its audio, one row a clip. Columns:
 
-========== ======== =====================================================================
+========== ======== ==========================================================================
 path       required below the manifest's folder
 trigger    required a trigger, several as ``a,b``, ``none``, or ``unsure`` (left out)
 group      required recordings that share a maker; a group never straddles a split
 label      optional finer label; tells ``speech`` and ``music`` from ``other`` for ``none``
-fold       optional number of the fold, for figures that others can compare
+fold       optional number of the fold, for figures that others can compare; of all clips or none
 recording  optional one take; default: the path
 source     optional where it comes from
 licence    optional its terms, as the source states them
 sha256     optional checksum of the file; a changed file is refused
-========== ======== =====================================================================
+========== ======== ==========================================================================
 """
 
 from __future__ import annotations
@@ -167,8 +167,19 @@ def read_manifest(manifest: Path) -> tuple[Clip, ...]:
     """Read the clips of a manifest; ``unsure`` ones have no labels. See :func:`read_corpus`."""
     rows = _read_rows(manifest)
     clips = tuple(_clip(row, manifest.parent) for row in rows)
+    _check_folds_stated(clips)
     check_audio(clips)
     return clips
+
+
+def _check_folds_stated(clips: Iterable[Clip]) -> None:
+    labelled = [clip for clip in clips if clip.labels]
+    without = [clip for clip in labelled if clip.fold is None]
+    if 0 < len(without) < len(labelled):
+        raise CorpusError(
+            f"{without[0].path}: no fold, as {len(without)} of {len(labelled)} labelled clips of "
+            "its manifest; give each one, or leave the column 'fold' empty for folds by group"
+        )
 
 
 def make_corpus(clips: Sequence[Clip], source: str) -> Corpus:
@@ -259,8 +270,8 @@ def _clip(row: dict[str, str], folder: Path) -> Clip:
     triggers = tuple(part for part in named if part not in {NONE, UNSURE})
     finer = row.get("label") or ""
     fold = row.get("fold") or ""
-    if fold and not fold.isdigit():
-        raise CorpusError(f"{row['path']}: fold {fold!r} is not a whole number")
+    if fold and not fold.isdecimal():
+        raise CorpusError(f"{row['path']}: fold {fold!r} is not a whole number of 0 or more")
     return Clip(
         path=str(folder / row["path"]),
         labels=() if UNSURE in named else triggers or (CONTEXT_OF.get(finer, "other"),),

@@ -45,6 +45,12 @@ def test_unsure_clips_are_left_out(manifest_rows, write_rows):
     assert len(read_corpus(write_rows(manifest_rows)).clips) == 23
 
 
+def test_unsure_clips_need_no_fold(manifest_rows, write_rows):
+    manifest_rows[0].update(trigger="unsure", fold="")
+    corpus = read_corpus(write_rows(manifest_rows))
+    assert all(clip.fold is not None for clip in corpus.clips)
+
+
 def test_no_manifest(tmp_path):
     with pytest.raises(CorpusError, match="cannot read the manifest"):
         read_corpus(tmp_path / "none.csv")
@@ -70,6 +76,9 @@ def test_an_empty_manifest(tmp_path):
         pytest.param({"group": " "}, "line 2: nothing in column group", id="no group"),
         pytest.param({"path": "tap-0-1.wav"}, "listed twice", id="doubled"),
         pytest.param({"fold": "first"}, "fold 'first' is not a whole number", id="fold"),
+        pytest.param({"fold": "-1"}, "'-1' is not a whole number of 0 or more", id="negative"),
+        pytest.param({"fold": "²"}, "'²' is not a whole number", id="no decimal"),
+        pytest.param({"fold": ""}, "tap-0-0.wav: no fold, as 1 of 24 labelled", id="no fold"),
     ],
 )
 def test_a_wrong_row(manifest_rows, write_rows, changes, message):
