@@ -29,7 +29,7 @@ from asmr_classify.errors import CorpusError
 from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, Kind, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 NONE = "none"
 UNSURE = "unsure"
@@ -163,10 +163,13 @@ def read_corpus(manifest: str | Path) -> Corpus:
     return make_corpus(read_manifest(Path(manifest)), str(manifest))
 
 
-def read_manifest(manifest: Path) -> tuple[Clip, ...]:
-    """Read the clips of a manifest; ``unsure`` ones have no labels. See :func:`read_corpus`."""
+def read_manifest(manifest: Path, renamed: Collection[str] = ()) -> tuple[Clip, ...]:
+    """Read the clips of a manifest; ``unsure`` ones have no labels. See :func:`read_corpus`.
+
+    Labels that are ``renamed`` afterwards may be spelt in any way.
+    """
     rows = _read_rows(manifest)
-    clips = tuple(_clip(row, manifest.parent) for row in rows)
+    clips = tuple(_clip(row, manifest.parent, renamed) for row in rows)
     _check_folds_stated(clips)
     check_audio(clips)
     return clips
@@ -265,8 +268,46 @@ def read_text(path: Path, what: str) -> str:
         raise CorpusError(f"{path}: cannot read the {what}: {exc}") from exc
 
 
-def _clip(row: dict[str, str], folder: Path) -> Clip:
-    named = tuple(part.strip() for part in row["trigger"].split(",") if part.strip())
+OWN_WORDS = (*TRIGGERS, *CONTEXTS, SILENCE, NONE, UNSURE)
+
+
+def parse_labels(text: str, place: str) -> tuple[str, ...]:
+    """Parse labels, several as ``a,b``.
+
+    Raises
+    ------
+    CorpusError
+        If ``none`` stands beside another; ``place`` begins the message.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if NONE in names and len(names) > 1:
+        raise CorpusError(
+            f"{place}: {text!r}: {NONE} means that there is no trigger, so it stands alone; give "
+            "one or the other"
+        )
+    return names
+
+
+def check_case(labels: Iterable[str], place: str, renamed: Collection[str] = ()) -> None:
+    """Refuse a label that is one of the program's own but for capitals, as it would be a new one.
+
+    Raises
+    ------
+    CorpusError
+        If it is not to be ``renamed``; ``place`` begins the message.
+    """
+    for label in labels:
+        meant = label.lower()
+        if meant in OWN_WORDS and label not in (meant, *renamed):
+            raise CorpusError(
+                f"{place}: no label is called {label!r}; did you mean {meant!r}? Write it so, or "
+                f"rename it ({label}={meant})"
+            )
+
+
+def _clip(row: dict[str, str], folder: Path, renamed: Collection[str]) -> Clip:
+    named = parse_labels(row["trigger"], row["path"])
+    check_case(named, row["path"], renamed)
     triggers = tuple(part for part in named if part not in {NONE, UNSURE})
     finer = row.get("label") or ""
     fold = row.get("fold") or ""

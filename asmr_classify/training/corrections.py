@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import CorpusError
 from asmr_classify.labels import OTHER
-from asmr_classify.training.corpus import NONE, UNSURE, Clip, Corpus, read_table
+from asmr_classify.training.corpus import NONE, UNSURE, Clip, Corpus, parse_labels, read_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,8 @@ def read_corrections(path: Path) -> tuple[Correction, ...]:
     Raises
     ------
     CorpusError
-        If it cannot be read, lacks a column, gives no reason, or names a clip twice.
+        If it cannot be read, lacks a column, gives no reason, names a clip twice, or names
+        ``none`` beside a label.
     """
     rows = read_table(path, COLUMNS, "corrections", f"corrections need {', '.join(COLUMNS)}")
     seen: set[str] = set()
@@ -65,13 +66,13 @@ def read_corrections(path: Path) -> tuple[Correction, ...]:
             raise CorpusError(f"{path}, line {number}: {row['path']} is corrected twice")
         seen.add(row["sha256"])
     return tuple(
-        Correction(row["sha256"], row["path"], _labels(row["trigger"]), row["reason"])
+        Correction(row["sha256"], row["path"], _labels(row["trigger"], row["path"]), row["reason"])
         for row in rows
     )
 
 
-def _labels(text: str) -> tuple[str, ...] | None:
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
+def _labels(text: str, place: str) -> tuple[str, ...] | None:
+    names = parse_labels(text, place)
     if UNSURE in names:
         return None
     return tuple(name for name in names if name != NONE)

@@ -36,14 +36,16 @@ from asmr_classify.training.corpus import (
     UNSURE,
     Clip,
     check_audio,
+    check_case,
     make_corpus,
+    parse_labels,
     read_manifest,
     read_table,
     read_text,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from asmr_classify.training.corpus import Corpus
 
@@ -69,9 +71,10 @@ def read_sources(sources: Sequence[Path], renamed: Mapping[str, Names] | None = 
     ------
     CorpusError
         If a source is of no known layout, lacks audio or labels, or all of them together hold too
-        little to learn from; or a label that is renamed does not occur.
+        little to learn from; or a label that is renamed does not occur, or one of a manifest or a
+        folder is one of the program's own but for capitals.
     """
-    clips = read_clips(sources)
+    clips = read_clips(sources, renamed or ())
     known = {label for clip in clips for label in (*clip.labels, clip.label)}
     strange = sorted(set(renamed or ()) - known)
     if strange:
@@ -82,9 +85,9 @@ def read_sources(sources: Sequence[Path], renamed: Mapping[str, Names] | None = 
     return make_corpus(_renamed(clips, renamed or {}), ", ".join(map(str, sources)))
 
 
-def read_clips(sources: Iterable[Path]) -> list[Clip]:
+def read_clips(sources: Iterable[Path], renamed: Collection[str] = ()) -> list[Clip]:
     """Read labelled recordings, whatever their layout; see :func:`read_sources`."""
-    return [clip for source in sources for clip in _read_source(source)]
+    return [clip for source in sources for clip in _read_source(source, renamed)]
 
 
 SOUND_SECONDS = 12.0
@@ -129,7 +132,7 @@ def with_sounds(corpus: Corpus, folders: Sequence[Path]) -> Corpus:
     return replace(corpus, sounds=tuple(sounds))
 
 
-def _read_source(source: Path) -> list[Clip]:
+def _read_source(source: Path, renamed: Collection[str]) -> list[Clip]:
     if not os.path.exists(source):  # noqa: PTH110 (no error, whatever the name)
         raise CorpusError(f"{source}: there is no such folder or manifest; check the name")
     if source.is_dir():
@@ -137,10 +140,10 @@ def _read_source(source: Path) -> list[Clip]:
             return _read_esc50(source)
         if (source / "FSD50K.ground_truth").is_dir():
             return _read_fsd50k(source)
-        return _read_folders(source)
+        return _read_folders(source, renamed)
     if _is_segment_list(source):
         return _read_segments(source)
-    return list(read_manifest(source))
+    return list(read_manifest(source, renamed))
 
 
 def _renamed(clips: Iterable[Clip], renamed: Mapping[str, Names]) -> list[Clip]:
@@ -172,13 +175,14 @@ def _clip(path: Path, names: Iterable[str], *, group: str, source: str, **other:
     return blank.labelled(names, **other)
 
 
-def _read_folders(source: Path) -> list[Clip]:
+def _read_folders(source: Path, renamed: Collection[str]) -> list[Clip]:
     clips = []
     for found in discover([str(source)]):
         if isinstance(found, Found):
             path = Path(found.path)
             label, *between = path.relative_to(source).parts[:-1] or ("",)
-            names = [name.strip() for name in label.split(",") if name.strip()]
+            names = parse_labels(label, str(path))
+            check_case(names, str(path), renamed)
             if not names:
                 raise CorpusError(
                     f"{path}: lies in no folder that names its label; sort recordings into folders "

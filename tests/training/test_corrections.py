@@ -116,6 +116,11 @@ def test_a_wrong_file_is_refused(write, lines, head, message):
         read_corrections(path)
 
 
+def test_a_correction_to_none_and_a_label_is_refused(write):
+    with pytest.raises(CorpusError, match="a: 'none,tap': none means that there is no trigger"):
+        read_corrections(write('0,a,"none,tap",heard'))
+
+
 def test_corrections_that_excel_saved_are_read(write):
     path = write("0,a,tap,heard")
     before = read_corrections(path)

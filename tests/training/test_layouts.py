@@ -49,6 +49,17 @@ def test_a_folder_per_label(tmp_path):
     assert corpus.labels == ("tap", "speech", "other")
 
 
+def test_folders_whose_names_differ_from_labels_by_capitals_are_refused_or_renamed(tmp_path):
+    for name in ("Tap/anna/a.wav", "hum/ben/b.wav"):
+        sound(tmp_path / name)
+    with pytest.raises(CorpusError, match=r"a\.wav: no label is called 'Tap'; did you mean 'tap'"):
+        read_sources([tmp_path])
+    assert read_sources([tmp_path], {"Tap": ("tap",)}).labels == ("tap", "hum")
+    sound(tmp_path / "none,hum" / "c.wav")
+    with pytest.raises(CorpusError, match="'none,hum': none means that there is no trigger"):
+        read_sources([tmp_path], {"Tap": ("tap",)})
+
+
 def test_recordings_outside_of_label_folders_are_refused(tmp_path):
     sound(tmp_path / "a.wav")
     with pytest.raises(CorpusError, match=r"a\.wav: lies in no folder that names its label"):
