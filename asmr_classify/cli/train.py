@@ -334,7 +334,7 @@ MOST_NAMED = 5
 def warn_of_corpus(
     corpus: Corpus, spec: TrainingSpec, *, jobs: int, on_progress: Callable[[str, int, int], None]
 ) -> None:
-    """Warn of what makes figures worth less: small labels, copies on both sides of a split.
+    """Warn of what makes figures worth less: small labels, copies across a split, contradictions.
 
     Raises
     ------
@@ -343,7 +343,7 @@ def warn_of_corpus(
     """
     import numpy as np
 
-    from asmr_classify.training.duplicates import find_duplicates
+    from asmr_classify.training.duplicates import find_contradictions, find_duplicates
     from asmr_classify.training.record import clip_names
     from asmr_classify.training.splits import (
         LEAST_CLIPS,
@@ -362,6 +362,15 @@ def warn_of_corpus(
             f"small labels: {', '.join(small)}; below {LEAST_CLIPS} clips or {N_FOLDS} "
             "groups, figures of a label are little more than chance"
         )
+    names = clip_names(corpus)
+    warn_each(
+        [
+            " and ".join(f"{names[k]} ({', '.join(corpus.clips[k].labels)})" for k in pair)
+            + " are the same file with other labels, of which one is wrong: keep one of them"
+            for pair in find_contradictions(corpus)
+        ],
+        "pairs are the same file with other labels",
+    )
     n_clips = len(corpus.clips)
     everything = replace(corpus, clips=(*corpus.clips, *corpus.sounds))
     all_folds = np.concatenate([folds, folds_of_sounds(corpus, folds)])
@@ -374,7 +383,6 @@ def warn_of_corpus(
             f"{everything.clips[max(in_sounds[0].first, in_sounds[0].second)].path}"
         )
     found = [pair for pair in found if max(pair.first, pair.second) < n_clips]
-    names = clip_names(corpus) if found else []
     warn_each(
         [
             f"{names[pair.first]} and {names[pair.second]} hold the same sound and are in "

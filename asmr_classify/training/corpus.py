@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -217,9 +217,13 @@ def _read_rows(manifest: Path) -> list[dict[str, str]]:
         empty = [name for name in REQUIRED if not (row[name] or "").strip()]
         if empty:
             raise CorpusError(f"{manifest}, line {number}: nothing in column {', '.join(empty)}")
-    doubled = [path for path, count in Counter(row["path"] for row in rows).items() if count > 1]
-    if doubled:
-        raise CorpusError(f"{manifest}: {doubled[0]} is listed twice")
+    listed: dict[str, str] = {}
+    for row in rows:
+        place = os.path.normpath(manifest.parent / row["path"])
+        if place in listed:
+            also = "" if listed[place] == row["path"] else f", as {listed[place]} too"
+            raise CorpusError(f"{manifest}: {row['path']} is listed twice{also}")
+        listed[place] = row["path"]
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Near-duplicates: one recording under two names, on both sides of a split.
+"""Near-duplicates: one recording under two names, on both sides of a split, or with other labels.
 
 A clip that somebody copied is in another folder, of another group. A model that heard one copy
 knows the other, and figures say too much. Copies are found by their fingerprints, see
@@ -8,8 +8,10 @@ knows the other, and figures say too much. Copies are found by their fingerprint
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asmr_classify.checksums import file_sha256
 from asmr_classify.features.fingerprints import SR, bit_error, candidate_pairs, fingerprint
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.takes import clip_sound
@@ -82,6 +84,35 @@ def find_duplicates(
         if error is not None:
             found.append(Duplicate(first, second, error))
     return sorted(found, key=lambda duplicate: duplicate.error)
+
+
+def find_contradictions(corpus: Corpus) -> list[tuple[int, int]]:
+    """Find clips that are the same file, byte for byte, and have other labels.
+
+    Parameters
+    ----------
+    corpus : Corpus
+
+    Returns
+    -------
+    list of (first, second)
+        Indices in the corpus, in its order: of each file the first clip, and the first with each
+        other set of labels.
+    """
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for index, clip in enumerate(corpus.clips):
+        alike.setdefault((Path(clip.path).stat().st_size, clip.span), []).append(index)
+    seen: dict[tuple[object, ...], dict[frozenset[str], int]] = {}
+    found = []
+    for size_and_span, indices in alike.items():
+        for index in indices if len(indices) > 1 else ():
+            clip = corpus.clips[index]
+            content = (*size_and_span, clip.sha256 or file_sha256(clip.path))
+            others, labels = seen.setdefault(content, {}), frozenset(clip.labels)
+            if others and labels not in others:
+                found.append((next(iter(others.values())), index))
+            others.setdefault(labels, index)
+    return sorted(found)
 
 
 def _clip_fingerprint(clip: Clip) -> Bits:

@@ -126,14 +126,20 @@ def test_a_model_file_has_its_ending(run, tmp_path):
     assert "ends in .safetensors" in done.stderr
 
 
-def test_a_folder_per_label_trains_a_model_with_those_labels(run, tmp_path):
+@pytest.fixture
+def mine(tmp_path):
+    """A folder per label, with the same recordings by three makers."""
     for maker in range(3):
         for clip, label in (("tap-wood", "knock"), ("noise-pink", "hiss"), ("none-talk", "none")):
             place = tmp_path / "mine" / label / f"maker-{maker}" / f"{clip}.flac"
             place.parent.mkdir(parents=True)
             shutil.copy(DEMO / f"{clip}.flac", place)
+    return tmp_path / "mine"
+
+
+def test_a_folder_per_label_trains_a_model_with_those_labels(run, mine, tmp_path):
     output = tmp_path / "mine.safetensors"
-    done = run("train", tmp_path / "mine", "--output", output, "--rename", "hiss=white_noise")
+    done = run("train", mine, "--output", output, "--rename", "hiss=white_noise")
     assert done.exit_code == 0, done.output
     assert load_model(output).labels == ("white_noise", "other", "knock")
     assert "hold the same sound and are in different folds" in done.stderr
@@ -231,3 +237,13 @@ def test_with_a_teacher_no_trees_are_fitted_unless_asked_for(rounds, is_taught, 
         seed=0, members=None, copies=None, scenes=None, rounds=rounds, is_taught=is_taught
     )
     assert spec.fit.tree_rounds == fitted
+
+
+def test_one_file_under_two_labels_is_warned_of(run, mine, tmp_path):
+    shutil.copy(DEMO / "tap-wood.flac", mine / "hiss" / "maker-0")
+    done = run("evaluate", mine, "--output", tmp_path / "p.jsonl")
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.stderr.split())
+    assert "knock/maker-0/tap-wood.flac (knock)" in told
+    assert "hiss/maker-0/tap-wood.flac (hiss)" in told
+    assert told.count("are the same file with other labels, of which one is wrong: keep one") == 1

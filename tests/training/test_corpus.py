@@ -74,7 +74,10 @@ def test_an_empty_manifest(tmp_path):
         pytest.param({"path": "gone.wav"}, "gone.wav: no such file, of 1 missing", id="missing"),
         pytest.param({"sha256": "0" * 64}, "its checksum is not the manifest's", id="changed"),
         pytest.param({"group": " "}, "line 2: nothing in column group", id="no group"),
-        pytest.param({"path": "tap-0-1.wav"}, "listed twice", id="doubled"),
+        pytest.param({"path": "tap-0-1.wav"}, "tap-0-1.wav is listed twice$", id="doubled"),
+        pytest.param(
+            {"path": "./tap-0-1.wav"}, "tap-0-1.wav is listed twice, as ./tap-0-1", id="otherwise"
+        ),
         pytest.param({"fold": "first"}, "fold 'first' is not a whole number", id="fold"),
         pytest.param({"fold": "-1"}, "'-1' is not a whole number of 0 or more", id="negative"),
         pytest.param({"fold": "²"}, "'²' is not a whole number", id="no decimal"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.io import wavfile
 
 from asmr_classify.errors import CorpusError
 from asmr_classify.training.corpus import Corpus, read_corpus
-from asmr_classify.training.duplicates import find_duplicates
+from asmr_classify.training.duplicates import find_contradictions, find_duplicates
 from asmr_classify.training.record import clip_names
 from asmr_classify.training.splits import small_labels
 from tests.conftest import shared_folder
@@ -36,6 +37,16 @@ def test_copies_on_both_sides_of_a_split_are_found(copied):
     assert names[pair.second].endswith("taken.wav")
     assert pair.error < 0.2
     assert steps[-1] == ("search for copies", 25, 25)
+
+
+def test_the_same_file_with_other_labels_is_found(corpus_folder, tmp_path):
+    corpus = read_corpus(corpus_folder / "manifest.csv")
+    taken = shutil.copy(corpus.clips[3].path, tmp_path / "taken.wav")
+    copy = replace(corpus.clips[3], path=str(taken), sha256=None)
+    other = replace(copy, labels=("tap", "white_noise"))
+    part = replace(other, span=(0.0, 1.0))
+    clips = (*corpus.clips, copy, other, replace(other, group="x"), part)
+    assert find_contradictions(Corpus(clips, corpus.labels)) == [(3, 25)]
 
 
 def test_a_clip_that_cannot_be_decoded_is_named(copied):
