@@ -253,6 +253,7 @@ def extract(
         made = plan_extract(selected, wish, order, runs, command_line(), on_heard=progress.on_heard)
     if not made.entries:
         tell_left(made.plan.left)
+        tell_unplaced(made)
         noun = "recording" if n_found == 1 else "recordings"
         why = why_nothing_fits((*selected.results, *selected.lost), wish)
         return nothing_to_do(f"nothing fits, of {n_found} {noun} ({why}); nothing is written")
@@ -263,14 +264,16 @@ def extract(
 
 def why_nothing_fits(results: Iterable[FileResult], wish: Wish) -> str:
     """Say what keeps recordings from having clips: what was set by hand, or else lengths."""
-    from asmr_classify.library.clips import wanted_labels
+    from asmr_classify.library.clips import unplaced_labels, wanted_labels
+    from asmr_classify.library.extract import describe_unplaced
 
     reasons: dict[str, None] = {}
     for result in results:
-        wanted = wanted_labels(result, wish)
+        wanted, unplaced = wanted_labels(result, wish), unplaced_labels(result, wish)
+        reasons |= dict.fromkeys(map(describe_unplaced, unplaced))
         absent = {label for label in wanted if result.rules_out(label)}
         reasons |= dict.fromkeys(f"{label} was set as absent" for label in sorted(absent))
-        if not absent or absent != wanted:
+        if wanted - absent or not (absent or unplaced):
             reasons[f"segments of {wish.min_seconds:g} s or more: --min"] = None
     return "; ".join(reasons)
 
@@ -325,8 +328,24 @@ def read_wish(
     )
 
 
+def tell_unplaced(made: Extraction) -> None:
+    """Tell of what was set by hand, and that nothing tells where it is to be cut out."""
+    from asmr_classify.library.extract import describe_unplaced
+
+    for path, label in made.unplaced:
+        tell(f"{short_path(path)}: {describe_unplaced(label)}", lead="left out: ")
+    if made.unplaced:
+        n_files = len({path for path, _ in made.unplaced})
+        were = "1 recording was" if n_files == 1 else f"{n_files} recordings were"
+        tell(
+            f"{were} set to hold what the model hears nowhere there; to have it cut out, "
+            "answer where it is in 'review', 'teach' a model that, and give it as --model",
+            lead="note: ",
+        )
+
+
 def tell_of(made: Extraction) -> None:
-    """Tell what is left out as a copy, and how clips fall to the parts."""
+    """Tell what is left out, and how clips fall to the parts."""
     from asmr_classify.library.extract import describe_copy, shared_sound
 
     for copy in made.choice.copies:
@@ -334,6 +353,7 @@ def tell_of(made: Extraction) -> None:
         place = f"{short_path(one.result.path)} {one.first:.3f}-{one.last:.3f} s ({one.label})"
         told = describe_copy(copy, short_path(copy.of.result.path))
         tell(f"{place}: {told}", lead="left out: ")
+    tell_unplaced(made)
     parts = Counter(entry.part for entry in made.entries)
     groups = {entry.stretch.group for entry in made.entries}
     counts = ", ".join(f"{part} {count}" for part, count in sorted(parts.items()))

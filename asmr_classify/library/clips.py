@@ -18,6 +18,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from asmr_classify.catalogue.corrections import TRIGGER
 from asmr_classify.catalogue.ranges import Range
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import SILENCE, Kind, kind_of
@@ -201,6 +202,14 @@ def fits(result: FileResult, wish: Wish) -> bool:
 def wanted_labels(result: FileResult, wish: Wish) -> set[str]:
     """Give the wanted labels of a recording's segments, those that were set as absent too."""
     return {segment.label for segment in result.segments if wish.wants(segment.label)}
+
+
+def unplaced_labels(result: FileResult, wish: Wish) -> tuple[str, ...]:
+    """Give the wanted labels that were set by hand, and that the timeline has nowhere to be cut."""
+    if TRIGGER not in result.corrected:
+        return ()
+    placed = {segment.label for segment in result.segments}
+    return tuple(tag for tag in result.tags if wish.wants(tag) and tag not in placed)
 
 
 def _of_result(result: FileResult, wish: Wish, group: str) -> Iterator[Stretch]:

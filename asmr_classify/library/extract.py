@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from asmr_classify.errors import MediaError, StepError, UsageError
 from asmr_classify.library.alike import choose
-from asmr_classify.library.clips import assign_parts, find_stretches, fits
+from asmr_classify.library.clips import assign_parts, find_stretches, fits, unplaced_labels
 from asmr_classify.library.datacard import fade_note, write_card
 from asmr_classify.library.folders import steps_to_folders
 from asmr_classify.library.layouts import LAYOUTS, Entry, LayoutName, Table, name_files
@@ -123,11 +123,14 @@ class Extraction:
     entries : tuple of Entry
         The clips of the data set, those that are there already included.
     choice : Choice
+    unplaced : tuple of tuple of (str, str)
+        Paths of recordings, each with a label that was set by hand and that no segment has.
     """
 
     plan: Plan
     entries: tuple[Entry, ...]
     choice: Choice
+    unplaced: tuple[tuple[str, str], ...] = ()
 
 
 def plan_extract(
@@ -181,24 +184,30 @@ def plan_extract(
     groups = _groups(results, order.group_by, left)
     choice = choose(find_stretches(results, wish, groups), wish, on_heard=on_heard)
     left += choice.left
+    unplaced = tuple(
+        (result.path, label) for result in results for label in unplaced_labels(result, wish)
+    )
     planner = _Planner(order, choice, _top(results))
     made = planner.make(wish.seed, left)
     if not made:
-        return Extraction(Plan(command, (), tuple(left)), (), choice)
+        return Extraction(Plan(command, (), tuple(left)), (), choice, unplaced)
     entries = [entry for entry, _ in made]
     steps: list[Clip | WriteText] = [step for _, step in made]
     tables = [
         *LAYOUTS[order.layout].tables(entries),
-        *_left_out(choice, left, planner.top),
+        *_left_out(choice, left, unplaced, planner.top),
         write_card(
-            entries, order.layout, shlex.join(without_manner(command)), _notes(order, wish, choice)
+            entries,
+            order.layout,
+            shlex.join(without_manner(command)),
+            _notes(order, wish, choice, unplaced),
         ),
     ]
     steps += [_write_text(table, order.folder) for table in tables]
     wanting = _wanting(steps, order.folder, own)
     folders = {os.path.dirname(step.target) for step in steps} if wanting else set()
     plan = Plan(command, (*steps_to_folders(folders), *wanting), tuple(left))
-    return Extraction(plan, tuple(entries), choice)
+    return Extraction(plan, tuple(entries), choice, unplaced)
 
 
 def _leave(path: str) -> Left:
@@ -368,7 +377,9 @@ def _write_text(table: Table, folder: str) -> WriteText:
     return WriteText(os.path.join(folder, *table.file.split("/")), table.text, clips)
 
 
-def _left_out(choice: Choice, left: Sequence[Left], top: str) -> list[Table]:
+def _left_out(
+    choice: Choice, left: Sequence[Left], unplaced: Sequence[tuple[str, str]], top: str
+) -> list[Table]:
     """List what fits and is not in the data set; nothing if there is nothing."""
     rows = [
         (
@@ -381,6 +392,9 @@ def _left_out(choice: Choice, left: Sequence[Left], top: str) -> list[Table]:
         for copy in choice.copies
     ]
     rows += [(_name_from(top, item.path), "", "", "", item.reason) for item in left]
+    rows += [
+        (_name_from(top, path), "", "", label, describe_unplaced(label)) for path, label in unplaced
+    ]
     if not rows:
         return []
     text = io.StringIO()
@@ -396,7 +410,14 @@ def describe_copy(copy: Copy, name: str) -> str:
     return f"the same sound as {name} {of.first:.3f}-{of.last:.3f} s ({of.label})"
 
 
-def _notes(order: Order, wish: Wish, choice: Choice) -> list[str]:
+def describe_unplaced(label: str) -> str:
+    """Say why no clip is cut of a label that was set by hand."""
+    return f"set by hand; the timeline has no {label} to cut"
+
+
+def _notes(
+    order: Order, wish: Wish, choice: Choice, unplaced: Sequence[tuple[str, str]]
+) -> list[str]:
     """Say in sentences how clips were made."""
     if order.copy:
         how = (
@@ -415,10 +436,15 @@ def _notes(order: Order, wish: Wish, choice: Choice) -> list[str]:
         f"Makers who have recordings of the same sound are in one part: {names}."
         for names in shared_sound(choice)
     ]
+    by_hand = []
+    if unplaced:
+        where = f"{len(unplaced)} (see {LEFT_OUT})"
+        by_hand.append(f"Left out as set by hand where the timeline has nothing to cut: {where}.")
     return [
         how,
         f"What lots decided follows from the seed {wish.seed}.",
         f"Left out as copies of other clips: {n_copies}{f' (see {LEFT_OUT})' * (n_copies > 0)}.",
+        *by_hand,
         *together,
     ]
 

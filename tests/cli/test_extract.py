@@ -19,6 +19,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from asmr_classify.catalogue import Catalogue
+from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.cli import select
 from asmr_classify.cli.app import app
 from asmr_classify.cli.extract import FormName, LayoutOption
@@ -442,6 +443,39 @@ def test_what_was_set_as_absent_is_not_called_too_short(monkeypatch):
     selected.results[0] = replace(results[0], corrected=())
     done = run("in", "--to", "out", "--min", "10s", "--yes")
     assert "(segments of 10 s or more: --min; tap was set as absent)" in done.stderr
+
+
+SET_BY_HAND = "set by hand; the timeline has no white_noise to cut"
+
+
+def set_white_noise(known):
+    with Catalogue.open(str(known / "library.sqlite")) as catalogue:
+        names = ["in/tap-wood.flac", "in/crinkle-paper.flac"]
+        catalogue.correct(names, Correction(tags=("white_noise",)))
+
+
+def test_what_was_set_by_hand_and_is_nowhere_in_the_timeline_is_told_and_listed(known):
+    set_white_noise(known)
+    done = run("--label", "white_noise", "--to", "out", "--yes")
+    assert done.exit_code == 0, done.stderr
+    left = dict.fromkeys(["tap-wood.flac", "crinkle-paper.flac"], SET_BY_HAND)
+    assert reasons_left(known / "out") == left
+    for name in left:
+        assert f"left out: in/{name}: {SET_BY_HAND}\n" in done.stderr
+    assert "note: 2 recordings were set to hold what the model hears nowhere there;" in done.stderr
+    assert "nothing to cut: 2 (see left-out.csv)" in (known / "out/README.md").read_text()
+    assert [*names_and_labels(known / "out").values()] == ["white_noise"]
+
+
+def test_where_nothing_fits_what_was_set_by_hand_is_told(known):
+    set_white_noise(known)
+    done = run("path:tap-wood", "--label", "white_noise", "--to", "out", "--yes")
+    assert done.exit_code == 4
+    error = f"nothing fits, of 1 recording ({SET_BY_HAND}); nothing is written\n"
+    assert done.stderr.endswith(f"error: {error}")
+    assert "'teach' a model that" in done.stderr
+    done = run("path:tap-wood", "--label", "white_noise,tap", "--to", "out", "--yes")
+    assert f"({SET_BY_HAND}; tap was set as absent)" in done.stderr
 
 
 def test_labels_alone_are_looked_for_in_all_that_is_known(library, monkeypatch):
