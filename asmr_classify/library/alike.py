@@ -4,9 +4,12 @@ Copies are found by their fingerprints, see :mod:`asmr_classify.features.fingerp
 that hold the same sound, one is left out, in whatever recording it is, so that none straddles the
 parts of a data set. The one whose licence is known stays, else the longer one (by a tenth of a
 second or more), else the better one (of a lossless codec, then of the higher rate), else the one
-that was drawn first. Of two labels of the same time in one recording, the one that was drawn first
-stays. Of a long clip, the first :data:`HEARD_SECONDS` are
-compared; clips of a fraction of a second are too short to tell.
+that was drawn first. Of a long clip, the first :data:`HEARD_SECONDS` are compared; clips of a
+fraction of a second are too short to tell.
+
+Within one recording, stretches that overlap are known by their times: of two labels of the same
+time, the one that was drawn first stays, and a clip that lies in another one of its label is left
+out. Clips that merely overlap both stay, whatever they sound like.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.errors import MediaError
+from asmr_classify.errors import MediaError, StepError
 from asmr_classify.features.fingerprints import SR, bit_error, candidate_pairs, fingerprint
 from asmr_classify.library.clips import Limits
 from asmr_classify.library.plan import Left
@@ -26,7 +29,7 @@ from asmr_classify.media.decode import AudioStream
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -106,6 +109,7 @@ def choose(
     stretches: Sequence[Stretch],
     wish: Wish,
     *,
+    check: Callable[[str, Recording], None] = lambda _path, _recording: None,
     on_heard: Callable[[int, int], None] = lambda _n, _of: None,
 ) -> Choice:
     """Choose the clips: as many as are wanted, none of them a copy of another.
@@ -115,6 +119,9 @@ def choose(
     stretches : sequence of Stretch
         In the order of their lots.
     wish : Wish
+    check : callable
+        Is given each recording that is listened to, by its path, and raises StepError if nothing
+        can be cut out of it.
     on_heard : callable
         Is told how many recordings were listened to, of how many; where copies make room for
         others, those are more than was told before.
@@ -122,23 +129,24 @@ def choose(
     Returns
     -------
     Choice
-        A copy counts towards no limit.
+        A copy counts towards no limit. What holds the sound of a copy is in the choice itself.
     """
     choice, prints = Choice(), dict[int, "Bits"]()
     of_path: dict[str, list[int]] = {}
     for index, stretch in enumerate(stretches):
         of_path.setdefault(stretch.result.path, []).append(index)
     out: set[int] = set()
+    copies: dict[int, int] = {}
+    taken: list[int] = []
     n_heard = 0
     while True:
-        limits = Limits(wish)
-        taken = [k for k, s in enumerate(stretches) if k not in out and limits.take(s)]
+        taken = _take(stretches, out, taken, Limits(wish))
         unheard = {stretches[k].result.path for k in taken if k not in prints}
         of = n_heard + len(unheard)
         on_heard(n_heard, of)
         for path in sorted(unheard):
             indices = of_path[path]
-            good = _listen(path, [stretches[k] for k in indices], choice)
+            good = _listen(path, [stretches[k] for k in indices], choice, check)
             prints.update({indices[k]: bits for k, bits in good.items()})
             out.update(k for k in indices if k not in prints)
             n_heard += 1
@@ -146,20 +154,46 @@ def choose(
         by_worth = sorted(
             (k for k in taken if k in prints), key=lambda k: _worth(choice, stretches[k])
         )
-        copies = _find_copies(stretches, by_worth, prints)
-        out.update(copies)
-        choice.copies += [Copy(stretches[k], stretches[j]) for k, j in copies.items()]
-        if not unheard and not copies:
+        found = _find_copies(stretches, by_worth, prints)
+        out.update(found)
+        copies |= found
+        if not unheard and not found:
             choice.stretches = [stretches[k] for k in taken]
+            choice.copies = [Copy(stretches[k], stretches[_kept(k, copies)]) for k in copies]
             choice.together = _find_together(stretches, prints)
             return choice
 
 
-def _listen(path: str, stretches: Sequence[Stretch], choice: Choice) -> dict[int, Bits]:
+def _take(
+    stretches: Sequence[Stretch], out: Collection[int], taken: Collection[int], limits: Limits
+) -> list[int]:
+    """Take what there is room for: what was taken before, as copies were told of it, then others.
+
+    In the order of their lots.
+    """
+    before = set(taken)
+    wanted = (k for k in range(len(stretches)) if k not in out)
+    held_first = sorted(wanted, key=lambda k: k not in before)
+    return sorted(k for k in held_first if limits.take(stretches[k]))
+
+
+def _kept(copy: int, copies: Mapping[int, int]) -> int:
+    """Find what holds the sound of a copy, and is no copy itself."""
+    of = copies[copy]
+    return _kept(of, copies) if of in copies else of
+
+
+def _listen(
+    path: str,
+    stretches: Sequence[Stretch],
+    choice: Choice,
+    check: Callable[[str, Recording], None],
+) -> dict[int, Bits]:
     """Listen to a recording, and give the fingerprints of what can be cut out of it."""
     try:
         recording, sounds = _hear(path, [(s.first, s.last) for s in stretches])
-    except MediaError as exc:
+        check(path, recording)
+    except (MediaError, StepError) as exc:
         choice.left.append(Left(path, exc.message))
         return {}
     choice.recordings[path] = recording
@@ -243,7 +277,8 @@ def _find_copies(
         return copies
     for a, b in candidate_pairs([prints[k] for k in rest], np.arange(len(rest))):
         of, copy = rest[a], rest[b]
-        if of not in copies and copy not in copies:
+        is_stretch_of_one = stretches[of].overlaps(stretches[copy])
+        if of not in copies and copy not in copies and not is_stretch_of_one:
             error = bit_error(prints[of], prints[copy])
             if error is not None:
                 copies[copy] = of
@@ -279,7 +314,10 @@ def _worth(choice: Choice, stretch: Stretch) -> tuple[bool, float, bool, int]:
 
 
 def _same_time(stretches: Sequence[Stretch], taken: Iterable[int]) -> list[tuple[int, int]]:
-    """List pairs that overlap in one recording, the earlier drawn first."""
+    """List pairs of one recording of which one gives way, what is to be kept first.
+
+    Those of one label come before others, then what was drawn earlier.
+    """
     of_path: dict[str, list[int]] = {}
     for k in taken:
         of_path.setdefault(stretches[k].result.path, []).append(k)
@@ -290,6 +328,9 @@ def _same_time(stretches: Sequence[Stretch], taken: Iterable[int]) -> list[tuple
             for other in by_time[place + 1 :]:
                 if stretches[other].first >= stretches[k].last:
                     break
-                if stretches[k].overlaps(stretches[other]):
-                    pairs.append((min(k, other), max(k, other)))
-    return sorted(pairs)
+                pairs += [
+                    (of, copy)
+                    for of, copy in ((k, other), (other, k))
+                    if stretches[copy].gives_way_to(stretches[of])
+                ]
+    return sorted(pairs, key=lambda pair: (len({stretches[k].label for k in pair}), pair))

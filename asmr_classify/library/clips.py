@@ -2,9 +2,9 @@
 
 A clip is a segment of a wanted label, with some time before and after it where that is asked for.
 A segment longer than a clip may be is cut into clips of that length, end to end; time is then
-added to its first and last only. A clip of which half lies in another one of the same recording is
-left out, as it holds the same sound under another label: each clip names all labels that cover
-half of it.
+added to its first and last only. Of one recording, a clip is left out that has the very times of
+another one under a second label, as each clip names all labels that cover half of it, or that lies
+whole in another one of its label. Clips that merely overlap are different stretches, and stay.
 
 What is random follows from a seed and from what is drawn, by a hash: another recording, or one
 less, does not move the lots of the others. Draws are fair: they look at no score and no length.
@@ -33,7 +33,10 @@ MIN_SECONDS = 1.0
 """Of a segment by default: shorter clips are often undecidable, for people too."""
 
 HALF = 0.5
-"""Of a clip, from which on it holds a label, or is the same as another one."""
+"""Of a clip, from which on it holds a label."""
+
+SAME_SECONDS = 0.1
+"""How far borders of clips may be apart at most that are of the same time."""
 
 PARTS = ("train", "validation", "test")
 """Of a data set, as those who learn from it call them."""
@@ -150,12 +153,16 @@ class Stretch:
         )
 
     def overlaps(self, other: Stretch) -> bool:
-        """Tell whether half of the shorter one lies in the other."""
-        if self.result.path != other.result.path:
-            return False
-        overlap = min(self.last, other.last) - max(self.first, other.first)
-        shorter = min(self.last - self.first, other.last - other.first)
-        return overlap > HALF * shorter
+        """Tell whether some of the same recording is in both."""
+        is_one = self.result.path == other.result.path
+        return is_one and self.first < other.last and other.first < self.last
+
+    def gives_way_to(self, other: Stretch) -> bool:
+        """Tell whether this is no clip of its own beside one that overlaps it."""
+        if self.label == other.label:
+            return other.first <= self.first and self.last <= other.last
+        apart = max(abs(self.first - other.first), abs(self.last - other.last))
+        return round(apart, 3) < SAME_SECONDS
 
 
 def find_stretches(

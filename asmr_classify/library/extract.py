@@ -15,6 +15,7 @@ import os
 import re
 import shlex
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asmr_classify.errors import MediaError, StepError, UsageError
@@ -182,7 +183,12 @@ def plan_extract(
     )
     left = [_leave(result.path) for result in lost if fits(result, wish)]
     groups = _groups(results, order.group_by, left)
-    choice = choose(find_stretches(results, wish, groups), wish, on_heard=on_heard)
+    choice = choose(
+        find_stretches(results, wish, groups),
+        wish,
+        check=partial(_check_channels, order),
+        on_heard=on_heard,
+    )
     left += choice.left
     unplaced = tuple(
         (result.path, label) for result in results for label in unplaced_labels(result, wish)
@@ -315,14 +321,13 @@ class _Planner:
         recording = self._choice.recordings[path]
         before = FileState.of(path)
         steps: list[Clip]
-        if self._order.copy and not is_exact(recording.info):
+        if _copies_packets(self._order, recording):
             borders = packet_borders(path, [(s.first, s.last) for s in stretches])
             steps = [
                 CopyClip(path, "", before, b.start, b.end, stretch.label, b.heard)
                 for stretch, b in zip(stretches, borders, strict=True)
             ]
         else:
-            _check_channels(path, recording, mono=self._order.mono)
             steps = [self._write(path, before, stretch, recording) for stretch in stretches]
         return [
             (
@@ -365,8 +370,14 @@ class _Planner:
         return Entry(stretch, start, end, part, source, sr, n_channels, licence, ending)
 
 
-def _check_channels(path: str, recording: Recording, *, mono: bool) -> None:
-    if recording.n_channels > MOST_CHANNELS and not mono:
+def _copies_packets(order: Order, recording: Recording) -> bool:
+    return order.copy and not is_exact(recording.info)
+
+
+def _check_channels(order: Order, path: str, recording: Recording) -> None:
+    """Check that clips of a recording can hold its channels, before a copy gives way to them."""
+    is_held = order.mono or _copies_packets(order, recording)
+    if recording.n_channels > MOST_CHANNELS and not is_held:
         raise StepError(
             path, f"has {recording.n_channels} channels, more than clips hold: give --mono"
         )

@@ -135,7 +135,7 @@ def test_the_run_does_what_the_dry_run_shows_and_undo_takes_it_back(place):
     for step in record["steps"]:
         del step["reason"]
     assert record["steps"] == shown["steps"]
-    assert len(names_and_labels(place / "out")) == 6
+    assert len(names_and_labels(place / "out")) == 7
     assert "nothing to do" in run("in", "--to", "out", "--yes").stderr
     back = CliRunner().invoke(app, ["undo", "--yes"])
     assert back.exit_code == 0
@@ -254,7 +254,7 @@ def test_hugging_face_reads_an_audiofolder(library, monkeypatch):
             assert len(row["sha256"]) == 64
             assert row["model"] == "tiny@0.1"
             assert row["score_tap"] == 0.5
-    assert n_rows == 6
+    assert n_rows == 7
     gc.collect()  # of files that it left open, here rather than in the next test
 
 
@@ -387,7 +387,7 @@ def test_kaldi_finds_its_tables_sorted_and_whole(library):
             assert 0 <= float(begin) < float(end) <= info.duration + 1e-3
             n_clips += 1
         speakers += set(speaker.values())
-    assert n_clips == 6
+    assert n_clips == 7
     assert len(speakers) == len(set(speakers)) == 5
 
 
@@ -396,11 +396,11 @@ def test_the_card_counts_what_there_is(layout, library):
     extract(layout.value)
     card = (library / "out/README.md").read_text(encoding="utf-8")
     assert re.search(
-        r"^6 clips, 0\.00\d\d hours, of 5 recordings by 5 makers, labelled", card, re.M
+        r"^7 clips, 0\.00\d\d hours, of 5 recordings by 5 makers, labelled", card, re.M
     )
     assert re.search(r"^\| tap \| 3 \| 0\.0028 \| 2 \|", card, re.M)
     assert "Nobody has checked the labels" in card
-    assert "| (not stated) | 6 |" in card
+    assert "| (not stated) | 7 |" in card
 
 
 @pytest.mark.usefixtures("library")

@@ -18,7 +18,8 @@ import soundfile
 from asmr_classify.catalogue.ranges import Range
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import UsageError
-from asmr_classify.library.clips import PARTS, Selected, Wish, assign_parts
+from asmr_classify.library.alike import Copy, choose
+from asmr_classify.library.clips import PARTS, Selected, Wish, assign_parts, find_stretches
 from asmr_classify.library.extract import Order, plan_extract, shared_sound
 from asmr_classify.library.journal import Store
 from asmr_classify.library.layouts import LayoutName, _as_text, plain, plain_names
@@ -172,6 +173,96 @@ def test_copies_of_a_sound_are_left_out_and_listed(library, store):
     assert both == {str(library / "in/tom/rain.wav"), str(library / "in/mia/stolen.flac")}
     assert len(rows(library / "out/clips.csv")) == 3
     assert "Left out as copies of other clips: 1" in (library / "out/README.md").read_text()
+
+
+def one_recording(place, *spans):
+    """A recording of noise, and where it is labelled."""
+    (place / "in").mkdir()
+    soundfile.write(place / "in/rain.wav", noise(3), SR)
+    return results(place, {"rain.wav": [(*span, 0.9) for span in spans]})
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("tap", "whisper", "n_kept"),
+    [
+        ((0.0, 1.446), (0.696, 3.844), 2),
+        ((0.0, 6.0), (0.5, 5.5), 2),
+        ((1.0, 5.0), (1.05, 4.95), 1),
+        ((1.0, 5.0), (1.1, 5.0), 2),
+    ],
+    ids=["in part", "within", "same time", "not quite"],
+)
+def test_clips_of_one_recording_that_merely_overlap_both_stay(
+    tap, whisper, n_kept, seed, place, store
+):
+    found = one_recording(place, (*tap, "tap"), (*whisper, "whisper"))
+    made = planned(place, store, found=found, wish=Wish(seed=seed))
+    assert (len(made.entries), len(made.choice.copies)) == (n_kept, 2 - n_kept)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("pad", "kept"), [(3.0, [(0.0, 6.0)]), (0.5, [(0.5, 2.5), (1.7, 3.7)])], ids=["whole", "part"]
+)
+def test_a_clip_that_lies_in_another_of_its_label_is_left_out(pad, kept, seed, place, store):
+    found = one_recording(place, (1.0, 2.0, "tap"), (2.2, 3.2, "tap"))
+    made = planned(place, store, found=found, wish=Wish(seed=seed, pad=pad))
+    assert [(entry.start, entry.end) for entry in made.entries] == kept
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_copy_is_told_of_a_clip_that_is_not_left_out_itself(seed, library, store):
+    """Of two labels of one time, one is left out; the other is a copy of a longer clip."""
+    soundfile.write(library / "in/long.wav", noise(3), SR)
+    long = {"long.wav": [(0.5, 3.5, "tap", 0.9)]}
+    extract(
+        library, store, found=[*results(library), *results(library, long)], wish=Wish(seed=seed)
+    )
+    reason = "the same sound as long.wav 0.500-3.500 s (tap)"
+    told = [(row["source"], row["reason"]) for row in rows(library / "out/left-out.csv")]
+    assert told == [("zoe/rain.wav", reason)] * 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_copy_stays_where_the_other_cannot_be_cut_out(seed, place, store, monkeypatch):
+    monkeypatch.setattr("asmr_classify.library.extract.MOST_CHANNELS", 1)
+    (place / "in").mkdir()
+    for n_channels in (1, 2):
+        y = np.tile(noise(3)[:, np.newaxis], n_channels)
+        soundfile.write(place / f"in/{n_channels}.wav", y, SR)
+    found = results(place, {"1.wav": [(1.0, 4.0, "tap", 0.9)], "2.wav": [(0.5, 5.0, "tap", 0.9)]})
+    made = planned(place, store, found=found, wish=Wish(seed=seed))
+    assert spans(made) == [("1.wav", "tap", 1.0, 4.0)]
+    assert [item.reason for item in made.plan.left] == [
+        "has 2 channels, more than clips hold: give --mono"
+    ]
+    assert not made.choice.copies
+    mixed = planned(place, store, found=found, wish=Wish(seed=seed), mono=True)
+    assert spans(mixed) == [("2.wav", "tap", 0.5, 5.0)]
+
+
+def test_what_holds_the_sound_of_a_copy_stays_though_copies_make_room(place):
+    """The tap of which ``a.wav`` is a copy leaves room for a second one, but not in ``all.wav``."""
+    parts = [noise(seed, 2.0) for seed in range(3)]
+    (place / "in").mkdir()
+    for name, y in {"a": parts[0], "b": parts[2], "all": np.concatenate(parts)}.items():
+        soundfile.write(place / f"in/{name}.wav", y, SR)
+    drawn = [
+        ("all.wav", (0.0, 2.0, "tap", 0.9)),
+        ("a.wav", (0.0, 2.0, "tap", 0.9)),
+        ("all.wav", (2.0, 4.0, "tap", 0.9)),
+        ("all.wav", (4.0, 6.0, "whisper", 0.9)),
+        ("b.wav", (0.0, 2.0, "whisper", 0.9)),
+    ]
+    wish = Wish(per_label=2, per_recording=2)
+    stretches = []
+    for name, segment in drawn:
+        found = results(place, {name: [segment]})
+        stretches += find_stretches(found, wish, {found[0].path: name})
+    choice = choose(stretches, wish)
+    assert choice.stretches == [stretches[0], stretches[3]]
+    assert choice.copies == [Copy(stretches[k + 1], stretches[k]) for k in (0, 3)]
 
 
 COPIES = {
