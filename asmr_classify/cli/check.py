@@ -54,6 +54,8 @@ REST = "what was finished is written; the rest was not checked"
 
 JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 
+TABLE_SUFFIX = ".txt"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -113,7 +115,8 @@ def check(
             "--output",
             "-o",
             metavar="FILE",
-            help="Where results go; - is standard output. A .jsonl or .json file gets JSON.",
+            help="Where results go; - is standard output. A .jsonl or .json file gets JSON, a "
+            ".txt file the table.",
             rich_help_panel=WHERE,
         ),
     ] = Path(STDOUT),
@@ -146,7 +149,7 @@ def check(
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
         output=str(output),
-        as_json=as_json or output.suffix.lower() in JSON_SUFFIXES,
+        as_json=as_json or _is_json(output),
         model=model,
         catalogue=catalogue,
         limits=str(limits) if limits else None,
@@ -158,6 +161,25 @@ def check(
     if request.output != STDOUT:
         check_replaceable(request.output, holds_checks if request.as_json else holds_check_table)
     return run(request, console)
+
+
+def _is_json(output: Path) -> bool:
+    """Tell by the ending of a file's name whether it gets JSON, or else the table.
+
+    Raises
+    ------
+    UsageError
+        If the ending stands for neither, or the output is a folder.
+    """
+    suffix = output.suffix.lower()
+    if output.is_dir():
+        raise UsageError(f"--output {output}: is a folder; name a .jsonl or .txt file in it")
+    if str(output) != STDOUT and suffix not in {TABLE_SUFFIX, *JSON_SUFFIXES}:
+        raise UsageError(
+            f"--output {output}: checks are not written as {suffix or 'files without an ending'}; "
+            "name a .jsonl file for all figures, or a .txt file for the table, or give --json"
+        )
+    return suffix in JSON_SUFFIXES
 
 
 def _show_limits(what: list[str] | None) -> ExitStatus:

@@ -132,6 +132,26 @@ def test_output_by_its_ending(check, good, place, name):
     assert json.loads((place / name).read_text())["path"] == "good.wav"
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("out.csv", "--output out.csv: checks are not written as .csv; name a .jsonl file"),
+        ("out", "--output out: checks are not written as files without an ending; name"),
+        (".", "--output .: is a folder; name a .jsonl or .txt file in it"),
+    ],
+    ids=["csv", "none", "folder"],
+)
+def test_an_ending_of_no_format_is_refused(check, good, place, name, told):
+    done = check(good.name, "--output", name)
+    assert (done.exit_code, told in done.stderr) == (2, True), done.stderr
+    assert [path.name for path in place.iterdir()] == [good.name]
+
+
+def test_json_goes_into_a_file_of_any_ending(check, good, place):
+    assert check(good.name, "--json", "--output", "out.csv").exit_code == 0
+    assert json.loads((place / "out.csv").read_text())["path"] == "good.wav"
+
+
 def test_a_table_goes_to_a_file(check, good, place):
     assert check(good.name, "--output", "out.txt").exit_code == 0
     assert "true peak" in (place / "out.txt").read_text()
