@@ -118,7 +118,7 @@ def parse_correction(settings: Iterable[str], labels: Iterable[str]) -> Correcti
     Raises
     ------
     UsageError
-        If something else is to be set, or a trigger is unknown.
+        If something else is to be set, the same is twice, or a trigger is unknown.
 
     Examples
     --------
@@ -126,9 +126,13 @@ def parse_correction(settings: Iterable[str], labels: Iterable[str]) -> Correcti
     Correction(tags=('tap', 'whisper'), no_talking=None)
     """
     triggers = [label for label in labels if kind_of(label) is Kind.TRIGGER]
-    correction = Correction()
+    correction, seen = Correction(), set[str]()
     for setting in settings:
         name, _, value = setting.partition("=")
+        if name in seen:
+            lists = f", with all triggers in a list: {TRIGGER}=LABEL,LABEL" * (name == TRIGGER)
+            raise UsageError(f"{setting}: {name} is set twice; give it once{lists}")
+        seen.add(name)
         if name == TRIGGER:
             one = Correction(tags=_parse_tags(setting, value, triggers))
         elif name == NO_TALKING and value.lower() in TRUTHS:

@@ -312,6 +312,12 @@ def test_no_corrected_result_both_whispers_and_holds_no_talking(settings, result
         (["no_talking=perhaps"], "no_talking=perhaps: cannot be set; give trigger=LABEL"),
         (["length=3"], "length=3: cannot be set"),
         (["trigger=whisper", "no_talking=true"], "whispering is talk"),
+        (
+            ["trigger=tap", "no_talking=true", "trigger=none"],
+            "trigger=none: trigger is set twice; give it once, with all triggers in a list: trig",
+        ),
+        (["trigger=tap", "trigger=whisper"], "trigger=whisper: trigger is set twice"),
+        (["no_talking=true", "no_talking=no"], "no_talking=no: no_talking is set twice; give it o"),
     ],
 )
 def test_what_cannot_be_set_is_refused(settings, message):

@@ -183,6 +183,7 @@ def test_corrections_are_shown_and_outlive_labelling(library, label, place):
         (["a.mp3", "triggers=tap", "no_talking=true"], "triggers=tap: cannot be set; give"),
         (["a.mp3", "trigger=none,tap"], "none means that there is no trigger, so it stands alone"),
         (["a.mp3", "trigger=whimper"], "'whimper' is no trigger; known are whisper, tap, crinkle"),
+        (["a.mp3", "trigger=tap", "trigger=none"], "trigger=none: trigger is set twice; give it"),
         (["a.mp3", "reset", "trigger=tap"], "give it alone, then set anew"),
         (["new.mp3", "trigger=tap"], "there is no such file, nor is one known"),
         (["a.mp3", "trigger=whisper", "no_talking=yes"], "contradict each other"),
