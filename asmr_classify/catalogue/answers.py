@@ -13,8 +13,11 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from asmr_classify.catalogue.fields import FIELDS, KIND_SCORE, NONE, SHARE
+from asmr_classify.catalogue.query import PLAIN_NAME
 from asmr_classify.catalogue.schema import damaged
 from asmr_classify.errors import UsageError
+from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,6 +98,42 @@ def check_label(label: str) -> str:
         raise UsageError(
             f"{label!r} cannot be a label: give up to {MOST_CHARACTERS} characters that can be "
             "seen, without space around them"
+        )
+    return label
+
+
+def check_new_label(label: str, known: Iterable[str]) -> str:
+    """Check the name of a label that is new, by which queries are to ask for it.
+
+    Parameters
+    ----------
+    label : str
+    known : iterable of str
+        Labels that there are, besides those of the shipped model.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be one, or means something else.
+    """
+    check_label(label)
+    alike = [
+        x
+        for x in (*TRIGGERS, *CONTEXTS, SILENCE, *known)
+        if x != label and x.casefold() == label.casefold()
+    ]
+    if alike:
+        raise UsageError(
+            f"{label!r} cannot be a label: it differs in case only from {alike[0]}, which is one"
+        )
+    if label in {*FIELDS, NONE} or label.startswith((SHARE, KIND_SCORE)):
+        raise UsageError(
+            f"{label!r} cannot be a label: it has another meaning in queries; choose another name"
+        )
+    if not PLAIN_NAME.fullmatch(label.replace(" ", "_")):
+        raise UsageError(
+            f"{label!r} cannot be a label: leave out commas and : = < >, by which queries end a "
+            "name, and quotes, - and ^ at its beginning"
         )
     return label
 

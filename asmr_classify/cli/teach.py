@@ -79,7 +79,7 @@ def teach(
     from asmr_classify.model import load_model, save_model, shipped_model_path
     from asmr_classify.training.answers import hear
     from asmr_classify.training.card import taught_card
-    from asmr_classify.training.teach import check_teachable
+    from asmr_classify.training.teach import check_names, check_teachable
     from asmr_classify.training.teach import teach as teach_model
     from asmr_classify.writers.output import write_whole
 
@@ -89,6 +89,7 @@ def teach(
     base = load_model(model)
     check_teachable(base)
     said = _gather(sources or (), catalogue, group_by)
+    check_names(only or dict.fromkeys(label for each in said for label in each.asked), base)
     with interrupts_tell("no model was written; answers are kept"):
         report = phase_reporter(quiet=quiet)
         examples, errors = hear(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asmr_classify.catalogue import Catalogue
-from asmr_classify.catalogue.answers import check_label
+from asmr_classify.catalogue.answers import check_new_label
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import SILENCE
 from asmr_classify.report.data import looks_of_labels
@@ -126,11 +126,12 @@ class Session:
         UsageError
             If it is none, or there are too many.
         """
-        label = check_label("_".join(name.split()))
+        label = "_".join(name.split())
         if label == SILENCE:
             raise UsageError("silence is decided by level; answer 0 where nothing is heard")
         with self._lock:
             if label not in self._labels:
+                check_new_label(label, self._labels)
                 if len(self._labels) >= MOST_LABELS:
                     raise UsageError(f"there are {MOST_LABELS} labels already; use one of these")
                 self._labels.append(label)

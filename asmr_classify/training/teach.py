@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asmr_classify.catalogue.answers import check_new_label
 from asmr_classify.errors import CorpusError, ModelError, UsageError
 from asmr_classify.estimators import Network, calibrate
 from asmr_classify.labels import SILENCE
@@ -23,7 +24,7 @@ from asmr_classify.training.calibration import F1_TOLERANCE, THRESHOLD_GRID, fit
 from asmr_classify.training.metrics import average_precision, group_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -144,6 +145,24 @@ def check_teachable(model: Model) -> None:
         )
 
 
+def check_names(labels: Iterable[str], model: Model) -> None:
+    """Check the names of what is to be taught, as far as a model does not know it.
+
+    Raises
+    ------
+    UsageError
+        If queries could not ask for a label by its name.
+    """
+    known = list(model.labels)
+    for label in labels:
+        if label in {*known, SILENCE}:
+            continue
+        try:
+            known.append(check_new_label(label, known))
+        except UsageError as exc:
+            raise UsageError(f"{exc}; rename it, or teach other labels by --only") from exc
+
+
 def teach(
     model: Model, examples: Examples, *, name: str, only: Sequence[str] = (), seed: int = 0
 ) -> tuple[Model, list[Taught]]:
@@ -174,10 +193,11 @@ def teach(
     CorpusError
         If there is no example, or all of a label hold it, or none.
     UsageError
-        If a label of ``only`` was never asked.
+        If a label of ``only`` was never asked, or one cannot be called so.
     """
     check_teachable(model)
     labels = _labels_to_teach(examples, only)
+    check_names(labels, model)
     heads, taught = {}, []
     for label in labels:
         head, figures = _teach_label(model, examples, label, seed)

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from asmr_classify.catalogue import Catalogue
-from asmr_classify.catalogue.answers import MOST_CHARACTERS
+from asmr_classify.catalogue import Catalogue, parse_query
+from asmr_classify.catalogue.answers import MOST_CHARACTERS, check_new_label
+from asmr_classify.catalogue.fields import FIELDS
 from asmr_classify.errors import CatalogueError, UsageError
 from asmr_classify.media.discover import Found
 from tests.catalogue.results import SETTINGS, found, heard
@@ -121,6 +122,34 @@ def test_of_two_answers_of_what_becomes_one_content_the_later_stands(catalogue, 
         (str(other), 0, 3, ("whisper",)),
         (str(other), 4, 7, ("tap",)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        *((name, "it has another meaning in queries") for name in (*FIELDS, "none")),
+        ("share.soap", "it has another meaning in queries"),
+        ("kind.soap", "it has another meaning in queries"),
+        *((name, "leave out commas and : = < >") for name in ("-soap", "^soap", "'soap'", '"s')),
+        *((f"so{sign}ap", "leave out commas and : = < >") for sign in ",:=<>"),
+        ("Soap", "it differs in case only from soap, which is one"),
+        ("TAP", "it differs in case only from tap, which is one"),
+        ("Silence", "it differs in case only from silence, which is one"),
+        (" soap", "without space around them"),
+    ],
+)
+def test_a_name_by_which_queries_cannot_ask_is_no_new_label(label, message):
+    with pytest.raises(UsageError, match=f"cannot be a label: .*{message}"):
+        check_new_label(label, ["soap"])
+
+
+@pytest.mark.parametrize(
+    "label", ["soap", "soap cutting", "soap-cutting", "seife_3", "mein'n", "泡"]
+)
+def test_a_new_label_is_what_its_query_asks_for(label):
+    text = f'"{label}">0.5' if " " in label else f"-{label}>0.5"
+    ((term,),) = parse_query(text).alternatives
+    assert term.name == check_new_label(label, ["soap"])
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,17 @@ def test_recordings_that_changed_teach_nothing_wrong(run, folders, tmp_path):
     assert "| keys | 1 | 4 |" in (tmp_path / "mine.md").read_text()
 
 
+def test_names_that_queries_cannot_reach_are_refused_before_listening(run, folders, tmp_path):
+    (folders / "keys").rename(folders / "path")
+    place = tmp_path / "cache"
+    mine = tmp_path / "mine.safetensors"
+    done = run("teach", folders, "--output", mine, "--cache", place)
+    assert done.exit_code == 2
+    assert "'path' cannot be a label: it has another meaning in queries" in done.stderr
+    assert not mine.exists()
+    assert not place.exists()
+
+
 def test_what_cannot_be_learnt_beside_what_can_is_told(run, folders, tmp_path):
     for path in sorted(folders.rglob("*.flac")):
         path.rename(folders / path.parent.parent.name / path.name)

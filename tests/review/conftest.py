@@ -48,7 +48,11 @@ def library(tmp_path):
         with Catalogue.open(str(place)) as catalogue:
             return [(x.start, x.labels) for x in catalogue.answers()]
 
-    return SimpleNamespace(place=str(place), add=add, answers=answers)
+    def answer(name, start, end, *labels):
+        with Catalogue.open(str(place)) as catalogue:
+            catalogue.answer(str(tmp_path / name), start, end, labels, labels)
+
+    return SimpleNamespace(place=str(place), add=add, answers=answers, answer=answer)
 
 
 def short(seconds=4.0, **changes):

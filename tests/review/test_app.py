@@ -153,6 +153,10 @@ def test_new_labels_are_named_and_offered(ask, library):
         ("", "cannot be a label"),
         ("silence", "decided by level"),
         ("a\n\0b", "cannot"),
+        ("Tap", "'Tap' cannot be a label: it differs in case only from tap, which is one"),
+        ("SOAP cutting", "differs in case only from soap_cutting"),
+        ("no talking", "'no_talking' cannot be a label: it has another meaning in queries"),
+        ("soap:cutting", "leave out commas and : = < >"),
     ]:
         refused = ask("POST", "/label", json={"name": name})
         assert refused.status_code == 422
@@ -226,8 +230,9 @@ def test_what_vanished_or_changed_is_told_and_nothing_is_lost(ask, library, tmp_
 
 def test_names_are_never_markup(library, open_session, serve_app):
     evil = "<script>alert(1)<|script>.wav"
-    ask = serve_app(open_session(library.add(evil, **short())))
-    ask("POST", "/label", json={"name": "</script><img src=x>"})
+    added = library.add(evil, **short())
+    library.answer(evil, 0.0, 1.0, "</script><img src=x>")
+    ask = serve_app(open_session(added))
     page = ask("GET", "/")
     assert "<img" not in page.text
     assert "\\u003cimg" in page.text

@@ -13,7 +13,7 @@ from asmr_classify.model import load_model, save_model
 from asmr_classify.training.answers import Examples, Said
 from asmr_classify.training.ask import next_to_ask
 from asmr_classify.training.embedding import fit_embedding
-from asmr_classify.training.teach import teach
+from asmr_classify.training.teach import check_names, teach
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +181,18 @@ def test_what_cannot_be_taught_is_told(model, rng):
         teach(model, examples_of(model, rng, "silence", 5, 5), name="mine")
     with pytest.raises(UsageError, match=r"--only chewing: .* there is brush"):
         teach(model, examples_of(model, rng, "brush", 5, 5), name="mine", only=["chewing"])
+
+
+def test_what_queries_could_not_ask_for_is_not_taught(model, rng):
+    for label, message in [
+        ("no_talking", "'no_talking' cannot be a label: .*; rename it, or teach other labels by"),
+        ("Tap", "it differs in case only from tap"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            teach(model, examples_of(model, rng, label, 5, 5), name="mine")
+    with pytest.raises(UsageError, match=r"'Soap' .* in case only from soap"):
+        check_names(["soap", "Soap"], model)
+    check_names(["path"], replace(model, labels=("path", *model.labels[1:])))
 
 
 def test_only_some_labels_are_taught(model, rng):
