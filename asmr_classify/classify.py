@@ -15,7 +15,7 @@ from asmr_classify.features.table import iter_samples
 from asmr_classify.features.windows import iter_window_rows
 from asmr_classify.media.decode import AudioStream
 from asmr_classify.media.source import as_source
-from asmr_classify.model import load_model
+from asmr_classify.model import as_model
 from asmr_classify.threads import one_thread
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 def label_file(
     path: str | os.PathLike[str],
     *,
-    model: Model | None = None,
+    model: Model | str | os.PathLike[str] | None = None,
     on_progress: Callable[[float], None] | None = None,
     listener: Listener | None = None,
     keep: KeptRecording | None = None,
@@ -43,8 +43,9 @@ def label_file(
     ----------
     path : path
         The address of an object in storage too, such as ``s3://bucket/a.mp3``.
-    model : Model, optional
-        The shipped model by default.
+    model : Model or path, optional
+        The shipped model by default. The file of another one is read anew for each call:
+        :func:`~asmr_classify.model.load_model` loads it once.
     on_progress : callable, optional
         Called now and then with the seconds decoded so far.
     listener : callable, optional
@@ -61,14 +62,14 @@ def label_file(
     Raises
     ------
     ModelError
-        If no model is given and the shipped one cannot be loaded.
+        If a model that is named by its file, or the shipped one by default, cannot be loaded.
 
     Examples
     --------
     >>> label_file("no-such-file.mp3").error.kind
     'OpenError'
     """
-    model = model if model is not None else load_model()
+    model = as_model(model)
     source = as_source(os.fsdecode(path))
     name = str(source)
     try:

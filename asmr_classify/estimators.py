@@ -262,6 +262,10 @@ class Ensemble:
     embedding: Network | None = None
     taught: Network | None = None
 
+    def __repr__(self) -> str:
+        others = [name for name in ("trees", "encoder", *PARTS) if getattr(self, name) is not None]
+        return f"<Ensemble {', '.join([f'{len(self.networks)} networks', *others])}>"
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Name all arrays, as files hold them."""
         named: dict[str, NDArray[Any]] = {"scaling.mean": self.mean, "scaling.scale": self.scale}

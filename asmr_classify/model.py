@@ -151,6 +151,10 @@ class Model:
     kinds: Mapping[str, float] = field(default_factory=dict)
     source: str | None = field(default=None)
 
+    def __repr__(self) -> str:
+        n_kinds = len(self.kinds)
+        return f"<Model {self.id}: labels {', '.join(self.labels)}; {n_kinds} kinds>"
+
     @property
     def id(self) -> str:
         """Name and version, as results state them."""
@@ -217,6 +221,17 @@ class Model:
         n_labels = len(self.labels)
         logits = self.ensemble.predict_logits(X)[:, :n_labels]
         return calibrate(logits, self.calibration[:, :n_labels])
+
+
+def as_model(model: Model | str | os.PathLike[str] | None) -> Model:
+    """Give a model as it is, or load it by the path of its file; the shipped one by default.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be loaded.
+    """
+    return model if isinstance(model, Model) else load_model(model)
 
 
 def load_model(source: str | os.PathLike[str] | None = None) -> Model:

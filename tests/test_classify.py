@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from asmr_classify import Status, label_file, load_model
+from asmr_classify import Status, label_file, label_paths, load_model
+from asmr_classify.errors import ModelNotFoundError
 from asmr_classify.media.decode import AudioStream, read_audio
+from asmr_classify.model import save_model
 from tests.conftest import DEMO
 from tests.media.clicks import write_clicks
 from tests.media.make_media import RECIPES, write_media
@@ -42,6 +44,20 @@ def test_demo_clips_get_their_labels(row, model):
         assert result.status is Status.OK
         assert set(result.tags) == triggers
     assert result.duration == pytest.approx(float(row["duration_s"]))
+
+
+@pytest.mark.parametrize("as_path", [str, Path])
+def test_a_model_is_named_by_its_file_too(as_path, tiny_model, tmp_path):
+    save_model(tiny_model, tmp_path / "tiny.safetensors")
+    model = as_path(tmp_path / "tiny.safetensors")
+    clip = DEMO / "tap-keys.flac"
+    result = label_file(clip, model=model)
+    assert result == label_file(clip, model=tiny_model)
+    assert [each.model for each in label_paths([clip], model=model, jobs=1)] == ["tiny@0.1"]
+    (tmp_path / "tiny.safetensors").unlink()
+    for label in (label_file, lambda *args, **options: label_paths([*args], **options)):
+        with pytest.raises(ModelNotFoundError, match=r"tiny\.safetensors: no such model file"):
+            label(clip, model=model)
 
 
 MEDIA = {

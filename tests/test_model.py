@@ -67,6 +67,13 @@ def test_the_shipped_model_loads_and_is_small():
     assert Path(model.source).stat().st_size <= 12 * 1024 * 1024
 
 
+def test_a_model_is_shown_in_a_line(coded_model):
+    model = replace(coded_model, kinds={"rain": 0.5, "keys": 0.5})
+    assert repr(model) == "<Model tiny@0.1: labels tap, whisper, speech; 2 kinds>"
+    assert repr(model.ensemble) == "<Ensemble 1 networks, encoder, coded>"
+    assert repr(model.encoder) == f"Encoder(n_mels={model.features.frames.n_mels})"
+
+
 def test_a_file_crafted_to_run_code_is_refused(tmp_path):
     marker = tmp_path / "it ran"
 

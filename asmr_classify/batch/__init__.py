@@ -31,7 +31,7 @@ from asmr_classify.batch.table import Table
 from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.discover import Found, discover
 from asmr_classify.media.source import as_source, check_sources, is_url
-from asmr_classify.model import load_model
+from asmr_classify.model import as_model
 from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ early, and under 20 MB."""
 def label_paths(  # noqa: PLR0913 (options by name)
     paths: Iterable[str | os.PathLike[str]],
     *,
-    model: Model | None = None,
+    model: Model | str | os.PathLike[str] | None = None,
     jobs: int | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
@@ -92,8 +92,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
         Files, and folders to be searched with all below them, also by their addresses in storage
         (``s3://bucket/prefix``). What lies inside the working
         directory is named relative to it in the results, all else as given here.
-    model : Model, optional
-        The shipped model by default.
+    model : Model or path, optional
+        Also by its file. The shipped model by default.
     jobs : int, optional
         Worker processes; by default as many as there are cores.
     include, exclude : sequence of str
@@ -131,7 +131,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     MissingExtraError
         If a library is missing that reads an address.
     ModelError
-        If no model is given and the shipped one cannot be loaded.
+        If a model that is named by its file, or the shipped one by default, cannot be loaded.
     AsmrClassifyError
         From the generator, if no worker process can be started.
     OutputError
@@ -147,7 +147,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
         raise UsageError("jobs are of this machine: leave them out where an executor works")
     if features is not None and executor is not None:
         raise UsageError("features are kept on this machine: leave them out, or the executor")
-    task = LabelTask(model if model is not None else load_model(), video, features)
+    task = LabelTask(as_model(model), video, features)
     engine = None if executor is None else engine_of(executor)
     run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer(), engine)
     course = None

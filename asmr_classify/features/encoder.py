@@ -18,7 +18,7 @@ References
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -171,7 +171,7 @@ class Encoder:
     n_mels : int
     """
 
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer, ...] = field(repr=False)
     n_mels: int
 
     @property
