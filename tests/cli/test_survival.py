@@ -162,7 +162,7 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(record, command):
     ) as run:
         assert json.loads(run.stdout.readline())["status"] == "ok"
         run.stdout.close()
-        assert run.wait(60) == 1
+        assert run.wait(60) == 141
         assert run.stderr.read() == ""
 
 

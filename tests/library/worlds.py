@@ -154,7 +154,7 @@ def run_in_child(work, *, kill_at=None):
         told = file.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
+        assert signal.Signals(os.WTERMSIG(status)) is signal.SIGKILL
         return None
     assert told, "the child failed"
     return int(told)
