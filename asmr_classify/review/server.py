@@ -132,8 +132,9 @@ def serve(
         worker.start()
         try:
             ready.wait(HEAD_START)
-            on_address(f"http://{HOST}:{port}/{token}/")
-            server.run(sockets=[place])
+            with server.capture_signals():  # an interrupt may come before its loop is there
+                on_address(f"http://{HOST}:{port}/{token}/")
+                server.run(sockets=[place])
         finally:
             stop.set()
             review.begun.set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from types import SimpleNamespace
@@ -121,14 +123,7 @@ def serve_quietly(session, monkeypatch):
     """Serves nobody, and tells in which order things came."""
     came = []
 
-    class Server:
-        def __init__(self, _config):
-            pass
-
-        def run(self, sockets):  # noqa: ARG002 (as uvicorn calls it)
-            came.append("served")
-
-    monkeypatch.setattr("uvicorn.Server", Server)
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: came.append("served"))
 
     def prepare(_):
         time.sleep(0.05)  # what is told without waiting is told before
@@ -158,6 +153,20 @@ def test_a_recording_that_takes_long_does_not_hold_the_address_back(serve_quietl
     monkeypatch.setattr(Review, "prepare", lambda _: goes_on.wait(10))
     monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: goes_on.set())
     assert serve_quietly.run() == ["told"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent otherwise")
+def test_an_interrupt_as_soon_as_the_address_is_told_ends_the_server_and_not_its_start(session):
+    told = []
+
+    def interrupt(address):
+        os.kill(os.getpid(), signal.SIGINT)
+        told.append(address)
+
+    with pytest.raises(KeyboardInterrupt):
+        serve(session, listen(0), on_address=interrupt)
+    assert len(told) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_nobody_listens_ahead_before_the_page_has_its_first_stretch(session, monkeypatch):
