@@ -85,6 +85,18 @@ def kind_of(label: str) -> Kind:
     return Kind.CONTEXT if label in CONTEXTS or label == SILENCE else Kind.TRIGGER
 
 
+def same_but_for_case(label: str, others: Iterable[str]) -> str | None:
+    """Give the first label that differs from one in case only, or None.
+
+    Examples
+    --------
+    >>> same_but_for_case("Tap", TRIGGERS), same_but_for_case("tap", TRIGGERS)
+    ('tap', None)
+    """
+    folded = label.casefold()
+    return next((x for x in others if x != label and x.casefold() == folded), None)
+
+
 def letters_of(labels: Iterable[str]) -> dict[str, str]:
     """Give each label a letter, by which it is told from the others without colour.
 

@@ -17,7 +17,7 @@ from asmr_classify.catalogue.fields import FIELDS, KIND_SCORE, NONE, SHARE
 from asmr_classify.catalogue.query import PLAIN_NAME
 from asmr_classify.catalogue.schema import damaged
 from asmr_classify.errors import UsageError
-from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS
+from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, same_but_for_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -117,14 +117,10 @@ def check_new_label(label: str, known: Iterable[str]) -> str:
         If it cannot be one, or means something else.
     """
     check_label(label)
-    alike = [
-        x
-        for x in (*TRIGGERS, *CONTEXTS, SILENCE, *known)
-        if x != label and x.casefold() == label.casefold()
-    ]
-    if alike:
+    alike = same_but_for_case(label, (*TRIGGERS, *CONTEXTS, SILENCE, *known))
+    if alike is not None:
         raise UsageError(
-            f"{label!r} cannot be a label: it differs in case only from {alike[0]}, which is one"
+            f"{label!r} cannot be a label: it differs in case only from {alike}, which is one"
         )
     if label in {*FIELDS, NONE} or label.startswith((SHARE, KIND_SCORE)):
         raise UsageError(

@@ -374,8 +374,8 @@ class Catalogue:
         known: set[int] = set()
         repeated = []
         for path in paths:
-            place = self._contents.place(os.path.abspath(path))  # noqa: PTH100
-            if place is None or not self.is_current(path):
+            place = self._current_place(_look_at(path))
+            if place is None:
                 continue
             if place.content_id in known:
                 repeated.append(path)
@@ -437,9 +437,7 @@ class Catalogue:
 
     def is_current(self, path: str) -> bool:
         """Tell whether a file is there, and not changed since the catalogue heard of it."""
-        found = _look_at(os.path.abspath(path))  # noqa: PTH100
-        place = None if found is None else self._contents.place(found.path)
-        return found is not None and place is not None and place.is_of(found)
+        return self._current_place(_look_at(path)) is not None
 
     def has_failed(self, found: Found, settings: str) -> bool:
         """Tell whether a model could not label a file by the file's own fault, and it is unchanged.
@@ -455,12 +453,15 @@ class Catalogue:
         bool
             False also for what failed in a catalogue of an earlier version, which did not keep why.
         """
+        place = self._current_place(found)
+        return place is not None and self._contents.is_at_fault(place.content_id, settings)
+
+    def _current_place(self, found: Found | None) -> Place | None:
+        """Find where a file is known, if it has not changed since the catalogue heard of it."""
+        if found is None:
+            return None
         place = self._contents.place(os.path.abspath(found.path))  # noqa: PTH100
-        return (
-            place is not None
-            and place.is_of(found)
-            and self._contents.is_at_fault(place.content_id, settings)
-        )
+        return place if place is not None and place.is_of(found) else None
 
     def follow(self, before: Found, after: str, *, late: bool = False) -> None:
         """Learn that this program moved a file, or wrote tags into it.

@@ -26,7 +26,14 @@ from typing import TYPE_CHECKING, Any
 
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import CorpusError
-from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, Kind, kind_of
+from asmr_classify.labels import (
+    CONTEXTS,
+    SILENCE,
+    TRIGGERS,
+    Kind,
+    kind_of,
+    same_but_for_case,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -301,8 +308,8 @@ def check_case(labels: Iterable[str], place: str, renamed: Collection[str] = ())
         If it is not to be ``renamed``; ``place`` begins the message.
     """
     for label in labels:
-        meant = label.lower()
-        if meant in OWN_WORDS and label not in (meant, *renamed):
+        meant = same_but_for_case(label, OWN_WORDS)
+        if meant is not None and label not in renamed:
             raise CorpusError(
                 f"{place}: no label is called {label!r}; did you mean {meant!r}? Write it so, or "
                 f"rename it ({label}={meant})"
