@@ -5,9 +5,15 @@ find examples of a label that is rare, the second mark where it ends (uncertaint
 both, what lies near a stretch that was answered, or is of a maker that was, counts for less: it
 teaches little that is new.
 
+Few answers say little of all that a label is not. Most of what nobody answered does not hold it, so
+that the head which chooses learns from the rest as well, as if it held nothing, with a weight that
+keeps answers from being drowned (learning from positive and unlabelled examples [2]_).
+
 References
 ----------
 .. [1] Lewis and Gale (1994). A sequential algorithm for training text classifiers. SIGIR.
+.. [2] Liu, Dai, Li, Lee and Yu (2003). Building text classifiers using positive and unlabeled
+   examples. ICDM.
 """
 
 from __future__ import annotations
@@ -30,6 +36,12 @@ NEARNESS = 0.5
 
 SAME_MAKER = 1.0
 """Deviations of worth that are lost where something of the maker was answered."""
+
+REST_WEIGHT = 0.5
+"""All that was not answered weighs by so much of what all answers weigh."""
+
+LIKELY_SHARE = 0.3
+"""Of what was not answered, that which most likely holds the label; it is not taken for less."""
 
 
 def next_to_ask(
@@ -79,14 +91,32 @@ def _worth(
 ) -> NDArray[np.float64]:
     """Tell what an answer may teach, without regard to the others."""
     is_odd = turn == 1
-    if not holds.any():  # nothing is known of what is looked for
+    if not holds.any() or len(answered) == len(embedded):  # nothing is known, or nothing is left
         return np.zeros(len(embedded))
-    if holds.all():  # what it is not is to be learnt first
-        likeness = np.asarray(embedded @ embedded[answered].mean(axis=0), dtype=np.float64)
-        return -np.abs(likeness - likeness.mean()) if is_odd else likeness
-    weights, bias = fit_head(embedded[answered], holds)
+    weights, bias = _fit_among_others(embedded, answered, holds)
     logits = np.asarray(embedded @ weights + bias, dtype=np.float64)
     return logits if is_odd else -np.abs(logits)
+
+
+def _fit_among_others(
+    embedded: Array, answered: list[int], holds: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], float]:
+    """Fit a head on answers, of which some hold the label, and on what was not answered."""
+    those = embedded[answered]
+    if holds.all():
+        likeness = embedded @ those.mean(axis=0)
+    else:
+        weights, bias = fit_head(those, holds)
+        likeness = embedded @ weights + bias
+    rest = np.setdiff1d(np.arange(len(embedded)), answered)
+    rest = rest[np.argsort(likeness[rest], kind="stable")]
+    rest = rest[: max(round(len(rest) * (1 - LIKELY_SHARE)), 1)]
+    of_each = REST_WEIGHT * len(answered) / len(rest)
+    return fit_head(
+        np.concatenate([those, embedded[rest]]),
+        np.pad(holds, (0, len(rest))),
+        np.repeat([1.0, of_each], [len(answered), len(rest)]),
+    )
 
 
 def _scaled(values: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -233,7 +233,9 @@ def _labels_to_teach(examples: Examples, only: Sequence[str]) -> list[str]:
     return told
 
 
-def fit_head(embedded: Array, holds: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+def fit_head(
+    embedded: Array, holds: NDArray[np.bool_], weights: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], float]:
     """Fit a linear head of a label that is new.
 
     Parameters
@@ -241,6 +243,8 @@ def fit_head(embedded: Array, holds: NDArray[np.bool_]) -> tuple[NDArray[np.floa
     embedded : ndarray of float32, shape (n_examples, n_dimensions)
     holds : ndarray of bool, shape (n_examples,)
         Some, and not all.
+    weights : ndarray of float64, shape (n_examples,), optional
+        Of examples.
 
     Returns
     -------
@@ -249,7 +253,7 @@ def fit_head(embedded: Array, holds: NDArray[np.bool_]) -> tuple[NDArray[np.floa
     """
     from sklearn.linear_model import LogisticRegression
 
-    fitted = LogisticRegression(C=PENALTY, max_iter=1000).fit(embedded, holds)
+    fitted = LogisticRegression(C=PENALTY, max_iter=1000).fit(embedded, holds, weights)
     return fitted.coef_[0], float(fitted.intercept_[0])
 
 
