@@ -207,7 +207,8 @@ def summarise(
     status = Status.PARTIAL if error else Status.SILENT if silent else Status.OK
     if not len(heard.intervals):
         return FileResult(path, status, model.id, error, duration, decoded)
-    evidence, for_kinds = weigh(heard, model.decision, len(model.labels)).split()
+    weighed = weigh(heard, model.decision, len(model.labels), model.rivalry)
+    evidence, for_kinds = weighed.split()
     curves = draw_curves(evidence, model)
     segments = find_segments(
         curves,
@@ -329,10 +330,11 @@ def _scores(present: NDArray[np.float64], labels: tuple[str, ...]) -> dict[str, 
 def _kinds(evidence: NDArray[np.float32], model: Model) -> dict[str, float]:
     """Tell the kinds that a file holds, surest first."""
     slope, intercept = model.calibration[:, len(model.labels) :].astype(np.float64)
-    logits = np.clip(evidence * slope + intercept, -CERTAIN, CERTAIN)
+    told = evidence[: len(model.kinds)]
+    logits = np.clip(told * slope + intercept, -CERTAIN, CERTAIN)
     scores = _scores(logits, tuple(model.kinds))
-    told = [kind for kind, threshold in model.kinds.items() if scores[kind] >= threshold]
-    return {kind: scores[kind] for kind in sorted(told, key=lambda kind: -scores[kind])}
+    held = [kind for kind, threshold in model.kinds.items() if scores[kind] >= threshold]
+    return {kind: scores[kind] for kind in sorted(held, key=lambda kind: -scores[kind])}
 
 
 def over_threshold(scores: Mapping[str, float], model: Model) -> set[str]:

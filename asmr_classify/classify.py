@@ -146,4 +146,4 @@ def _hear(parts: Iterable[WindowRows], model: Model, writer: KeptWriter | None =
         if writer is not None:
             writer.add(rows)
         heard.append(Heard.of(rows, model.ensemble.predict_logits(rows.X)))
-    return Heard.join(heard, len(model.labels) + len(model.kinds))
+    return Heard.join(heard, model.n_columns)

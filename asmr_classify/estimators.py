@@ -412,6 +412,11 @@ class Ensemble:
         return hints + sum(len(network.weights[-1]) for network in members) + self.n_codes
 
     @property
+    def n_kinds(self) -> int:
+        """Columns of logits that follow those of labels."""
+        return self.kinds.n_outputs if self.kinds else 0
+
+    @property
     def n_codes(self) -> int:
         """How many columns its encoder gives."""
         return 0 if self.encoder is None else self.encoder.width

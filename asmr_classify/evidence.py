@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 NOTHING = -100.0
 """Logit of what cannot be: a probability of 0 whatever the calibration."""
 
+STRETCHES_AT_ONCE = 1024
+"""Of which kinds are compared: a night of them would take as much memory as all else."""
+
+LEAST_ODDS = 1e-9
+"""Of all other kinds together, to those of the likeliest: less is nothing, and has no logarithm."""
+
 FAR_DB = 35.0
 """So far below what a tenth of a recording reaches, its quietest noise is background wherever it
 is: longer pauses than surroundings reach are there as well."""
@@ -137,7 +143,9 @@ class Evidence:
         return float(np.diff(self.edges)[~self.empty].sum())
 
 
-def weigh(heard: Heard, decision: DecisionSpec, n_labels: int | None = None) -> Evidence:
+def weigh(
+    heard: Heard, decision: DecisionSpec, n_labels: int | None = None, rivalry: float = 0.0
+) -> Evidence:
     """Weigh what was heard.
 
     Parameters
@@ -148,6 +156,8 @@ def weigh(heard: Heard, decision: DecisionSpec, n_labels: int | None = None) -> 
     n_labels : int, optional
         Columns that are told of each stretch too; those that follow only of the whole. By default
         all. Of ten hours a column takes a megabyte in all that is reckoned with it.
+    rivalry : float
+        Of the latter, see :func:`against_rivals`.
 
     Returns
     -------
@@ -159,9 +169,10 @@ def weigh(heard: Heard, decision: DecisionSpec, n_labels: int | None = None) -> 
     blended = heard.logits[:, :n_labels].astype(np.float64)
     if not empty.all():
         foreground = heard.where(~empty)
+        told = (n_labels, rivalry)
         of_whole = np.maximum(
-            mean_of_best_stretch(foreground, decision.span),
-            mean_of_best_stretch(foreground, decision.span / 2) - decision.brief,
+            mean_of_best_stretch(foreground, decision.span, *told),
+            mean_of_best_stretch(foreground, decision.span / 2, *told) - decision.brief,
         )
         of_labels = foreground.logits[:, :n_labels]
         around = _around_windows(foreground.intervals, of_labels, decision.span)
@@ -208,7 +219,9 @@ def _highest_around(
     return np.asarray(sliding_window_view(padded, 2 * reach + 1).max(axis=1))
 
 
-def mean_of_best_stretch(heard: Heard, span: float) -> NDArray[np.float64]:
+def mean_of_best_stretch(
+    heard: Heard, span: float, n_labels: int | None = None, rivalry: float = 0.0
+) -> NDArray[np.float64]:
     """Average logits over the stretch of ``span`` seconds for which each label's mean is highest.
 
     A recording shorter than the span is averaged whole.
@@ -219,14 +232,54 @@ def mean_of_best_stretch(heard: Heard, span: float) -> NDArray[np.float64]:
         At least one window.
     span : float
         In seconds.
+    n_labels : int, optional
+        Columns before those of kinds; all by default.
+    rivalry : float
+        Of kinds in each stretch, see :func:`against_rivals`.
 
     Returns
     -------
-    ndarray of float64, shape (n_labels,)
+    ndarray of float64, shape (n_labels + n_kinds,)
     """
     first, last = _stretches(heard.intervals, span)
     columns = heard.logits.T  # one by one: of all at once the means take as much as all else
-    return np.array([_means(column[:, None], first, last).max() for column in columns])
+    best = np.array([_means(column[:, None], first, last).max() for column in columns[:n_labels]])
+    if len(best) == len(columns):
+        return best
+    of_kinds = np.full(len(columns) - len(best), -np.inf)
+    for part in range(0, len(first), STRETCHES_AT_ONCE):
+        these = slice(part, part + STRETCHES_AT_ONCE)
+        start = first[these][0]
+        rows = heard.logits[start : last[these].max(), len(best) :]
+        means = _means(rows, first[these] - start, last[these] - start)
+        of_kinds = np.maximum(of_kinds, against_rivals(means, rivalry).max(axis=0))
+    return np.concatenate([best, of_kinds])
+
+
+def against_rivals(logits: NDArray[np.float64], rivalry: float) -> NDArray[np.float64]:
+    """Lower what speaks for a kind by what speaks for others in the same stretch.
+
+    Kinds are learnt one by one, and sounds between two of them raise both. Those of one recording
+    that sound after one another do not meet here.
+
+    Parameters
+    ----------
+    logits : ndarray of float64, shape (n_stretches, n_kinds)
+    rivalry : float
+        In [0, 1]: by which share of the logarithm of the summed odds of all others. At 0 kinds
+        are told regardless of others; at 1 each is as likely as it is among all, as if there
+        could be but one (softmax).
+
+    Returns
+    -------
+    ndarray of float64, shape (n_stretches, n_kinds)
+    """
+    if not rivalry or logits.shape[1] < 2:
+        return logits
+    highest = logits.max(axis=1, keepdims=True)
+    odds = np.exp(logits - highest)
+    others = np.maximum(odds.sum(axis=1, keepdims=True) - odds, LEAST_ODDS)
+    return np.asarray(logits - rivalry * (np.log(others) + highest))
 
 
 def _around_windows(

@@ -50,10 +50,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-FORMAT_VERSION = 6
-EARLIER_FORMATS = (4, 5)
+FORMAT_VERSION = 7
+EARLIER_FORMATS = (4, 5, 6)
 """Of models without the parts that came since: earlier versions of this program read them, too.
-With 5 came what is taught, with 6 the encoder."""
+With 5 came what is taught, with 6 the encoder, with 7 the rivalry of kinds."""
 
 LAYERS = {"student": "student", "kinds": "kinds_network"}
 TAUGHT_LAYERS = {"embedding": "embedding", "taught": "taught"}
@@ -102,6 +102,7 @@ SETTINGS_RANGES = {
     "floor_db": (0, 1000),
     "surroundings": (0, 600),
     "silence_dbfs": (-200, 0),
+    "rivalry": (0, 1),
 }
 """Least and greatest value of each setting that makes sense."""
 
@@ -130,7 +131,10 @@ class Model:
     calibration : ndarray of float32, shape (2, n_labels + n_kinds)
         Slopes and intercepts that turn evidence into calibrated logits [1]_.
     kinds : mapping of str to float, optional
-        Score from which on a file holds a kind, in (0, 1), in the order of the ensemble's.
+        Score from which on a file holds a kind, in (0, 1), in the order of the ensemble's. Those
+        that it has more are not told well enough, and are there as rivals only.
+    rivalry : float
+        Of kinds, in [0, 1], see :func:`asmr_classify.evidence.against_rivals`.
 
     References
     ----------
@@ -149,6 +153,7 @@ class Model:
     calibration: Array
     own_thresholds: Mapping[str, float] | None = None
     kinds: Mapping[str, float] = field(default_factory=dict)
+    rivalry: float = 0.0
     source: str | None = field(default=None)
 
     def __repr__(self) -> str:
@@ -164,6 +169,11 @@ class Model:
     def triggers(self) -> tuple[str, ...]:
         """The labels that are triggers, in the model's order."""
         return tuple(label for label in self.labels if kind_of(label) is Kind.TRIGGER)
+
+    @property
+    def n_columns(self) -> int:
+        """How many labels and kinds the ensemble tells of each window, with those told to it."""
+        return len(self.labels) + self.ensemble.n_kinds
 
     @property
     def encoder(self) -> Encoder | None:
@@ -341,7 +351,7 @@ def _stored(array: NDArray[Any]) -> NDArray[Any]:
 def _description(model: Model) -> dict[str, Any]:
     parts = _described_parts(model.ensemble)
     return {
-        "format": FORMAT_VERSION if "encoder" in parts else EARLIER_FORMATS["taught" in parts],
+        "format": _format_of(model, parts),
         "name": model.name,
         "version": model.version,
         "labels": list(model.labels),
@@ -351,8 +361,16 @@ def _description(model: Model) -> dict[str, Any]:
         "fingerprint": model.fingerprint,
         "decision": asdict(model.decision),
         "kinds": list(model.kinds.items()),
+        **({"rivalry": model.rivalry} if model.rivalry else {}),
         **parts,
     }
+
+
+def _format_of(model: Model, parts: Mapping[str, Any]) -> int:
+    """Tell the first format that has all that a model has."""
+    if model.rivalry:
+        return FORMAT_VERSION
+    return EARLIER_FORMATS[2 if "encoder" in parts else "taught" in parts]
 
 
 def _described_parts(ensemble: Ensemble) -> dict[str, Any]:
@@ -437,6 +455,7 @@ def _model_from(
         calibration=tensors["calibration"],
         own_thresholds=_thresholds_from(description["own_thresholds"]),
         kinds=_thresholds_from(dict(description["kinds"])),
+        rivalry=float(description.get("rivalry", 0.0)),
         source=source,
     )
     check_model(model)
@@ -481,7 +500,8 @@ def _label_problem(model: Model) -> str | None:
 
 def _settings_problem(model: Model) -> str | None:
     frames, windows = asdict(model.features.frames), asdict(model.features.windows)
-    for name, value in {**frames, **windows, **asdict(model.decision)}.items():
+    others = {**asdict(model.decision), "rivalry": model.rivalry}
+    for name, value in {**frames, **windows, **others}.items():
         low, high = SETTINGS_RANGES[name]
         if isinstance(value, bool) or not low <= value <= high:
             return f"its setting {name} is {value!r}, which makes no sense"
@@ -512,8 +532,11 @@ def _shape_problem(model: Model) -> str | None:
     ensemble, n_labels, n_kinds = model.ensemble, len(model.labels), len(model.kinds)
     if not ensemble.networks:
         return "no network in it"
-    if model.calibration.shape != (2, n_labels + n_kinds) or not ensemble.fits(
-        ensemble.mean.size, n_labels, n_kinds
+    most = MAX_LABELS if model.rivalry else n_kinds
+    if (
+        not n_kinds <= ensemble.n_kinds <= most
+        or model.calibration.shape != (2, n_labels + n_kinds)
+        or not ensemble.fits(ensemble.mean.size, n_labels, ensemble.n_kinds)
     ):
         return "its arrays do not fit together"
     for name, array in _arrays(model).items():

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from asmr_classify.config import DecisionSpec
-from asmr_classify.evidence import Heard, find_background, mean_of_best_stretch, weigh
+from asmr_classify.evidence import (
+    Heard,
+    against_rivals,
+    find_background,
+    mean_of_best_stretch,
+    weigh,
+)
 
 ALONE = DecisionSpec(context=0.0)
 """Each window by itself."""
@@ -181,7 +187,48 @@ def test_ten_hours_with_many_kinds_take_little_memory():
     """A window lies in many stretches, of which none but the best is kept."""
     sound = many_columns(36_000)
     tracemalloc.start()
-    weigh(sound, DecisionSpec(span=10, context=0.4), 8)
+    weigh(sound, DecisionSpec(span=10, context=0.4), 8, 0.6)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 * sound.logits.nbytes
+
+
+def test_kinds_are_lowered_by_what_else_there_is_at_the_time():
+    both, one = against_rivals(np.array([[3.0, 2.0, -6.0], [3.0, -6.0, -6.0]]), 0.6)
+    assert one[0] > 3 > both[0] > both[1]
+    assert both[1] == pytest.approx(2 - 0.6 * np.log(np.exp(3) + np.exp(-6)))
+
+
+def test_without_rivalry_or_rivals_kinds_are_what_they_are():
+    logits = np.array([[3.0, 2.0], [1.0, -50.0]])
+    assert against_rivals(logits, 0.0).tolist() == logits.tolist()
+    assert against_rivals(logits[:, :1], 0.6).tolist() == logits[:, :1].tolist()
+    assert np.isfinite(against_rivals(np.array([[30.0, -30.0], [-30.0, 30.0]]), 0.6)).all()
+
+
+def test_with_full_rivalry_each_is_as_likely_as_among_all(rng):
+    logits = rng.normal(0, 3, (20, 5))
+    odds = np.exp(against_rivals(logits, 1.0))
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(odds / (1 + odds), shares, rtol=1e-6)
+
+
+def test_kinds_that_sound_after_one_another_are_no_rivals():
+    """Of a label, a kind for twenty seconds, and then another for as long."""
+    logits = np.full((41, 3), -5.0)
+    logits[:, 0] = 1
+    logits[:20, 1] = logits[21:, 2] = 4
+    told = mean_of_best_stretch(heard(logits), 10, 1, 0.6)
+    alone = mean_of_best_stretch(heard(logits[:20]), 10, 1, 0.6)
+    assert told[1] == told[2] == pytest.approx(alone[1])
+    assert told[0] == pytest.approx(1)
+    logits[:, 1:] = 4
+    assert mean_of_best_stretch(heard(logits), 10, 1, 0.6)[1] < alone[1] - 3
+
+
+def test_how_many_stretches_are_compared_at_once_changes_nothing(monkeypatch):
+    sound = many_columns(50)
+    expected = weigh(sound, DecisionSpec(span=10), 8, 0.6).of_whole
+    monkeypatch.setattr("asmr_classify.evidence.STRETCHES_AT_ONCE", 3)
+    told = weigh(sound, DecisionSpec(span=10), 8, 0.6).of_whole
+    np.testing.assert_allclose(told, expected, rtol=1e-6)

@@ -152,6 +152,28 @@ def test_a_model_with_an_encoder_is_of_a_format_that_others_refuse(
     assert (described["format"], described["encoder"], described["coded"]) == (6, 11, 1)
 
 
+@pytest.mark.parametrize(("told", "rivalry"), [(1, 0.0), (3, 0.6)])
+def test_kinds_that_do_not_fit_are_refused(tiny_model, tmp_path, told, rivalry):
+    """Kinds that are not told are there as rivals, or not at all; and none is told without."""
+    hidden = tiny_model.ensemble.networks[0]
+    two = replace(hidden, weights=(hidden.weights[0], hidden.weights[1][:, :2]))
+    two = replace(two, biases=(hidden.biases[0], hidden.biases[1][:2]))
+    ensemble = replace(tiny_model.ensemble, kinds=two)
+
+    def saved(told, rivalry):
+        kinds = {f"kind {k}": 0.5 for k in range(told)}
+        straight = np.tile(np.array([[1.0], [0.0]], np.float32), (1, len(tiny_model.labels) + told))
+        model = replace(tiny_model, ensemble=ensemble, calibration=straight)
+        path = tmp_path / "odd.safetensors"
+        save_model(replace(model, kinds=kinds, rivalry=rivalry), path)
+        return path
+
+    assert load_model(saved(1, 0.6)).n_columns == len(tiny_model.labels) + 2
+    assert load_model(saved(2, 0.0)).rivalry == 0
+    with pytest.raises(ModelFormatError, match="do not fit together"):
+        load_model(saved(told, rivalry))
+
+
 @pytest.mark.parametrize("what", ["layer", "bands", "head", "missing"])
 def test_an_encoder_that_does_not_fit_is_refused(coded_model, tmp_path, what):
     encoder, coded = coded_model.encoder, coded_model.ensemble.coded
@@ -187,6 +209,10 @@ def other(tiny_model, **changes):
             {"thresholds": {"tap": 0.5, "whisper": 1.5, "speech": 0.5}},
             "between 0 and 1",
             id="threshold out of range",
+        ),
+        pytest.param({"rivalry": 1.5}, "setting rivalry is 1.5", id="rivalry out of range"),
+        pytest.param(
+            {"rivalry": float("nan")}, "setting rivalry is nan", id="rivalry is no number"
         ),
         pytest.param({"networks": ()}, "no network", id="no networks"),
         pytest.param({"mean": np.zeros(3, np.float32)}, "do not fit together", id="shapes"),

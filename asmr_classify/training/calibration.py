@@ -14,7 +14,7 @@ from asmr_classify.estimators import calibrate
 from asmr_classify.evidence import weigh
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.model import Model
-from asmr_classify.training.kinds import kind_precisions, told_kinds
+from asmr_classify.training.kinds import RIVALRY, kind_precisions, kinds_in_order, told_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,10 +158,10 @@ class Weighed:
     audible: NDArray[np.bool_]
 
     @classmethod
-    def of_heard(cls, heard: Sequence[Heard], decision: DecisionSpec) -> Weighed:
-        """Weigh what was heard in clips."""
+    def of_heard(cls, heard: Sequence[Heard], decision: DecisionSpec, n_labels: int) -> Weighed:
+        """Weigh what was heard in clips; what follows so many labels are kinds."""
         return cls(
-            np.stack([weigh(each, decision).of_whole for each in heard]),
+            np.stack([weigh(each, decision, n_labels, RIVALRY).of_whole for each in heard]),
             np.array([(each.levels_db >= decision.silence_dbfs).any() for each in heard]),
         )
 
@@ -210,9 +210,10 @@ def finish_model(
     precisions = kind_precisions(for_kinds, is_of > 0)
     told = told_kinds(corpus, precisions, spec.kinds.least_precision)
     kinds = [corpus.kinds[k] for k in told]
+    ordered = kinds_in_order(corpus, kinds) if told else []
     of_kinds = fit_calibration(for_kinds[:, told], is_of[:, told], weights)
     of_network, of_codes = (
-        network.only(told) if network and told else None
+        network.only(ordered) if network and told else None
         for network in (ensemble.kinds, ensemble.coded_kinds)
     )
     return Model(
@@ -226,4 +227,5 @@ def finish_model(
         ensemble=replace(ensemble, kinds=of_network, coded_kinds=of_codes),
         calibration=np.concatenate([calibration, of_kinds], axis=1),
         kinds=choose_thresholds(calibrate(for_kinds[:, told], of_kinds), is_of[:, told], kinds),
+        rivalry=RIVALRY if told else 0.0,
     )

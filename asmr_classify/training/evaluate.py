@@ -29,7 +29,7 @@ from asmr_classify.training.corrections import relabelled
 from asmr_classify.training.embedding import fit_embedding
 from asmr_classify.training.encoder import Coder, fit_encoder
 from asmr_classify.training.fit import fit_ensemble, group_weights
-from asmr_classify.training.kinds import judge_kinds, kind_targets
+from asmr_classify.training.kinds import judge_kinds, kind_targets, kinds_in_order
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.patches import read_patches
@@ -356,7 +356,7 @@ def conclude(
     Evaluation
     """
     heard = hear_clips(prepared, fits, spec, jobs=jobs)
-    weighed = Weighed.of_heard(heard, spec.decision)
+    weighed = Weighed.of_heard(heard, spec.decision, len(prepared.corpus.labels))
     models = tuple(
         _model_of_fold(prepared, fold, fits[fold], weighed, spec) for fold in range(len(fits))
     )
@@ -560,7 +560,7 @@ def _model_of_fold(
 
 def _label(path: str, heard: Heard, model: Model, corpus: Corpus) -> FileResult:
     n_labels, seconds = len(corpus.labels), float(heard.intervals[-1, 1])
-    of_kinds = [n_labels + corpus.kinds.index(kind) for kind in model.kinds]
+    of_kinds = [n_labels + k for k in kinds_in_order(corpus, model.kinds)]
     told = heard.only([*range(n_labels), *of_kinds])
     return summarise(path, told, model, duration=seconds, decoded=seconds)
 
@@ -638,7 +638,7 @@ def conclude_model(
     embedding = fit_embedding(ensemble, rows.X[rows.levels_db >= spec.decision.silence_dbfs])
     return finish_model(
         replace(ensemble, embedding=embedding),
-        Weighed.of_heard(evaluation.heard, spec.decision),
+        Weighed.of_heard(evaluation.heard, spec.decision, len(prepared.corpus.labels)),
         prepared.truth,
         group_balance([clip.group for clip in prepared.corpus.clips]),
         prepared.corpus,

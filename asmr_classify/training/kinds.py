@@ -18,7 +18,7 @@ from asmr_classify.training.corpus import read_table
 from asmr_classify.training.metrics import average_precision
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -31,6 +31,10 @@ LEAST_GROUPS = 8
 """Kinds of fewer groups are not learnt: whether they are told on sources never heard is anybody's
 guess."""
 
+
+RIVALRY = 0.6
+"""Of kinds, see :func:`asmr_classify.evidence.against_rivals`: of 0 to 1.2, that by which what was
+heard of sources never heard is likeliest, whichever fold is left out."""
 
 N_CONFUSED = 3
 """Finer labels that are named as taken for a kind."""
@@ -122,6 +126,17 @@ def told_kinds(
         for k, kind in enumerate(corpus.kinds)
         if precisions[k] >= least_precision and kind not in corpus.labels
     ]
+
+
+def kinds_in_order(corpus: Corpus, told: Collection[str]) -> list[int]:
+    """Order kinds as a model has them: those that it tells, then their rivals.
+
+    Returns
+    -------
+    list of int
+        Indices of kinds.
+    """
+    return sorted(range(len(corpus.kinds)), key=lambda k: (corpus.kinds[k] not in told, k))
 
 
 def kind_precisions(evidence: NDArray[np.float32], is_of: NDArray[np.bool_]) -> NDArray[np.float64]:

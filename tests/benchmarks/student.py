@@ -215,7 +215,7 @@ def precisions(
     prepared: Prepared, heard: Sequence[Heard], spec: TrainingSpec
 ) -> tuple[float, float]:
     """Compute mean average precision of all clips, and of those that are no one-shots."""
-    scores = Weighed.of_heard(heard, spec.decision).evidence
+    scores = Weighed.of_heard(heard, spec.decision, len(prepared.corpus.labels)).evidence
     long = np.array([each.intervals[-1, 1] for each in heard]) >= LONG
     truth = prepared.truth
     everything = np.ones(len(heard), dtype=bool)

@@ -17,7 +17,13 @@ from asmr_classify.model import load_model, save_model
 from asmr_classify.training import teacher as teacher_module
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.evaluate import evaluate, prepare, train
-from asmr_classify.training.kinds import LEAST_GROUPS, judge_kinds, read_kinds, with_kinds
+from asmr_classify.training.kinds import (
+    LEAST_GROUPS,
+    RIVALRY,
+    judge_kinds,
+    read_kinds,
+    with_kinds,
+)
 from asmr_classify.training.layouts import SOUND_SECONDS, with_sounds
 from asmr_classify.training.spec import EncoderSpec, FitSpec, KindSpec, StudentSpec, TrainingSpec
 from asmr_classify.training.splits import folds_of_sounds
@@ -62,6 +68,24 @@ def test_a_model_with_student_and_kinds_labels_files(corpus, teacher, corpus_fol
     result = label_file(corpus_folder / "tap-2-1.wav", model=again)
     assert list(result.kinds) == ["knocking"]
     assert again.kinds["knocking"] <= result.kinds["knocking"] <= 1
+
+
+def test_kinds_that_are_not_told_stay_as_rivals(
+    corpus, teacher, corpus_folder, tmp_path, monkeypatch
+):
+    """The corpus has `hissing` before `knocking`, of which only the latter is told."""
+    only = [corpus.kinds.index("knocking")]
+    monkeypatch.setattr("asmr_classify.training.calibration.told_kinds", lambda *_: only)
+    prepared = prepare(corpus, SPEC, teacher=teacher, jobs=1)
+    model = train(prepared, evaluate(prepared, SPEC, jobs=1), SPEC)
+    assert model.rivalry == RIVALRY
+    assert list(model.kinds) == ["knocking"]
+    assert model.n_columns == len(model.labels) + 2
+    save_model(model, tmp_path / "toy.safetensors")
+    again = load_model(tmp_path / "toy.safetensors")
+    assert again.digest() == model.digest()
+    for name, kinds in (("tap-2-1.wav", ["knocking"]), ("white_noise-2-1.wav", [])):
+        assert list(label_file(corpus_folder / name, model=again).kinds) == kinds
 
 
 def test_students_hear_nothing_of_the_folds_that_they_give_hints_for(corpus, teacher, monkeypatch):

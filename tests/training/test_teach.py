@@ -13,7 +13,7 @@ from asmr_classify.model import load_model, save_model
 from asmr_classify.training.answers import Examples, Said
 from asmr_classify.training.ask import next_to_ask
 from asmr_classify.training.embedding import fit_embedding
-from asmr_classify.training.teach import fit_head, check_names, teach
+from asmr_classify.training.teach import check_names, fit_head, teach
 
 
 @pytest.fixture(scope="module")
