@@ -479,14 +479,13 @@ def phase_reporter(*, quiet: bool) -> Callable[[str, int, int], None]:
 
 def tell_figures(evaluation: Evaluation) -> None:
     """Tell the figures on sources never heard."""
+    from asmr_classify.training.metrics import figure_text
+    from asmr_classify.training.page import main_figures
+
     for name, figures in (("by clip", evaluation.by_clip), ("by group", evaluation.by_group)):
-        tell(
-            f"{name}: mean AP {figures.mean_average_precision:.3f}, macro-F1 "
-            f"{figures.macro_f1:.3f}, false tags {figures.false_tags:.3f}, "
-            f"ECE {figures.calibration_error:.3f}"
-        )
+        tell(f"{name}: {', '.join(f'{what} {text}' for what, text in main_figures(figures))}")
         for trigger, ap in figures.average_precision.items():
             tell(
-                f"  {trigger}: AP {ap:.3f}, F1 {figures.f1[trigger]:.3f}, "
-                f"recall {figures.recall[trigger]:.3f}"
+                f"  {trigger}: AP {figure_text(ap)}, F1 {figure_text(figures.f1[trigger])}, "
+                f"recall {figure_text(figures.recall[trigger])}"
             )

@@ -21,11 +21,12 @@ from asmr_classify.training.metrics import (
     N_RESAMPLED,
     NONE,
     average_precision,
+    figure_text,
     group_interval,
     main_classes,
     share,
 )
-from asmr_classify.training.page import KIND_HEAD, kind_rows
+from asmr_classify.training.page import KIND_HEAD, kind_rows, main_figures
 from asmr_classify.training.record import EvaluationRecord
 from asmr_classify.training.sources import false_tags, legible, source_tables, worst_mistakes
 
@@ -234,13 +235,7 @@ def _label_table(model: Model) -> str:
 
 def _figure_table(evaluation: Evaluation) -> str:
     def row(name: str, measures: Measures) -> tuple[str, ...]:
-        return (
-            name,
-            f"{measures.mean_average_precision:.3f}",
-            f"{measures.macro_f1:.3f}",
-            f"{measures.false_tags:.3f}",
-            f"{measures.calibration_error:.3f}",
-        )
+        return (name, *(text for _, text in main_figures(measures)))
 
     return _table(
         ("weighing", "mean AP", "macro-F1", "false tags", "ECE"),
@@ -285,6 +280,8 @@ def _intervals(record: EvaluationRecord) -> str:
     told = ", ".join(
         f"{name} {low:.3f} to {high:.3f}" for name, (low, high) in pairs if not np.isnan(low)
     )
+    if not told:
+        return "How far other groups of the same kind would change figures, its clips do not tell."
     return (
         "Had the corpus other groups of the same kind in it, figures would differ: 95 % intervals, "
         f"by drawing its groups anew {N_RESAMPLED} times, every clip alike: {told}."
@@ -337,11 +334,11 @@ def _trigger_table(evaluation: Evaluation) -> str:
         (
             (
                 trigger,
-                f"{ap:.3f}",
-                f"{clip.f1[trigger]:.3f}",
-                f"{clip.recall[trigger]:.3f}",
-                f"{group.average_precision[trigger]:.3f}",
-                f"{group.f1[trigger]:.3f}",
+                figure_text(ap),
+                figure_text(clip.f1[trigger]),
+                figure_text(clip.recall[trigger]),
+                figure_text(group.average_precision[trigger]),
+                figure_text(group.f1[trigger]),
             )
             for trigger, ap in clip.average_precision.items()
         ),
@@ -354,7 +351,7 @@ def _context_table(record: EvaluationRecord) -> str:
         held = record.holds(label)
         if label not in record.triggers and held.any():
             ap = average_precision(held, record.scores_of(label), record.weights())
-            rows.append((label, f"{ap:.3f}", f"{held.mean():.3f}"))
+            rows.append((label, figure_text(ap), f"{held.mean():.3f}"))
     return _table(("context", "AP", "share of clips"), rows)
 
 

@@ -50,7 +50,7 @@ class KindFigures:
     clips, groups : int
         That are of it.
     average_precision : float
-        By clip.
+        By clip; nan where the clips that are not silent do not tell it.
     told : bool
         Whether that is enough for the model to tell it.
     taken_for : tuple of str
@@ -108,7 +108,7 @@ def judge_kinds(
                 tuple(label for label, _ in others.most_common(N_CONFUSED)),
             )
         )
-    return tuple(sorted(figures, key=lambda each: -each.average_precision))
+    return tuple(sorted(figures, key=lambda each: -np.nan_to_num(each.average_precision)))
 
 
 def told_kinds(
@@ -150,7 +150,7 @@ def kind_precisions(evidence: NDArray[np.float32], is_of: NDArray[np.bool_]) -> 
     Returns
     -------
     ndarray of float64
-        nan for a kind that no clip is of.
+        nan for a kind that no clip is of, or every one.
     """
     alike, scores = np.ones(len(is_of)), evidence.astype(np.float64)
     return np.array(

@@ -7,6 +7,7 @@ by group.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,13 +48,29 @@ class Measures:
 
     @property
     def mean_average_precision(self) -> float:
-        """Mean over triggers."""
-        return float(np.mean(list(self.average_precision.values())))
+        """Mean over the triggers that have one; nan if none has."""
+        return _mean_of_known(self.average_precision)
 
     @property
     def macro_f1(self) -> float:
-        """Mean over triggers and ``none``."""
-        return float(np.mean(list(self.f1.values())))
+        """Mean over those of triggers and ``none`` that some clip holds."""
+        return _mean_of_known(self.f1)
+
+
+def _mean_of_known(figures: Mapping[str, float]) -> float:
+    known = [value for value in figures.values() if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan
+
+
+def figure_text(value: float) -> str:
+    """Write out a figure; one that cannot be computed says so.
+
+    Examples
+    --------
+    >>> figure_text(0.98765), figure_text(math.nan)
+    ('0.988', 'n/a')
+    """
+    return "n/a" if math.isnan(value) else f"{value:.3f}"
 
 
 def measure(
@@ -78,7 +95,9 @@ def measure(
     Returns
     -------
     Measures
-        A trigger that no clip holds has a figure of nan.
+        Figures that the clips cannot tell are nan: those of a trigger (or of ``none``) that no
+        clip holds, the average precision of one that all clips hold, and false tags where every
+        clip holds a trigger.
     """
     from sklearn.metrics import f1_score
 
@@ -94,7 +113,10 @@ def measure(
             trigger: average_precision(held[:, k], scores[:, k], weights)
             for k, trigger in enumerate(triggers)
         },
-        f1=dict(zip(classes, map(float, f1), strict=True)),
+        f1={
+            name: float(value) if weights[expected == name].sum() > 0 else math.nan
+            for name, value in zip(classes, f1, strict=True)
+        },
         recall={
             trigger: share(found == trigger, weights, expected == trigger) for trigger in triggers
         },
@@ -207,7 +229,7 @@ class PrecisionRecall:
     precision, recall : ndarray of float64, shape (n_thresholds + 1,)
         By rising threshold; the last point is precision 1 at recall 0.
     average_precision : float
-        Area below the steps between the points; nan where no clip holds the label.
+        Area below the steps between the points; nan where every clip holds the label.
     at_threshold : tuple of float
         Recall and precision at the label's threshold; precision is nan if no score reaches it.
     """
@@ -248,16 +270,17 @@ def precision_recall(
 
 
 def average_precision(held: NDArray[np.bool_], scores: Floats, weights: Floats) -> float:
-    """Compute the average precision of one label's scores; nan where no clip holds it.
+    """Compute the average precision of one label's scores; nan where no clip or every one holds it.
 
     Notes
     -----
-    It is what scikit-learn's ``average_precision_score`` gives. Intervals take thousands of them,
-    and there the checks of what is given take most of the time.
+    Where every clip holds a label, any scores would give 1. Else it is what scikit-learn's
+    ``average_precision_score`` gives. Intervals take thousands of them, and there the checks of
+    what is given take most of the time.
     """
     order = np.argsort(scores, kind="stable")[::-1]
     found, weighed = np.cumsum(weights[order] * held[order]), np.cumsum(weights[order])
-    if len(order) == 0 or found[-1] == 0:
+    if len(order) == 0 or found[-1] in {0, weighed[-1]}:
         return float("nan")
     ends = np.append(np.diff(scores[order]) != 0, True)  # equal scores share a threshold
     ends &= weighed > 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from asmr_classify.labels import DEFINITIONS, kind_of
-from asmr_classify.training.metrics import average_precision
+from asmr_classify.training.metrics import average_precision, figure_text
 from asmr_classify.training.record import label_counts
 from asmr_classify.training.sources import (
     false_tags,
@@ -109,10 +109,10 @@ def evaluation_page(record: EvaluationRecord, pictures: Iterable[Picture]) -> st
 def main_figures(measures: Measures) -> list[tuple[str, str]]:
     """Name and write out the figures that sum an evaluation up."""
     return [
-        ("mean AP", f"{measures.mean_average_precision:.3f}"),
-        ("macro-F1", f"{measures.macro_f1:.3f}"),
-        ("false tags", f"{measures.false_tags:.3f}"),
-        ("ECE", f"{measures.calibration_error:.3f}"),
+        ("mean AP", figure_text(measures.mean_average_precision)),
+        ("macro-F1", figure_text(measures.macro_f1)),
+        ("false tags", figure_text(measures.false_tags)),
+        ("ECE", figure_text(measures.calibration_error)),
     ]
 
 
@@ -143,12 +143,12 @@ def label_rows(record: EvaluationRecord) -> list[tuple[str, ...]]:
             average_precision(held, scores, record.weights(by_group=flag)) for flag in (False, True)
         )
         figures = [by_clip.f1.get(label), by_clip.recall.get(label), by_group.f1.get(label)]
-        f1, recall, f1_by_group = ("" if x is None else f"{x:.3f}" for x in figures)
+        f1, recall, f1_by_group = ("" if x is None else figure_text(x) for x in figures)
         rows.append(
             (
                 *(label, kind_of(label).value, str(clips[label]), str(groups[label])),
-                *(f"{record.thresholds[label]:.2f}", f"{each:.3f}", f1, recall),
-                *(f"{sources:.3f}", f1_by_group),
+                *(f"{record.thresholds[label]:.2f}", figure_text(each), f1, recall),
+                *(figure_text(sources), f1_by_group),
             )
         )
     return rows
@@ -161,7 +161,7 @@ def kind_rows(record: EvaluationRecord) -> list[tuple[str, ...]]:
     """Write out the figures of each kind, as :data:`KIND_HEAD` names them; the best first."""
     return [
         (
-            *(each.kind, "yes" if each.told else "no", f"{each.average_precision:.3f}"),
+            *(each.kind, "yes" if each.told else "no", figure_text(each.average_precision)),
             *(str(each.clips), str(each.groups), ", ".join(each.taken_for)),
         )
         for each in record.kinds

@@ -22,6 +22,7 @@ from asmr_classify.training.metrics import (
     N_BINS,
     NONE,
     confusion_matrix,
+    figure_text,
     precision_recall,
     reliability,
 )
@@ -234,7 +235,7 @@ def draw_precision_recall(record: EvaluationRecord) -> Figure:
         recall, precision = curve.at_threshold
         if not math.isnan(precision):
             _mark(axes, recall, precision, f"at {record.thresholds[label]:.2f}")
-        axes.set_title(f"{legible(label)}   AP {curve.average_precision:.3f}", loc="left")
+        axes.set_title(f"{legible(label)}   AP {figure_text(curve.average_precision)}", loc="left")
         _unit_square(axes)
     figure.supxlabel("recall", fontsize=9)
     figure.supylabel("precision", fontsize=9)

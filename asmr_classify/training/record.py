@@ -6,7 +6,8 @@ a line a clip, named as the model with ``.evaluation.json``::
 
     {"format": 1, "model": "name@version", "digest": SHA-256 of the model or null,
      "labels": […], "triggers": […], "thresholds": {…},
-     "kinds": [["rain", clips, groups, average precision, whether it is told, [taken for]], …],
+     "kinds": [["rain", clips, groups, average precision (null if the clips do not tell it),
+                whether it is told, [taken for]], …],
      "columns": ["name", "group", "finer", "seconds", "labels", "tags", "scores"],
      "clips": [["tap/a.opus", "maker", "typing", 2.5, ["tap"], ["tap"], [0.01, 0.98, …]], …]}
 
@@ -16,6 +17,7 @@ Clips are named from the folder that holds them all: no more of the user's disk 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import Counter, defaultdict
 from dataclasses import astuple, dataclass
@@ -233,8 +235,8 @@ def record_to_text(record: EvaluationRecord) -> str:
         "triggers": record.triggers,
         "thresholds": {label: round(value, 4) for label, value in record.thresholds.items()},
         "kinds": [
-            [*astuple(each)[:3], round(each.average_precision, 4), each.told, each.taken_for]
-            for each in record.kinds
+            [*each[:3], None if math.isnan(each[3]) else round(each[3], 4), *each[4:]]
+            for each in map(astuple, record.kinds)
         ],
         "columns": COLUMNS,
     }
@@ -337,7 +339,7 @@ def _kind_from(row: list[Any]) -> KindFigures:
         _word(kind),
         int(_number(clips)),
         int(_number(groups)),
-        _share(precision),
+        math.nan if precision is None else _share(precision),
         told,
         _words(taken_for),
     )

@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.metrics import confusion_matrix as reference_confusion
 
 from asmr_classify.errors import EvaluationError, MissingExtraError, OutputError
+from asmr_classify.training.kinds import KindFigures
 from asmr_classify.training.metrics import (
     calibration_error,
     confusion_matrix,
@@ -22,7 +23,7 @@ from asmr_classify.training.metrics import (
     precision_recall,
     reliability,
 )
-from asmr_classify.training.page import evaluation_page, label_rows
+from asmr_classify.training.page import evaluation_page, kind_rows, label_rows
 from asmr_classify.training.plots import (
     PICTURES,
     draw_confusion,
@@ -93,6 +94,29 @@ def test_the_confusion_matrix_is_that_of_scikit_learn(record):
     ours = confusion_matrix(record.truth(), record.main(), classes)
     assert ours.tolist() == reference_confusion(expected, found, labels=classes).tolist()
     assert ours.sum() == len(record.clips)
+
+
+def test_of_clips_of_one_label_figures_that_cannot_be_told_say_so(record):
+    alone = tuple(clip for clip in record.clips if clip.labels == ("tap",))
+    record = replace(record, clips=alone, triggers=("tap",))
+    page = evaluation_page(record, draw_pictures(record))
+    assert page.count("<dd>n/a</dd>") == 2  # mean AP and false tags
+    assert "AP n/a" in page
+    assert "nan" not in re.sub(r'="[^"]*"', "", page)
+    assert "1.000" not in page
+    by_clip = evaluation_summary(record)["by_clip"]
+    assert (
+        by_clip["mean_average_precision"] is by_clip["false_tags"] is by_clip["f1"]["none"] is None
+    )
+
+
+def test_the_figure_of_a_kind_that_cannot_be_told_is_kept(record, tmp_path):
+    record = replace(record, kinds=(KindFigures("rain", 9, 8, np.nan, False, ()),))
+    save_record(record, tmp_path / "m.evaluation.json")
+    assert '["rain", 9, 8, null, false, []]' in (tmp_path / "m.evaluation.json").read_text()
+    [kind] = load_record(tmp_path / "m.evaluation.json").kinds
+    assert np.isnan(kind.average_precision)
+    assert kind_rows(record)[0][:3] == ("rain", "no", "n/a")
 
 
 def test_any_of_several_triggers_is_expected():

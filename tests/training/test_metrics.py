@@ -61,16 +61,37 @@ def test_average_precision_is_that_of_scikit_learn(rng):
     for n_clips in range(1, 60):
         held = rng.random(n_clips) < 0.4
         held[rng.integers(n_clips)] = True
+        if held.all():
+            continue
         weights = rng.integers(0, 3, n_clips) + 0.5 * held  # some weigh nothing
         scores = rng.integers(0, 8, n_clips) / 7  # many are equal
         expected = average_precision_score(held, scores, sample_weight=weights)
         assert average_precision(held, scores, weights) == pytest.approx(expected, rel=1e-12)
 
 
-def test_what_no_clip_holds_has_no_average_precision():
-    for held, weights in ([False, False], [1.0, 2.0]), ([True, False], [0.0, 2.0]), ([], []):
+def test_what_no_clip_or_every_one_holds_has_no_average_precision():
+    for held, weights in (
+        *(([False, False], [1.0, 2.0]), ([True, False], [0.0, 2.0]), ([], [])),
+        *(([True, True], [1 / 3, 0.1]), ([True, False], [2.0, 0.0])),
+    ):
         args = np.array(held, dtype=bool), np.arange(len(held)) / 2, np.array(weights)
         assert np.isnan(average_precision(*args))
+
+
+def test_what_the_clips_cannot_tell_has_no_figure():
+    scores = np.array([[0.9], [0.8], [0.2]])
+    m = measure([("tap",)] * 3, ["tap", "tap", None], scores, ("tap",), np.ones(3))
+    unknown = (m.average_precision["tap"], m.mean_average_precision, m.f1["none"], m.false_tags)
+    assert np.isnan(unknown).all()
+    assert m.recall["tap"] == pytest.approx(2 / 3)
+    assert m.macro_f1 == m.f1["tap"] == pytest.approx(0.8)
+
+
+def test_the_mean_is_of_what_can_be_told():
+    truth = [("tap",), ("tap", "whisper")]
+    m = measure(truth, ["tap", "whisper"], np.array([[0.9, 0.1], [0.8, 0.7]]), TRIGGERS, np.ones(2))
+    assert np.isnan(m.average_precision["tap"])
+    assert m.mean_average_precision == m.average_precision["whisper"] == 1
 
 
 def test_calibration_error_of_the_sure_and_wrong_and_of_the_honest():
