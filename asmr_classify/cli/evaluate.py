@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
-from asmr_classify.cli.errors import ExitStatus, reporting_errors
+from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.cli.explain import HtmlOption, PlotsOption, check_explanations, explain
 from asmr_classify.cli.formats import FormatName, check_earlier
 from asmr_classify.cli.interrupts import interrupts_tell
+from asmr_classify.cli.model import find_record
 from asmr_classify.cli.train import (
+    MOST_NAMED,
     CacheOption,
     CopiesOption,
     CorrectionsOption,
@@ -28,15 +30,38 @@ from asmr_classify.cli.train import (
     TeacherOption,
     check_teaching,
     default_cache,
+    parse_renames,
     phase_reporter,
     prepared_corpus,
     read_corrected,
     tell_figures,
     training_spec,
+    warn,
     what_is_kept,
     write_text,
 )
 from asmr_classify.cli.train_output import check_folder
+from asmr_classify.errors import EvaluationError, ModelNotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from asmr_classify.model import Model
+    from asmr_classify.training.corpus import Corpus
+    from asmr_classify.training.evaluate import Evaluation
+
+SHIPPED = "shipped"
+"""Stands for the shipped model's file where there is no default."""
+
+JudgedOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help=f"Judge this model as it is, or the {SHIPPED} one, instead of fitting one for each "
+        "part of the clips.",
+        show_default=False,
+    ),
+]
 
 
 @reporting_errors
@@ -58,6 +83,7 @@ def evaluate(
     copies: CopiesOption = None,
     scenes: ScenesOption = None,
     rounds: RoundsOption = None,
+    model: JudgedOption = None,
     html: HtmlOption = None,
     plots: PlotsOption = None,
     quiet: QuietOption = False,
@@ -66,18 +92,48 @@ def evaluate(
 
     The predictions are written as `label` writes them; the figures go to stderr. What is
     confused, how curves and sources look, and the worst errors go to a page or to pictures.
+
+    With `--model` nothing is fitted: the figures are of that model, its thresholds and its
+    calibration. Judge it by recordings of makers that it was not fitted on.
     """
     from asmr_classify.training.evaluate import evaluate as cross_validate
     from asmr_classify.training.record import EvaluationRecord
-    from asmr_classify.writers.jsonl import result_to_line
     from asmr_classify.writers.output import check_output
 
-    inputs = [*sources, *filter(None, (corrections, kinds, teacher))]
+    inputs = [*sources, *filter(None, (corrections, kinds, teacher, model))]
     check_output(str(output), list(map(str, inputs)))
     check_earlier(str(output), FormatName.JSONL)
     check_folder(output)
     check_teaching(teacher, sounds)
     check_explanations(html, plots)
+    n_jobs = jobs if jobs is not None else -1
+    if model is not None:
+        check_fits_nothing(
+            corrections=corrections,
+            kinds=kinds,
+            teacher=teacher,
+            sounds=sounds or None,
+            cache=cache,
+            seed=seed or None,
+            members=members,
+            copies=copies,
+            scenes=scenes,
+            rounds=rounds,
+        )
+        with interrupts_tell("no predictions were written"):
+            corpus, evaluation = judged(sources, rename or (), model, jobs=n_jobs, quiet=quiet)
+        write_predictions(output, evaluation)
+        if html or plots:
+            record = EvaluationRecord.of_evaluation(corpus, evaluation)
+            explain(record, html, plots, of_folds=False)
+        if not quiet:
+            tell_figures(evaluation)
+            tell(
+                f"{evaluation.models[0].id} labelled the clips as it is: these are figures of "
+                "sources never heard only if it was fitted on none of the clips, nor on others of "
+                "their groups"
+            )
+        return ExitStatus.OK
     corpus = read_corrected(sources, rename or (), corrections, kinds, sounds or ())
     spec = training_spec(
         seed=seed,
@@ -87,7 +143,6 @@ def evaluate(
         rounds=rounds,
         is_taught=teacher is not None,
     )
-    n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
     kept = cache or default_cache(quiet=quiet)
     with interrupts_tell(f"no predictions were written; {what_is_kept(kept)}"):
@@ -101,10 +156,106 @@ def evaluate(
             quiet=quiet,
         )
         evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
-    write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))
+    write_predictions(output, evaluation)
     if html or plots:
         explain(EvaluationRecord.of_evaluation(corpus, evaluation), html, plots)
     prepared.checkpoints.forget()
     if not quiet:
         tell_figures(evaluation)
     return ExitStatus.OK
+
+
+def check_fits_nothing(**options: object) -> None:
+    """Refuse what is for fitting beside a model that is there.
+
+    Raises
+    ------
+    UsageError
+    """
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise UsageError(f"--model fits nothing, and --{given[0]} is for fitting: leave one out")
+
+
+def judged(
+    sources: Sequence[Path], renames: Iterable[str], model: Path, *, jobs: int, quiet: bool
+) -> tuple[Corpus, Evaluation]:
+    """Read clips, and label them by a model, with warnings of what makes its figures worth less.
+
+    Returns
+    -------
+    Corpus
+        What the model was judged by.
+    Evaluation
+
+    Raises
+    ------
+    CorpusError, ModelError
+        If the clips or the model cannot be read, or have no label in common.
+    """
+    from asmr_classify.training.judge import judge, known_to
+    from asmr_classify.training.layouts import read_sources
+
+    loaded = load_judged(model)
+    read = read_sources(sources, parse_renames(renames), least_groups=1)
+    corpus, unknown = known_to(read, loaded)
+    if not quiet:
+        if unknown:
+            warn(
+                f"{loaded.id} does not know "
+                f"{', '.join(f'{label} ({n} clips)' for label, n in unknown.items())}; "
+                f"{len(read.clips) - len(corpus.clips)} clips that hold nothing else are left out: "
+                "rename what it knows by another name (OLD=NEW), or is to be no trigger (OLD=none)"
+            )
+        warn_of_fitted(corpus, loaded)
+    report = phase_reporter(quiet=quiet)
+    return corpus, judge(corpus, loaded, jobs=jobs, on_progress=report)
+
+
+def load_judged(path: Path) -> Model:
+    """Load a model by its file, or the shipped one.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be loaded.
+    """
+    from asmr_classify.model import load_model
+
+    if str(path) == SHIPPED:
+        return load_model()
+    if not path.is_file():
+        raise ModelNotFoundError(
+            f"{path}: no such model file; for the shipped one give --model {SHIPPED}"
+        )
+    return load_model(path)
+
+
+def warn_of_fitted(corpus: Corpus, model: Model) -> None:
+    """Warn of clips whose groups the record beside a model names as fitted on."""
+    try:
+        record = find_record(model)
+    except EvaluationError as exc:
+        warn(f"{exc}; so whether it has heard the clips cannot be told")
+        return
+    fitted = set() if record is None else {clip.group for clip in record.clips}
+    heard = [clip.group for clip in corpus.clips if clip.group in fitted]
+    if heard:
+        warn(
+            f"{len(heard)} of {len(corpus.clips)} clips are of groups by whose names {model.id} "
+            f"was fitted on clips ({', '.join(sorted(set(heard))[:MOST_NAMED])}): it has heard "
+            "them, or others like them, and its figures are too good"
+        )
+
+
+def write_predictions(output: Path, evaluation: Evaluation) -> None:
+    """Write results as ``label`` does.
+
+    Raises
+    ------
+    OutputError
+        If that fails.
+    """
+    from asmr_classify.writers.jsonl import result_to_line
+
+    write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))

@@ -56,8 +56,10 @@ def check_explanations(html: Path | None, plots: Path | None) -> None:
         raise UsageError(f"--plots {plots}: is a file; name a folder")
 
 
-def explain(record: EvaluationRecord, html: Path | None, plots: Path | None) -> None:
-    """Write the page and the pictures that are asked for.
+def explain(
+    record: EvaluationRecord, html: Path | None, plots: Path | None, *, of_folds: bool = True
+) -> None:
+    """Write the page and the pictures that are asked for, see ``evaluation_page``.
 
     Raises
     ------
@@ -72,6 +74,6 @@ def explain(record: EvaluationRecord, html: Path | None, plots: Path | None) -> 
 
     pictures = draw_pictures(record)
     if html:
-        write_whole(html, evaluation_page(record, pictures).encode())
+        write_whole(html, evaluation_page(record, pictures, of_folds=of_folds).encode())
     if plots:
         save_pictures(pictures, plots)

@@ -192,13 +192,13 @@ def _check_folds_stated(clips: Iterable[Clip]) -> None:
         )
 
 
-def make_corpus(clips: Sequence[Clip], source: str) -> Corpus:
+def make_corpus(clips: Sequence[Clip], source: str, *, least_groups: int = 2) -> Corpus:
     """Put clips together and check that there is enough to learn from.
 
     Raises
     ------
     CorpusError
-        If there is no trigger, a label has clips of one group only, or there is one group only.
+        If there is no trigger, or there are fewer groups.
     """
     sounds = tuple(clip for clip in clips if not clip.labels)
     clips = tuple(clip for clip in clips if clip.labels)
@@ -207,7 +207,7 @@ def make_corpus(clips: Sequence[Clip], source: str) -> Corpus:
     labels = (*known, *sorted(found.difference(known)))
     if not any(clip.triggers for clip in clips):
         raise CorpusError(f"{source}: no clip has a trigger; the column must name some")
-    if len({clip.group for clip in clips}) < 2:
+    if len({clip.group for clip in clips}) < least_groups:
         raise CorpusError(
             f"{source}: all clips are of one group; figures on sources never heard need at least "
             "two, so give each maker or source a name of its own in the column 'group'"

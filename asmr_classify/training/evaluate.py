@@ -117,7 +117,7 @@ class Evaluation:
     heard : tuple of Heard, one per clip
         Logits of networks that were fitted without the clip's fold.
     models : tuple of Model, one per fold
-        Which labelled that fold, and never heard it.
+        Which labelled that fold, and never heard it; one alone where a model is judged as it is.
     thresholds : mapping of str to float
         Mean over the models of the folds.
     kinds : tuple of KindFigures
@@ -366,8 +366,8 @@ def conclude(
     )
     return Evaluation(
         results,
-        _measures(prepared.corpus, results, by_group=False),
-        _measures(prepared.corpus, results, by_group=True),
+        measure_results(prepared.corpus, results, by_group=False),
+        measure_results(prepared.corpus, results, by_group=True),
         _corrected_measures(prepared.corpus, results),
         heard,
         models,
@@ -565,7 +565,8 @@ def _label(path: str, heard: Heard, model: Model, corpus: Corpus) -> FileResult:
     return summarise(path, told, model, duration=seconds, decoded=seconds)
 
 
-def _measures(corpus: Corpus, results: tuple[FileResult, ...], *, by_group: bool) -> Measures:
+def measure_results(corpus: Corpus, results: Sequence[FileResult], *, by_group: bool) -> Measures:
+    """Measure what the clips of a corpus got, in their order."""
     return _measure(
         corpus, results, [clip.triggers for clip in corpus.clips], range(len(results)), by_group
     )
@@ -580,7 +581,7 @@ def _corrected_measures(corpus: Corpus, results: tuple[FileResult, ...]) -> Meas
 
 def _measure(
     corpus: Corpus,
-    results: tuple[FileResult, ...],
+    results: Sequence[FileResult],
     truth: Sequence[tuple[str, ...]],
     kept: Sequence[int],
     by_group: bool,  # noqa: FBT001 (private)

@@ -52,7 +52,12 @@ if TYPE_CHECKING:
 Names = tuple[str, ...]
 
 
-def read_sources(sources: Sequence[Path], renamed: Mapping[str, Names] | None = None) -> Corpus:
+def read_sources(
+    sources: Sequence[Path],
+    renamed: Mapping[str, Names] | None = None,
+    *,
+    least_groups: int = 2,
+) -> Corpus:
     """Read labelled recordings, whatever their layout, into one corpus.
 
     Parameters
@@ -62,6 +67,8 @@ def read_sources(sources: Sequence[Path], renamed: Mapping[str, Names] | None = 
     renamed : mapping of str to tuple of str, optional
         What a label of the source is to be called: other names, ``none`` for a clear negative, or
         ``unsure`` to leave its clips out. Labels that are not in it keep their names.
+    least_groups : int
+        Of fewer groups, figures on sources never heard cannot be made; 1 to fit nothing.
 
     Returns
     -------
@@ -82,7 +89,8 @@ def read_sources(sources: Sequence[Path], renamed: Mapping[str, Names] | None = 
             f"no clip is labelled {strange[0]!r}, which was to be renamed; there are "
             f"{', '.join(sorted(known - {''})[:20])}"
         )
-    return make_corpus(_renamed(clips, renamed or {}), ", ".join(map(str, sources)))
+    named = ", ".join(map(str, sources))
+    return make_corpus(_renamed(clips, renamed or {}), named, least_groups=least_groups)
 
 
 def read_clips(sources: Iterable[Path], renamed: Collection[str] = ()) -> list[Clip]:

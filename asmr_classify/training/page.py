@@ -35,9 +35,15 @@ N_WORST = 30
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 
-ABOUT = """\
+OF_FOLDS = """\
 Every clip was labelled by a model that had never heard its group: {clips} clips of {groups}
-groups. AP is the average precision of a score, F1 and recall are of the main tag, false tags the
+groups."""
+OF_MODEL = """\
+Every clip was labelled by this model as it is: {clips} clips of {groups} groups. It has heard some
+of them before if it was fitted on them, or on others of their groups; then the figures are too
+good."""
+ABOUT = """\
+AP is the average precision of a score, F1 and recall are of the main tag, false tags the
 share of clips without a trigger that get one, and ECE the expected calibration error."""
 
 
@@ -64,7 +70,9 @@ class Part:
     folded: str = ""
 
 
-def evaluation_page(record: EvaluationRecord, pictures: Iterable[Picture]) -> str:
+def evaluation_page(
+    record: EvaluationRecord, pictures: Iterable[Picture], *, of_folds: bool = True
+) -> str:
     """Make the page of an evaluation.
 
     Parameters
@@ -72,6 +80,9 @@ def evaluation_page(record: EvaluationRecord, pictures: Iterable[Picture]) -> st
     record : EvaluationRecord
     pictures : iterable of Picture
         Of that record, see :func:`asmr_classify.training.plots.draw_pictures`.
+    of_folds : bool
+        Whether each clip was labelled by a model that was fitted without its group; else all were
+        by one model that may have heard it.
 
     Returns
     -------
@@ -89,10 +100,12 @@ def evaluation_page(record: EvaluationRecord, pictures: Iterable[Picture]) -> st
     environment.filters["legible"] = lambda value: legible(str(value))
     shown = {picture.name: _picture_part(picture) for picture in pictures}
     groups = {clip.group for clip in record.clips}
+    about = f"{OF_FOLDS if of_folds else OF_MODEL} {ABOUT}"
+    on = "sources never heard" if of_folds else f"{len(record.clips)} clips"
     return environment.get_template("page.html").render(
         version=own_version(),
-        title=f"{record.model}: how it does on sources never heard",
-        about=" ".join(ABOUT.format(clips=len(record.clips), groups=len(groups)).split()),
+        title=f"{record.model}: how it does on {on}",
+        about=" ".join(about.format(clips=len(record.clips), groups=len(groups)).split()),
         main_figures=main_figures(record.measures()),
         parts=[
             _label_part(record),

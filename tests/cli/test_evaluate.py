@@ -1,0 +1,129 @@
+"""``evaluate --model``: a model judged as it is."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from asmr_classify.cli.app import app
+from asmr_classify.model import shipped_model_path
+from asmr_classify.training.record import load_record, record_path, save_record
+from tests.conftest import DEMO
+
+
+@pytest.fixture
+def judge(tmp_path):
+    def invoke(*arguments, model="shipped"):
+        options = ["--model", model, "--output", tmp_path / "p.jsonl", "--jobs", "1"]
+        done = CliRunner().invoke(app, ["evaluate", *map(str, [*arguments, *options])])
+        return done, " ".join(done.stderr.split())
+
+    return invoke
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Write a manifest of some demo clips with triggers of one's own, all of one group."""
+
+    def write(**triggers):
+        with (tmp_path / "mine.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("path", "trigger", "group"))
+            for name, trigger in triggers.items():
+                clip = f"{name.replace('_', '-')}.flac"
+                shutil.copy(DEMO / clip, tmp_path)
+                writer.writerow((clip, trigger, "me"))
+        return tmp_path / "mine.csv"
+
+    return write
+
+
+def predictions(tmp_path):
+    return [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+
+
+def test_the_predictions_are_those_of_label(judge, tmp_path):
+    page = tmp_path / "page.html"
+    done, told = judge(DEMO / "manifest.csv", "--html", page)
+    assert done.exit_code == 0, done.output
+    arguments = ["label", str(DEMO), "-f", "jsonl", "--quiet"]
+    labelled = CliRunner().invoke(app, arguments)
+    assert labelled.exit_code == 0, labelled.output
+    expected = {Path(r["path"]).name: r for r in map(json.loads, labelled.stdout.splitlines())}
+    found = predictions(tmp_path)
+    assert len(found) == len(expected) == 12
+    for each in found:
+        same = expected[Path(each["path"]).name]
+        assert each["tags"] == same["tags"]
+        assert each["scores"] == pytest.approx(same["scores"], abs=1e-3)
+    assert "by clip: mean AP 1.000, macro-F1 1.000, false tags 0.000, ECE 0.0" in told
+    assert "only if it was fitted on none of the clips" in told
+    assert "warning" not in told
+    shown = page.read_text(encoding="utf-8")
+    assert "how it does on 12 clips" in shown
+    assert "labelled by this model as it is: 12 clips of 12 groups" in shown
+    assert "never heard its group" not in shown
+
+
+def test_triggers_that_the_model_does_not_know_are_left_out_and_named(judge, manifest, tmp_path):
+    clips = {"tap_wood": "tap,brush", "noise_pink": "brush", "none_talk": "none"}
+    done, told = judge(manifest(**clips))
+    assert done.exit_code == 0, done.output
+    assert "does not know brush (2 clips); 1 clips that hold nothing else are left out" in told
+    assert [each["path"].rsplit("/")[-1] for each in predictions(tmp_path)] == [
+        "tap-wood.flac",
+        "none-talk.flac",
+    ]
+    assert "brush: AP" not in told
+    renamed, told = judge(manifest(**clips), "--rename", "brush=white_noise")
+    assert renamed.exit_code == 0, renamed.output
+    assert "white_noise: AP 1.000" in told
+    assert "does not know" not in told
+
+
+def test_a_model_that_knows_no_trigger_of_the_clips_cannot_be_judged(judge, manifest):
+    done, told = judge(manifest(noise_pink="hiss", none_talk="none"))
+    assert done.exit_code == 1
+    assert "knows none of hiss, which the clips hold; its labels are whisper, tap" in told
+
+
+def test_what_is_for_fitting_is_refused(judge):
+    for option, value in (("--members", 1), ("--rounds", 0), ("--seed", 3), ("--cache", "x")):
+        done, told = judge(DEMO / "manifest.csv", option, value)
+        assert done.exit_code == 2
+        assert f"--model fits nothing, and {option} is for fitting: leave one out" in told
+
+
+def test_clips_of_groups_that_the_model_was_fitted_on_are_warned_of(judge, tmp_path):
+    model = tmp_path / "mine.safetensors"
+    shutil.copy(shipped_model_path(), model)
+    record = load_record(record_path(shipped_model_path()))
+    first, *others = record.clips
+    heard = replace(first, group="tap-wood")
+    save_record(replace(record, clips=(heard, *others)), record_path(model))
+    done, told = judge(DEMO / "manifest.csv", model=model)
+    assert done.exit_code == 0, done.output
+    assert "warning: 1 of 12 clips are of groups by whose names asmr-4@" in told
+    assert "(tap-wood): it has heard them, or others like them" in told
+
+
+def test_a_record_that_is_none_is_warned_of(judge, tmp_path):
+    model = tmp_path / "mine.safetensors"
+    shutil.copy(shipped_model_path(), model)
+    record_path(model).write_text("{}")
+    done, told = judge(DEMO / "manifest.csv", model=model)
+    assert done.exit_code == 0, done.output
+    assert "damaged (no format 2); train the model again; so whether it has heard" in told
+
+
+def test_no_model_of_that_name(judge, tmp_path):
+    done, told = judge(DEMO / "manifest.csv", model=tmp_path / "none.safetensors")
+    assert done.exit_code == 1
+    assert "no such model file; for the shipped one give --model shipped" in told
+    assert not (tmp_path / "p.jsonl").exists()
