@@ -15,6 +15,7 @@ from asmr_classify.cli.logs import close_logging
 from asmr_classify.cli.startup import last_interrupt, raise_interrupts
 from asmr_classify.errors import (
     AsmrClassifyError,
+    CorpusError,
     LimitsError,
     ModelFormatError,
     NothingToUndoError,
@@ -59,8 +60,8 @@ HINTS: dict[type[AsmrClassifyError], str] = {
 }
 """What may help, by kind of error, where the message does not say it already."""
 
-IN_LINES = (LimitsError, QueryError, TemplateError)
-"""Errors that show a place, or an example, in lines of their own."""
+IN_LINES = (CorpusError, LimitsError, QueryError, TemplateError)
+"""Errors that show a place, an example, or one of many rows, in lines of their own."""
 
 NOTHING_HALF = "stopped before the end; nothing is left half written"
 """What holds of an interrupt of any command."""

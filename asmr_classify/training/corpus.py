@@ -36,7 +36,7 @@ from asmr_classify.labels import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 NONE = "none"
 UNSURE = "unsure"
@@ -175,11 +175,43 @@ def read_manifest(manifest: Path, renamed: Collection[str] = ()) -> tuple[Clip, 
 
     Labels that are ``renamed`` afterwards may be spelt in any way.
     """
-    rows = _read_rows(manifest)
-    clips = tuple(_clip(row, manifest.parent, renamed) for row in rows)
-    _check_folds_stated(clips)
-    check_audio(clips)
-    return clips
+    needs = f"a manifest needs at least {', '.join(REQUIRED)}"
+    rows = read_table(manifest, REQUIRED, "manifest", needs)
+    if not rows:
+        raise CorpusError(f"{manifest}: the manifest lists no clip")
+    clips: dict[int, Clip] = {}
+    problems: dict[int, str] = {}
+    listed: dict[str, str] = {}
+    for line, row in enumerate(rows, start=2):
+        try:
+            _check_row(row, manifest.parent, listed)
+            clips[line] = _clip(row, manifest.parent, renamed)
+        except CorpusError as exc:
+            problems[line] = str(exc)
+    _refuse_rows(manifest, problems | _audio_problems(clips))
+    _check_folds_stated(clips.values())
+    return tuple(clips.values())
+
+
+MOST_NAMED = 10
+"""Of wrong rows, so many are named."""
+
+
+def _refuse_rows(table: Path, problems: Mapping[int, str]) -> None:
+    """Tell what is wrong with rows, by line of their table: of all at once, to be mended at once.
+
+    Raises
+    ------
+    CorpusError
+        If anything is.
+    """
+    told = [f"line {line}: {problem}" for line, problem in sorted(problems.items())]
+    if len(told) == 1:
+        raise CorpusError(f"{table}, {told[0]}")
+    if told:
+        more = [f"and {len(told) - MOST_NAMED} more"] if len(told) > MOST_NAMED else []
+        lines = (f"{table}: {len(told)} rows are wrong:", *told[:MOST_NAMED], *more)
+        raise CorpusError("\n  ".join(lines))
 
 
 def _check_folds_stated(clips: Iterable[Clip]) -> None:
@@ -215,23 +247,16 @@ def make_corpus(clips: Sequence[Clip], source: str, *, least_groups: int = 2) ->
     return Corpus(clips, labels, sounds=sounds)
 
 
-def _read_rows(manifest: Path) -> list[dict[str, str]]:
-    needs = f"a manifest needs at least {', '.join(REQUIRED)}"
-    rows = read_table(manifest, REQUIRED, "manifest", needs)
-    if not rows:
-        raise CorpusError(f"{manifest}: the manifest lists no clip")
-    for number, row in enumerate(rows, start=2):
-        empty = [name for name in REQUIRED if not (row[name] or "").strip()]
-        if empty:
-            raise CorpusError(f"{manifest}, line {number}: nothing in column {', '.join(empty)}")
-    listed: dict[str, str] = {}
-    for row in rows:
-        place = os.path.normpath(manifest.parent / row["path"])
-        if place in listed:
-            also = "" if listed[place] == row["path"] else f", as {listed[place]} too"
-            raise CorpusError(f"{manifest}: {row['path']} is listed twice{also}")
-        listed[place] = row["path"]
-    return rows
+def _check_row(row: dict[str, str], folder: Path, listed: dict[str, str]) -> None:
+    """Check that a row is whole, and of a clip that is not ``listed`` yet, and list it."""
+    empty = [name for name in REQUIRED if not (row[name] or "").strip()]
+    if empty:
+        raise CorpusError(f"nothing in column {', '.join(empty)}")
+    place = os.path.normpath(folder / row["path"])
+    if place in listed:
+        also = "" if listed[place] == row["path"] else f", as {listed[place]} too"
+        raise CorpusError(f"{row['path']} is listed twice{also}")
+    listed[place] = row["path"]
 
 
 def read_table(path: Path, columns: Sequence[str], what: str, needs: str) -> list[dict[str, str]]:
@@ -338,21 +363,35 @@ def _clip(row: dict[str, str], folder: Path, renamed: Collection[str]) -> Clip:
     )
 
 
-def check_audio(clips: Iterable[Clip]) -> None:
+def check_audio(clips: Iterable[Clip], table: Path) -> None:
     """Check that all audio is there and unchanged.
+
+    Parameters
+    ----------
+    clips : iterable of Clip
+        Of the rows of a table, in their order.
+    table : path
 
     Raises
     ------
     CorpusError
-        With the first clip that is missing or whose checksum differs.
+        With the clips that are missing or whose checksum differs.
     """
-    clips = tuple(clips)
-    missing = [clip.path for clip in clips if not Path(clip.path).is_file()]
-    if missing:
-        raise CorpusError(f"{missing[0]}: no such file, of {len(missing)} missing that are listed")
-    for clip in clips:
-        if clip.sha256 and file_sha256(clip.path) != clip.sha256:
-            raise CorpusError(
-                f"{clip.path}: its checksum is not the manifest's; the audio was changed, so "
-                "fetch it again or update the column 'sha256'"
-            )
+    _refuse_rows(table, _audio_problems(dict(enumerate(clips, start=2))))
+
+
+def _audio_problems(clips: Mapping[int, Clip]) -> dict[int, str]:
+    """Tell what is wrong with the audio of clips, by line of their table."""
+    found = {line: _audio_problem(clip) for line, clip in clips.items()}
+    return {line: problem for line, problem in found.items() if problem is not None}
+
+
+def _audio_problem(clip: Clip) -> str | None:
+    if not Path(clip.path).is_file():
+        return f"{clip.path}: no such file"
+    if clip.sha256 and file_sha256(clip.path) != clip.sha256:
+        return (
+            f"{clip.path}: its checksum is not the manifest's; the audio was changed, so fetch it "
+            "again or update the column 'sha256'"
+        )
+    return None

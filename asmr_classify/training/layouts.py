@@ -204,6 +204,7 @@ def _read_folders(source: Path, renamed: Collection[str]) -> list[Clip]:
 
 
 def _read_esc50(source: Path) -> list[Clip]:
+    table = source / "meta" / "esc50.csv"
     clips = [
         _clip(
             source / "audio" / row["filename"],
@@ -213,9 +214,9 @@ def _read_esc50(source: Path) -> list[Clip]:
             fold=int(row["fold"]),
             licence="CC BY-NC 3.0",
         )
-        for row in _rows(source / "meta" / "esc50.csv", "filename fold category src_file".split())
+        for row in _rows(table, "filename fold category src_file".split())
     ]
-    check_audio(clips)
+    check_audio(clips, table)
     return clips
 
 
@@ -225,9 +226,10 @@ def _read_fsd50k(source: Path) -> list[Clip]:
         table = source / "FSD50K.ground_truth" / f"{part}.csv"
         about = source / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json"
         facts = json.loads(read_text(about, "metadata")) if about.is_file() else {}
+        of_part = []
         for row in _rows(table, ["fname", "labels"]) if table.is_file() else ():
             fact = facts.get(row["fname"], {})
-            clips.append(
+            of_part.append(
                 _clip(
                     source / f"FSD50K.{part}_audio" / f"{row['fname']}.wav",
                     row["labels"].split(","),
@@ -236,7 +238,8 @@ def _read_fsd50k(source: Path) -> list[Clip]:
                     licence=fact.get("license", "unknown"),
                 )
             )
-    check_audio(clips)
+        check_audio(of_part, table)
+        clips += of_part
     return clips
 
 

@@ -126,6 +126,17 @@ def test_a_model_file_has_its_ending(run, tmp_path):
     assert "ends in .safetensors" in done.stderr
 
 
+def test_wrong_rows_of_a_manifest_are_told_line_by_line(run, tmp_path):
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("path,trigger,group\na.wav,tap,me\nb.wav,,me\n")
+    done = run("evaluate", manifest, "--output", tmp_path / "p.jsonl")
+    assert done.exit_code == 1
+    told = done.stderr.splitlines()
+    assert told[0] == f"error: {manifest}: 2 rows are wrong:"
+    assert told[1] == f"  line 2: {tmp_path / 'a.wav'}: no such file"
+    assert told[2] == "  line 3: nothing in column trigger"
+
+
 @pytest.fixture
 def mine(tmp_path):
     """A folder per label, with the same recordings by three makers."""

@@ -71,7 +71,7 @@ def test_an_empty_manifest(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        pytest.param({"path": "gone.wav"}, "gone.wav: no such file, of 1 missing", id="missing"),
+        pytest.param({"path": "gone.wav"}, r"csv, line 2: .*gone.wav: no such file$", id="missing"),
         pytest.param({"sha256": "0" * 64}, "its checksum is not the manifest's", id="changed"),
         pytest.param({"group": " "}, "line 2: nothing in column group", id="no group"),
         pytest.param({"path": "tap-0-1.wav"}, "tap-0-1.wav is listed twice$", id="doubled"),
@@ -93,6 +93,32 @@ def test_a_wrong_row(manifest_rows, write_rows, changes, message):
     manifest_rows[0].update(changes)
     with pytest.raises(CorpusError, match=message):
         read_corpus(write_rows(manifest_rows))
+
+
+def test_all_wrong_rows_are_told_at_once(manifest_rows, write_rows):
+    for row, changes in zip(
+        manifest_rows,
+        ({"path": "gone.wav"}, {"group": ""}, {"trigger": "Tap"}, {}, {"sha256": "0" * 64}),
+        strict=False,
+    ):
+        row.update(changes)
+    manifest = write_rows(manifest_rows)
+    with pytest.raises(CorpusError) as told:
+        read_corpus(manifest)
+    head, *lines = str(told.value).splitlines()
+    assert head == f"{manifest}: 4 rows are wrong:"
+    assert [line.partition(": ")[0] for line in lines] == [f"  line {k}" for k in (2, 3, 4, 6)]
+    for line, what in zip(lines, ("gone.wav: no such", "group", "'tap'", "checksum"), strict=True):
+        assert what in line
+
+
+def test_of_many_wrong_rows_ten_are_named(manifest_rows, write_rows):
+    with pytest.raises(CorpusError) as told:
+        read_corpus(write_rows([{**row, "fold": "first"} for row in manifest_rows]))
+    head, *lines = str(told.value).splitlines()
+    assert head.endswith("24 rows are wrong:")
+    assert len(lines) == 11
+    assert lines[-1] == "  and 14 more"
 
 
 def test_one_group_only(manifest_rows, write_rows):
