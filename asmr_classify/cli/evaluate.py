@@ -30,14 +30,15 @@ from asmr_classify.cli.train import (
     TeacherOption,
     check_teaching,
     default_cache,
-    parse_renames,
     phase_reporter,
     prepared_corpus,
-    read_corrected,
+    read_readable,
     tell_figures,
+    tell_unreadable,
     training_spec,
     warn,
     what_is_kept,
+    with_all,
     write_text,
 )
 from asmr_classify.cli.train_output import check_folder
@@ -98,6 +99,7 @@ def evaluate(
     """
     from asmr_classify.training.evaluate import evaluate as cross_validate
     from asmr_classify.training.record import EvaluationRecord
+    from asmr_classify.writers.jsonl import result_to_line
     from asmr_classify.writers.output import check_output
 
     inputs = [*sources, *filter(None, (corrections, kinds, teacher, model))]
@@ -121,48 +123,48 @@ def evaluate(
             rounds=rounds,
         )
         with interrupts_tell("no predictions were written"):
-            corpus, evaluation = judged(sources, rename or (), model, jobs=n_jobs, quiet=quiet)
-        write_predictions(output, evaluation)
-        if html or plots:
-            record = EvaluationRecord.of_evaluation(corpus, evaluation)
-            explain(record, html, plots, of_folds=False)
-        if not quiet:
-            tell_figures(evaluation)
+            corpus, evaluation, n_unreadable = judged(
+                sources, rename or (), model, jobs=n_jobs, quiet=quiet
+            )
+    else:
+        corpus, n_unreadable = read_readable(sources, rename or (), jobs=n_jobs, quiet=quiet)
+        corpus = with_all(corpus, corrections, kinds, sounds or ())
+        spec = training_spec(
+            seed=seed,
+            members=members,
+            copies=copies,
+            scenes=scenes,
+            rounds=rounds,
+            is_taught=teacher is not None,
+        )
+        report = phase_reporter(quiet=quiet)
+        kept = cache or default_cache(quiet=quiet)
+        with interrupts_tell(f"no predictions were written; {what_is_kept(kept)}"):
+            prepared = prepared_corpus(
+                corpus,
+                spec,
+                teacher=teacher,
+                cache=kept,
+                cache_needed=cache is not None,
+                jobs=n_jobs,
+                quiet=quiet,
+            )
+            evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
+    write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))
+    if html or plots:
+        record = EvaluationRecord.of_evaluation(corpus, evaluation)
+        explain(record, html, plots, of_folds=model is None)
+    if model is None:
+        prepared.checkpoints.forget()
+    if not quiet:
+        tell_figures(evaluation)
+        if model is not None:
             tell(
                 f"{evaluation.models[0].id} labelled the clips as it is: these are figures of "
                 "sources never heard only if it was fitted on none of the clips, nor on others of "
                 "their groups"
             )
-        return ExitStatus.OK
-    corpus = read_corrected(sources, rename or (), corrections, kinds, sounds or ())
-    spec = training_spec(
-        seed=seed,
-        members=members,
-        copies=copies,
-        scenes=scenes,
-        rounds=rounds,
-        is_taught=teacher is not None,
-    )
-    report = phase_reporter(quiet=quiet)
-    kept = cache or default_cache(quiet=quiet)
-    with interrupts_tell(f"no predictions were written; {what_is_kept(kept)}"):
-        prepared = prepared_corpus(
-            corpus,
-            spec,
-            teacher=teacher,
-            cache=kept,
-            cache_needed=cache is not None,
-            jobs=n_jobs,
-            quiet=quiet,
-        )
-        evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
-    write_predictions(output, evaluation)
-    if html or plots:
-        explain(EvaluationRecord.of_evaluation(corpus, evaluation), html, plots)
-    prepared.checkpoints.forget()
-    if not quiet:
-        tell_figures(evaluation)
-    return ExitStatus.OK
+    return tell_unreadable(n_unreadable)
 
 
 def check_fits_nothing(**options: object) -> None:
@@ -179,25 +181,26 @@ def check_fits_nothing(**options: object) -> None:
 
 def judged(
     sources: Sequence[Path], renames: Iterable[str], model: Path, *, jobs: int, quiet: bool
-) -> tuple[Corpus, Evaluation]:
-    """Read clips, and label them by a model, with warnings of what makes its figures worth less.
+) -> tuple[Corpus, Evaluation, int]:
+    """Read clips, and label them by a model as it is, with warnings of what to believe less.
 
     Returns
     -------
     Corpus
         What the model was judged by.
     Evaluation
+    int
+        Clips that cannot be read.
 
     Raises
     ------
     CorpusError, ModelError
-        If the clips or the model cannot be read, or have no label in common.
+        If the clips or the model cannot be read, or have no trigger in common.
     """
     from asmr_classify.training.judge import judge, known_to
-    from asmr_classify.training.layouts import read_sources
 
     loaded = load_judged(model)
-    read = read_sources(sources, parse_renames(renames), least_groups=1)
+    read, n_unreadable = read_readable(sources, renames, least_groups=1, jobs=jobs, quiet=quiet)
     corpus, unknown = known_to(read, loaded)
     if not quiet:
         if unknown:
@@ -209,7 +212,7 @@ def judged(
             )
         warn_of_fitted(corpus, loaded)
     report = phase_reporter(quiet=quiet)
-    return corpus, judge(corpus, loaded, jobs=jobs, on_progress=report)
+    return corpus, judge(corpus, loaded, jobs=jobs, on_progress=report), n_unreadable
 
 
 def load_judged(path: Path) -> Model:
@@ -246,16 +249,3 @@ def warn_of_fitted(corpus: Corpus, model: Model) -> None:
             f"was fitted on clips ({', '.join(sorted(set(heard))[:MOST_NAMED])}): it has heard "
             "them, or others like them, and its figures are too good"
         )
-
-
-def write_predictions(output: Path, evaluation: Evaluation) -> None:
-    """Write results as ``label`` does.
-
-    Raises
-    ------
-    OutputError
-        If that fails.
-    """
-    from asmr_classify.writers.jsonl import result_to_line
-
-    write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))

@@ -163,7 +163,9 @@ def train(
         raise UsageError(f"--output {output}: a model file ends in .safetensors")
     check_trained(output, PICTURES)
     check_teaching(teacher, sounds)
-    corpus = read_corrected(sources, rename or (), corrections, kinds, sounds or ())
+    n_jobs = jobs if jobs is not None else -1
+    corpus, n_unreadable = read_readable(sources, rename or (), jobs=n_jobs, quiet=quiet)
+    corpus = with_all(corpus, corrections, kinds, sounds or ())
     spec = replace(
         training_spec(
             seed=seed,
@@ -176,7 +178,6 @@ def train(
         name=name or output.stem,
         version=version,
     )
-    n_jobs = jobs if jobs is not None else -1
     report = phase_reporter(quiet=quiet)
     kept = cache or default_cache(quiet=quiet)
     with interrupts_tell(f"no model was written; {what_is_kept(kept)}"):
@@ -198,7 +199,7 @@ def train(
             tell(f"{output.with_suffix('.md')}: without pictures; {NO_PICTURES}")
         tell(f"{output}: {model.id}, labels {', '.join(model.labels)}")
         tell_figures(evaluation)
-    return ExitStatus.OK
+    return tell_unreadable(n_unreadable)
 
 
 def prepared_corpus(
@@ -242,19 +243,59 @@ def check_teaching(teacher: Path | None, sounds: Sequence[Path] | None) -> None:
         )
 
 
-def read_corrected(
+def read_readable(
     sources: Sequence[Path],
     renames: Iterable[str],
-    corrections: Path | None,
-    kinds: Path | None = None,
-    sounds: Sequence[Path] = (),
+    *,
+    least_groups: int = 2,
+    jobs: int,
+    quiet: bool,
+) -> tuple[Corpus, int]:
+    """Read clips of one or several sources, and warn of each that cannot be decoded.
+
+    Returns
+    -------
+    Corpus
+        Without those.
+    int
+        How many they are.
+
+    Raises
+    ------
+    CorpusError
+        If the sources cannot be read, or too many of their clips.
+    """
+    from asmr_classify.training.layouts import read_sources
+    from asmr_classify.training.readable import readable
+
+    corpus, unreadable = readable(
+        read_sources(sources, parse_renames(renames), least_groups=least_groups),
+        ", ".join(map(str, sources)),
+        least_groups=least_groups,
+        jobs=jobs,
+        on_progress=phase_reporter(quiet=quiet),
+    )
+    for reason in unreadable:
+        warn(f"{reason}; the clip is left out")
+    return corpus, len(unreadable)
+
+
+def tell_unreadable(n_unreadable: int) -> ExitStatus:
+    """Tell at the end how many clips were left out, and give the status that says so."""
+    if not n_unreadable:
+        return ExitStatus.OK
+    warn(f"{n_unreadable} clips could not be read and were left out; each is named above")
+    return ExitStatus.SOME_FAILED
+
+
+def with_all(
+    corpus: Corpus, corrections: Path | None, kinds: Path | None, sounds: Sequence[Path]
 ) -> Corpus:
-    """Read clips of one or several sources, with all that is to be known of them."""
+    """Add to clips all that is to be known of them, and further sounds."""
     from asmr_classify.training.corrections import read_corrections, with_corrections
     from asmr_classify.training.kinds import LEAST_GROUPS, read_kinds, with_kinds
-    from asmr_classify.training.layouts import read_sources, with_sounds
+    from asmr_classify.training.layouts import with_sounds
 
-    corpus = read_sources(sources, parse_renames(renames))
     if corrections is not None:
         corpus = with_corrections(corpus, read_corrections(corrections))
     if kinds is not None:

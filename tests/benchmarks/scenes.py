@@ -19,12 +19,13 @@ from sed_scores_eval import segment_based
 from sed_scores_eval.base_modules.scores import create_score_dataframe
 
 from asmr_classify.aggregate import summarise
-from asmr_classify.cli.train import read_corrected, training_spec
+from asmr_classify.cli.train import training_spec, with_all
 from asmr_classify.evidence import Heard
 from asmr_classify.features.windows import window_rows
 from asmr_classify.labels import TRIGGERS, WHISPER, WHITE_NOISE
 from asmr_classify.threads import one_thread
 from asmr_classify.timeline import join_spans
+from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.evaluate import evaluate, prepare
 from asmr_classify.training.scenes import make_scene
 from asmr_classify.training.takes import palette_of
@@ -239,7 +240,7 @@ def measure(scenes: Sequence[Heldout], models: Sequence[Model]) -> dict[str, flo
 def read_shared_corpus(kinds: Path | None = None, sounds: Sequence[Path] = ()) -> Corpus:
     """Read the corpus with the corrections that fits may use."""
     manifest = shared_folder() / "corpus" / "manifest.csv"
-    return read_corrected([manifest], (), ROOT / "data" / "corrections.csv", kinds, sounds)
+    return with_all(read_corpus(manifest), ROOT / "data" / "corrections.csv", kinds, sounds)
 
 
 def prepare_shared(spec: TrainingSpec) -> Prepared:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,17 @@ def test_a_record_that_is_none_is_warned_of(judge, tmp_path):
     done, told = judge(DEMO / "manifest.csv", model=model)
     assert done.exit_code == 0, done.output
     assert "damaged (no format 2); train the model again; so whether it has heard" in told
+
+
+def test_an_unreadable_clip_is_named_and_left_out(judge, manifest, tmp_path):
+    path = manifest(tap_wood="tap", none_talk="none", noise_pink="white_noise")
+    (tmp_path / "noise-pink.flac").write_bytes(b"fLaC and no more")
+    done, told = judge(path, "--quiet")
+    assert done.exit_code == 3
+    assert re.search(r"warning: \S+noise-pink\.flac: .*; the clip is left out", told)
+    assert "1 clips could not be read" in told
+    assert "white_noise" not in told
+    assert len(predictions(tmp_path)) == 2
 
 
 def test_no_model_of_that_name(judge, tmp_path):

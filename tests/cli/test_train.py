@@ -250,6 +250,21 @@ def test_with_a_teacher_no_trees_are_fitted_unless_asked_for(rounds, is_taught, 
     assert spec.fit.tree_rounds == fitted
 
 
+@pytest.mark.parametrize(
+    ("command", "name", "written"),
+    [("train", "m.safetensors", "m.evaluation.json"), ("evaluate", "p.jsonl", "p.jsonl")],
+)
+def test_an_unreadable_clip_is_named_and_left_out(run, mine, tmp_path, command, name, written):
+    clip = mine / "knock" / "maker-1" / "broken.flac"
+    clip.write_bytes(b"fLaC and no more")
+    done = run(command, mine, "--output", tmp_path / name)
+    assert done.exit_code == 3, done.output
+    told = " ".join(done.stderr.split())
+    assert re.search(rf"warning: {re.escape(str(clip))}: .*; the clip is left out", told)
+    assert told.endswith("1 clips could not be read and were left out; each is named above")
+    assert (tmp_path / written).read_text().count(".flac") == 9
+
+
 def test_one_file_under_two_labels_is_warned_of(run, mine, tmp_path):
     shutil.copy(DEMO / "tap-wood.flac", mine / "hiss" / "maker-0")
     done = run("evaluate", mine, "--output", tmp_path / "p.jsonl")
