@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+Word = TypeVar("Word", bound=StrEnum)
 
 SILENCE = "silence"
 """Reserved context: nothing audible."""
@@ -62,6 +64,35 @@ TRIGGERS: tuple[str, ...] = ("whisper", "tap", "crinkle", "white_noise")
 CONTEXTS: tuple[str, ...] = ("speech", "music", "other")
 """The learnt contexts of the shipped model, in its order; a label of these names is a context in
 any model."""
+
+
+def word_of(words: type[Word], text: object, what: str) -> Word:
+    """Find a word of a closed set in what others wrote.
+
+    Parameters
+    ----------
+    words : type of StrEnum
+    text : object
+        Of any type, as JSON holds any.
+    what : str
+        What the word says, for the message.
+
+    Raises
+    ------
+    ValueError
+        If it is none; the message names all there are.
+
+    Examples
+    --------
+    >>> word_of(Kind, "trigger", "kind").value
+    'trigger'
+    >>> word_of(Kind, "maybe", "kind")
+    Traceback (most recent call last):
+    ValueError: kind 'maybe' is none of trigger, context
+    """
+    if text not in list(words):
+        raise ValueError(f"{what} {text!r} is none of {', '.join(words)}")
+    return words(str(text))
 
 
 def kind_of(label: str) -> Kind:

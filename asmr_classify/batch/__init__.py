@@ -127,7 +127,8 @@ def label_paths(  # noqa: PLR0913 (options by name)
     ------
     UsageError
         If ``jobs`` is less than one, or given beside an executor, as ``features`` may not be
-        either, a Dask client is asynchronous, or an address cannot be read at all.
+        either, ``video`` is no effort, a Dask client is asynchronous, or an address cannot be
+        read at all.
     MissingExtraError
         If a library is missing that reads an address.
     ModelError
@@ -147,7 +148,9 @@ def label_paths(  # noqa: PLR0913 (options by name)
         raise UsageError("jobs are of this machine: leave them out where an executor works")
     if features is not None and executor is not None:
         raise UsageError("features are kept on this machine: leave them out, or the executor")
-    task = LabelTask(as_model(model), video, features)
+    if video is not None and video not in list(Effort):
+        raise UsageError(f"video {video!r}: give {', '.join(Effort)}, or None to listen only")
+    task = LabelTask(as_model(model), video and Effort(video), features)
     engine = None if executor is None else engine_of(executor)
     run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer(), engine)
     course = None

@@ -66,12 +66,19 @@ def read_results(source: str) -> list[FileResult]:
     except OSError as exc:
         raise UsageError(f"{source}: cannot be read: {exc.strerror}") from exc
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as exc:
-        why = "not UTF-8 text" if isinstance(exc, UnicodeDecodeError) else repr(exc)
         raise UsageError(
-            f"{source}: holds no result of label after the first {count} ({why}); "
+            f"{source}: holds no result of label after the first {count} ({_reason(exc)}); "
             "give a .jsonl or .csv file that label wrote"
         ) from exc
     return list(results.values())
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, UnicodeDecodeError):
+        return "not UTF-8 text"
+    if isinstance(exc, KeyError):
+        return f"without {exc.args[0]!r}"
+    return str(exc) if isinstance(exc, ValueError) else repr(exc)
 
 
 def _check(result: FileResult) -> None:

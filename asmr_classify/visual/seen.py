@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeGuard
 
+from asmr_classify.labels import word_of
+
 VERSION = 5
 """Of the way of looking: raised whenever the same file may be seen otherwise. What was seen in
 another way is seen anew. Records of the first way have no number."""
@@ -205,14 +207,24 @@ def record_to_visual(record: dict[str, Any]) -> Visual:
     """Turn an object that was read back into what was seen."""
     motion, light, lanes = record["motion"], record["light"], record["timeline"]
     return Visual(
-        picture=Picture(record["picture"]),
-        motion=motion and Motion(MotionLevel(motion["level"]), motion["median"], motion["p95"]),
+        picture=word_of(Picture, record["picture"], "picture"),
+        motion=motion
+        and Motion(
+            word_of(MotionLevel, motion["level"], "level of motion"),
+            motion["median"],
+            motion["p95"],
+        ),
         light=light
-        and Light(LightLevel(light["level"]), light["median"], light["p95"], light["blue"]),
+        and Light(
+            word_of(LightLevel, light["level"], "level of light"),
+            light["median"],
+            light["p95"],
+            light["blue"],
+        ),
         cuts_per_minute=record["cuts_per_minute"],
         flashes=record["flashes"],
         seen=record["seen"],
-        effort=Effort(record["effort"]),
+        effort=word_of(Effort, record["effort"], "effort"),
         version=record.get("version", 1),
         lanes=lanes and Lanes(lanes["step"], tuple(lanes["motion"]), tuple(lanes["light"])),
     )

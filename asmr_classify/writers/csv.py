@@ -21,6 +21,7 @@ import re
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.labels import word_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -170,7 +171,7 @@ def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
     for row in reader:
         yield FileResult(
             path=_unescape(row["path"]),
-            status=Status(row["status"]),
+            status=word_of(Status, row["status"], "status"),
             model=_unescape(row["model"]),
             error=_problem(row),
             duration=float(row["duration"]) if row["duration"] else None,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.config import SCORE_DIGITS
+from asmr_classify.labels import word_of
 from asmr_classify.timeline import Segment
 from asmr_classify.visual.seen import record_to_visual, visual_to_record
 
@@ -125,7 +126,7 @@ def record_to_result(record: dict[str, Any]) -> FileResult:
     path, visual = record["path"], record.get("visual")
     return FileResult(
         path=path,
-        status=Status(record["status"]),
+        status=word_of(Status, record["status"], "status"),
         model=record["model"],
         error=_read_problem(record["error"]),
         duration=record["duration"],

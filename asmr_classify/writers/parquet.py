@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Any
 
 from asmr_classify.aggregate import FileResult, Problem, Status
-from asmr_classify.labels import SILENCE
+from asmr_classify.labels import SILENCE, word_of
 from asmr_classify.timeline import Segment
 from asmr_classify.visual.seen import record_to_visual, visual_to_record
 from asmr_classify.writers.csv import SCORE_PREFIX, seen_values
@@ -215,7 +215,7 @@ def read_parquet(file: IO[bytes]) -> Iterator[FileResult]:
 def _result(row: dict[str, Any]) -> FileResult:
     return FileResult(
         path=unescape(row["path"]),
-        status=Status(row["status"]),
+        status=word_of(Status, row["status"], "status"),
         model=unescape(row["model"]),
         error=_problem(row),
         duration=row["duration"],

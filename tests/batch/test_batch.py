@@ -141,6 +141,11 @@ def test_progress_is_told_as_differences(labelled, tiny_model):
     assert labelled == ["a"]
 
 
+def test_an_effort_that_there_is_not_is_refused(tiny_model):
+    with pytest.raises(UsageError, match="video 'high': give low, normal, full, or None"):
+        label_paths(["a"], model=tiny_model, video="high")
+
+
 def test_no_jobs_are_refused(tiny_model):
     with pytest.raises(UsageError, match="0 jobs: give 1 or more"):
         label_paths(["a"], model=tiny_model, jobs=0)

@@ -71,6 +71,32 @@ def test_what_is_no_result_is_refused_with_its_place(tmp_path, content):
         read_results(str(tmp_path / "r.jsonl"))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ('"status": "ok"', '"status": "fine"', "status 'fine' is none of ok, silent, no_audio"),
+        ('"status": "ok"', '"status": ["ok"]', "status ['ok'] is none of ok, silent"),
+        ('"status": "ok", ', "", "without 'status'"),
+        ("{", "", "Extra data"),
+    ],
+)
+def test_what_is_wrong_with_a_result_is_told_in_words(tmp_path, old, new, why):
+    assert old in RECORD
+    (tmp_path / "r.jsonl").write_text(RECORD.replace(old, new, 1) + "\n")
+    with pytest.raises(UsageError) as told:
+        read_results(str(tmp_path / "r.jsonl"))
+    assert f"after the first 0 ({why}" in str(told.value)
+    assert "Error(" not in str(told.value)
+
+
+def test_a_wrong_word_in_a_table_is_told_as_well(tmp_path):
+    write(tmp_path / "r.csv", [heard("a.mp3")])
+    text = (tmp_path / "r.csv").read_text().replace(",ok,", ",fine,")
+    (tmp_path / "r.csv").write_text(text)
+    with pytest.raises(UsageError, match="status 'fine' is none of ok, silent, no_audio, partial"):
+        read_results(str(tmp_path / "r.csv"))
+
+
 def test_recordings_and_what_is_not_there_are_no_files_of_results(tmp_path):
     (tmp_path / "a.mp3").touch()
     (tmp_path / "r.jsonl").touch()

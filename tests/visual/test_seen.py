@@ -5,6 +5,7 @@ import io
 from dataclasses import replace
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +42,23 @@ visuals = st.builds(
 
 @given(visuals)
 def test_what_was_seen_survives_its_record(visual):
-    assert record_to_visual(visual_to_record(visual, rounded=False)) == visual
+    record = visual_to_record(visual, rounded=False)
+    assert record_to_visual(record) == visual
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"picture": "film"}, "picture 'film' is none of video, still, cover, none"),
+        ({"effort": 1}, "effort 1 is none of low, normal, full"),
+        ({"motion": {"level": "wild"}}, "level of motion 'wild' is none of still, slow, lively"),
+        ({"light": {"level": None}}, "level of light None is none of dark, dim, bright"),
+    ],
+)
+def test_words_that_there_are_not_are_told_with_those_there_are(changed, message):
+    record = visual_to_record(Visual(Picture.NONE), rounded=False)
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        record_to_visual(record | changed)
 
 
 def test_a_line_carries_what_was_seen_or_why_nothing_was():
