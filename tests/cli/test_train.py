@@ -162,6 +162,21 @@ def test_a_folder_per_label_trains_a_model_with_those_labels(run, mine, tmp_path
     assert json.loads(labelled.stdout)["trigger"] == "knock"
 
 
+def test_figures_that_clips_of_one_label_cannot_tell_are_not_told(run, mine, tmp_path):
+    for label in ("hiss", "none"):
+        shutil.rmtree(mine / label)
+    done = run("train", mine, "--output", tmp_path / "m.safetensors")
+    assert done.exit_code == 0, done.output
+    assert "by clip: mean AP n/a, macro-F1" in done.stderr
+    assert "knock: AP n/a" in done.stderr
+    card = (tmp_path / "m.md").read_text()
+    assert "| every clip alike | n/a |" in card
+    assert "How far other groups of the same kind would change figures, its clips do not" in card
+    shown = CliRunner().invoke(app, ["model", "show", str(tmp_path / "m.safetensors"), "--json"])
+    by_clip = json.loads(shown.stdout)["evaluation"]["by_clip"]
+    assert by_clip["mean_average_precision"] is by_clip["average_precision"]["knock"] is None
+
+
 def test_a_wrong_rename_is_wrong_usage(run, tmp_path):
     done = run("train", DEMO / "manifest.csv", "-o", tmp_path / "m.safetensors", "--rename", "tap")
     assert done.exit_code == 2
