@@ -1,8 +1,8 @@
 """Plans that write tags into recordings, or take them out again.
 
 A recording that cannot carry tags without something else in it changing gets a sidecar, and the
-plan says why. So does one with several names (hard links): writing it anew would part them. What
-has equal tags already is no step at all.
+plan says why. So does one with several names (hard links), which writing it anew would part, and
+one of another user, whose it would not be any more. What has equal tags already is no step at all.
 """
 
 from __future__ import annotations
@@ -202,12 +202,15 @@ class _Planner:
         yield from self._nfo_steps(path, result)
         if self._options.nfo:
             return
-        reason = "as asked" if self._options.sidecar else why_not_anew(path)
+        reason = "as asked" if self._options.sidecar else ""
         if not reason:
             try:
-                yield from self._embedding_steps(path, result)
+                embedding = list(self._embedding_steps(path, result))
             except NotCarriedError as exc:
                 reason = exc.message
+            else:
+                reason = why_not_anew(path) if embedding else ""
+                yield from () if reason else embedding
         old = read_sidecar(path)
         # A sidecar of an earlier run is kept up to date, lest it tell something else.
         if reason or old is not None:

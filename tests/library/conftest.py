@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -44,3 +45,26 @@ def three(place):
     """Results of three files."""
     fill(place, FILES)
     return [heard(place / name) for name in FILES]
+
+
+SOMEBODY = 12345
+"""A user whom the system need not know."""
+
+
+@pytest.fixture
+def of_another(monkeypatch):
+    """Gives a file to another user, and lets nobody give files away, as if we were not root."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can give a file to another user")
+
+    def give(path):
+        os.chown(path, SOMEBODY, SOMEBODY)
+        for name in ("chown", "fchown"):
+            monkeypatch.setattr(os, name, refuse_to_give)
+
+    return give
+
+
+def refuse_to_give(_file, owner, _group):
+    if owner != -1:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))

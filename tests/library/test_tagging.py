@@ -9,6 +9,7 @@ import pytest
 
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.library.journal import Store
+from asmr_classify.library.plan import Work
 from asmr_classify.library.runs import carry_out
 from asmr_classify.library.tagging import TagOptions, plan_removal, plan_tags
 from asmr_classify.library.tags.carriers import read_fields
@@ -143,6 +144,44 @@ def test_hard_links_made_since_are_not_parted(recording, tmp_path, store):  # no
     second.unlink()
     undo(store)
     assert read(path).fields == {}
+
+
+def test_a_file_of_another_user_stays_theirs(recording, of_another):  # noqa: F811
+    path = recording("mp3")
+    of_another(path)
+    before = os.stat(path).st_ino
+    (step,) = plan(path).plan.steps
+    assert isinstance(step, WriteSidecar)
+    assert "it belongs to another user" in step.describe().detail
+    step.do(Work("7-0", lambda **_: None))
+    assert os.stat(path).st_ino == before
+    assert read_sidecar(path) is not None
+
+
+def test_root_gives_what_is_written_anew_to_its_owner(recording, store, of_another, monkeypatch):  # noqa: F811
+    path = recording("mp3")
+    of_another(path)
+    monkeypatch.undo()
+    before = os.stat(path)
+    run(plan(path), store)
+    assert read(path).fields
+    undo(store)
+    after = os.stat(path)
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid) != (0, 0)
+
+
+def test_a_file_of_another_user_keeps_its_tags(recording, of_another, store):  # noqa: F811
+    path = recording("mp3")
+    run(plan(path), store)
+    of_another(path)
+    before = Path(path).read_bytes()
+    assert plan(path).unchanged == (path,)
+    removal = plan_removal([path], TagOptions(), ("tag", "--remove")).plan
+    runs, _ = read_runs(store)
+    for planned in (removal, plan_undo(runs[0], runs, ("undo",))):
+        assert planned.steps == ()
+        assert "it belongs to another user" in planned.left[0].reason
+    assert Path(path).read_bytes() == before
 
 
 def test_a_name_without_room_for_a_sidecar_can_be_tagged(recording):  # noqa: F811

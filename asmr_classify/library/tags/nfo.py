@@ -25,9 +25,8 @@ from asmr_classify.library.tags.nfo_text import (
     new_nfo,
 )
 from asmr_classify.library.tags.spelling import readable
-from asmr_classify.library.tags.steps import check_one_name
+from asmr_classify.library.tags.steps import check_anew, keep_owner
 from asmr_classify.visual.seen import MotionLevel, Picture, levels, shows
-from asmr_classify.writers.output import keep_access
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -144,7 +143,7 @@ def _step(path: str, old: bytes, nfo: Nfo) -> WriteNfo | None:
     new = nfo.to_bytes()
     if new == old:
         return None
-    check_one_name(nfo_path(path))
+    check_anew(nfo_path(path))
     return WriteNfo(path, _to_text(old), _to_text(new))
 
 
@@ -242,7 +241,7 @@ class WriteNfo(Step):
         if self.old is not None and not os.access(place, os.W_OK):
             raise StepError(place, "may not be written: change its permissions")
         if self.old is not None and self.new is not None:
-            check_one_name(place)
+            check_anew(place)
 
     def do(self, work: Work) -> dict[str, Any]:
         """Write it beside, and rename it; or remove it."""
@@ -256,7 +255,7 @@ class WriteNfo(Step):
                 file.flush()
                 os.fsync(file.fileno())
             if self.old is not None:
-                keep_access(place, part)
+                keep_owner(place, part)
             os.replace(part, place)
         sync_folder(os.path.dirname(place))
         return {}
@@ -271,7 +270,7 @@ class WriteNfo(Step):
         if self._now() != self.new:
             raise StepError(nfo_path(self.path), "has changed since it was written")
         if self.old is not None and self.new is not None:
-            check_one_name(nfo_path(self.path))
+            check_anew(nfo_path(self.path))
         return WriteNfo(self.path, self.new, self.old)
 
     def _now(self) -> str | None:

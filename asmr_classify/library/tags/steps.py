@@ -9,6 +9,7 @@ that makes the old file from the new one, so that undoing gives back the very by
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asmr_classify.library.plan import Work
+
+OF_ANOTHER = (
+    "it belongs to another user, and written anew it would be yours: let its owner or root do it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class WriteTags(Step):
         now = FileState.of(self.path)
         if not now.same_content(FileState(**facts["after"])):
             raise StepError(self.path, "has changed since it was tagged; it is left as it is")
-        check_one_name(self.path)
+        check_anew(self.path)
         return RestoreFile(self.path, now, facts["patch"], self.before.mtime_ns, self.new, self.old)
 
 
@@ -168,20 +173,20 @@ class RestoreFile(Step):
 
 
 def _check_writable(path: str) -> None:
-    """Refuse a read-only file, and one of several names: a rename would replace and part them."""
+    """Refuse a read-only file, one of several names and one of others: a rename replaces it."""
     check_folder(os.path.dirname(path))
     if not os.access(path, os.W_OK):
         raise StepError(path, "may not be written: change its permissions, or use --sidecar")
-    check_one_name(path)
+    check_anew(path)
 
 
-def check_one_name(path: str) -> None:
-    """Check that writing a file anew parts no hard links.
+def check_anew(path: str) -> None:
+    """Check that writing a file anew parts no hard links, and takes it from nobody.
 
     Raises
     ------
     StepError
-        If it has several names.
+        If it does.
     """
     if reason := why_not_anew(path):
         raise StepError(path, f"is left as it is: {reason}")
@@ -190,7 +195,45 @@ def check_one_name(path: str) -> None:
 def why_not_anew(path: str) -> str:
     """Say why a file may not be written anew; empty if it may be."""
     n_names = os.stat(path).st_nlink
-    return f"it has {n_names} names on the disk, which writing to it would part" * (n_names > 1)
+    if n_names > 1:
+        return f"it has {n_names} names on the disk, which writing to it would part"
+    return "" if _may_stay_owned(path) else OF_ANOTHER
+
+
+def _may_stay_owned(path: str) -> bool:
+    """Whether a file that is written anew can get the owner of this one.
+
+    A file without a name, which changes nothing in its folder, is given to that owner. Where there
+    are none (macOS, disks of networks, FAT, of which some know no owners), only the new file itself
+    will tell, see :func:`keep_owner`.
+    """
+    owner = os.stat(path).st_uid
+    if not hasattr(os, "O_TMPFILE") or owner == os.geteuid():
+        return True
+    try:
+        folder = os.path.dirname(os.path.realpath(path))
+        unnamed = os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600)
+    except OSError:
+        return True
+    try:
+        with suppress(OSError):
+            os.fchown(unnamed, owner, -1)
+        return os.fstat(unnamed).st_uid == owner
+    finally:
+        os.close(unnamed)
+
+
+def keep_owner(path: str, part: str) -> None:
+    """Give a file that takes the place of another its owner, group and permissions.
+
+    Raises
+    ------
+    StepError
+        If it would belong to somebody else.
+    """
+    keep_access(path, part)
+    if os.stat(part).st_uid != os.stat(path).st_uid:
+        raise StepError(path, f"is left as it is: {OF_ANOTHER}")
 
 
 def _compare(path: str, part: str, wanted: TagState) -> None:
@@ -240,7 +283,7 @@ def _replace(
 
 def _finish(part: str, path: str, mtime_ns: int | None) -> None:
     """Give a new file the owner and the time that it should have, and have it on the disk."""
-    keep_access(path, part)
+    keep_owner(path, part)
     with Path(part).open("r+b") as file:
         os.fsync(file.fileno())
     times = None if mtime_ns is None else (Path(path).stat().st_atime_ns, mtime_ns)

@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.errors import StepError
 from asmr_classify.library.journal import Store
+from asmr_classify.library.plan import Work
 from asmr_classify.library.runs import FAILURES, carry_out
 from asmr_classify.library.tagging import TagOptions, plan_removal, plan_tags
 from asmr_classify.library.tags.fields import Wishes
@@ -302,6 +304,20 @@ def test_hard_links_are_not_parted(video, store):
     (left,) = plan_undo(choose_run(store, runs, None), runs, ("undo",)).left
     assert "it has 2 names on the disk" in left.reason
     assert nfo.samefile(second)
+
+
+def test_a_file_of_another_user_stays_theirs(video, of_another, monkeypatch):
+    nfo = video.with_suffix(".nfo")
+    nfo.write_text("<movie>\n</movie>\n")
+    of_another(nfo)
+    (left,) = plan_tags([heard(video)], TagOptions(nfo=True), ("tag",)).plan.left
+    assert "it belongs to another user" in left.reason
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    (step,) = plan_tags([heard(video)], TagOptions(nfo=True), ("tag",)).plan.steps
+    with pytest.raises(StepError, match="it belongs to another user"):
+        step.do(Work("7-0", lambda **_: None))
+    assert nfo.read_text() == "<movie>\n</movie>\n"
+    assert nfo.stat().st_uid != os.geteuid()
 
 
 def test_a_begun_file_is_gone_after_undo(video, store):

@@ -216,6 +216,22 @@ def test_a_read_only_file_is_left(recording):
         step.check()
 
 
+@pytest.mark.parametrize("tells", ["a file without a name", "the new file"])
+def test_a_file_of_another_user_is_left(recording, journal, of_another, monkeypatch, tells):
+    path = recording("mp3")
+    step = step_for(path)
+    of_another(path)
+    if tells == "the new file":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    before = os.stat(path)
+    with pytest.raises(StepError, match="belongs to another user, and written anew it would be"):
+        step.check() if tells == "a file without a name" else step.do(journal.work)
+    assert step.settle(journal.work, journal.notes) is None
+    after = os.stat(path)
+    assert (after.st_ino, after.st_uid) == (before.st_ino, before.st_uid)
+    only_files(path)
+
+
 @pytest.mark.parametrize(
     ("refused", "reason"),
     [(0, "may not be written: change its permissions"), (1, "this folder may not be written")],
