@@ -22,6 +22,7 @@
     ├── CatalogueError             a catalogue is missing, damaged, foreign or cannot be written
     ├── LibraryError               a user's files, or the journals of what was done to them
     │   ├── StepError              one step of a plan cannot be done; carries the path
+    │   │   └── GoneError          its file is not there any more
     │   ├── JournalError           the journal of a run is damaged
     │   ├── NothingToUndoError     no run is kept that has not been undone
     │   └── BusyError              another run is under way
@@ -202,6 +203,10 @@ class StepError(LibraryError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
+
+
+class GoneError(StepError):
+    """The file that a step is about is not there any more."""
 
 
 class JournalError(LibraryError):

@@ -36,7 +36,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from asmr_classify.errors import JournalError, StepError
+from asmr_classify.errors import GoneError, JournalError, StepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -96,13 +96,15 @@ class FileState:
 
         Raises
         ------
+        GoneError
+            If there is none.
         StepError
-            If there is none, or it cannot be looked at.
+            If it cannot be looked at.
         """
         try:
             stat = os.lstat(path)
         except FileNotFoundError as exc:
-            raise StepError(path, "is not there any more") from exc
+            raise GoneError(path, "is not there any more") from exc
         except OSError as exc:
             raise StepError(path, f"cannot be looked at: {exc.strerror}") from exc
         return cls(stat.st_size, stat.st_mtime_ns, stat.st_ino)
@@ -234,6 +236,7 @@ class Step(ABC):
         ------
         StepError, OSError
             If it cannot be told or put right; nothing of the user's is removed then.
+            :class:`GoneError` if the file is not there any more: that is told once.
         """
 
     @abstractmethod

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from asmr_classify.errors import StepError
+from asmr_classify.errors import GoneError, StepError
 from asmr_classify.library.journal import BROKEN_OFF, COMPLETE, NOTHING_TO_DO, STOPPED
 from asmr_classify.library.plan import Left, Work
 
@@ -39,6 +39,9 @@ FAILURES = {
     errno.EIO: "the disk cannot be read or written here: check it, and back it up",
 }
 """What is wrong and what to do about it, by the system's number of the error."""
+
+
+CANNOT_BE_TOLD = ": what run {}, which was broken off, did to it cannot be told or undone"
 
 
 class Ending(StrEnum):
@@ -239,7 +242,8 @@ def settle_broken(store: Store) -> list[Left]:
     Returns
     -------
     list of Left
-        What could not be settled, and why; it is tried again the next time.
+        What could not be settled, and why; it is tried again the next time, but for files that
+        are not there any more.
 
     Raises
     ------
@@ -261,23 +265,23 @@ def _settle(store: Store, run: Run) -> Iterator[Left]:
     with store.reopen(run) as writer:
         unsettled = False
         for index, entry in run.entries.items():
-            if entry.open:
-                left = _settle_step(index, entry, writer)
-                unsettled |= left is not None
-                if left is not None:
-                    yield left
+            if not entry.open:
+                continue
+            try:
+                _settle_step(index, entry, writer)
+            except GoneError as exc:
+                writer.write({"not_done": index, "reason": exc.message}, durable=False)
+                yield Left(exc.path, f"{exc.message}{CANNOT_BE_TOLD.format(run.number)}")
+            except (StepError, OSError) as exc:
+                unsettled = True
+                yield explain_failure(entry.step(), exc)
         if not unsettled:
             writer.write({"end": BROKEN_OFF}, durable=True)
 
 
-def _settle_step(index: int, entry: Entry, writer: RunWriter) -> Left | None:
-    step = entry.step()
-    try:
-        facts = step.settle(make_work(index, writer, entry.notes), entry.notes)
-    except (StepError, OSError) as exc:
-        return explain_failure(step, exc)
+def _settle_step(index: int, entry: Entry, writer: RunWriter) -> None:
+    facts = entry.step().settle(make_work(index, writer, entry.notes), entry.notes)
     if facts is None:
         writer.write({"not_done": index, "reason": "broken off; as before"}, durable=False)
     else:
         writer.write({"done": index, "facts": facts}, durable=False)
-    return None

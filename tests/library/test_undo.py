@@ -196,6 +196,20 @@ def test_what_cannot_be_settled_is_told_and_tried_again(place, three, store, mon
     assert (place / "tap/a.mp3").read_bytes() == b"aaaa"
 
 
+def test_a_file_that_vanished_after_a_kill_is_told_of_once(place, three, store):
+    organise(three[:1], place, store)
+    lines = store.path_of(1).read_bytes().splitlines(keepends=True)
+    store.path_of(1).write_bytes(b"".join(lines[:-2]))
+    os.unlink(place / "tap/a.mp3")
+    (left,) = settle_broken(store)
+    assert left.path == f"{place}/tap/a.mp3"
+    assert left.reason.startswith("is not there any more: what run 1, which was broken off, did")
+    assert store.read(1).end == "broken off"
+    assert settle_broken(store) == []
+    planned, _, _ = undo(store)
+    assert [step.describe().verb for step in planned.steps] == ["remove folder"]
+
+
 def refuse(*_):
     raise PermissionError(errno.EACCES, "Permission denied")
 

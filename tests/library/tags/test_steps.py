@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from asmr_classify.errors import StepError, TagError
+from asmr_classify.errors import GoneError, StepError, TagError
 from asmr_classify.library import places
 from asmr_classify.library.plan import FileState, Work, step_from_record
 from asmr_classify.library.tags import steps as steps_module
@@ -312,6 +312,17 @@ def test_a_run_that_was_killed_after_the_rename_is_settled_as_done(recording, jo
     step = step_for(path)
     facts = step.do(journal.work)
     assert step.settle(journal.work, journal.notes) == facts
+
+
+def test_a_file_that_vanished_since_is_told_as_gone(recording, journal):
+    path = recording("mp3")
+    step = step_for(path)
+    facts = step.do(journal.work)
+    back = step.inverse(facts)
+    os.unlink(path)
+    for broken_off in (step, back):
+        with pytest.raises(GoneError, match="is not there any more"):
+            broken_off.settle(journal.work, journal.notes)
 
 
 def test_size_and_time_alone_do_not_tell_that_a_file_was_replaced(recording, journal, monkeypatch):
