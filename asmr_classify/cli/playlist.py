@@ -179,7 +179,7 @@ def playlist(
     """
     from rich.console import Console
 
-    from asmr_classify.cli.select import EVERYTHING, find_repeated, known_kinds, select_results
+    from asmr_classify.cli.select import EVERYTHING, known_kinds, selecting_results
     from asmr_classify.library.m3u8 import entry_of, write_m3u8
     from asmr_classify.library.playlist import fill, find_items, known_labels, widen_avoided
     from asmr_classify.library.variety import iter_ordered
@@ -197,30 +197,30 @@ def playlist(
     seconds = _parse_length(length)
     _check_output(str(output), sources or ())
     console = Console(stderr=True)
-    results = select_results(
+    with selecting_results(
         sources or [EVERYTHING],
         console,
         quiet=quiet,
         catalogue=catalogue,
         model=model,
         look=bool(visual or light),
-    )
-    # Other names than those of labels may be kinds.
-    names_more = not {*wish.want, *wish.avoid}.issubset(known_labels(results))
-    kinds = known_kinds(results, catalogue=catalogue, model=model) if names_more else ()
-    wish, widened = widen_avoided(wish, results, kinds)
+    ) as (results, known):
+        # Other names than those of labels may be kinds.
+        names_more = not {*wish.want, *wish.avoid}.issubset(known_labels(results))
+        kinds = known_kinds(results, known, model) if names_more else ()
+        wish, widened = widen_avoided(wish, results, kinds)
+        found = find_items(results, wish, kinds)
+        paths = dict.fromkeys(item.path for item in found)
+        repeated = frozenset(() if known is None else known.repeated(paths))
     for label, broader in widened.items():
         tell(
             f"--avoid {label}: is told only as part of {broader}, so all of that is left out",
             lead="warning: ",
             style="yellow",
         )
-    found = find_items(results, wish, kinds)
     if not found:
         total = _count(len(results), "recording")
         return nothing_to_do(f"nothing fits, of {total}{_limit(wish)}; no playlist is written")
-    paths = dict.fromkeys(item.path for item in found)
-    repeated = frozenset(find_repeated(paths, catalogue=catalogue))
     found = [item for item in found if item.path not in repeated]
     items = list(fill(iter_ordered(found, order, seed=seed), seconds))
     folder = None if absolute or str(output) == STDOUT else str(output.parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from asmr_classify.media.source import is_url
 from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -129,9 +130,33 @@ def select_results(
         If the user asked to stop.
     """
     asked = _Asked(console, quiet, catalogue, model, dry_run=dry_run, look=look)
-    selected = _select(arguments, asked)
-    _tell_gone(selected.lost, quiet=quiet)
-    return selected.results
+    with _selecting(arguments, asked) as (selected, _):
+        _tell_gone(selected.lost, quiet=quiet)
+        return selected.results
+
+
+@contextmanager
+def selecting_results(
+    arguments: Sequence[str],
+    console: Console,
+    *,
+    quiet: bool = False,
+    catalogue: Path | None = None,
+    model: Path | None = None,
+    look: bool = True,
+) -> Iterator[tuple[list[FileResult], Catalogue | None]]:
+    """Find what is meant by paths and a query, as :func:`select_results` does, to ask for more.
+
+    Yields
+    ------
+    results : list of FileResult
+    known : Catalogue or None
+        The one that was asked, still open; None without one.
+    """
+    asked = _Asked(console, quiet, catalogue, model, look=look)
+    with _selecting(arguments, asked) as (selected, known):
+        _tell_gone(selected.lost, quiet=quiet)
+        yield selected.results, known
 
 
 def select_as_labelled(
@@ -160,21 +185,23 @@ def select_as_labelled(
         As of :func:`select_results`.
     """
     asked = _Asked(console, quiet, catalogue, model, dry_run=dry_run, look=False, renew=False)
-    return _select(arguments, asked)
+    with _selecting(arguments, asked) as (selected, _):
+        return selected
 
 
-def _select(arguments: Sequence[str], asked: _Asked) -> Selected:
-    from asmr_classify.library.clips import Selected
-
+@contextmanager
+def _selecting(
+    arguments: Sequence[str], asked: _Asked
+) -> Iterator[tuple[Selected, Catalogue | None]]:
+    """Find what is meant, and keep the catalogue open that was asked."""
     catalogue = asked.catalogue
     refuse_urls(arguments, ONLY_HERE)
     is_known = catalogue is not None or has_default()
     paths, words = _split(arguments, may_ask=is_known)
     named = _load(asked.model)
-    lost: list[FileResult] = []
     if not words and not is_known:
         with interrupts_tell(UNTOUCHED):
-            results = _label(paths, asked, None, named)
+            yield _selected(_label(paths, asked, None, named)), None
     else:
         create = catalogue is not None and not words
         as_copy = asked.dry_run or is_read_only(catalogue)
@@ -184,7 +211,14 @@ def _select(arguments: Sequence[str], asked: _Asked) -> Selected:
         ):
             paths = [path for path in paths if is_path(path, known)]
             found, lost = _find(words, asked, known, named) if words else ([], [])
-            results = [*found, *(_label(paths, asked, known, named) if paths else [])]
+            labelled = _label(paths, asked, known, named) if paths else []
+            yield _selected([*found, *labelled], lost), known
+
+
+def _selected(results: Sequence[FileResult], lost: Sequence[FileResult] = ()) -> Selected:
+    """Gather results by path, each once."""
+    from asmr_classify.library.clips import Selected
+
     by_name = {os.path.abspath(result.path): result for result in results}  # noqa: PTH100 (links are names)
     return Selected(
         sorted(by_name.values(), key=lambda result: result.path),
@@ -235,15 +269,14 @@ def select_paths(
 
 
 def known_kinds(
-    results: Iterable[FileResult], *, catalogue: Path | None, model: Path | None
+    results: Iterable[FileResult], known: Catalogue | None, model: Path | None
 ) -> tuple[str, ...]:
     """Tell which kinds of sound could have been told of results.
 
     Parameters
     ----------
     results : iterable of FileResult
-    catalogue : Path, optional
-        By default the one in the user's data folder, if there is one.
+    known : Catalogue or None
     model : Path, optional
         By default the shipped one.
 
@@ -256,30 +289,9 @@ def known_kinds(
 
     named = load_model(None if model is None else str(model))
     kinds = [*named.kinds] if all(result.model == named.id for result in results) else []
-    if catalogue is not None or has_default():
-        with open_catalogue(catalogue, as_copy=is_read_only(catalogue)) as known:
-            kinds += known.kinds
+    if known is not None:
+        kinds += known.kinds
     return tuple(dict.fromkeys(kinds))
-
-
-def find_repeated(paths: Iterable[str], *, catalogue: Path | None) -> list[str]:
-    """Tell which files hold the very same as one that stands before them, by the catalogue.
-
-    Parameters
-    ----------
-    paths : iterable of str
-    catalogue : Path, optional
-        By default the one in the user's data folder, if there is one.
-
-    Returns
-    -------
-    list of str
-        None where there is no catalogue.
-    """
-    if catalogue is None and not has_default():
-        return []
-    with open_catalogue(catalogue, as_copy=is_read_only(catalogue)) as known:
-        return known.repeated(paths)
 
 
 def _split(arguments: Sequence[str], *, may_ask: bool) -> tuple[list[str], list[str]]:

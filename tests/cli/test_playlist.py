@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from asmr_classify.aggregate import Status
 from asmr_classify.catalogue import Catalogue
+from asmr_classify.cli import select
 from asmr_classify.cli.app import app
 from asmr_classify.cli.select import known_kinds
 from asmr_classify.library.m3u8 import BEGIN, read_m3u8
@@ -71,6 +72,21 @@ def test_of_files_of_the_same_content_the_first_by_name_plays(library, label, pl
     assert len(names_in(library("in", "e.mp3"))) == 3
 
 
+def test_the_catalogue_is_opened_once(library, place, monkeypatch):
+    with Catalogue.open(str(place / "library.sqlite")) as catalogue:
+        path = place / "in" / "d.mp3"
+        catalogue.add(found(path), heard(path, kinds={"chewing": 0.8}), "another")
+    opened, open_catalogue = [], select.open_catalogue
+
+    def count(*arguments, **options):
+        opened.append(arguments)
+        return open_catalogue(*arguments, **options)
+
+    monkeypatch.setattr(select, "open_catalogue", count)
+    assert len(names_in(library("--avoid", "chewing"))) == 3
+    assert len(opened) == 1
+
+
 def test_a_query_and_a_path_choose(library):
     assert names_in(library("path:Mia", "-path:b.mp3")) == ["Mia - a.mp3"]
     assert names_in(library("in")) == ["d.mp3"]
@@ -94,10 +110,9 @@ def test_kinds_that_the_catalogue_knows_are_wanted_and_avoided(library, place):
 def test_kinds_of_the_model_are_known_where_it_labelled_all(monkeypatch, tiny_model):
     model = replace(tiny_model, kinds={"chewing": 0.5})
     monkeypatch.setattr("asmr_classify.model.load_model", lambda _path: model)
-    monkeypatch.setattr("asmr_classify.cli.select.has_default", lambda: False)
     ours, other = heard("a.mp3", model=model.id), heard("b.mp3", model="older@1")
-    assert known_kinds([ours], catalogue=None, model=None) == ("chewing",)
-    assert known_kinds([ours, other], catalogue=None, model=None) == ()
+    assert known_kinds([ours], None, None) == ("chewing",)
+    assert known_kinds([ours, other], None, None) == ()
 
 
 def test_videos_are_chosen_by_their_looks(library, place):
