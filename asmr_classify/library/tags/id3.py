@@ -5,6 +5,10 @@ merges some and drops others. Here it is told that it knows no frame, which make
 as the bytes it is; ours are added behind them. The tag keeps its version, and its size as long as
 its padding lasts; an ID3v1 tag at the end of the file is never touched.
 
+WAV files may tell genre and comment in a list ``INFO`` too, which stays as it is. Players that find
+an ID3 tag that tells them do not look there. So where it tells none, those of the list are read,
+and are written into the tag along with ours.
+
 A tag that mutagen cannot split into frames without a byte left over (unsynchronised, compressed,
 of version 2.2, with a footer …) is refused.
 
@@ -15,7 +19,7 @@ https://id3.org/id3v2.4.0-structure, https://id3.org/id3v2-chapters-1.0
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,7 +30,8 @@ from asmr_classify.library.tags.foreign import translating
 from asmr_classify.library.tags.state import Chapter, TagState, replace_range
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
     from mutagen.id3 import Frame
 
@@ -42,6 +47,12 @@ COMMENT_NAMES = ("", "ASMR")
 
 CHUNK_ID = b"ID3 "
 """Of the chunk that holds the tag in WAV and AIFF files; some programs write it small."""
+
+GENRE_ID, COMMENT_ID = b"IGNR", b"ICMT"
+"""Of what a list ``INFO`` tells."""
+
+LIST_BYTES = 1 << 20
+"""A list that is longer holds no texts."""
 
 CHAPTER_PREFIX = "asmr"
 """Of the ids of our chapter frames."""
@@ -110,28 +121,31 @@ class _ChunkedId3(Id3):
         return value.to_bytes(4, self._byteorder)
 
     def _place(self, path: str) -> tuple[int, int]:
-        size = Path(path).stat().st_size
-        found: list[tuple[int, int]] = []
         with Path(path).open("rb") as file:
-            head = file.read(12)
-            end = 8 + self._int(head[4:8])
-            if head[:4] != self._form or end != size or end % 2:
-                told = f"its {self.name} header does not tell its size"
-                sizes = f"({end} bytes, and it has {size})"
-                raise NotCarriedError(path, f"{told} {sizes}: it was cut short, or streamed")
-            at = 12
-            while at < end:
-                file.seek(at)
-                chunk = file.read(8)
-                length = self._int(chunk[4:8])
-                if len(chunk) < 8 or at + 8 + length > end:
-                    raise NotCarriedError(path, f"a chunk of its {self.name} form is cut short")
-                if chunk[:4].upper() == CHUNK_ID:
-                    found.append((at + 8, length))
-                at += 8 + length + length % 2
+            chunks = self._iter_chunks(path, file)
+            found = [(at, size) for name, at, size in chunks if name.upper() == CHUNK_ID]
         if len(found) > 1:
             raise NotCarriedError(path, "it has more than one ID3 tag")
-        return found[0] if found else (end, 0)
+        return found[0] if found else (Path(path).stat().st_size, 0)
+
+    def _iter_chunks(self, path: str, file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+        """Give the id of each chunk, the first byte of its content, and how many there are."""
+        size = Path(path).stat().st_size
+        head = file.read(12)
+        end = 8 + self._int(head[4:8])
+        if head[:4] != self._form or end != size or end % 2:
+            told = f"its {self.name} header does not tell its size"
+            sizes = f"({end} bytes, and it has {size})"
+            raise NotCarriedError(path, f"{told} {sizes}: it was cut short, or streamed")
+        at = 12
+        while at < end:
+            file.seek(at)
+            chunk = file.read(8)
+            length = self._int(chunk[4:8])
+            if len(chunk) < 8 or at + 8 + length > end:
+                raise NotCarriedError(path, f"a chunk of its {self.name} form is cut short")
+            yield chunk[:4], at + 8, length
+            at += 8 + length + length % 2
 
     def _put(self, path: str, tag: _Tag, data: bytes) -> None:
         size = Path(path).stat().st_size
@@ -157,6 +171,41 @@ class Wav(_ChunkedId3):
     _form = b"RIFF"
     _byteorder = "little"
 
+    def read(self, path: str) -> TagState:
+        """Read the tags, and what the list tells of which they say nothing."""
+        state = super().read(path)
+        if state.genre and state.comment:
+            return state
+        with translating(path):
+            genre, comment = self._info(path)
+        return replace(state, genre=state.genre or genre, comment=state.comment or comment)
+
+    def write(self, path: str, before: TagState, after: TagState) -> None:
+        """Change the tags of a copy; comments of the list go into them only along with others."""
+        if before.comment == after.comment:
+            own = super().read(path).comment
+            before, after = replace(before, comment=own), replace(after, comment=own)
+        super().write(path, before, after)
+
+    def _info(self, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Read genres and comment from the list, as they will be read from the tag."""
+        from mutagen.id3 import TCON
+
+        told: dict[bytes, str] = {}
+        with Path(path).open("rb") as file:
+            for name, at, size in self._iter_chunks(path, file):
+                file.seek(at)
+                if name != b"LIST" or size > LIST_BYTES or file.read(4) != b"INFO":
+                    continue
+                rest = file.read(size - 4)
+                while len(rest) > 8:
+                    n_bytes = self._int(rest[4:8])
+                    told.setdefault(rest[:4], _to_text(rest[8 : 8 + n_bytes]))
+                    rest = rest[8 + n_bytes + n_bytes % 2 :]
+        genre, comment = told.get(GENRE_ID), told.get(COMMENT_ID)
+        genres = TCON(encoding=1, text=genre.split("/")).genres if genre else ()
+        return tuple(genres), (comment,) if comment else ()
+
 
 class Aiff(_ChunkedId3):
     """Tags of AIFF files."""
@@ -164,6 +213,15 @@ class Aiff(_ChunkedId3):
     name = "AIFF"
     _form = b"FORM"
     _byteorder = "big"
+
+
+def _to_text(content: bytes) -> str:
+    """Read a text that ends with a zero, of an alphabet that is nowhere told."""
+    content = content.partition(b"\0")[0]
+    try:
+        return content.decode().strip()
+    except UnicodeDecodeError:
+        return content.decode("latin-1").strip()
 
 
 def _size(head: bytes) -> int:
@@ -262,7 +320,8 @@ def _change_frames(tag: _Tag, before: TagState, after: TagState) -> list[bytes]:
         elif frame.FrameID == "TCON" and not frame.encoding and _is_latin(after.genre):
             encoding = 0  # often it is of another alphabet, in truth: so the bytes stay
     free = [name for name in COMMENT_NAMES if name not in _comment_names(kept, tag.version)]
-    new = _new_frames(before, after, comments, free[0] if free else COMMENT_NAMES[-1])
+    names = [*free, *COMMENT_NAMES[-1:] * len(comments)]
+    new = _new_frames(before, after, list(zip(names, comments, strict=False)))
     if before.genre != after.genre and after.genre:
         new.append(TCON(encoding=encoding, text=list(after.genre)))
     return kept + [_render_frame(frame, tag.version) for frame in new]
@@ -288,7 +347,7 @@ def _comment_names(frames: Sequence[bytes], version: int) -> set[str]:
 
 
 def _new_frames(
-    before: TagState, after: TagState, comments: Sequence[str], comment_name: str
+    before: TagState, after: TagState, comments: Sequence[tuple[str, str]]
 ) -> list[Frame]:
     from mutagen.id3 import COMM, TXXX
 
@@ -297,8 +356,8 @@ def _new_frames(
         for name, value in after.fields.items()
     ]
     frames += [
-        COMM(encoding=_encoding(text), lang="eng", desc=comment_name, text=[text])
-        for text in comments
+        COMM(encoding=_encoding(text), lang="eng", desc=name, text=[text])
+        for name, text in comments
     ]
     if before.chapters != after.chapters:
         frames += _chapter_frames(after.chapters)

@@ -221,6 +221,77 @@ def test_a_tag_that_mutagen_wrote_into_a_wav_file_is_used(recording):
     assert [name for name, _ in chunked(path)] == ids
 
 
+INFO = {b"INAM": b"Rain", b"IART": b"Mia", b"IGNR": b"Sleep/17\0", b"ICMT": b"for tonight\0"}
+
+
+@pytest.fixture
+def listed(recording):
+    """Makes a WAV file whose tags are in a list INFO alone."""
+
+    def make(info=INFO):
+        path = recording("wav")
+        items = b"".join(
+            name + len(text).to_bytes(4, "little") + text + b"\0" * (len(text) % 2)
+            for name, text in info.items()
+        )
+        chunk = b"LIST" + (len(items) + 4).to_bytes(4, "little") + b"INFO" + items
+        data = Path(path).read_bytes()
+        at = data.index(b"LIST")  # that of FFmpeg, which names itself
+        rest = data[at + 8 + int.from_bytes(data[at + 4 : at + 8], "little") :]
+        Path(path).write_bytes(data[:at] + chunk + rest)
+        put(path, 4, (Path(path).stat().st_size - 8).to_bytes(4, "little"))
+        return path
+
+    return make
+
+
+def test_a_list_of_a_wav_file_is_read_and_kept(listed):
+    path = listed()
+    lists = [chunk for chunk in chunked(path) if chunk[0] == b"LIST"]
+    old = read(path)
+    assert (old.genre, old.comment) == (("Sleep", "Rock"), ("for tonight",))
+    write(path, tagged(old, heard(path), Wishes()))
+    assert {frame.FrameID for frame in WAVE(path).tags.values()} == {"TXXX"}
+    write(path, tagged(read(path), heard(path), ALL))
+    tags = WAVE(path).tags
+    assert tags["TCON"].genres == ["Sleep", "Rock", "ASMR"]
+    assert tags["COMM::eng"].text == ["for tonight"]
+    assert tags["COMM:ASMR:eng"].text == ["ASMR: tap, white noise; no talking"]
+    new = read(path)
+    assert tagged(new, heard(path), ALL).says_the_same(new)
+    write(path, untagged(new))
+    assert read(path) == old
+    assert [chunk for chunk in chunked(path) if chunk[0] == b"LIST"] == lists
+
+
+def test_a_tag_counts_more_than_a_list(listed):
+    path = listed()
+    file = WAVE(path)
+    file.add_tags()
+    file.tags.add(TCON(encoding=3, text=["Talk"]))
+    file.save()
+    assert (read(path).genre, read(path).comment) == (("Talk",), ("for tonight",))
+
+
+@pytest.mark.parametrize(
+    ("info", "comment"),
+    [
+        ({b"ICMT": "Früh".encode("latin-1")}, ("Früh",)),
+        ({b"ICMT": "雨 🌧".encode()}, ("雨 🌧",)),
+        ({b"ICMT": b"", b"IGNR": b"\0"}, ()),
+        ({b"ICMT": b"x" * (1 << 20)}, ()),
+        ({}, ()),
+    ],
+    ids=["Latin-1", "UTF-8", "empty", "too long", "no text"],
+)
+def test_texts_of_a_list(listed, info, comment):
+    path = listed(info)
+    old = read(path)
+    assert old == TagState({}, (), comment)
+    write(path, tagged(old, heard(path), ALL))
+    assert read(path).comment == (*comment, "ASMR: tap, white noise; no talking")
+
+
 def put(path, at, data):
     content = bytearray(Path(path).read_bytes())
     content[at : at + len(data)] = data
