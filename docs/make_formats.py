@@ -66,6 +66,9 @@ the extension of the recording, so that `rain.mp3` and `rain.wav` get one each.
   read-only and would change.
 - An `--output` in a format of one recording that exists is never replaced: if it holds anything but
   what would be written, the run ends with an error. Remove it, or name another file.
+- What you `set` counts: all formats of one recording, and `raven`, leave out the stretches of
+  labels that you set as absent. `jsonl` and `parquet` keep the whole timeline, which stays the
+  model's, and name in `corrected` what was set.
 - Times are seconds from the beginning of the recording, unless a format says otherwise. Characters
   that would break a format, such as a tab in a name, are written as `\\x09`.
 """
@@ -108,10 +111,9 @@ For players and web pages: `<track src="evening.flac.vtt" kind="metadata">`, or
     "youtube": """\
 For creators: paste it into the description. YouTube takes a list only if it begins at 0:00 and has
 three chapters or more, of ten seconds or more each. Shorter stretches are joined with what is most
-like them; a chapter is named after the labels that fill at least half of it, but for those that
-you `set` as absent. With `--skip lively`, where much moves in a video is told too (`tap + lively`),
-so that viewers can skip it as they can the labels. Where there is no such list the program says so,
-and writes none.
+like them; a chapter is named after the labels that fill at least half of it. With `--skip lively`,
+where much moves in a video is told too (`tap + lively`), so that viewers can skip it as they can
+the labels. Where there is no such list the program says so, and writes none.
 """,
     "stash": """\
 In the shape in which Stash exports a scene with its markers (`scenes/` of an export), for scripts

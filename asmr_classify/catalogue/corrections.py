@@ -2,7 +2,8 @@
 
 Law: a corrected result never both is tagged with whispering and holds no talking. What is set by
 hand stands; what the model said of the other gives way. Scores, shares and the timeline stay the
-model's.
+model's; what is written without a word of what was set leaves out labels that are set as absent
+(:func:`~asmr_classify.writers.documents.without_ruled_out`).
 """
 
 from __future__ import annotations

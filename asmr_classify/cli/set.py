@@ -48,7 +48,8 @@ def set_(
 
     Corrections outlive labelling anew, and go with a file that is moved or renamed; other files of
     the very same content are set too. `reset` takes them back. Scores, shares and the timeline stay
-    the model's. Files that could not be labelled are refused.
+    the model's; lists for players and editors leave out labels that are set as absent. Files that
+    could not be labelled are refused.
     """
     files, settings = split_settings(words)
     with open_catalogue(catalogue) as known:

@@ -1,12 +1,14 @@
 """Documents: formats of which one file belongs to one recording, and holds its timeline.
 
 They are written whole, and hold neither scores of the file nor failures: a recording that could
-not be heard gets none, so that an empty document always means that nothing was found. A video
+not be heard gets none, so that an empty document always means that nothing was found. Nor do they
+tell what was set by hand, so they leave out the segments of labels that were set as absent. A video
 without sound gets one where its lively stretches are asked for.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import FileResult, Status
@@ -60,11 +62,18 @@ class DocumentWriter:
             )
         self._path = result.path
         if has_document(result, self._skip):
-            self._stream.write(self._render(result))  # type: ignore[arg-type]  # as the stream takes
+            content = self._render(without_ruled_out(result))
+            self._stream.write(content)  # type: ignore[arg-type]  # as the stream takes
             self._stream.flush()
 
     def close(self) -> None:
         """Do nothing: a document is complete."""
+
+
+def without_ruled_out(result: FileResult) -> FileResult:
+    """Leave out the segments of labels that someone set as absent."""
+    told = tuple(segment for segment in result.segments if not result.rules_out(segment.label))
+    return replace(result, segments=told)
 
 
 def is_heard(result: FileResult) -> bool:

@@ -5,6 +5,8 @@ Time (s)`` therefore count from the beginning of the first recording that has a 
 Offset (s)`` from the beginning of the row's own, which ``Begin Path`` names in full and ``Begin
 File`` by its last part. In a table of one recording both are the same.
 
+As in documents, labels that were set by hand as absent have no rows.
+
 The frequencies are the band that is analysed: labels are not bound to a part of it. Names and
 labels are escaped, see :mod:`asmr_classify.writers.escapes`; Windows paths stay as they are.
 
@@ -23,7 +25,12 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.timeline import Segment
-from asmr_classify.writers.documents import document, is_heard, ordered_segments
+from asmr_classify.writers.documents import (
+    document,
+    is_heard,
+    ordered_segments,
+    without_ruled_out,
+)
 from asmr_classify.writers.escapes import escape, unescape
 
 if TYPE_CHECKING:
@@ -68,7 +75,7 @@ class RavenWriter:
 
     def write(self, result: FileResult) -> None:
         """Write the rows of one result, in one piece."""
-        segments = ordered_segments(result) if is_heard(result) else []
+        segments = ordered_segments(without_ruled_out(result)) if is_heard(result) else []
         if not segments:
             return
         first = self._selections + 1

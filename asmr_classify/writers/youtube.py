@@ -10,8 +10,8 @@ chapters are made of them:
 3. A chapter is named after the labels that fill at least half of it, triggers before contexts,
    those that fill more first. Neighbours of one name become one chapter.
 
-Chapters name all labels, but for those that were set by hand as absent, so that viewers may skip
-what they like. Where much moves is told by ``lively``, last in a name, if it is asked for.
+Chapters name all labels, so that viewers may skip what they like. Where much moves is told by
+``lively``, last in a name, if it is asked for.
 
 References
 ----------
@@ -127,8 +127,7 @@ def chapters_of(result: FileResult, skip: Sequence[str] = ()) -> str:
     NotRepresentableError
         If there are fewer than three, or nobody looked where it is lively.
     """
-    told = without_ruled_out(result)
-    chapters = find_chapters(with_lively(told) if LIVELY in skip else told)
+    chapters = find_chapters(with_lively(result) if LIVELY in skip else result)
     if len(chapters) < LEAST_CHAPTERS:
         raise NotRepresentableError(
             f"{result.path}: no chapters: YouTube takes no list of fewer than {LEAST_CHAPTERS} "
@@ -137,12 +136,6 @@ def chapters_of(result: FileResult, skip: Sequence[str] = ()) -> str:
         )
     hours = chapters[-1].start >= 3600
     return "".join(f"{_timestamp(c.start, hours=hours)} {_title(c.labels)}\n" for c in chapters)
-
-
-def without_ruled_out(result: FileResult) -> FileResult:
-    """Leave out the segments of labels that someone set as absent: no chapter is named so."""
-    told = tuple(segment for segment in result.segments if not result.rules_out(segment.label))
-    return replace(result, segments=told)
 
 
 def with_lively(result: FileResult) -> FileResult:

@@ -9,7 +9,13 @@ from dataclasses import replace
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.timeline import Segment
 from asmr_classify.writers import FORMATS, Options
-from asmr_classify.writers.documents import UNSCORED, document, is_heard, ordered_segments
+from asmr_classify.writers.documents import (
+    UNSCORED,
+    document,
+    is_heard,
+    ordered_segments,
+    without_ruled_out,
+)
 from asmr_classify.writers.edl import played_spans, skipped_spans
 from asmr_classify.writers.youtube import BRACKETS, find_chapters
 
@@ -37,7 +43,7 @@ def holds(form, result):
         return [result]
     if form == "csv":
         return [replace(result, shares={}, segments=())]
-    return TIMELINES[form](result) if is_heard(result) else []
+    return TIMELINES[form](without_ruled_out(result)) if is_heard(result) else []
 
 
 def absolute(result):

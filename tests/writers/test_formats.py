@@ -102,6 +102,23 @@ def test_texts_are_utf8_without_control_characters(form, label):
     assert not any(0x7F <= ord(x) < 0xA0 or (ord(x) < 32 and x not in "\n\t") for x in text)
 
 
+@pytest.mark.parametrize("form", TIMELINES)
+def test_labels_that_were_set_as_absent_are_left_out(form):
+    result = timeline(duration=150.0, labels=("tap", "speech", "tap", "whisper", "tap"))
+    options = Options(skip=("tap", "whisper"))
+    tapping = replace(result, tags=("tap",), no_talking=True)
+    content = write(form, [replace(tapping, corrected=("trigger", "no_talking"))], LABELS, options)
+    left = replace(tapping, segments=[s for s in result.segments if s.label == "tap"])
+    assert content == write(form, [left], LABELS, options)
+    assert content != write(form, [result], LABELS, options)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_what_tells_of_corrections_keeps_the_timeline_of_the_model(form):
+    result = replace(timeline(), tags=("tap",), corrected=("trigger",))
+    assert read(form, write(form, [result], LABELS)) == [result]
+
+
 @given(names)
 def test_escapes_are_undone(text):
     assert unescape(escape(text)) == text

@@ -48,9 +48,9 @@ def test_what_was_set_as_absent_names_no_chapter():
     result = of(120.0, *spans)
     triggers = replace(result, tags=("crinkle", "whisper"), corrected=("trigger",))
     told = "0:00 other\n0:20 whisper\n1:00 speech\n1:30 crinkle\n"
-    assert chapters_of(triggers) == told
+    assert write("youtube", [triggers], ["speech"]) == told
     quiet = replace(result, tags=("tap",), no_talking=True, corrected=("no_talking",))
-    assert chapters_of(quiet) == "0:00 tap\n0:30 other\n1:30 crinkle\n"
+    assert write("youtube", [quiet], ["speech"]) == "0:00 tap\n0:30 other\n1:30 crinkle\n"
     titles = [chapter.title for chapter in timeline_chapters(quiet)]
     assert titles == ["tap", "other", "crinkle"]
     nothing = replace(of(60.0, (0, 60, "tap")), corrected=("trigger",))
@@ -64,7 +64,8 @@ def test_what_moves_much_is_told_whatever_was_set():
         visual=Visual(Picture.VIDEO, lanes=lanes),
         corrected=("trigger",),
     )
-    assert chapters_of(video, ("lively",)) == "0:00 lively\n0:30 other\n1:00 speech\n"
+    told = write("youtube", [video], ["speech"], Options(skip=("lively",)))
+    assert told == "0:00 lively\n0:30 other\n1:00 speech\n"
 
 
 def test_where_nobody_looked_nothing_is_said_of_what_is_lively():

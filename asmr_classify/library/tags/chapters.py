@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.library.tags.spelling import readable
 from asmr_classify.library.tags.state import Chapter
-from asmr_classify.writers.youtube import BETWEEN, find_chapters, with_lively, without_ruled_out
+from asmr_classify.writers.documents import without_ruled_out
+from asmr_classify.writers.youtube import BETWEEN, find_chapters, with_lively
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
