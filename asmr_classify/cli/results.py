@@ -98,12 +98,15 @@ class PerFile:
         Told why a recording that was heard gets no file.
     on_changed : FirstFew
         Told of a file that was changed since it was written, and is left alone.
+    on_stale : FirstFew
+        Told of files whose recordings are gone.
     """
 
     folder: str
     base: str | None
     on_left_out: FirstFew
     on_changed: FirstFew
+    on_stale: FirstFew
 
 
 def open_per_file(
@@ -128,7 +131,8 @@ def open_per_file(
         return None
     left_out = FirstFew(console, "left out")
     changed = FirstFew(Console(stderr=True), "warning")
-    return PerFile(folder, common_folder(paths), left_out, changed)
+    stale = FirstFew(console, "note")
+    return PerFile(folder, common_folder(paths), left_out, changed, stale)
 
 
 @contextlib.contextmanager
@@ -177,6 +181,7 @@ def open_writer(
         elif per_file is not None:
             stack.callback(per_file.on_left_out.close)
             stack.callback(per_file.on_changed.close)
+            stack.callback(per_file.on_stale.close)
             writer = PerFileWriter(
                 per_file.folder,
                 FORMATS[form.value],
@@ -185,6 +190,7 @@ def open_writer(
                 base=per_file.base,
                 on_left_out=per_file.on_left_out,
                 on_changed=per_file.on_changed,
+                on_stale=per_file.on_stale,
             )
         else:
             options = Options(tuple(skip), str(Path(output).parent))

@@ -10,7 +10,8 @@ Each file is written beside its place and moved there. One that holds the same a
 touched. One that is of the format is replaced only if it is as this program wrote it: what was
 written is kept as digests in a file of the folder, ``asmr-classify.written``. One that was changed
 since, by hand perhaps, is left alone and told of; one that is something else is left alone, with an
-error. A recording that a format cannot hold gets no file, and an earlier one stays.
+error. A recording that a format cannot hold gets no file, and an earlier one stays. So does one
+whose recording is gone, or has another name now; that is told.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import ChangedFileError, NotRepresentableError, OutputError, UsageError
+from asmr_classify.media.source import is_url
 from asmr_classify.writers.documents import has_document
 from asmr_classify.writers.output import Replacement, explain
 
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
     from asmr_classify.writers import Format, Options
 
 WRITTEN = "asmr-classify.written"
-"""Name of the file that tells what was written: a digest and a name a line, added before the file
-is written. A line that is cut off stands for nothing."""
+"""Name of the file that tells what was written: a digest and a name a line, and where the recording
+is, between tabs, both as seen from the folder. It is added before the file is written. A line that
+is cut off stands for nothing."""
 
 LONGEST_NAME = 255
 """Bytes, on nearly all file systems."""
@@ -85,6 +88,8 @@ class PerFileWriter:
         Told why a recording that was heard gets no file.
     on_changed : callable, optional
         Told of a file that was changed since, and is left alone; without it that is an error.
+    on_stale : callable, optional
+        Told in the end of files that are there of recordings that are not.
 
     Raises
     ------
@@ -102,6 +107,7 @@ class PerFileWriter:
         base: str | None = None,
         on_left_out: Callable[[str], None] | None = None,
         on_changed: Callable[[str], None] | None = None,
+        on_stale: Callable[[str], None] | None = None,
     ) -> None:
         self._folder = folder
         self._form = form
@@ -110,10 +116,13 @@ class PerFileWriter:
         self._base = base
         self._on_left_out = on_left_out
         self._on_changed = on_changed
+        self._on_stale = on_stale
         self._owners: dict[str, str] = {}
         self._is_new = not Path(folder).is_dir()
         make_folder(folder, parents=False)
-        self._written = _read_written(folder)
+        self._real = os.path.realpath(folder)
+        self._written, self._recordings = _read_written(folder)
+        self._placed: set[bytes] = set()
 
     def write(self, result: FileResult) -> None:
         """Write the file of one result.
@@ -126,6 +135,7 @@ class PerFileWriter:
         if not self._form.holds_failures and not has_document(result, self._options.skip):
             return
         target = self._place(result.path)
+        self._placed.add(self._spell(target))
         try:
             data = self._render(result, os.path.dirname(target))  # noqa: PTH120
         except NotRepresentableError as exc:
@@ -139,7 +149,7 @@ class PerFileWriter:
                 raise
             self._on_changed(str(exc))
             return
-        self._remember(target, data)
+        self._remember(target, data, result.path)
         if is_free:
             make_folder(os.path.dirname(target))  # noqa: PTH120
             with Replacement(target) as output:
@@ -147,9 +157,22 @@ class PerFileWriter:
 
     def close(self) -> None:
         """Take the folder back if nothing lies in it, no journal either; files are complete."""
+        if self._on_stale is not None:
+            self._tell_stale(self._on_stale)
         if self._is_new:
             with contextlib.suppress(OSError):  # there is something in it
                 Path(self._folder).rmdir()
+
+    def _tell_stale(self, tell: Callable[[str], None]) -> None:
+        """Tell of files of earlier runs whose recordings are gone."""
+        for name in sorted(self._recordings.keys() - self._placed):
+            path = os.path.join(self._folder, _unspelt(name))  # noqa: PTH118
+            recording = os.path.join(self._real, _unspelt(self._recordings[name]))  # noqa: PTH118
+            if os.path.lexists(path) and not os.path.lexists(recording):
+                tell(
+                    f"{path}: is of a recording that is gone or has another name now; remove it if "
+                    "you do not need it"
+                )
 
     def _render(self, result: FileResult, folder: str) -> bytes:
         stream = io.BytesIO() if self._form.in_bytes else io.StringIO()
@@ -228,33 +251,62 @@ class PerFileWriter:
                 "move it away, or name another folder"
             ) from exc
 
-    def _remember(self, target: str, data: bytes) -> None:
+    def _remember(self, target: str, data: bytes, recording: str) -> None:
         """Note what a file will hold; first, so that no file that was written goes unknown."""
-        line = self._line(target, data)
-        if line in self._written:
+        line, name = self._line(target, data), self._spell(target)
+        place = b"" if is_url(recording) else _spelt(_without_links(recording), self._real)
+        if line in self._written and self._recordings.get(name, b"") == place:
             return
         path = os.path.join(self._folder, WRITTEN)  # noqa: PTH118
         try:
             with open(path, "ab") as file:  # noqa: PTH123
-                file.write(b"\n" + line + b"\n")
+                file.write(b"\n" + line + (b"\t%s\t" % place if place else b"") + b"\n")
         except OSError as exc:
             raise OutputError(explain(path, exc)) from exc
         self._written.add(line)
 
     def _line(self, target: str, content: bytes) -> bytes:
-        name = os.path.relpath(target, self._folder).replace(os.sep, "/")
-        name = name.encode("unicode_escape", "backslashreplace").decode()
-        return f"{hashlib.sha256(content).hexdigest()} {name}".encode()
+        return hashlib.sha256(content).hexdigest().encode() + b" " + self._spell(target)
+
+    def _spell(self, target: str) -> bytes:
+        return _spelt(target, self._folder)
 
 
-def _read_written(folder: str) -> set[bytes]:
+def _spelt(path: str, folder: str) -> bytes:
+    """Spell a path as seen from a folder, without a tab or the end of a line."""
+    try:
+        name = os.path.relpath(path, folder)
+    except ValueError:  # on another drive
+        name = path
+    return name.replace(os.sep, "/").encode("unicode_escape", "backslashreplace")
+
+
+def _unspelt(name: bytes) -> str:
+    return name.decode("unicode_escape")
+
+
+def _without_links(path: str) -> str:
+    """Give a path without links to folders, so that it leads there from wherever it is seen."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)  # noqa: PTH118
+
+
+def _read_written(folder: str) -> tuple[set[bytes], dict[bytes, bytes]]:
+    """Read what was written, and of which recording each file was last, as far as that is known."""
     path = os.path.join(folder, WRITTEN)  # noqa: PTH118
     try:
-        return set(Path(path).read_bytes().splitlines())
+        lines = Path(path).read_bytes().splitlines()
     except FileNotFoundError:
-        return set()
+        lines = []
     except OSError as exc:
         raise OutputError(explain(path, exc)) from exc
+    written, recordings = set[bytes](), dict[bytes, bytes]()
+    for line in lines:
+        known, *rest = line.split(b"\t")
+        written.add(known)
+        if len(rest) == 2:
+            recordings[known.partition(b" ")[2]] = rest[0]
+    return written, recordings
 
 
 def _shortened(name: str, ending: str) -> str:

@@ -86,6 +86,16 @@ def test_a_second_run_makes_what_is_missing_and_touches_nothing_else(
     assert [c.text for c in webvtt.read(str(place / "out/b.mp3.vtt"))] == ["tap", "speech"]
 
 
+def test_files_of_recordings_that_were_renamed_are_told(label, touch, place):
+    touch("a.mp3", "b.mp3")
+    label(".", "-f", "webvtt", "--per-file", "out")
+    (place / "b.mp3").rename(place / "c.mp3")
+    done = label(".", "-f", "webvtt", "--per-file", "out")
+    assert "note: out/b.mp3.vtt: is of a recording that is gone or has another name" in done.stderr
+    assert (place / "out" / "b.mp3.vtt").exists()
+    assert "out/b" not in label(".", "-f", "webvtt", "--per-file", "out", "-q").stderr
+
+
 def test_files_beside_the_recordings(label, touch, place):
     touch("sleep/a.mp4")
     label(".", "-f", "edl", "--skip", "speech", "--per-file", ".")

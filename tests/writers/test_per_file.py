@@ -210,6 +210,60 @@ def test_a_file_that_was_edited_is_left_alone_and_the_others_are_written(form):
     assert told[0].startswith(f"{edited}: was changed since this program wrote it")
 
 
+def test_files_of_recordings_that_are_gone_are_told_and_stay():
+    Path("in").mkdir()
+    gone, named, kept = "in/caf\udce9\t.mp3", "in/b.wav", "in/c.mp3"
+    for name in (gone, named, kept):
+        Path(name).touch()
+    write(timeline(gone), timeline(named), timeline(kept), base="in")
+    write(timeline(gone), base="in", form="audacity")
+    Path(gone).unlink()
+    Path(named).rename("in/d.wav")
+    told = []
+    write(timeline("in/d.wav"), base="in", on_stale=told.append)  # c.mp3 is not asked for
+    assert [line.partition(": ")[0] for line in told] == [
+        f"out/{name}" for name in ("b.wav.vtt", "caf\udce9\t.mp3.labels.txt", "caf\udce9\t.mp3.vtt")
+    ]
+    assert "is of a recording that is gone or has another name now; remove it" in told[0]
+    assert len(tree()) == 5
+    Path("out/b.wav.vtt").unlink()
+    told.clear()
+    write(timeline(gone), base="in", on_stale=told.append)  # of a catalogue that knows it still
+    assert len(told) == 1
+
+
+def test_recordings_are_found_by_whatever_links_the_folder_is_named():
+    for name in ("in", "far/out"):
+        Path(name).mkdir(parents=True)
+    Path("in/a.mp3").touch()
+    Path("near").symlink_to("far/out")
+    Path("here").symlink_to("in")
+    told = []
+    write(timeline("here/a.mp3"), base="here", folder="near")
+    for folder in ("near", "far/out"):
+        write(folder=folder, on_stale=told.append)
+    assert (told, len(tree("near"))) == ([], 1)
+    Path("in/a.mp3").unlink()
+    write(folder="far/out", on_stale=told.append)
+    assert len(told) == 1
+
+
+def test_nothing_is_told_of_recordings_in_storage():
+    url, told = "https://example.org/a.mp3", []
+    write(timeline(url), base=None)
+    write(on_stale=told.append)
+    assert (told, len(tree())) == ([], 1)
+
+
+def test_a_line_that_was_cut_off_tells_of_no_recording():
+    Path("c.mp3").touch()
+    write(timeline("c.mp3"))
+    path, told = Path("out", WRITTEN), []
+    path.write_bytes(path.read_bytes()[:-3])
+    write(on_stale=told.append)
+    assert told == []
+
+
 def test_files_of_which_nothing_is_known_are_left_alone():
     write(timeline("a.mp3"))
     Path("out", WRITTEN).write_bytes(Path("out", WRITTEN).read_bytes()[:40])
