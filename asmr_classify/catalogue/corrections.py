@@ -150,6 +150,8 @@ def parse_correction(settings: Iterable[str], labels: Iterable[str]) -> Correcti
 def _parse_tags(setting: str, value: str, triggers: list[str]) -> tuple[str, ...]:
     if value == NONE:
         return ()
+    if not value:
+        raise UsageError(f"{setting}: names nothing; give {TRIGGER}=LABEL,… or {TRIGGER}={NONE}")
     tags = tuple(dict.fromkeys(value.split(",")))
     if NONE in tags:
         raise UsageError(
@@ -159,6 +161,7 @@ def _parse_tags(setting: str, value: str, triggers: list[str]) -> tuple[str, ...
     unknown = [tag for tag in tags if tag not in triggers]
     if unknown:
         raise UsageError(
-            f"{setting}: {unknown[0]!r} is no trigger; known are {', '.join(triggers)}, and none"
+            f"{setting}: {unknown[0]!r} is no trigger; known are {', '.join(triggers)}, and none; "
+            "a label of your own is given to stretches in 'asmr-classify review', for 'teach'"
         )
     return tags

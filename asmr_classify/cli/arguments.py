@@ -115,7 +115,10 @@ SelectionModelOption = Annotated[
     ),
 ]
 QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Nothing but errors.", rich_help_panel=TALK)
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Nothing but results and what goes wrong.", rich_help_panel=TALK
+    ),
 ]
 VerboseOption = Annotated[
     bool,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.catalogue import Answer
+    from asmr_classify.catalogue import Answer, Catalogue
     from asmr_classify.catalogue.corrections import Correction
 
 RESET = "reset"
@@ -54,6 +55,7 @@ def set_(
     files, settings = split_settings(words)
     with open_catalogue(catalogue) as known:
         correction = read_settings(settings, known.labels)
+        check_files(files, settings, known)
         results = known.correct(files, correction)
         if not quiet:
             write_results(results, known.labels, STDOUT, FormatName.TABLE)
@@ -135,6 +137,37 @@ def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:
             "no_talking=false, or reset"
         )
     return files, settings
+
+
+def check_files(files: Sequence[str], settings: Sequence[str], known: Catalogue) -> None:
+    """Check that files are named, and neither folders nor queries.
+
+    Raises
+    ------
+    UsageError
+        If one is none, with the command that sets all files that a query finds.
+    """
+    from asmr_classify.catalogue.fields import Vocabulary, is_query
+    from asmr_classify.cli.select import LIKE_A_TERM
+
+    vocabulary = Vocabulary(dict.fromkeys(known.labels, 0))
+    for file in files:
+        query = f'path:"{file}"'
+        if os.path.isdir(file):  # noqa: PTH112 (any name)
+            problem = "is a folder, and files are set"
+        elif os.path.lexists(file) or known.knows(file):
+            continue
+        elif LIKE_A_TERM.search(file) or is_query(file, vocabulary):
+            problem, query = "is a query, and files are set", file
+        else:
+            raise UsageError(
+                f"{file}: there is no such file, nor is one known: check the name; "
+                "'asmr-classify find' shows those that are known"
+            )
+        raise UsageError(
+            f"{file}: {problem}; to set all that are found: asmr-classify find "
+            f"{shlex.quote(query)} -0 | xargs -0 asmr-classify set {shlex.join(settings)}"
+        )
 
 
 def read_settings(settings: Sequence[str], labels: Sequence[str]) -> Correction | None:

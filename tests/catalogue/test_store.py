@@ -308,7 +308,7 @@ def test_no_corrected_result_both_whispers_and_holds_no_talking(settings, result
     [
         (["trigger=whimper"], "'whimper' is no trigger; known are tap, whisper, and none"),
         (["trigger=speech"], "'speech' is no trigger"),
-        (["trigger="], "'' is no trigger"),
+        (["trigger="], "trigger=: names nothing"),
         (["no_talking=perhaps"], "no_talking=perhaps: cannot be set; give trigger=LABEL"),
         (["length=3"], "length=3: cannot be set"),
         (["trigger=whisper", "no_talking=true"], "whispering is talk"),
