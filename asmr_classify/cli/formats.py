@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from enum import StrEnum
@@ -65,6 +66,39 @@ def format_of(output: str) -> FormatName:
     )
 
 
+def check_inputs(names: Sequence[str], output: str) -> None:
+    """Refuse what is named to be read, and was meant to be written.
+
+    Raises
+    ------
+    UsageError
+        If no output is named, and a file that is named as results are holds such or is not there.
+    """
+    for name in names if output == STDOUT else ():
+        _refuse_results(name)
+
+
+def _refuse_results(name: str) -> None:
+    from asmr_classify.writers import format_by_name
+
+    known = format_by_name(name)
+    if known is None and Path(name).suffix.lower() != ".txt":
+        return
+    form = FormatName.TABLE if known is None else FormatName(known)
+    if not os.path.lexists(name):
+        what = "no such file"
+    elif form is not FormatName.PARQUET and _is_filled(name) and _holds_earlier(name, form):
+        what = "holds results, and is no recording"
+    else:
+        return
+    raise UsageError(f"{name}: {what}; to write results into it, give --output {name}")
+
+
+def _is_filled(path: str) -> bool:
+    """Tell whether something stands in a file that may be read."""
+    return os.path.isfile(path) and os.access(path, os.R_OK) and os.path.getsize(path) > 0  # noqa: PTH113, PTH202 (any name)
+
+
 def check_json(form: FormatName | None, *, as_json: bool) -> FormatName | None:
     """Give the format that ``--json`` and ``--format`` name together; None if neither is given.
 
@@ -93,8 +127,11 @@ def check_earlier(output: str, form: FormatName) -> None:
     from asmr_classify.writers.output import check_replaceable
 
     if output != STDOUT:
-        is_table = form is FormatName.TABLE
-        check_replaceable(output, _holds_table if is_table else partial(_holds_results, form))
+        check_replaceable(output, partial(_holds_earlier, form=form))
+
+
+def _holds_earlier(path: str, form: FormatName) -> bool:
+    return _holds_table(path) if form is FormatName.TABLE else _holds_results(form, path)
 
 
 def _holds_results(form: FormatName, path: str) -> bool:

@@ -41,6 +41,7 @@ from asmr_classify.cli.formats import (
     STDOUT,
     FormatName,
     check_earlier,
+    check_inputs,
     check_json,
     check_output_options,
     format_of,
@@ -227,6 +228,7 @@ def label(
         )
     if not named and files_from is None:
         raise UsageError("nothing to label is named: give files or folders, or --files-from")
+    check_inputs(paths or (), output)
     file = None if is_table(output) or is_url(output) else Path(output)
     check_writable((file, log_file), inputs=[*named, *filter(None, (files_from, model))])
     form = check_json(format_, as_json=as_json)

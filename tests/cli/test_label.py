@@ -67,6 +67,29 @@ def test_an_output_whose_format_is_unknown_is_refused(label, touch):
     assert "no format ends in '.xls'; name a .jsonl, .csv or .txt file" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.txt", "out.vtt", "out.parquet"])
+def test_an_output_that_is_named_as_an_input_is_refused(label, touch, place, name):
+    touch("a.mp3")
+    done = label("a.mp3", name)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"{name}: no such file; to write results into it, give --output {name}" in done.stderr
+    assert label("-o", name, "a.mp3").exit_code == 0
+    first = (place / name).read_bytes()
+    assert label("a.mp3", "-o", name, "--fresh").exit_code == 0
+    assert (place / name).read_bytes() == first
+    if name != "out.parquet":
+        again = label("a.mp3", name)
+        assert again.exit_code == 2
+        assert f"{name}: holds results, and is no recording; to write" in again.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF----WAVE", b"some text\n"])
+def test_a_recording_may_be_named_like_results(label, place, content):
+    for name in ("a.csv", "a.txt", "a.jsonl"):
+        (place / name).write_bytes(content)
+    assert label("a.csv", "a.txt", "a.jsonl").exit_code in {0, 3}
+
+
 def test_a_table_in_a_file_has_no_escapes_and_letters_for_colours(label, touch, place):
     touch("a.mp3")
     label("a.mp3", "-o", "out.txt")
