@@ -113,8 +113,8 @@ def untagged(before: TagState) -> TagState:
         chapters = ()
     return TagState(
         {},
-        _without(before.genre, fields.get(GENRE)),
-        _without(before.comment, fields.get(COMMENT)),
+        _without(before.genre, fields.get(GENRE)) or before.genre_beneath,
+        _without(before.comment, fields.get(COMMENT)) or before.comment_beneath,
         chapters,
     )
 

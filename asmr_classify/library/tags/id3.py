@@ -174,11 +174,15 @@ class Wav(_ChunkedId3):
     def read(self, path: str) -> TagState:
         """Read the tags, and what the list tells of which they say nothing."""
         state = super().read(path)
-        if state.genre and state.comment:
-            return state
         with translating(path):
             genre, comment = self._info(path)
-        return replace(state, genre=state.genre or genre, comment=state.comment or comment)
+        return replace(
+            state,
+            genre=state.genre or genre,
+            comment=state.comment or comment,
+            genre_beneath=genre,
+            comment_beneath=comment,
+        )
 
     def write(self, path: str, before: TagState, after: TagState) -> None:
         """Change the tags of a copy; comments of the list go into them only along with others."""
@@ -191,19 +195,20 @@ class Wav(_ChunkedId3):
         """Read genres and comment from the list, as they will be read from the tag."""
         from mutagen.id3 import TCON
 
-        told: dict[bytes, str] = {}
+        told: dict[bytes, bytes] = {}
         with Path(path).open("rb") as file:
             for name, at, size in self._iter_chunks(path, file):
                 file.seek(at)
                 if name != b"LIST" or size > LIST_BYTES or file.read(4) != b"INFO":
                     continue
-                rest = file.read(size - 4)
-                while len(rest) > 8:
-                    n_bytes = self._int(rest[4:8])
-                    told.setdefault(rest[:4], _to_text(rest[8 : 8 + n_bytes]))
-                    rest = rest[8 + n_bytes + n_bytes % 2 :]
-        genre, comment = told.get(GENRE_ID), told.get(COMMENT_ID)
-        genres = TCON(encoding=1, text=genre.split("/")).genres if genre else ()
+                items, place = file.read(size - 4), 0
+                while place + 8 < len(items):
+                    start = place + 8
+                    n_bytes = self._int(items[place + 4 : start])
+                    told.setdefault(items[place : place + 4], items[start : start + n_bytes])
+                    place = start + n_bytes + n_bytes % 2
+        genre, comment = (_to_text(told.get(name, b"")) for name in (GENRE_ID, COMMENT_ID))
+        genres = TCON(encoding=1, text=[part for part in genre.split("/") if part]).genres
         return tuple(genres), (comment,) if comment else ()
 
 

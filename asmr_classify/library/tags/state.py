@@ -38,12 +38,16 @@ class TagState:
         What players show, whoever wrote it.
     chapters : tuple of Chapter
         Whoever wrote them.
+    genre_beneath, comment_beneath : tuple of str
+        What players show where the tag that we write tells none, from a place that we do not touch.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
     genre: tuple[str, ...] = ()
     comment: tuple[str, ...] = ()
     chapters: tuple[Chapter, ...] = ()
+    genre_beneath: tuple[str, ...] = ()
+    comment_beneath: tuple[str, ...] = ()
 
     def says_the_same(self, other: TagState) -> bool:
         """Whether two states agree, but for ends of chapters, which not all formats keep."""
@@ -65,6 +69,8 @@ class TagState:
             genre=tuple(record["genre"]),
             comment=tuple(record["comment"]),
             chapters=tuple(Chapter(**chapter) for chapter in record["chapters"]),
+            genre_beneath=tuple(record.get("genre_beneath", ())),
+            comment_beneath=tuple(record.get("comment_beneath", ())),
         )
 
 

@@ -261,6 +261,7 @@ def test_a_list_of_a_wav_file_is_read_and_kept(listed):
     assert tagged(new, heard(path), ALL).says_the_same(new)
     write(path, untagged(new))
     assert read(path) == old
+    assert WAVE(path).tags["TCON"].genres == ["Sleep", "Rock"]
     assert [chunk for chunk in chunked(path) if chunk[0] == b"LIST"] == lists
 
 
@@ -271,6 +272,22 @@ def test_a_tag_counts_more_than_a_list(listed):
     file.tags.add(TCON(encoding=3, text=["Talk"]))
     file.save()
     assert (read(path).genre, read(path).comment) == (("Talk",), ("for tonight",))
+    write(path, tagged(read(path), heard(path), ALL))
+    assert WAVE(path).tags["TCON"].genres == ["Talk", "ASMR"]
+
+
+@pytest.mark.parametrize("genre", [b"Sleep", b"ASMR"])
+def test_a_list_that_our_genre_hid_is_seen_again(listed, genre):
+    path = listed({b"IGNR": genre})
+    file = WAVE(path)  # as earlier versions wrote it; some programs copy it into the list
+    file.add_tags()
+    file.tags.add(TCON(encoding=3, text=["ASMR"]))
+    file.tags.add(TXXX(encoding=3, desc="ASMR_GENRE", text=["ASMR"]))
+    file.save()
+    for new in (tagged(read(path), heard(path), Wishes()), untagged(read(path))):
+        write(path, new)
+        assert read(path).says_the_same(new)
+    assert read(path).genre == (genre.decode(),)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +304,7 @@ def test_a_tag_counts_more_than_a_list(listed):
 def test_texts_of_a_list(listed, info, comment):
     path = listed(info)
     old = read(path)
-    assert old == TagState({}, (), comment)
+    assert old == TagState(comment=comment, comment_beneath=comment)
     write(path, tagged(old, heard(path), ALL))
     assert read(path).comment == (*comment, "ASMR: tap, white noise; no talking")
 
