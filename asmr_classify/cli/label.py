@@ -227,7 +227,11 @@ def label(
             f"--no-video and --skip {MotionLevel.LIVELY} do not go together: leave one out"
         )
     if not named and files_from is None:
-        raise UsageError("nothing to label is named: give files or folders, or --files-from")
+        hint = "; --catalogue takes a name behind it for its file: write it behind the paths"
+        raise UsageError(
+            "nothing to label is named: give files or folders, or --files-from"
+            + hint * (catalogue is not None)
+        )
     check_inputs(paths or (), output)
     file = None if is_table(output) or is_url(output) else Path(output)
     check_writable((file, log_file), inputs=[*named, *filter(None, (files_from, model))])

@@ -90,6 +90,13 @@ def test_a_recording_may_be_named_like_results(label, place, content):
     assert label("a.csv", "a.txt", "a.jsonl").exit_code in {0, 3}
 
 
+def test_a_path_that_was_taken_for_the_catalogue_is_told(label):
+    done = label("--catalogue", "in")
+    assert done.exit_code == 2
+    assert "nothing to label is named: give files or folders, or --files-from; --cat" in done.stderr
+    assert "--files-from; " not in label().stderr
+
+
 def test_a_table_in_a_file_has_no_escapes_and_letters_for_colours(label, touch, place):
     touch("a.mp3")
     label("a.mp3", "-o", "out.txt")
