@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from asmr_classify.media.discover import Found
 
 
+SCATTER = (2654435761, 2**32)
+"""What numbers of files are multiplied by, and what the product is taken modulo, to give some files
+in an order that says nothing of them (Knuth's multiplicative hashing)."""
+
+
 def default_path() -> str:
     """Tell where the catalogue is kept that is used if none is named.
 
@@ -151,6 +156,16 @@ class Catalogue:
             f"SELECT f.id FROM files f JOIN contents c ON c.id = f.content_id WHERE {where.text} "  # noqa: S608 (made of constants; values are parameters)
             f"ORDER BY {', '.join([*(order.text for order in orders), 'f.path'])} LIMIT ?",
             [*where.parameters, *(x for order in orders for x in order.parameters), limit or -1],
+        )
+        for (file_id,) in found:
+            result = self._contents.result_at("f.id = ?", file_id)
+            if result is not None:  # else another process took it out
+                yield result
+
+    def some(self, count: int) -> Iterator[FileResult]:
+        """Give a few files of all, the same ones each time; see :meth:`find`."""
+        found = self._database.rows(
+            "SELECT id FROM files ORDER BY id * ? % ? LIMIT ?", [*SCATTER, count]
         )
         for (file_id,) in found:
             result = self._contents.result_at("f.id = ?", file_id)

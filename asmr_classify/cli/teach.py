@@ -89,7 +89,10 @@ def teach(
     base = load_model(model)
     check_teachable(base)
     said = _gather(sources or (), catalogue, group_by)
-    check_names(only or dict.fromkeys(label for each in said for label in each.asked), base)
+    named = only or dict.fromkeys(label for each in said for label in each.asked)
+    check_names(named, base)
+    if all(label in base.labels for label in named):  # none is told from a library at large
+        said = [each for each in said if each.asked]
     with interrupts_tell("no model was written; answers are kept"):
         report = phase_reporter(quiet=quiet)
         examples, errors = hear(
@@ -134,7 +137,13 @@ def _gather(sources: Sequence[Path], catalogue: Path | None, group_by: Maker) ->
 def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said]:
     from asmr_classify.catalogue import parse_query
     from asmr_classify.labels import TRIGGERS, Kind, kind_of
-    from asmr_classify.training.answers import Said, said_of_correction, settle
+    from asmr_classify.training.answers import (
+        MOST_OTHERS,
+        Said,
+        others_beside,
+        said_of_correction,
+        settle,
+    )
 
     with open_catalogue(catalogue) as known:
         answered = [
@@ -154,6 +163,8 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
         gathered, against = settle(answered, corrected)
         paths = dict.fromkeys(each.path for each in gathered)
         changed = {x for x in paths if os.path.lexists(x) and not known.is_current(x)}
+        some = (result for result in known.some(MOST_OTHERS) if known.is_current(result.path))
+        others = others_beside(some, gathered) if gathered else []
     warn_each(
         [
             f"{x}: has changed since; what was said of it is left out until it is labelled anew"
@@ -179,7 +190,7 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
         ],
         "were set to hold other than what was answered",
     )
-    return [each for each in gathered if each.path not in changed]
+    return [*(each for each in gathered if each.path not in changed), *others]
 
 
 def _denied(said: Said) -> str:

@@ -44,6 +44,9 @@ as much a label is judged, see :class:`~asmr_classify.config.DecisionSpec`."""
 MOST_STRETCHES = 3
 """Of one recording that lies in a folder of a label: ten minutes of one tell little more."""
 
+MOST_OTHERS = 200
+"""Stretches of which nothing was said that are looked at: a few seconds' work."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -55,7 +58,8 @@ class Said:
     start, end : float
         Seconds, as a player shows them.
     labels, asked : tuple of str
-        What is there, and of what it is known whether it is.
+        What is there, and of what it is known whether it is: nothing, of stretches that only show
+        what a library is like.
     group : str
         Recordings that share a maker.
     """
@@ -183,6 +187,33 @@ def said_of_correction(result: FileResult, known: Iterable[str], group: str) -> 
     return said
 
 
+def others_beside(results: Iterable[FileResult], said: Sequence[Said]) -> list[Said]:
+    """Choose stretches of a library of which nothing was said.
+
+    Parameters
+    ----------
+    results : iterable of FileResult
+        Some of the library, the same ones each time.
+    said : sequence of Said
+        What lies over a stretch of these is left out.
+
+    Returns
+    -------
+    list of Said
+        At most ``MOST_OTHERS``, evenly over recordings.
+    """
+    spoken_of: dict[str, list[tuple[float, float]]] = {}
+    for each in said:
+        spoken_of.setdefault(each.path, []).append((each.start, each.end))
+    others: list[list[Said]] = [[] for _ in range(MOST_STRETCHES)]
+    for result in results:
+        for turn, start in enumerate(_places(0.0, result.decoded) if result.decoded else ()):
+            end = min(start + STRETCH_SECONDS, result.decoded)
+            if not any(a < end and start < b for a, b in spoken_of.get(result.path, ())):
+                others[turn].append(Said(result.path, start, end, (), (), result.path))
+    return [each for turn in others for each in turn][:MOST_OTHERS]
+
+
 def settle(answered: Sequence[Said], corrected: Sequence[Said]) -> tuple[list[Said], list[Said]]:
     """Let answers about stretches and what was set of whole recordings agree.
 
@@ -234,6 +265,7 @@ def hear(
     Parameters
     ----------
     said : sequence of Said
+        Those of which something was said come first.
     model : Model
         With an embedding.
     cache : path, optional
@@ -249,7 +281,7 @@ def hear(
         Of those that could be heard and are not silent; of copies of which the same was said, the
         first: they are no further example, and no further maker.
     errors : list of MediaError
-        Of the others, each file once.
+        Of the others, each file of which something was said once.
     """
     from joblib import delayed
 
@@ -257,6 +289,7 @@ def hear(
     kept: list[Said] = []
     embedded, logits = [], []
     known: set[tuple[object, ...]] = set()
+    spoken_of: set[bytes] = set()
     errors: dict[str, MediaError] = {}
     places = _places_in(cache, said, model.features, model.encoder)
     tasks = (
@@ -268,15 +301,19 @@ def hear(
         if on_progress is not None:
             on_progress(n_heard, len(said))
         if isinstance(rows, MediaError):
-            errors.setdefault(each.path, rows)
+            if each.asked:
+                errors.setdefault(each.path, rows)
         else:
             X, levels_db = rows
             audible = levels_db >= model.decision.silence_dbfs
             if audible.any():
-                same = (hashlib.sha256(X.tobytes()).digest(), each.labels, each.asked)
-                if same in known:
+                sound = hashlib.sha256(X.tobytes()).digest()
+                same = (sound, each.labels, each.asked)
+                if same in known or (sound in spoken_of and not each.asked):
                     continue
                 known.add(same)
+                if each.asked:
+                    spoken_of.add(sound)
                 of_labels, of_sound = untaught.listen(X[audible])
                 kept.append(each)
                 embedded.append(np.mean(of_sound, axis=0) if of_sound is not None else [])

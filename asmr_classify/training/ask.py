@@ -5,15 +5,11 @@ find examples of a label that is rare, the second mark where it ends (uncertaint
 both, what lies near a stretch that was answered, or is of a maker that was, counts for less: it
 teaches little that is new.
 
-Few answers say little of all that a label is not. Most of what nobody answered does not hold it, so
-that the head which chooses learns from the rest as well, as if it held nothing, with a weight that
-keeps answers from being drowned (learning from positive and unlabelled examples [2]_).
+What was not answered has a say in that, see :mod:`asmr_classify.training.teach`.
 
 References
 ----------
 .. [1] Lewis and Gale (1994). A sequential algorithm for training text classifiers. SIGIR.
-.. [2] Liu, Dai, Li, Lee and Yu (2003). Building text classifiers using positive and unlabeled
-   examples. ICDM.
 """
 
 from __future__ import annotations
@@ -36,12 +32,6 @@ NEARNESS = 0.5
 
 SAME_MAKER = 1.0
 """Deviations of worth that are lost where something of the maker was answered."""
-
-REST_WEIGHT = 0.5
-"""All that was not answered weighs by so much of what all answers weigh."""
-
-LIKELY_SHARE = 0.3
-"""Of what was not answered, that which most likely holds the label; it is not taken for less."""
 
 
 def next_to_ask(
@@ -74,7 +64,8 @@ def next_to_ask(
     unit = embedded / np.maximum(np.linalg.norm(embedded, axis=1, keepdims=True), 1e-9)
     makers = np.array(groups)
     asked = list(answered)
-    worths = [_worth(embedded, list(answered), truth, turn=turn) for turn in range(2)]
+    logits = _evidence(embedded, list(answered), truth)
+    worths = (-np.abs(logits), logits)  # what is unsure, and what is likely, by turns
     for _ in range(min(count, len(embedded) - len(asked))):
         left = np.ones(len(embedded), dtype=bool)
         left[asked] = False
@@ -86,37 +77,15 @@ def next_to_ask(
     return asked[len(answered) :]
 
 
-def _worth(
-    embedded: Array, answered: list[int], holds: NDArray[np.bool_], *, turn: int
+def _evidence(
+    embedded: Array, answered: list[int], holds: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Tell what an answer may teach, without regard to the others."""
-    is_odd = turn == 1
+    """Tell how much speaks for the label in each stretch, as logits."""
     if not holds.any() or len(answered) == len(embedded):  # nothing is known, or nothing is left
         return np.zeros(len(embedded))
-    weights, bias = _fit_among_others(embedded, answered, holds)
-    logits = np.asarray(embedded @ weights + bias, dtype=np.float64)
-    return logits if is_odd else -np.abs(logits)
-
-
-def _fit_among_others(
-    embedded: Array, answered: list[int], holds: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], float]:
-    """Fit a head on answers, of which some hold the label, and on what was not answered."""
-    those = embedded[answered]
-    if holds.all():
-        likeness = embedded @ those.mean(axis=0)
-    else:
-        weights, bias = fit_head(those, holds)
-        likeness = embedded @ weights + bias
-    rest = np.setdiff1d(np.arange(len(embedded)), answered)
-    rest = rest[np.argsort(likeness[rest], kind="stable")]
-    rest = rest[: max(round(len(rest) * (1 - LIKELY_SHARE)), 1)]
-    of_each = REST_WEIGHT * len(answered) / len(rest)
-    return fit_head(
-        np.concatenate([those, embedded[rest]]),
-        np.pad(holds, (0, len(rest))),
-        np.repeat([1.0, of_each], [len(answered), len(rest)]),
-    )
+    rest = np.delete(embedded, answered, axis=0)
+    weights, bias = fit_head(embedded[answered], holds, rest)
+    return np.asarray(embedded @ weights + bias, dtype=np.float64)
 
 
 def _scaled(values: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray[np.float64]:

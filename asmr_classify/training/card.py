@@ -160,12 +160,17 @@ def taught_card(
     str
         Markdown.
     """
-    n_files = len({each.path for each in examples.said})
-    n_groups = len({each.group for each in examples.said})
+    said = [each for each in examples.said if each.asked]
+    n_files, n_groups = len({each.path for each in said}), len({each.group for each in said})
     made = (
-        f"By `asmr-classify teach`, on top of {base.id}, from {len(examples.said)} stretches of "
+        f"By `asmr-classify teach`, on top of {base.id}, from {len(said)} stretches of "
         f"{n_files} recordings of {n_groups} makers; a maker is a {by}."
     )
+    if n_others := len(examples.said) - len(said):
+        made += (
+            f" {n_others} more stretches of the library, of which nothing was said, count a little "
+            "as if they held no new label: most of a library does not."
+        )
     sections = [
         f"# {model.id}",
         made,

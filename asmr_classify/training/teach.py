@@ -1,12 +1,19 @@
 """A model, taught what people said: new labels, and better ones, on top of what it knows.
 
 Nothing of the model changes but one layer that is added, from its embedding to logits. A label that
-is new has a linear head on the embedding, fitted on examples by penalised likelihood. A label that
-the model knows keeps its own logit, to which such a head adds; and only where that tells held-out
-examples better. Whatever nobody spoke of stays as it is, to the bit.
+is new has a linear head on the embedding, fitted on examples by penalised likelihood. Few examples,
+asked for since they may hold it, say little of all that a label is not; but most of a library does
+not hold it. So stretches of which nobody said whether they do count a little, as if they did not
+[1]_. A label that the model knows keeps its own logit, to which such a head adds; and only where
+that tells held-out examples better. Whatever nobody spoke of stays as it is, to the bit.
 
 How well a label is told is found on makers that were held out. Few examples tell little of that,
 and then the figures say so.
+
+References
+----------
+.. [1] Liu, Dai, Li, Lee and Yu (2003). Building text classifiers using positive and unlabeled
+   examples. ICDM.
 """
 
 from __future__ import annotations
@@ -55,6 +62,13 @@ LEAST_SLOPE = 0.5
 
 LEAST_PRECISION = 0.5
 """Of what is found at the threshold of a new label, among examples held out."""
+
+REST_WEIGHT = 0.5
+"""All stretches of which nobody said whether they hold a new label weigh by so much of what those
+do of which somebody did, and each no more than one of these."""
+
+LIKELY_SHARE = 0.3
+"""Of them, those that most likely hold it, which are not taken for stretches that do not."""
 
 LARGEST_GAIN = 4.0
 """By which a head may be multiplied when it is brought to the scale of the model's own logit."""
@@ -173,6 +187,7 @@ def teach(
     model : Model
         With an embedding. What it was taught before stays, but for labels that are taught now.
     examples : Examples
+        Those that were not asked for a new label are what most of a library is like.
     name : str
         Of the taught model.
     only : sequence of str
@@ -208,7 +223,7 @@ def teach(
 
 
 def _labels_to_teach(examples: Examples, only: Sequence[str]) -> list[str]:
-    if not examples.said:
+    if not examples.labels:
         raise CorpusError(
             "nothing was said of any recording: answer some stretches by 'asmr-classify review', "
             "set files by 'asmr-classify set', or name a folder with a folder per label"
@@ -234,7 +249,7 @@ def _labels_to_teach(examples: Examples, only: Sequence[str]) -> list[str]:
 
 
 def fit_head(
-    embedded: Array, holds: NDArray[np.bool_], weights: NDArray[np.float64] | None = None
+    embedded: Array, holds: NDArray[np.bool_], rest: Array | None = None
 ) -> tuple[NDArray[np.float64], float]:
     """Fit a linear head of a label that is new.
 
@@ -242,15 +257,35 @@ def fit_head(
     ----------
     embedded : ndarray of float32, shape (n_examples, n_dimensions)
     holds : ndarray of bool, shape (n_examples,)
-        Some, and not all.
-    weights : ndarray of float64, shape (n_examples,), optional
-        Of examples.
+        Some, and not all, unless there is a rest.
+    rest : ndarray of float32, shape (n_others, n_dimensions), optional
+        Where there is no telling, but few are likely to hold it.
 
     Returns
     -------
     weights : ndarray of float64, shape (n_dimensions,)
     bias : float
     """
+    if rest is None or not len(rest):
+        return _fit_logistic(embedded, holds)
+    if holds.all():
+        likeness = rest @ embedded.mean(axis=0)
+    else:
+        weights, bias = _fit_logistic(embedded, holds)
+        likeness = rest @ weights + bias
+    n_less = max(round(len(rest) * (1 - LIKELY_SHARE)), 1)
+    less = rest[np.argsort(likeness, kind="stable")[:n_less]]
+    of_each = min(REST_WEIGHT * len(holds) / n_less, 1.0)
+    return _fit_logistic(
+        np.concatenate([embedded, less]),
+        np.pad(holds, (0, n_less)),
+        np.repeat([1.0, of_each], [len(holds), n_less]),
+    )
+
+
+def _fit_logistic(
+    embedded: Array, holds: NDArray[np.bool_], weights: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], float]:
     from sklearn.linear_model import LogisticRegression
 
     fitted = LogisticRegression(C=PENALTY, max_iter=1000).fit(embedded, holds, weights)
@@ -275,6 +310,7 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
     places, holds = examples.of_label(label)
     these = examples.of(places)
     groups = np.array([each.group for each in these.said])
+    rest = np.delete(examples.embedded, places, axis=0)
     known = list(model.labels[: model.ensemble.n_told])
     is_new = label not in known
     if is_new:
@@ -282,7 +318,7 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
         slope = 1.0
 
         def fit(inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
-            return fit_head(these.embedded[inside], holds[inside])
+            return fit_head(these.embedded[inside], holds[inside], rest)
     else:
         column = known.index(label)
         slope, intercept = map(float, model.calibration[:, column])

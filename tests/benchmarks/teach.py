@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.labels import TRIGGERS
-from asmr_classify.training.answers import Examples, Said, hear
+from asmr_classify.training.answers import MOST_OTHERS, Examples, Said, hear
 from asmr_classify.training.ask import next_to_ask
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.embedding import fit_embedding
@@ -55,11 +55,12 @@ A label is taught to a model that never heard it, by answers about a library in 
 {SHARE:g} of the stretches hold it and whose makers are not those that it is tested on. The user
 knows one stretch that holds it, which is the first answer. Average precision (AP) on makers never
 answered, of all their clips, mean over folds and seeds, after so many answers, chosen at random and
-in the order in which `review` asks once a label is named; and by all answers. "Share" is AP by that
-of all answers; "needed" is how many answers in order bring what {MARKS[-1]} at random do, by
-{MARKS[-1]}. "Triggers lost" is the mean AP of the four triggers on the same clips, before less
-after. The model is of two networks, with copies and a student, without trees and scenes: the one
-that ships is larger."""
+in the order in which `review` asks once a label is named; and by all answers. Beside answers, up to
+{MOST_OTHERS} stretches of the library of which nothing was said are heard, as `teach` hears them.
+"Share" is AP by that of all answers; "needed" is how many answers in order bring what {MARKS[-1]}
+at random do, by {MARKS[-1]}. "Triggers lost" is the mean AP of the four triggers on the same clips,
+before less after. The model is of two networks, with copies and a student, without trees and
+scenes: the one that ships is larger."""
 
 SPEC = TrainingSpec(
     takes=TakeSpec(copies=1, steady_copies=1, scenes=0, noises=0),
@@ -128,9 +129,9 @@ def compare(
         table += [[label, order, *_cells(curves, order, marks)] for order in curves]
     means = {order: np.mean([each[order] for each in found], axis=0) for order in (RANDOM, ORDER)}
     table += [["mean", order, *_cells(means, order, marks)] for order in means]
-    clips = corpus.clips[:N_TIMED]
+    clips, others = corpus.clips[:N_TIMED], corpus.clips[N_TIMED : N_TIMED + MOST_OTHERS]
     began = time.process_time()
-    a_round(folds[0].model, clips, labels[0])
+    a_round(folds[0].model, clips, others, labels[0])
     spent = time.process_time() - began
     table.append([f"seconds for {len(clips)} answers", f"{spent:.1f}", *[""] * (len(head) - 2)])
     return Table("teach", ABOUT, head, table)
@@ -186,23 +187,28 @@ def curve(
             left = np.setdiff1d(np.arange(len(library)), answered)
             answered.append(int(rng.choice(left)))
         if len(answered) in marks:
-            precision, lost = tested(fold, label, library[answered], holds)
+            others = np.delete(library, answered)[:MOST_OTHERS]
+            precision, lost = tested(fold, label, library[answered], others, holds)
             found.append(precision)
-    return [*found, tested(fold, label, library, holds)[0], lost]
+    return [*found, tested(fold, label, library, library[:0], holds)[0], lost]
 
 
 def tested(
-    fold: Fold, label: str, answered: NDArray[np.int64], holds: NDArray[np.bool_]
+    fold: Fold,
+    label: str,
+    answered: NDArray[np.int64],
+    others: NDArray[np.int64],
+    holds: NDArray[np.bool_],
 ) -> tuple[float, float]:
-    """Teach by some answers; give AP on the fold, and what the triggers lost."""
+    """Teach by some answers, beside some others; give AP on the fold, and what triggers lost."""
     ones = np.ones(int(fold.held_out.sum()))
     truth = holds[fold.held_out]
     if holds[answered].all() or not holds[answered].any():
         return float(truth.mean()), 0.0
-    examples = fold.examples.of(answered)
+    examples = fold.examples.of(np.concatenate([answered, others]))
     said = tuple(
-        replace(x, labels=(label,) if held else (), asked=(label,))
-        for x, held in zip(examples.said, holds[answered], strict=True)
+        replace(x, labels=(label,) if holds[k] else (), asked=(label,)) if at < len(answered) else x
+        for at, (k, x) in enumerate(zip([*answered, *others], examples.said, strict=True))
     )
     model, _ = teach(fold.model, replace(examples, said=said), name="taught")
     if model.ensemble.taught is None:
@@ -226,12 +232,13 @@ def _of_triggers(fold: Fold, logits: NDArray[np.float32]) -> float:
     return float(np.mean(found))
 
 
-def a_round(model: Model, clips: Sequence[Clip], label: str) -> None:
-    """Teach by answers about recordings that are heard for the first time."""
+def a_round(model: Model, clips: Sequence[Clip], others: Sequence[Clip], label: str) -> None:
+    """Teach by answers about recordings, beside others, all heard for the first time."""
     said = [
         Said(clip.path, 0.0, 10.0, (label,) if k % 4 == 0 else (), (label,), clip.group)
         for k, clip in enumerate(clips)
     ]
+    said += [Said(clip.path, 0.0, 10.0, (), (), clip.group) for clip in others]
     teach(model, hear(said, model)[0], name="taught")
 
 
