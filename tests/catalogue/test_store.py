@@ -547,3 +547,15 @@ def test_silence_and_what_has_no_audio_are_kept(labelled, paths_found):
     labelled("a.mp4", status=Status.NO_AUDIO, scores={}, shares={}, segments=(), duration=None,
              no_talking=None, longest_talk=None, trigger=None, tags=())  # fmt: skip
     assert paths_found("status:no_audio -no_talking trigger:none -length:0..") == ["a.mp4"]
+
+
+def test_some_files_are_the_same_ones_each_time_and_spread_over_all(catalogue, labelled):
+    for number in range(40):
+        labelled(f"{number:02d}.wav")
+    some = [result.path for result in catalogue.some(10)]
+    assert some == [result.path for result in catalogue.some(10)]
+    assert len(set(some)) == 10
+    numbers = sorted(int(Path(path).stem) for path in some)
+    assert numbers[0] < 10
+    assert numbers[-1] >= 30
+    assert len(list(catalogue.some(100))) == 40

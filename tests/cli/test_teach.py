@@ -341,3 +341,25 @@ def test_a_trigger_that_was_set_and_is_heard_nowhere_is_told(run, tmp_path):
         catalogue.answer(str(long), 5.0, 8.0, ("crinkle",), ("crinkle",))
     done = run("teach", "--output", mine, "--only", "tap")
     assert "heard nowhere" not in done.stderr
+
+
+def test_a_library_of_which_nothing_was_said_has_a_say_in_what_a_new_label_is(run, tmp_path):
+    """Of a known label it has none."""
+    assert run("label", DEMO, "--catalogue", "-q").exit_code == 0
+    names = [*KEYS, *OTHERS]
+    with Catalogue.open(default_path()) as catalogue:
+        for name in names:
+            labels = ("keys", "tap") if name in KEYS else ()
+            catalogue.answer(str(DEMO / name), 0.0, 6.0, labels, ("keys", "tap"))
+    mine = tmp_path / "mine.safetensors"
+    cards = {}
+    for only in ("keys", "tap"):
+        done = run("teach", "--only", only, "--output", mine, "-q", "--group-by", "recording")
+        assert done.exit_code == 0, done.stderr
+        cards[only] = mine.with_suffix(".md").read_text()
+        assert "from 6 stretches of 6 recordings of 6 makers" in cards[only]
+    told = re.search(r"(\d+) more stretches of the library, of which nothing was", cards["keys"])
+    heard = len(list(DEMO.glob("*.flac"))) - len(names) - 1  # but for the silent one
+    assert told is not None
+    assert int(told[1]) >= heard
+    assert "more stretches of the library" not in cards["tap"]

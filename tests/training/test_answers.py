@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,14 @@ import pytest
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.model import load_model
 from asmr_classify.timeline import Segment
-from asmr_classify.training.answers import Said, hear, said_of_clips, said_of_correction, settle
+from asmr_classify.training.answers import (
+    Said,
+    hear,
+    others_beside,
+    said_of_clips,
+    said_of_correction,
+    settle,
+)
 from asmr_classify.training.layouts import read_clips
 from tests.conftest import DEMO
 
@@ -165,3 +173,34 @@ def test_what_was_set_as_there_and_is_not_heard_where_it_should_be_contradicts()
     assert settle([nothing], [present]) == ([nothing], [present])
     assert settle([part], [present]) == ([part], [])
     assert settle([nothing, elsewhere], [present]) == ([nothing, elsewhere], [])
+
+
+def test_what_nothing_was_said_of_is_heard_without_a_word_and_never_as_a_copy(tmp_path):
+    asked = ("keys",)
+    first = Said(str(DEMO / "tap-keys.flac"), 1.0, 5.0, asked, asked, "a")
+    other = Said(str(DEMO / "noise-fan.flac"), 1.0, 5.0, (), (), "b")
+    copy = replace(first, path=str(shutil.copy(first.path, tmp_path / "copy.flac")), labels=())
+    gone = replace(other, path=str(tmp_path / "gone.flac"))
+    heard, errors = hear([first, replace(copy, asked=()), other, gone], load_model())
+    assert heard.said == (first, other)
+    assert heard.labels == asked
+    assert not errors
+
+
+def test_others_lie_beside_what_was_said_and_are_spread_over_recordings(monkeypatch):
+    monkeypatch.setattr("asmr_classify.training.answers.MOST_OTHERS", 4)
+    results = [
+        result_of(path="a.wav"),
+        result_of(path="b.wav"),
+        result_of(path="c.wav", decoded=4.0),
+    ]
+    silent = result_of(path="d.wav", decoded=0.0)
+    said = [Said("a.wav", 0.0, 60.0, (), ("tap",), "a"), Said("c.wav", 2.0, 3.0, (), (), "c")]
+    others = others_beside([*results, silent], said[:1])
+    assert all(each.labels == each.asked == () for each in others)
+    assert [each.path for each in others] == ["b.wav", "c.wav", "b.wav", "b.wav"]
+    assert (others[1].start, others[1].end) == (0.0, 4.0)
+    spans = sorted((each.start, each.end) for each in others if each.path == "b.wav")
+    assert all(end - start == pytest.approx(10) and end <= 60 for start, end in spans)
+    assert all(one[1] <= after[0] for one, after in pairwise(spans))
+    assert [each.path for each in others_beside(results, said)] == ["b.wav"] * 3

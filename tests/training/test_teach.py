@@ -81,6 +81,27 @@ def test_a_new_label_is_told_and_all_others_stay(model, rng, tmp_path):
     np.testing.assert_array_equal(again.ensemble.predict_logits(X), after)
 
 
+def test_a_library_tells_what_a_new_label_is_not(model, rng):
+    """Answers say nothing of a sound that most of the library is of, and that is like the label."""
+    examples = examples_of(model, rng, "brush", 12, 24)
+    n_dimensions = examples.embedded.shape[1]
+    like = examples.embedded[:12].mean(axis=0) + 2 * np.eye(n_dimensions, dtype=np.float32)[3]
+    others = like + 0.1 * rng.standard_normal((60, n_dimensions)).astype(np.float32)
+    said = replace(examples.said[0], labels=(), asked=())
+    beside = Examples(
+        (*examples.said, *[said] * 60),
+        np.concatenate([examples.embedded, others]),
+        np.concatenate([examples.logits, np.zeros((60, 3), np.float32)]),
+    )
+    alone, together = (
+        teach(model, these, name="mine")[0].ensemble.taught.predict_logits(others)[:, 3].mean()
+        for these in (examples, beside)
+    )
+    assert together < alone - 0.5
+    _, (figures,) = teach(model, beside, name="mine")
+    assert (figures.n_held, figures.n_not_held, figures.n_found) == (12, 24, 12)
+
+
 def test_what_was_taught_before_stays_beside_what_is_taught_now(model, rng):
     once, _ = teach(model, examples_of(model, rng, "brush", 12, 24), name="once")
     twice, _ = teach(once, examples_of(model, rng, "chewing", 12, 24), name="twice")
