@@ -56,6 +56,19 @@ class Answer:
     asked: tuple[str, ...]
     at: float
 
+    def says(self, other: Answer) -> bool:
+        """Tell whether this tells all that another one of the same stretch does."""
+        same = {*self.labels}.intersection(other.asked) == {*other.labels}
+        return same and {*self.asked}.issuperset(other.asked)
+
+    def then(self, later: Answer) -> Answer:
+        """Say more, or otherwise: of what was asked again, the later counts."""
+        kept = (label for label in self.labels if label not in later.asked)
+        labels = tuple(dict.fromkeys([*kept, *later.labels]))
+        return replace(
+            later, labels=labels, asked=tuple(dict.fromkeys([*self.asked, *later.asked]))
+        )
+
 
 def check_answer(answer: Answer) -> Answer:
     """Check what is to be kept, and make equal stretches equal numbers.
@@ -166,6 +179,15 @@ class Answers:
             "DELETE FROM answers WHERE content_id = ? AND start = ? AND stop = ?",
             [content_id, round(start, DIGITS), round(end, DIGITS)],
         )
+
+    def find(self, content_id: int, like: Answer) -> Answer | None:
+        """Give the answer of the very stretch that another one is of."""
+        rows: list[Any] = self._database.rows(
+            "SELECT path, start, stop, labels, asked, at FROM answers "
+            "WHERE content_id = ? AND start = ? AND stop = ?",
+            [content_id, like.start, like.end],
+        )
+        return next(iter(self._read(rows)), None)
 
     def share(self, before_id: int, content_id: int) -> None:
         """Give the answers of a content to another that sounds the same; later ones stand."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from asmr_classify.aggregate import Status
 from asmr_classify.catalogue.answers import Answer, check_answer
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from asmr_classify.aggregate import FileResult
+    from asmr_classify.catalogue.edited import Edit
     from asmr_classify.catalogue.query import Query
     from asmr_classify.media.discover import Found
 
@@ -281,14 +282,61 @@ class Catalogue:
             for path, _, content_id in known:
                 _check_heard(path, self._contents.said(content_id, None))
         with self._database.transaction():
-            for path, mtime_ns, content_id in known:
-                self._contents.put(path, mtime_ns, content_id)
-                self._contents.forget_origins(path, content_id)
-                before = self._contents.correction(content_id)
-                after = Correction() if correction is None else before.then(correction)
-                self._contents.correct(content_id, after)
+            for place in known:
+                self._correct(place, correction)
         results = [self._contents.result_at("f.path = ?", os.fsencode(path)) for path, *_ in known]
         return [result for result in results if result is not None]
+
+    def _correct(self, known: tuple[str, int, int], correction: Correction | None) -> None:
+        path, mtime_ns, content_id = known
+        self._contents.put(path, mtime_ns, content_id)
+        self._contents.forget_origins(path, content_id)
+        before = self._contents.correction(content_id)
+        after = Correction() if correction is None else before.then(correction)
+        self._contents.correct(content_id, after)
+
+    def take(self, edits: Sequence[Edit]) -> list[Edit]:
+        """Keep what people wrote into files: all of it, or nothing.
+
+        Parameters
+        ----------
+        edits : sequence of Edit
+            Of :func:`~asmr_classify.catalogue.edited.read_edits`. What an earlier answer of the
+            very same stretch says of other labels stays.
+
+        Returns
+        -------
+        list of Edit
+            Those that changed something; their answers as they are kept.
+
+        Raises
+        ------
+        UsageError
+            As :meth:`correct` and :meth:`answer`, with the place in the file.
+        """
+        places = {}
+        for edit in edits:
+            with named_at(edit.place):
+                if edit.path not in places:
+                    places[edit.path] = self._known(os.path.abspath(edit.path))  # noqa: PTH100
+                path, _, content_id = places[edit.path]
+                _check_heard(path, self._contents.said(content_id, None))
+        changed = []
+        with self._database.transaction():
+            for edit in edits:
+                path, _, content_id = places[edit.path]
+                if edit.correction is not None:
+                    with named_at(edit.place):
+                        self._correct(places[edit.path], edit.correction)
+                    changed.append(edit)
+                if edit.answer is not None:
+                    answer = replace(check_answer(edit.answer), path=path)
+                    before = self._contents.answers.find(content_id, answer)
+                    if before is None or not before.says(answer):
+                        answer = answer if before is None else before.then(answer)
+                        self._contents.answers.put(content_id, answer)
+                        changed.append(replace(edit, answer=answer))
+        return changed
 
     def answer(
         self, path: str, start: float, end: float, labels: Sequence[str], asked: Sequence[str]
@@ -446,6 +494,30 @@ class Catalogue:
             self._contents.sweep()
         return before - len(self)
 
+    def paths(self) -> list[str]:
+        """List the absolute paths of all files, sorted."""
+        rows: list[Any] = self._database.rows("SELECT path FROM files ORDER BY path")
+        return [os.fsdecode(row[0]) for row in rows]
+
+    def result_of(self, path: str) -> FileResult:
+        """Give what is known of a file, also one that was moved since.
+
+        Returns
+        -------
+        FileResult
+            With corrections, by the name given here.
+
+        Raises
+        ------
+        UsageError
+            If the file is not known, or has changed since.
+        """
+        _, _, content_id = self._known(os.path.abspath(path))  # noqa: PTH100
+        result = self._contents.said(content_id, None)
+        if result is None:  # another process took it out
+            raise UsageError(f"{path}: is not in the catalogue; label it first, with --catalogue")
+        return renamed(self._contents.correction(content_id).apply(result), path)
+
     def knows(self, path: str) -> bool:
         """Tell whether a file, or any below a folder, is in the catalogue."""
         return self._contents.knows_path(os.path.abspath(path))  # noqa: PTH100
@@ -521,6 +593,15 @@ class Catalogue:
         self._contents.put(now.path, now.mtime_ns, content_id)
         is_kept = self._contents.correction(content_id) == before.correction
         self._contents.sweep(before.content_id, corrected=is_kept)
+
+
+@contextmanager
+def named_at(place: str) -> Iterator[None]:
+    """Let errors begin with the place in a file that led to them."""
+    try:
+        yield
+    except UsageError as exc:
+        raise UsageError(f"{place}: {exc}") from exc
 
 
 def _check_heard(path: str, said: FileResult | None) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from pathlib import Path  # noqa: TC003 (Typer reads it)
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, write_results
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.formats import STDOUT, FormatName
 from asmr_classify.errors import UsageError
 
@@ -26,6 +27,8 @@ RESET = "reset"
 LIKE_SETTING = re.compile(r"\w+=[^./]*")
 """Names something to be set, misspelt perhaps, rather than a recording, which has an ending."""
 
+UNCHANGED = "nothing was changed (dry run)"
+
 N_COPIES = 5
 """Files that were changed with others are named up to here; the rest are counted."""
 
@@ -33,13 +36,38 @@ N_COPIES = 5
 @reporting_errors
 def set_(
     words: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="FILE… SETTING…",
             help="Files of the catalogue, and what is true of them: trigger=whisper,tap (the main "
-            "one first), trigger=none, no_talking=true or false; or reset.",
+            "one first), trigger=none, no_talking=true or false; or reset. With --from, files and "
+            "folders to which that is limited, and no setting.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    from_: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            metavar="FILE|DIR",
+            help="Labels that were edited: a CSV file with a row a recording or stretch, Audacity "
+            "label tracks or Raven selection tables as `export` writes them, or a folder of these. "
+            "Only what differs from the catalogue is kept. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    new_label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL",
+            help="A label that --from may name for the first time; any other is refused as "
+            "misspelt. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Show what would be kept and change nothing.")
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Do not show the files as they are now.")
     ] = False,
@@ -51,9 +79,18 @@ def set_(
     the very same content are set too. `reset` takes them back. Scores, shares and the timeline stay
     the model's; lists for players and editors leave out labels that are set as absent. Files that
     could not be labelled are refused.
+
+    `--from` takes many corrections at once, or none of them if a line is wrong: what files tell of
+    whole recordings is set, what they tell of stretches is kept as answers to `review` are.
     """
-    files, settings = split_settings(words)
-    with open_catalogue(catalogue) as known:
+    if from_:
+        return set_from(
+            from_, words or (), new_label or (), catalogue, dry_run=dry_run, quiet=quiet
+        )
+    if new_label:
+        raise UsageError("--new-label: is for labels that --from reads")
+    files, settings = split_settings(words or ())
+    with open_catalogue(catalogue, as_copy=dry_run) as known:
         correction = read_settings(settings, known.labels)
         check_files(files, settings, known)
         results = known.correct(files, correction)
@@ -61,7 +98,58 @@ def set_(
             write_results(results, known.labels, STDOUT, FormatName.TABLE)
         tell_copies(known.copies_of(files), is_reset=correction is None)
         tell_heard(results, known.answers(files), known.labels)
+    if dry_run:
+        tell(UNCHANGED)
     return ExitStatus.OK
+
+
+def set_from(
+    sources: Sequence[Path],
+    words: Sequence[str],
+    new: Sequence[str],
+    catalogue: Path | None,
+    *,
+    dry_run: bool,
+    quiet: bool,
+) -> ExitStatus:
+    """Take labels from files that were edited."""
+    from asmr_classify.catalogue.edited import read_edits
+
+    settings = [word for word in words if is_setting(word)]
+    if settings:
+        raise UsageError(f"{settings[0]}: files tell what is set; leave it out, or --from")
+    with open_catalogue(catalogue, as_copy=dry_run) as known:
+        edits = read_edits([str(x) for x in sources], known, only=words, new=new)
+        changed = known.take(edits)
+        named = [edit.path for edit in changed if edit.correction is not None]
+        answered = [edit.answer for edit in changed if edit.answer is not None]
+        results = [known.result_of(path) for path in named]
+        if results and not quiet:
+            write_results(results, known.labels, STDOUT, FormatName.TABLE)
+        if not quiet:
+            for answer in answered:
+                typer.echo(printable(describe(answer)))
+        tell_copies(known.copies_of(named), is_reset=False)
+        spoken = [*dict.fromkeys(edit.path for edit in changed)]
+        tell_heard([known.result_of(x) for x in spoken], known.answers(spoken), known.labels)
+    if not changed:
+        tell("nothing differs from what is known")
+    elif not quiet:
+        stretches = f"{len(answered)} stretch{'es' * (len(answered) != 1)}"
+        recordings = f"{len(named)} recording{'s' * (len(named) != 1)}"
+        tell(f"set: {recordings}; answered: {stretches}" + f"; {UNCHANGED}" * dry_run)
+    return ExitStatus.OK
+
+
+def describe(answer: Answer) -> str:
+    """Tell in a line what an answer says."""
+    from asmr_classify.batch import name_from_here
+
+    absent = [label for label in answer.asked if label not in answer.labels]
+    said = [f"{', '.join(answer.labels)} heard"] * bool(answer.labels)
+    said += [f"{', '.join(absent)} not heard"] * bool(absent)
+    place = f"{name_from_here(answer.path)} {answer.start:.3f}-{answer.end:.3f} s"
+    return f"{place}: {'; '.join(said)}"
 
 
 def tell_copies(copies: Sequence[str], *, is_reset: bool) -> None:
@@ -118,16 +206,7 @@ def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:
     >>> split_settings(["a.mp3", "trigger=tap"])
     (['a.mp3'], ['trigger=tap'])
     """
-    from asmr_classify.catalogue.corrections import NO_TALKING, TRIGGER
-
-    names = (f"{TRIGGER}=", f"{NO_TALKING}=")
-    settings = [
-        word
-        for word in words
-        if word == RESET
-        or word.startswith(names)
-        or (LIKE_SETTING.fullmatch(word) and not os.path.lexists(word))
-    ]
+    settings = [word for word in words if is_setting(word)]
     files = [word for word in words if word not in settings]
     if not files:
         raise UsageError("no file is named: write set FILE trigger=tap")
@@ -168,6 +247,14 @@ def check_files(files: Sequence[str], settings: Sequence[str], known: Catalogue)
             f"{file}: {problem}; to set all that are found: asmr-classify find "
             f"{shlex.quote(query)} -0 | xargs -0 asmr-classify set {shlex.join(settings)}"
         )
+
+
+def is_setting(word: str) -> bool:
+    """Tell a setting, right or wrong, from a file."""
+    from asmr_classify.catalogue.corrections import NO_TALKING, TRIGGER
+
+    is_like_one = LIKE_SETTING.fullmatch(word) is not None and not os.path.lexists(word)
+    return word == RESET or word.startswith((f"{TRIGGER}=", f"{NO_TALKING}=")) or is_like_one
 
 
 def read_settings(settings: Sequence[str], labels: Sequence[str]) -> Correction | None:

@@ -143,6 +143,7 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
         others_beside,
         said_of_correction,
         settle,
+        spread,
     )
 
     with open_catalogue(catalogue) as known:
@@ -190,7 +191,8 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
         ],
         "were set to hold other than what was answered",
     )
-    return [*(each for each in gathered if each.path not in changed), *others]
+    spoken = spread(each for each in gathered if each.path not in changed)
+    return [*spoken, *others]
 
 
 def _denied(said: Said) -> str:

@@ -135,6 +135,17 @@ def said_of_clips(clips: Sequence[Clip]) -> list[Said]:
     return said
 
 
+def spread(said: Iterable[Said]) -> list[Said]:
+    """Take up to ``MOST_STRETCHES`` of each long stretch, evenly over it; others as they are."""
+    return [
+        replace(each, start=start, end=min(start + STRETCH_SECONDS, each.end))
+        if round(each.end - each.start, 3) > STRETCH_SECONDS
+        else each
+        for each in said
+        for start in _places(each.start, each.end)
+    ]
+
+
 def duration_of(path: str) -> float:
     """Tell how long a recording is, in seconds; 0 where that is not known."""
     try:

@@ -18,7 +18,7 @@ from asmr_classify.writers.documents import UNSCORED, document, ordered_segments
 from asmr_classify.writers.escapes import escape, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from asmr_classify.aggregate import FileResult
 
@@ -42,8 +42,24 @@ def read_audacity(lines: Iterable[str]) -> Iterator[FileResult]:
     ValueError
         If the text is something else.
     """
-    rows = [line.rstrip("\r\n").split("\t") for line in lines if line.strip()]
-    yield document(
-        Segment(float(start), float(end), unescape(label), UNSCORED)
-        for start, end, label in (row for row in rows if row[0] != FREQUENCIES)
-    )
+    yield document([segment_of(row) for _, row in iter_rows(lines)])
+
+
+def iter_rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the cells of each label, and the number of its line, from 1 on."""
+    for number, line in enumerate(lines, start=1):
+        cells = line.rstrip("\r\n").split("\t")
+        if line.strip() and cells[0] != FREQUENCIES:
+            yield number, cells
+
+
+def segment_of(row: Sequence[str]) -> Segment:
+    """Read a label.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    start, end, label = row
+    return Segment(float(start), float(end), unescape(label), UNSCORED)

@@ -152,7 +152,8 @@ def _word(text: str) -> str:
     return escape_cell(text).replace(" ", r"\x20")
 
 
-def _unescape(text: str) -> str:
+def unescape_cell(text: str) -> str:
+    """Undo :func:`escape_cell`."""
     text = text.removeprefix("'")
     return ESCAPED.sub(lambda m: "\\" if m[1] == "\\" else chr(int(m[1][1:], 16)), text)
 
@@ -170,16 +171,16 @@ def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
         raise ValueError("not written by this program")
     for row in reader:
         yield FileResult(
-            path=_unescape(row["path"]),
+            path=unescape_cell(row["path"]),
             status=word_of(Status, row["status"], "status"),
-            model=_unescape(row["model"]),
+            model=unescape_cell(row["model"]),
             error=_problem(row),
             duration=float(row["duration"]) if row["duration"] else None,
             decoded=float(row["decoded"]),
-            trigger=_unescape(row["trigger"]) or None,
-            tags=tuple(_unescape(tag) for tag in row["tags"].split(" ") if tag),
+            trigger=unescape_cell(row["trigger"]) or None,
+            tags=tuple(unescape_cell(tag) for tag in row["tags"].split(" ") if tag),
             scores={
-                _unescape(name.removeprefix(SCORE_PREFIX)): float(value)
+                unescape_cell(name.removeprefix(SCORE_PREFIX)): float(value)
                 for name, value in row.items()
                 if name.startswith(SCORE_PREFIX) and value
             },
@@ -192,10 +193,10 @@ def read_csv(lines: Iterable[str]) -> Iterator[FileResult]:
 
 def _kinds(cell: str) -> dict[str, float]:
     pairs = (word.rpartition("=") for word in cell.split(" ") if word)
-    return {_unescape(kind): float(score) for kind, _, score in pairs}
+    return {unescape_cell(kind): float(score) for kind, _, score in pairs}
 
 
 def _problem(row: dict[str, str]) -> Problem | None:
     if not row["error"]:
         return None
-    return Problem(_unescape(row["error"]), _unescape(row["message"]))
+    return Problem(unescape_cell(row["error"]), unescape_cell(row["message"]))

@@ -205,12 +205,11 @@ class PerFileWriter:
 
     def _names(self, name: str, absolute: str) -> Iterator[str]:
         suffix = self._form.suffixes[0]
-        mark = hashlib.sha256(os.fsencode(absolute)).hexdigest()[:8]
         stems = (os.path.splitext(name)[0],) if self._form.takes_stem else ()  # noqa: PTH122
         for stem in (*stems, name):
             if len(os.fsencode(stem + suffix)) <= LONGEST_NAME:
                 yield stem + suffix
-        yield _shortened(name, f"~{mark}{suffix}")
+        yield _shortened(name, f"~{path_mark(absolute)}{suffix}")
 
     def _is_free(self, target: str, data: bytes) -> bool:
         """Tell whether a file is to be written: there is none, or an earlier one as it was written.
@@ -266,10 +265,34 @@ class PerFileWriter:
         self._written.add(line)
 
     def _line(self, target: str, content: bytes) -> bytes:
-        return hashlib.sha256(content).hexdigest().encode() + b" " + self._spell(target)
+        return _line_of(target, self._folder, content)
 
     def _spell(self, target: str) -> bytes:
         return _spelt(target, self._folder)
+
+
+def written_below(file: str) -> str | None:
+    """Find the folder below which one of these files was written, if its journal is there."""
+    folder = os.path.dirname(os.path.abspath(file))  # noqa: PTH100, PTH120
+    while not os.path.isfile(os.path.join(folder, WRITTEN)):  # noqa: PTH113, PTH118
+        folder, below = os.path.dirname(folder), folder  # noqa: PTH120
+        if folder == below:
+            return None
+    return folder
+
+
+def is_as_written(file: str, folder: str, content: bytes) -> bool:
+    """Tell whether a file below a folder holds what this program once wrote there."""
+    return _line_of(os.path.abspath(file), folder, content) in _read_written(folder)[0]  # noqa: PTH100
+
+
+def path_mark(absolute: str) -> str:
+    """Make what stands for the path of a recording where its name does not do."""
+    return hashlib.sha256(os.fsencode(absolute)).hexdigest()[:8]
+
+
+def _line_of(target: str, folder: str, content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode() + b" " + _spelt(target, folder)
 
 
 def _spelt(path: str, folder: str) -> bytes:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.timeline import Segment
 from asmr_classify.writers.documents import (
+    UNSCORED,
     document,
     is_heard,
     ordered_segments,
@@ -34,7 +35,7 @@ from asmr_classify.writers.documents import (
 from asmr_classify.writers.escapes import escape, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import TextIO
 
     from asmr_classify.aggregate import FileResult
@@ -117,12 +118,18 @@ def read_raven(lines: Iterable[str]) -> Iterator[FileResult]:
     if rows.fieldnames is not None and tuple(rows.fieldnames) != COLUMNS:
         raise ValueError("not the columns of this program")
     for path, selections in groupby(rows, key=lambda row: row["Begin Path"]):
-        yield document(map(_segment, selections), unescape(path))
+        yield document(map(segment_of, selections), unescape(path))
 
 
-def _segment(row: dict[str, str]) -> Segment:
+def segment_of(row: Mapping[str, str]) -> Segment:
+    """Read a row; one that was added in Raven has no score.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
     start = float(row["File Offset (s)"])
     length = float(row["End Time (s)"]) - float(row["Begin Time (s)"])
-    return Segment(
-        start, round(start + length, TIME_DIGITS), unescape(row["Annotation"]), float(row["Score"])
-    )
+    end = round(start + length, TIME_DIGITS)
+    return Segment(start, end, unescape(row["Annotation"]), float(row["Score"] or UNSCORED))

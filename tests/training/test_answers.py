@@ -19,6 +19,7 @@ from asmr_classify.training.answers import (
     said_of_clips,
     said_of_correction,
     settle,
+    spread,
 )
 from asmr_classify.training.layouts import read_clips
 from tests.conftest import DEMO
@@ -204,3 +205,13 @@ def test_others_lie_beside_what_was_said_and_are_spread_over_recordings(monkeypa
     assert all(end - start == pytest.approx(10) and end <= 60 for start, end in spans)
     assert all(one[1] <= after[0] for one, after in pairwise(spans))
     assert [each.path for each in others_beside(results, said)] == ["b.wav"] * 3
+
+
+def test_long_stretches_are_looked_at_in_places():
+    def of(start, end):
+        return Said("a.mp3", start, end, ("tap",), ("tap", "whisper"), "mia")
+
+    short = [of(3.1, 13.1), of(2, 6)]
+    assert spread(short) == short
+    assert spread([of(10, 25)]) == [of(12.5, 22.5)]
+    assert spread([of(100, 3710)]) == [of(700, 710), of(1900, 1910), of(3100, 3110)]

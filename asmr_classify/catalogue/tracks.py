@@ -1,0 +1,109 @@
+"""Which recordings label tracks are of, by where they lie.
+
+A track is called as :mod:`asmr_classify.writers.per_file` called it: ``night/rain.mp3.labels.txt``
+is of the ``night/rain.mp3`` of the folder that was mirrored. Which folder that was, nothing tells:
+it is the one below which each of the tracks has its recording. Where there are several such, or
+none, that is an error, never a guess.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from asmr_classify.errors import UsageError
+from asmr_classify.writers.per_file import path_mark, written_below
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+MARKED = re.compile(r"(.*)~([0-9a-f]{8})")
+"""A name that was taken already, or too long."""
+
+N_NAMED = 3
+"""Recordings of which a track may be, that a message names."""
+
+Candidates = dict[str, str]
+"""Recordings of which a track may be, by the folder that was mirrored then."""
+
+
+def recordings_of(
+    tracks: Mapping[str, str], top: str | None, known: Sequence[str]
+) -> dict[str, str]:
+    """Find the recordings of label tracks.
+
+    Parameters
+    ----------
+    tracks : mapping of str to str
+        Paths of files, to the same without what the format put behind the name of the recording.
+    top : str or None
+        The folder that was named and holds them; None if each was named itself. Where a folder
+        tells that they were written below it, that one counts.
+    known : sequence of str
+        Absolute paths of recordings.
+
+    Returns
+    -------
+    dict of str to str
+        Absolute paths of recordings, by that of the track.
+
+    Raises
+    ------
+    UsageError
+        If a track is of no recording that is known, or may be of several.
+    """
+    by_name: dict[str, list[str]] = {}
+    for path in known:
+        by_name.setdefault(os.path.basename(path), []).append(path)  # noqa: PTH119 (a name may hold any byte)
+    by_root: dict[str, dict[str, Candidates]] = {}
+    for track, stem in tracks.items():
+        root = written_below(track) or os.path.abspath(top or os.path.dirname(track))  # noqa: PTH100, PTH120
+        below = os.path.relpath(os.path.abspath(stem), root)  # noqa: PTH100
+        by_root.setdefault(root, {})[track] = _candidates(root, below, by_name)
+    found: dict[str, str] = {}
+    for candidates in by_root.values():
+        found |= _choose(candidates)
+    return found
+
+
+def _candidates(root: str, below: str, by_name: Mapping[str, Sequence[str]]) -> Candidates:
+    folder, name = os.path.split(below)
+    beside = os.path.join(root, below)  # noqa: PTH118
+    if beside in by_name.get(name, ()):
+        return {root: beside}
+    paths: Iterable[str] = by_name.get(name, ())
+    marked = MARKED.fullmatch(name)
+    if marked and not paths:
+        same = (x for stem, some in by_name.items() if stem.startswith(marked[1]) for x in some)
+        paths = [path for path in same if path_mark(path) == marked[2]]
+    ending = os.path.join(os.sep, folder) if folder else ""  # noqa: PTH118
+    folders = ((os.path.dirname(path), path) for path in paths)  # noqa: PTH120
+    return {
+        inside[: len(inside) - len(ending)] or os.sep: path
+        for inside, path in folders
+        if inside.endswith(ending)
+    }
+
+
+def _choose(candidates: Mapping[str, Candidates]) -> dict[str, str]:
+    """Choose the folder below which each track has its recording."""
+    for track, some in candidates.items():
+        if not some:
+            raise UsageError(
+                f"{track}: no recording of this name is in the catalogue; name the one that it is "
+                "of: set RECORDING --from FILE"
+            )
+    votes = Counter(base for some in candidates.values() for base in some)
+    most = max(votes.values())
+    bases = [base for base, count in votes.items() if count == most]
+    for track, some in candidates.items():
+        paths = [some[base] for base in bases if base in some]
+        if len(bases) > 1 or not paths:
+            listed = ", ".join(sorted(paths or some.values())[:N_NAMED])
+            raise UsageError(
+                f"{track}: may be of {listed}; name the recordings, or the folder that holds them: "
+                "set FOLDER --from FILE"
+            )
+    return {track: some[bases[0]] for track, some in candidates.items()}
