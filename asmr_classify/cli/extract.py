@@ -362,6 +362,8 @@ def tell_of(made: Extraction) -> None:
     tell(f"{len(made.entries)} clips, {hours:.2f} h, of {makers}: {counts}")
     for names in shared_sound(made.choice):
         tell(f"{names}: have recordings of the same sound, so they are in one part", lead="note: ")
+    for gap in made.gaps:
+        tell(str(gap), lead="warning: ", style="bold yellow")
     if len({made.choice.of_part(group) for group in groups}) < N_PARTS:
         tell(
             f"{makers}: too few for train, validation and test; --group-by tells makers apart by "

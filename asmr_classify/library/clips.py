@@ -8,6 +8,8 @@ whole in another one of its label. Clips that merely overlap are different stret
 
 What is random follows from a seed and from what is drawn, by a hash: another recording, or one
 less, does not move the lots of the others. Draws are fair: they look at no score and no length.
+Parts are given to groups in the order of their lots, so that all parts hold the same labels; which
+part a group gets follows from what the others hold, too.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from asmr_classify.labels import SILENCE, Kind, kind_of
 from asmr_classify.library.playlist import is_playable, known_labels, length_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from asmr_classify.aggregate import FileResult
 
@@ -40,6 +42,9 @@ SAME_SECONDS = 0.1
 
 PARTS = ("train", "validation", "test")
 """Of a data set, as those who learn from it call them."""
+
+LEARNT, JUDGED = "train", ("test", "validation")
+"""The parts in the order in which they are wanted most."""
 
 HELD_OUT_SHARE = 0.1
 """Of the groups, for each of validation and test."""
@@ -281,28 +286,98 @@ class Limits:
         return True
 
 
-def assign_parts(groups: Iterable[str], seed: int, parts: Sequence[str] = PARTS) -> dict[str, str]:
-    """Put each group as a whole into one part of a data set.
+def assign_parts(
+    labels_of: Mapping[str, Collection[str]], seed: int, parts: Sequence[str] = PARTS
+) -> dict[str, str]:
+    """Put each group as a whole into one part of a data set, so that parts hold the same labels.
 
     Parameters
     ----------
-    groups : iterable of str
+    labels_of : mapping of str to collection of str
+        The labels that each group has clips of.
     seed : int
     parts : sequence of str
-        :data:`PARTS`, of which all but the first get :data:`HELD_OUT_SHARE` of the groups, and one
-        at least where there are as many groups as parts; of two groups one is for the test. Or
-        other names, which get equal shares.
+        :data:`PARTS`, of which all but the first get :data:`HELD_OUT_SHARE` of the groups. Or other
+        names, which get equal shares.
 
     Returns
     -------
     dict of str to str
-        Part by group.
+        Part by group. All labels are in the part that is learnt from, and each is in every part
+        where as many groups have it as there are parts and what else these hold allows it,
+        whatever that makes of the shares.
+
+    Notes
+    -----
+    Iterative stratification [1]_, with groups in the order of their lots: the label that the
+    fewest groups have left comes first, and each of its groups goes where the label lacks most.
+    As that goes by turns, single groups that leave no gap are moved where a part lacks a label.
+
+    References
+    ----------
+    .. [1] Sechidis, Tsoumakas and Vlahavas, On the stratification of multi-label data, ECML 2011.
     """
-    drawn = sorted(set(groups), key=lambda group: (_lot(seed, group), group))
-    if tuple(parts) != PARTS:
-        return {group: parts[k % len(parts)] for k, group in enumerate(drawn)}
-    n_held = max(1, round(HELD_OUT_SHARE * len(drawn)))
-    test = drawn[:n_held] if len(drawn) > 1 else []
-    validation = drawn[n_held : 2 * n_held] if len(drawn) > 2 else []
-    held = {**dict.fromkeys(test, "test"), **dict.fromkeys(validation, "validation")}
-    return {group: held.get(group, "train") for group in drawn}
+    drawn = sorted(labels_of, key=lambda group: (_lot(seed, group), group))
+    shares = dict.fromkeys(parts, 1 / len(parts))
+    if tuple(parts) == PARTS:
+        shares = {LEARNT: 1 - 2 * HELD_OUT_SHARE, **dict.fromkeys(JUDGED, HELD_OUT_SHARE)}
+    split = _Split({group: labels_of[group] for group in drawn}, shares)
+    while left := [group for group in drawn if group not in split.part_of]:
+        counts = Counter(label for group in left for label in {*labels_of[group]})
+        rarest = min(counts, key=lambda label: (counts[label], label), default=None)
+        for group in left:
+            if rarest is None or rarest in labels_of[group]:
+                split.put(group, rarest)
+    split.fill_gaps()
+    return split.part_of
+
+
+class _Split:
+    """Groups in parts, and how many of each label are in each; of None, all groups are."""
+
+    def __init__(
+        self, labels_of: Mapping[str, Collection[str]], shares: Mapping[str, float]
+    ) -> None:
+        self._shares = shares
+        self._labels = {group: (*sorted({*some}), None) for group, some in labels_of.items()}
+        self._all = Counter(label for some in self._labels.values() for label in some)
+        self._held: Counter[tuple[str | None, str]] = Counter()
+        self.part_of: dict[str, str] = {}
+
+    def put(self, group: str, label: str | None) -> None:
+        """Put a group where one of its labels, or all that it has, is wanted most."""
+
+        def want(part: str) -> tuple[float, ...]:
+            lacking = [x for x in self._labels[group] if self._held[x, part] == 0]
+            wanted = (
+                self._shares[part] * self._all[x] - self._held[x, part] for x in (label, None)
+            )
+            return (
+                part == LEARNT and bool(lacking),
+                label in lacking,
+                len(lacking),
+                *(round(x, 9) for x in wanted),
+            )
+
+        self._move(group, max(self._shares, key=want))
+
+    def fill_gaps(self) -> None:
+        """Move single groups to where a label lacks, if they leave no gap."""
+        for label, count in sorted(self._all.items(), key=lambda x: (x[1], x[0] or "")):
+            for part in self._shares:
+                n_parts = sum(self._held[label, x] > 0 for x in self._shares)
+                if self._held[label, part] == 0 and n_parts < min(count, len(self._shares)):
+                    movable = (x for x in self._labels if label in self._labels[x])
+                    group = next(filter(self._leaves_no_gap, movable), None)
+                    if group is not None:
+                        self._move(group, part)
+
+    def _leaves_no_gap(self, group: str) -> bool:
+        return all(self._held[x, self.part_of[group]] > 1 for x in self._labels[group])
+
+    def _move(self, group: str, part: str) -> None:
+        for label in self._labels[group]:
+            self._held[label, part] += 1
+            if group in self.part_of:
+                self._held[label, self.part_of[group]] -= 1
+        self.part_of[group] = part

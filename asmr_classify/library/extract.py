@@ -126,12 +126,51 @@ class Extraction:
     choice : Choice
     unplaced : tuple of tuple of (str, str)
         Paths of recordings, each with a label that was set by hand and that no segment has.
+    gaps : tuple of Gap
     """
 
     plan: Plan
     entries: tuple[Entry, ...]
     choice: Choice
     unplaced: tuple[tuple[str, str], ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A label of which some parts of a data set have no clip.
+
+    Parameters
+    ----------
+    label : str
+    parts : tuple of str
+        That lack it.
+    n_makers : int
+        Who have it; those who share a sound count as one.
+    """
+
+    label: str
+    parts: tuple[str, ...]
+    n_makers: int
+
+    def __str__(self) -> str:
+        makers = "1 maker has" if self.n_makers == 1 else f"{self.n_makers} makers have"
+        return f"{self.label}: no clip is in {' and '.join(self.parts)}, as {makers} it"
+
+
+def find_gaps(entries: Iterable[Entry], choice: Choice, parts: Sequence[str]) -> list[Gap]:
+    """Find the labels that a part lacks, by name; none where all clips are in one part."""
+    makers: dict[str, dict[str, set[str]]] = {}
+    for entry in entries:
+        of_part = makers.setdefault(entry.stretch.label, {})
+        of_part.setdefault(entry.part, set()).add(choice.of_part(entry.stretch.group))
+    if len({part for of_part in makers.values() for part in of_part}) < 2:
+        return []
+    return [
+        Gap(label, lacking, sum(map(len, of_part.values())))
+        for label, of_part in sorted(makers.items())
+        if (lacking := tuple(part for part in parts if part not in of_part))
+    ]
 
 
 def plan_extract(
@@ -198,6 +237,7 @@ def plan_extract(
     if not made:
         return Extraction(Plan(command, (), tuple(left)), (), choice, unplaced)
     entries = [entry for entry, _ in made]
+    gaps = find_gaps(entries, choice, LAYOUTS[order.layout].parts)
     steps: list[Clip | WriteText] = [step for _, step in made]
     tables = [
         *LAYOUTS[order.layout].tables(entries),
@@ -206,14 +246,14 @@ def plan_extract(
             entries,
             order.layout,
             shlex.join(without_manner(command)),
-            _notes(order, wish, choice, unplaced),
+            [*_notes(order, wish, choice, unplaced), *(f"{gap}." for gap in gaps)],
         ),
     ]
     steps += [_write_text(table, order.folder) for table in tables]
     wanting = _wanting(steps, order.folder, own)
     folders = {os.path.dirname(step.target) for step in steps} if wanting else set()
     plan = Plan(command, (*steps_to_folders(folders), *wanting), tuple(left))
-    return Extraction(plan, tuple(entries), choice, unplaced)
+    return Extraction(plan, tuple(entries), choice, unplaced, tuple(gaps))
 
 
 def _leave(path: str) -> Left:
@@ -292,11 +332,10 @@ class _Planner:
 
     def make(self, seed: int, left: list[Left]) -> list[tuple[Entry, Clip]]:
         """Make all, by recording and time; what cannot be cut is left."""
-        parts = assign_parts(
-            (self._choice.of_part(stretch.group) for stretch in self._choice.stretches),
-            seed,
-            self._layout.parts,
-        )
+        labels_of: dict[str, set[str]] = {}
+        for stretch in self._choice.stretches:
+            labels_of.setdefault(self._choice.of_part(stretch.group), set()).add(stretch.label)
+        parts = assign_parts(labels_of, seed, self._layout.parts)
         by_path: dict[str, list[Stretch]] = {}
         for stretch in sorted(self._choice.stretches, key=lambda s: (s.first, s.label)):
             by_path.setdefault(stretch.result.path, []).append(stretch)

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asmr_classify.catalogue.ranges import Range
 from asmr_classify.checksums import file_sha256
@@ -376,15 +378,64 @@ def test_limits_hold_and_the_seed_decides(library, store):
 @pytest.mark.parametrize("n_groups", [1, 2, 3, 10, 100])
 def test_groups_are_whole_in_one_part(n_groups):
     groups = [f"maker {k}" for k in range(n_groups)]
-    parts = assign_parts([*groups, *groups], seed=1)
+    parts = assign_parts(dict.fromkeys(groups, ("tap",)), seed=1)
     counts = Counter(parts.values())
     assert set(parts) == set(groups)
     assert set(counts) == {1: {"train"}, 2: {"train", "test"}}.get(n_groups, set(PARTS))
     assert counts["test"] == (max(1, n_groups // 10) if n_groups > 1 else 0)
     if n_groups == 100:
-        assert assign_parts(groups, seed=2) != parts
-        assert assign_parts(reversed(groups), seed=1) == parts
-        assert set(Counter(assign_parts(groups, 1, "12345").values()).values()) == {20}
+        assert assign_parts(dict.fromkeys(groups, ("tap",)), seed=2) != parts
+        assert assign_parts(dict.fromkeys(reversed(groups), ("tap",)), seed=1) == parts
+        folds = assign_parts(dict.fromkeys(groups, ()), 1, "12345")
+        assert set(Counter(folds.values()).values()) == {20}
+
+
+MAKERS = st.lists(st.sets(st.sampled_from("abcd"), min_size=1), min_size=1, max_size=40)
+
+
+@given(MAKERS, st.integers(0, 99), st.sampled_from([PARTS, tuple("12345")]))
+def test_labels_are_in_all_parts_that_makers_allow(makers, seed, parts):
+    """Makers of one label are enough for that, whatever the others hold."""
+    labels_of = {f"maker {k}": labels for k, labels in enumerate(makers)}
+    part_of = assign_parts(labels_of, seed, parts)
+    assert set(part_of) == set(labels_of)
+    held = defaultdict(set)
+    for group, part in part_of.items():
+        for label in labels_of[group]:
+            held[label].add(part)
+    alone = Counter(label for labels in makers if len(labels) == 1 for label in labels)
+    for label, found in held.items():
+        if parts == PARTS:
+            assert "train" in found
+        if alone[label] >= len(parts):
+            assert found == set(parts)
+
+
+def test_labels_keep_their_shares_and_rare_ones_are_in_every_part():
+    labels_of = {f"maker {k}": {"tap", "whisper"} if k % 2 else {"tap"} for k in range(60)}
+    labels_of |= {f"maker {k}": {"crinkle", "tap"} for k in range(3)}
+    labels_of["maker 3"] = {"brush", "tap"}
+    for seed in range(5):
+        part_of = assign_parts(labels_of, seed)
+        counts = Counter((label, part_of[g]) for g, some in labels_of.items() for label in some)
+        assert [counts["crinkle", part] for part in PARTS] == [1, 1, 1]
+        assert [counts["brush", part] for part in PARTS] == [1, 0, 0]
+        assert counts["tap", "train"] == 48
+        assert counts["whisper", "test"] == counts["whisper", "validation"] == 3
+
+
+def test_a_label_that_a_part_lacks_is_told(place, store):
+    found = []
+    for k, (maker, label) in enumerate(zip("abcd", ["tap", "tap", "tap", "whisper"], strict=True)):
+        path = place / "in" / maker / "x.wav"
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, noise(k), SR)
+        found.append(heard(path, decoded=6.0, segments=(Segment(1, 4, label, 0.9),)))
+    made, _ = extract(place, store, found=found)
+    told = "whisper: no clip is in validation and test, as 1 maker has it"
+    assert [str(gap) for gap in made.gaps] == [told]
+    assert f"- {told}.\n" in (place / "out/README.md").read_text()
+    assert planned(place, store, found=found[:1], folder="one").gaps == ()
 
 
 @pytest.mark.parametrize("layout", LayoutName)
