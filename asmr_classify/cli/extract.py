@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
-from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument, open_catalogue
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.planned import (
     DryRunOption,
@@ -28,9 +28,10 @@ from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.library.clips import Wish
+    from asmr_classify.library.clips import Selected, Wish
     from asmr_classify.library.extract import Extraction
 
 WHAT, HOW, WHERE = "What to extract", "How clips are written", "The data set"
@@ -78,6 +79,15 @@ def extract(
             rich_help_panel=WHAT,
         ),
     ] = None,
+    answered: Annotated[
+        bool,
+        typer.Option(
+            "--answered",
+            help="Stretches in which people heard it, by answers to `review` or by `set --from`, "
+            "in place of what the model hears.",
+            rich_help_panel=WHAT,
+        ),
+    ] = False,
     min_: Annotated[
         str,
         typer.Option("--min", metavar="TIME", help="Least segment.", rich_help_panel=WHAT),
@@ -219,6 +229,7 @@ def extract(
         score,
         {"per_label": per_label, "per_recording": per_recording, "per_group": per_group},
         seed,
+        answered=answered,
     )
     template = None
     if group_by is not None:
@@ -235,7 +246,7 @@ def extract(
     check_folder_of_data(order.folder)
     store = Store()
     settle_first(store, manner)
-    if not what and label:
+    if not what and (label or answered):
         what = [EVERYTHING]  # what is wanted of it was said
     selected = select_as_labelled(
         what or (),
@@ -245,6 +256,8 @@ def extract(
         model=model,
         dry_run=dry_run,
     )
+    if answered:
+        selected = with_answers(selected, catalogue)
     n_found = len(selected.results) + len(selected.lost)
     if not n_found:
         return nothing_to_do("nothing to extract was found")
@@ -262,6 +275,18 @@ def extract(
     return carry_out_asked(made.plan, store, manner, catalogue=catalogue, labelled=True)
 
 
+def with_answers(selected: Selected, catalogue: Path | None) -> Selected:
+    """Give recordings the timelines that people told of them."""
+    from asmr_classify.library.clips import Selected, as_answered
+
+    with open_catalogue(catalogue) as known:
+        results, lost = (
+            [as_answered(result, known.answers([result.path])) for result in some]
+            for some in (selected.results, selected.lost)
+        )
+    return Selected(results, lost)
+
+
 def why_nothing_fits(results: Iterable[FileResult], wish: Wish) -> str:
     """Say what keeps recordings from having clips: what was set by hand, or else lengths."""
     from asmr_classify.library.clips import unplaced_labels, wanted_labels
@@ -273,7 +298,9 @@ def why_nothing_fits(results: Iterable[FileResult], wish: Wish) -> str:
         reasons |= dict.fromkeys(map(describe_unplaced, unplaced))
         absent = {label for label in wanted if result.rules_out(label)}
         reasons |= dict.fromkeys(f"{label} was set as absent" for label in sorted(absent))
-        if wanted - absent or not (absent or unplaced):
+        if wish.answered and not wanted:
+            reasons["nobody answered that it is heard: 'review'"] = None
+        elif wanted - absent or not (absent or unplaced):
             reasons[f"segments of {wish.min_seconds:g} s or more: --min"] = None
     return "; ".join(reasons)
 
@@ -284,6 +311,8 @@ def read_wish(
     score: str | None,
     limits: Mapping[str, int | None],
     seed: int,
+    *,
+    answered: bool = False,
 ) -> Wish:
     """Read what clips are wanted.
 
@@ -297,6 +326,7 @@ def read_wish(
         A range.
     limits : mapping of str to int or None
     seed : int
+    answered : bool
 
     Raises
     ------
@@ -324,6 +354,7 @@ def read_wish(
         pad=seconds["--pad"] or 0.0,
         score=held,
         seed=seed,
+        answered=answered,
         **limits,
     )
 
@@ -339,7 +370,8 @@ def tell_unplaced(made: Extraction) -> None:
         were = "1 recording was" if n_files == 1 else f"{n_files} recordings were"
         tell(
             f"{were} set to hold what the model hears nowhere there; to have it cut out, "
-            "answer where it is in 'review', 'teach' a model that, and give it as --model",
+            "answer where it is in 'review', and give --answered; or 'teach' a model that, and "
+            "give it as --model",
             lead="note: ",
         )
 

@@ -5,6 +5,7 @@ A segment longer than a clip may be is cut into clips of that length, end to end
 added to its first and last only. Of one recording, a clip is left out that has the very times of
 another one under a second label, as each clip names all labels that cover half of it, or that lies
 whole in another one of its label. Clips that merely overlap are different stretches, and stay.
+Segments are what the model hears, or what people answered about stretches.
 
 What is random follows from a seed and from what is drawn, by a hash: another recording, or one
 less, does not move the lots of the others. Draws are fair: they look at no score and no length.
@@ -17,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.catalogue.corrections import TRIGGER
@@ -25,17 +26,22 @@ from asmr_classify.catalogue.ranges import Range
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import SILENCE, Kind, kind_of
 from asmr_classify.library.playlist import is_playable, known_labels, length_of
+from asmr_classify.timeline import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from asmr_classify.aggregate import FileResult
+    from asmr_classify.catalogue import Answer
 
 MIN_SECONDS = 1.0
 """Of a segment by default: shorter clips are often undecidable, for people too."""
 
 HALF = 0.5
 """Of a clip, from which on it holds a label."""
+
+ANSWERED_SCORE = 1.0
+"""Of a segment that somebody heard."""
 
 SAME_SECONDS = 0.1
 """How far borders of clips may be apart at most that are of the same time."""
@@ -85,6 +91,8 @@ class Wish:
         Most clips of each.
     seed : int
         Of all that is random.
+    answered : bool
+        Results are as people answered, see :func:`as_answered`.
 
     Raises
     ------
@@ -101,8 +109,11 @@ class Wish:
     per_recording: int | None = None
     per_group: int | None = None
     seed: int = 0
+    answered: bool = False
 
     def __post_init__(self) -> None:
+        if self.answered and self.score != Range():
+            raise UsageError("--score is of what the model hears: leave it out, or --answered")
         if self.max_seconds is not None and self.max_seconds < max(self.min_seconds, 0.01):
             raise UsageError(
                 f"--max {self.max_seconds:g}s is less than --min {self.min_seconds:g}s: no clip "
@@ -145,10 +156,11 @@ class Stretch:
     @property
     def labels(self) -> tuple[str, ...]:
         """All labels that cover half of it, its own first."""
-        seconds = dict.fromkeys((self.label, *self.result.scores, SILENCE), 0.0)
+        placed = (segment.label for segment in self.result.segments)
+        seconds = dict.fromkeys((self.label, *self.result.scores, SILENCE, *placed), 0.0)
         for segment in self.result.segments:
             overlap = min(segment.end, self.end) - max(segment.start, self.start)
-            if segment.label in seconds and overlap > 0:
+            if overlap > 0:
                 seconds[segment.label] += overlap
         least = HALF * (self.end - self.start)
         return tuple(
@@ -168,6 +180,28 @@ class Stretch:
             return other.first <= self.first and self.last <= other.last
         apart = max(abs(self.first - other.first), abs(self.last - other.last))
         return round(apart, 3) < SAME_SECONDS
+
+
+def as_answered(result: FileResult, answers: Iterable[Answer]) -> FileResult:
+    """Give a recording the timeline that people told of it, in place of the model's.
+
+    Parameters
+    ----------
+    result : FileResult
+    answers : iterable of Answer
+        About stretches of it. What was set of the whole gives way: an answer is the closer look.
+
+    Returns
+    -------
+    FileResult
+        With a segment for each label that is heard in a stretch. Scores stay the model's.
+    """
+    segments = tuple(
+        Segment(answer.start, answer.end, label, ANSWERED_SCORE)
+        for answer in answers
+        for label in answer.labels
+    )
+    return replace(result, segments=segments, corrected=())
 
 
 def find_stretches(
@@ -193,7 +227,8 @@ def find_stretches(
         If a label is wanted that no result knows.
     """
     results = [result for result in results if result.path in groups]
-    known = known_labels(results)
+    placed = (segment.label for result in results for segment in result.segments)
+    known = tuple(dict.fromkeys((*known_labels(results), *placed)))
     for label in wish.labels if known else ():
         if label not in known:
             raise UsageError(f"--label {label!r}: the labels are {', '.join(known)}")

@@ -31,8 +31,19 @@ MANY = 12
 """Makers that are listed; the tables hold all."""
 
 
+ANSWERED = (
+    "Labels and times are what people answered about stretches that they listened to, and `score` "
+    "is 1. A label that a clip does not name may be there all the same, if nobody was asked for it."
+)
+
+
 def write_card(
-    entries: Sequence[Entry], layout: LayoutName, made_by: str, notes: Iterable[str]
+    entries: Sequence[Entry],
+    layout: LayoutName,
+    made_by: str,
+    notes: Iterable[str],
+    *,
+    answered: bool = False,
 ) -> Table:
     """Write the card.
 
@@ -45,6 +56,8 @@ def write_card(
         The command line.
     notes : iterable of str
         Whole sentences on how it was made.
+    answered : bool
+        Labels and times are what people told, not the model.
 
     Returns
     -------
@@ -57,10 +70,12 @@ def write_card(
         *((label, [e for e in entries if e.stretch.label == label]) for label in labels),
         ("all", list(entries)),
     ]
+    models = _list(e.stretch.result.model for e in entries)
+    labellers = f"people; scores are by {models}" if answered else models
     lines = [
         "# Data set of ASMR sounds",
         "",
-        f"{_total(entries)}, labelled by {_list(e.stretch.result.model for e in entries)}.",
+        f"{_total(entries)}, labelled by {labellers}.",
         "",
         f"| label | clips | hours | makers | {' | '.join(parts)} |",
         f"| --- |{' ---: |' * (3 + len(parts))}",
@@ -77,7 +92,7 @@ def write_card(
         f"    {escape(made_by)}",
         "",
         *(f"- {note}" for note in notes),
-        f"- {_corrected(entries)}",
+        f"- {ANSWERED if answered else _corrected(entries)}",
         "",
         "## Licences",
         "",

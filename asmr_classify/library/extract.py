@@ -247,6 +247,7 @@ def plan_extract(
             order.layout,
             shlex.join(without_manner(command)),
             [*_notes(order, wish, choice, unplaced), *(f"{gap}." for gap in gaps)],
+            answered=wish.answered,
         ),
     ]
     steps += [_write_text(table, order.folder) for table in tables]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import io
 import json
 import re
 import shutil
@@ -473,7 +474,7 @@ def test_where_nothing_fits_what_was_set_by_hand_is_told(known):
     assert done.exit_code == 4
     error = f"nothing fits, of 1 recording ({SET_BY_HAND}); nothing is written\n"
     assert done.stderr.endswith(f"error: {error}")
-    assert "'teach' a model that" in done.stderr
+    assert "in 'review', and give --answered; or 'teach' a model that" in done.stderr
     done = run("path:tap-wood", "--label", "white_noise,tap", "--to", "out", "--yes")
     assert f"({SET_BY_HAND}; tap was set as absent)" in done.stderr
 
@@ -543,3 +544,56 @@ def test_what_changed_and_is_named_or_labelled_anew_is_taken_as_it_is_now(known,
     assert (done.exit_code, "has changed" in done.stderr) == (0, False), done.stderr
     with (known / "out/clips.csv").open(newline="", encoding="utf-8") as file:
         assert {row["model"] for row in csv.DictReader(file)} == {load_model(SHIPPED).id}
+
+
+@pytest.fixture
+def answered(known):
+    """What people told of the demo clips, other than the model."""
+    with Catalogue.open(str(known / "library.sqlite")) as catalogue:
+        catalogue.correct(["in/tap-keys.flac"], Correction(tags=()))
+        catalogue.answer("in/tap-keys.flac", 1, 3, ["tap", "key_clicks"], ["tap", "whisper"])
+        catalogue.answer("in/crinkle-paper.flac", 2, 4, [], ["crinkle", "tap"])
+        catalogue.answer("in/none-silence.flac", 0.5, 2, ["whisper"], ["whisper", "tap"])
+        catalogue.answer("in/tap-wood.flac", 0.5, 2.5, ["speech"], ["speech"])
+    return known
+
+
+def rows_of(folder):
+    return sorted(
+        (row["source"], row["label"], row["labels"], float(row["start"]), float(row["end"]))
+        for row in csv.DictReader(io.StringIO((folder / "clips.csv").read_text()))
+    )
+
+
+def test_what_people_answered_is_cut_out(answered):
+    done = run("--answered", "--to", "out", "--group-by", "{stem}", "--yes")
+    assert done.exit_code == 0, done.stderr
+    silence, keys = rows_of(answered / "out")
+    assert keys[0] == "tap-keys.flac"
+    assert {keys[1], *keys[2].split(",")} == {"tap", "key_clicks"}
+    assert keys[2].startswith(keys[1])
+    assert keys[3:] == (1.0, 3.0)
+    assert silence == ("none-silence.flac", "whisper", "whisper", 0.5, 2.0)
+    card = (answered / "out/README.md").read_text()
+    assert "labelled by people; scores are by tiny@0.1." in card
+    assert "- Labels and times are what people answered about stretches" in card
+    assert "Nobody has checked" not in card
+    assert "Left out as set by hand" not in card
+
+
+def test_of_what_people_answered_labels_choose(answered):
+    done = run("in", "--answered", "--label", "speech,key_clicks", "--to", "out", "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert [(row[0], row[1]) for row in rows_of(answered / "out")] == [
+        ("tap-keys.flac", "key_clicks"),
+        ("tap-wood.flac", "speech"),
+    ]
+
+
+def test_where_nobody_answered_that_is_said(answered):
+    done = run("in/crinkle-paper.flac", "--answered", "--to", "out", "--yes")
+    assert done.exit_code == 4
+    assert "(nobody answered that it is heard: 'review'); nothing is written" in done.stderr
+    wrong = run("--answered", "--score", "0.5..", "--to", "out", "--yes")
+    assert "--score is of what the model hears" in wrong.stderr
+    assert not (answered / "out").exists()
