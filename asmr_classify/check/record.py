@@ -10,15 +10,32 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asmr_classify.check.figures import FigureName
 from asmr_classify.writers.jsonl import TIME_DIGITS, result_to_record
+from asmr_classify.writers.tables import LONGEST_LINE
 
 if TYPE_CHECKING:
     from asmr_classify.check import CheckResult, Judged
 
 SCHEMA_VERSION = 1
 
-LONGEST_LINE = 2**24
-"""Characters that are read of a file to see whether it holds records."""
+PLACED = (
+    FigureName.MAX_SHORT_TERM,
+    FigureName.MAX_MOMENTARY,
+    FigureName.TRUE_PEAK,
+    FigureName.STARTLE,
+)
+"""Figures that have a place in the recording."""
+
+COLUMNS = (
+    *("path", "verdict", "status", "error", "duration"),
+    *(
+        f"{name.value}{part}"
+        for name in FigureName
+        for part in ("", *(("_at",) if name in PLACED else ()), "_verdict")
+    ),
+)
+"""Of the table."""
 
 VALUE_DIGITS = 3
 """Finer than any of the figures is defined."""
@@ -54,6 +71,29 @@ def check_to_record(result: CheckResult) -> dict[str, Any]:
         ],
         "labels": result_to_record(result.labels),
     }
+
+
+def check_to_row(result: CheckResult) -> dict[str, Any]:
+    """Turn the result of a check into a row: all figures, without the sudden moments and labels.
+
+    Returns
+    -------
+    dict
+        By :data:`COLUMNS`; what cannot be measured is None or not there.
+    """
+    labels = result_to_record(result.labels)
+    row = {
+        "path": labels["path"],
+        "verdict": result.verdict and result.verdict.value,
+        "status": labels["status"],
+        "error": labels["error"] and labels["error"]["message"],
+        "duration": labels["duration"],
+    }
+    for judged in result.figures:
+        name = judged.figure.name.value
+        value, at, verdict = _judged(judged).values()
+        row |= {name: value, f"{name}_at": at, f"{name}_verdict": verdict}
+    return row
 
 
 def _judged(judged: Judged) -> dict[str, Any]:

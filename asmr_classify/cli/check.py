@@ -6,6 +6,7 @@ import logging
 import sys
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,9 +53,15 @@ logger = logging.getLogger(__name__)
 REST = "what was finished is written; the rest was not checked"
 """What an interrupt leaves."""
 
-JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
-
 TABLE_SUFFIX = ".txt"
+
+
+class Form(Enum):
+    """How results are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Request:
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     output: str
-    as_json: bool
+    form: Form
     model: Path | None
     catalogue: Path | None
     limits: str | None
@@ -116,7 +123,7 @@ def check(
             "-o",
             metavar="FILE",
             help="Where results go; - is standard output. A .jsonl or .json file gets JSON, a "
-            ".txt file the table.",
+            ".csv file all figures, a row a file, a .txt file the table.",
             rich_help_panel=WHERE,
         ),
     ] = Path(STDOUT),
@@ -133,8 +140,6 @@ def check(
     """
     from rich.console import Console
 
-    from asmr_classify.check.record import holds_checks
-    from asmr_classify.cli.check_view import holds_check_table
     from asmr_classify.writers.output import check_replaceable
 
     if show_limits:
@@ -149,7 +154,7 @@ def check(
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
         output=str(output),
-        as_json=as_json or _is_json(output),
+        form=Form.JSON if as_json else _form_of(output),
         model=model,
         catalogue=catalogue,
         limits=str(limits) if limits else None,
@@ -159,27 +164,42 @@ def check(
         max_memory=max_memory * 10**6,
     )
     if request.output != STDOUT:
-        check_replaceable(request.output, holds_checks if request.as_json else holds_check_table)
+        check_replaceable(request.output, lambda path: _holds(request.form, path))
     return run(request, console)
 
 
-def _is_json(output: Path) -> bool:
-    """Tell by the ending of a file's name whether it gets JSON, or else the table.
+def _holds(form: Form, path: str) -> bool:
+    """Tell whether a file holds results that were written so."""
+    from asmr_classify.check.record import COLUMNS, holds_checks
+    from asmr_classify.cli.check_view import holds_check_table
+    from asmr_classify.writers.tables import holds_table
+
+    if form is Form.CSV:
+        return holds_table(path, COLUMNS, as_json=False)
+    return holds_checks(path) if form is Form.JSON else holds_check_table(path)
+
+
+def _form_of(output: Path) -> Form:
+    """Tell by the ending of a file's name how results are written into it.
 
     Raises
     ------
     UsageError
-        If the ending stands for neither, or the output is a folder.
+        If the ending stands for none, or the output is a folder.
     """
+    from asmr_classify.writers.tables import CSV_SUFFIX, JSON_SUFFIXES
+
     suffix = output.suffix.lower()
     if output.is_dir():
-        raise UsageError(f"--output {output}: is a folder; name a .jsonl or .txt file in it")
+        raise UsageError(f"--output {output}: is a folder; name a .jsonl, .csv or .txt file in it")
+    if suffix == CSV_SUFFIX:
+        return Form.CSV
     if str(output) != STDOUT and suffix not in {TABLE_SUFFIX, *JSON_SUFFIXES}:
         raise UsageError(
             f"--output {output}: checks are not written as {suffix or 'files without an ending'}; "
-            "name a .jsonl file for all figures, or a .txt file for the table, or give --json"
+            "name a .jsonl or .csv file for all figures, a .txt file for the table, or give --json"
         )
-    return suffix in JSON_SUFFIXES
+    return Form.JSON if suffix in JSON_SUFFIXES else Form.TABLE
 
 
 def _show_limits(what: list[str] | None) -> ExitStatus:
@@ -284,11 +304,14 @@ def _open_sink(
     with ExitStack() as stack:
         if request.output != STDOUT:
             stream: Output | TextIO = stack.enter_context(open_output(request.output))
-        elif request.as_json:
+        elif request.form is Form.JSON:
             stream = Output(sys.stdout.buffer, "standard output")
         else:
             stream = forgiving(sys.stdout)
-        yield _line_writer(stream) if request.as_json else _table_writer(stream, limits, progress)
+        if request.form is Form.TABLE:
+            yield _table_writer(stream, limits, progress)
+        else:
+            yield (_line_writer if request.form is Form.JSON else _row_writer)(stream)
 
 
 def _line_writer(stream: Output | TextIO) -> Callable[[CheckResult], None]:
@@ -297,6 +320,19 @@ def _line_writer(stream: Output | TextIO) -> Callable[[CheckResult], None]:
 
     def write(result: CheckResult) -> None:
         stream.write(record_to_line(check_to_record(result)) + "\n")
+
+    return write
+
+
+def _row_writer(stream: Output | TextIO) -> Callable[[CheckResult], None]:
+    from asmr_classify.check.record import COLUMNS, check_to_row
+    from asmr_classify.writers.tables import csv_line
+
+    stream.write(csv_line(COLUMNS))
+
+    def write(result: CheckResult) -> None:
+        row = check_to_row(result)
+        stream.write(csv_line(row.get(name) for name in COLUMNS))
 
     return write
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import signal
@@ -135,11 +136,11 @@ def test_output_by_its_ending(check, good, place, name):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("out.csv", "--output out.csv: checks are not written as .csv; name a .jsonl file"),
+        ("out.tsv", "--output out.tsv: checks are not written as .tsv; name a .jsonl or .csv"),
         ("out", "--output out: checks are not written as files without an ending; name"),
-        (".", "--output .: is a folder; name a .jsonl or .txt file in it"),
+        (".", "--output .: is a folder; name a .jsonl, .csv or .txt file in it"),
     ],
-    ids=["csv", "none", "folder"],
+    ids=["tsv", "none", "folder"],
 )
 def test_an_ending_of_no_format_is_refused(check, good, place, name, told):
     done = check(good.name, "--output", name)
@@ -155,6 +156,33 @@ def test_json_goes_into_a_file_of_any_ending(check, good, place):
 def test_a_table_goes_to_a_file(check, good, place):
     assert check(good.name, "--output", "out.txt").exit_code == 0
     assert "true peak" in (place / "out.txt").read_text()
+
+
+def test_all_figures_go_to_a_csv_file_a_row_a_file(check, good, clipping, broken, place):
+    files = [good.name, clipping.name, broken.name]
+    lines = check(*files, "--json", "-q").stdout.splitlines()
+    done = check(*files, "--output", "out.csv")
+    assert (done.exit_code, done.stdout) == (5, "")
+    with (place / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row, record in zip(rows, map(json.loads, lines), strict=True):
+        assert (row["path"], row["verdict"]) == (record["path"], record["verdict"] or "")
+        assert row["status"] == record["labels"]["status"]
+        told = {
+            f"{name}{part}": "" if value is None else str(value)
+            for name, figure in record["figures"].items()
+            for part, value in (("", figure["value"]), ("_verdict", figure["verdict"]))
+        }
+        assert told.items() <= row.items()
+    assert rows[1]["true_peak_verdict"] == "fail"
+    assert float(rows[1]["true_peak_at"]) < 2
+    assert "not an audio or video file" in rows[2]["error"]
+    assert rows[2]["true_peak"] == ""
+    assert {name for name in rows[0] if name.endswith("_at")} == {
+        f"{name}_at"
+        for name, figure in json.loads(lines[1])["figures"].items()
+        if figure["at"] is not None
+    } | {"max_short_term_at", "startle_at"}  # of which two seconds have none
 
 
 def test_limits_of_the_user(check, good, place):
@@ -278,7 +306,7 @@ def test_an_unexpected_error_costs_its_file_only(check, good, wav, place, monkey
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["out.jsonl", "out.txt"])
+@pytest.mark.parametrize("name", ["out.jsonl", "out.txt", "out.csv"])
 def test_only_earlier_checks_are_written_over(check, good, broken, place, name):
     mine = '{"my": "notes"}\n'
     (place / name).write_text(mine)
