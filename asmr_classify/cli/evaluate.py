@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,7 @@ from asmr_classify.cli.train import (
     tell_unreadable,
     training_spec,
     warn,
+    warn_of_corpus,
     what_is_kept,
     with_all,
     write_text,
@@ -49,7 +51,9 @@ if TYPE_CHECKING:
 
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
+    from asmr_classify.training.duplicates import Flaws
     from asmr_classify.training.evaluate import Evaluation
+    from asmr_classify.training.record import EvaluationRecord
 
 SHIPPED = "shipped"
 """Stands for the shipped model's file where there is no default."""
@@ -85,6 +89,15 @@ def evaluate(
     scenes: ScenesOption = None,
     rounds: RoundsOption = None,
     model: JudgedOption = None,
+    issues: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write labels that are likely wrong, copies of one sound in different folds and "
+            "files with two labels as a table, .csv or .jsonl. Needs cleanlab.",
+            show_default=False,
+        ),
+    ] = None,
     html: HtmlOption = None,
     plots: PlotsOption = None,
     quiet: QuietOption = False,
@@ -97,8 +110,10 @@ def evaluate(
     With `--model` nothing is fitted: the figures are of that model, its thresholds and its
     calibration. Judge it by recordings of makers that it was not fitted on.
     """
+    from asmr_classify.training.duplicates import find_flaws
     from asmr_classify.training.evaluate import evaluate as cross_validate
     from asmr_classify.training.record import EvaluationRecord
+    from asmr_classify.training.splits import assign_folds
     from asmr_classify.writers.jsonl import result_to_line
     from asmr_classify.writers.output import check_output
 
@@ -108,6 +123,7 @@ def evaluate(
     check_folder(output)
     check_teaching(teacher, sounds)
     check_explanations(html, plots)
+    check_issues(issues, fits=model is None)
     n_jobs = jobs if jobs is not None else -1
     if model is not None:
         check_fits_nothing(
@@ -140,6 +156,13 @@ def evaluate(
         report = phase_reporter(quiet=quiet)
         kept = cache or default_cache(quiet=quiet)
         with interrupts_tell(f"no predictions were written; {what_is_kept(kept)}"):
+            flaws = None
+            if issues is not None or not quiet:
+                flaws = find_flaws(
+                    corpus, assign_folds(corpus, seed=seed), jobs=n_jobs, on_progress=report
+                )
+            if flaws is not None and not quiet:
+                warn_of_corpus(corpus, flaws)
             prepared = prepared_corpus(
                 corpus,
                 spec,
@@ -151,10 +174,12 @@ def evaluate(
             )
             evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
     write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))
+    record = EvaluationRecord.of_evaluation(corpus, evaluation)
     if html or plots:
-        record = EvaluationRecord.of_evaluation(corpus, evaluation)
         explain(record, html, plots, of_folds=model is None)
     if model is None:
+        if issues is not None and flaws is not None:
+            write_issues(corpus, record, flaws, issues, quiet=quiet)
         prepared.checkpoints.forget()
     if not quiet:
         tell_figures(evaluation)
@@ -165,6 +190,42 @@ def evaluate(
                 "their groups"
             )
     return tell_unreadable(n_unreadable)
+
+
+def check_issues(output: Path | None, *, fits: bool) -> None:
+    """Check that what is likely wrong, if asked for, can be found by models fitted, and written.
+
+    Raises
+    ------
+    OutputError, UsageError, MissingExtraError
+    """
+    from asmr_classify.training.suspicious import COLUMNS, check_cleanlab
+    from asmr_classify.writers.tables import check_table
+
+    if output is None:
+        return
+    if not fits:
+        raise UsageError(
+            f"--issues {output}: models tell it that never heard the maker of a clip, and --model "
+            "fits none: leave one out"
+        )
+    check_cleanlab("--issues")
+    check_table(output, "--issues", COLUMNS)
+
+
+def write_issues(
+    corpus: Corpus, record: EvaluationRecord, flaws: Flaws, output: Path, *, quiet: bool
+) -> None:
+    """Write what is likely wrong with a corpus, and tell how much that is."""
+    from asmr_classify.training.suspicious import COLUMNS, corpus_issues
+    from asmr_classify.writers.tables import is_table_json, table_text
+
+    rows = corpus_issues(corpus, record, flaws.copies, flaws.contradictions)
+    write_text(output, table_text(COLUMNS, rows, as_json=is_table_json(output, "--issues")))
+    if not quiet:
+        counts = Counter(row["issue"] for row in rows)
+        listed = ", ".join(f"{issue} {count}" for issue, count in counts.items())
+        tell(f"{output}: {listed or 'nothing is likely wrong'}")
 
 
 def check_fits_nothing(**options: object) -> None:

@@ -13,6 +13,7 @@ import typer
 from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
+from asmr_classify.cli.formats import STDOUT
 from asmr_classify.cli.select import EVERYTHING, select_results
 from asmr_classify.errors import UsageError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from asmr_classify.aggregate import FileResult
+    from asmr_classify.catalogue import Answer
     from asmr_classify.model import Model
     from asmr_classify.review import Session, Wish
 
@@ -45,6 +47,17 @@ def review(
             "--similar",
             metavar="FILE@SECONDS",
             help="Ask first what sounds like a place in a recording, as film.mkv@12.5.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write what --order suspicious finds as a table, .csv or .jsonl, in place of the "
+            "page; - is standard output, as CSV.",
             show_default=False,
         ),
     ] = None,
@@ -83,7 +96,10 @@ def review(
     from asmr_classify.model import load_model
     from asmr_classify.review import Session, check_installed, listen, make_queue
 
-    check_installed()
+    if output is not None:
+        check_listed(output, order, similar)
+    else:
+        check_installed()
     console = Console(stderr=True)
     place = Path(default_path()) if catalogue is None else catalogue
 
@@ -93,6 +109,10 @@ def review(
         )
         return [renamed(x, os.path.abspath(x.path)) for x in found]  # noqa: PTH100 (links are names)
 
+    if output is not None:
+        results = label(what or (EVERYTHING,))
+        with Catalogue.open(str(place)) as known:
+            return _list_suspicious(results, known.answers(), output, quiet=quiet)
     with listen(port) as socket:
         results = label(what or (EVERYTHING,))
         labels = [*dict.fromkeys(x for result in results for x in result.scores)]
@@ -114,15 +134,59 @@ def review(
     return ExitStatus.OK
 
 
+def check_listed(output: Path, order: str, similar: str | None) -> None:
+    """Refuse a table of anything but what is suspicious, or that cannot be written.
+
+    Raises
+    ------
+    OutputError, UsageError, MissingExtraError
+    """
+    from asmr_classify.review import Order
+    from asmr_classify.review.suspicious import COLUMNS
+    from asmr_classify.training.suspicious import check_cleanlab
+    from asmr_classify.writers.tables import check_table
+
+    if order != Order.SUSPICIOUS or similar is not None:
+        raise UsageError(f"--output {output}: is for --order suspicious, alone")
+    check_cleanlab("--order suspicious")
+    if str(output) != STDOUT:
+        check_table(output, "--output", COLUMNS)
+
+
+def _list_suspicious(
+    results: Sequence[FileResult], answers: Sequence[Answer], output: Path, *, quiet: bool
+) -> ExitStatus:
+    """Write what was said and is likely wrong."""
+    from asmr_classify.batch import name_from_here
+    from asmr_classify.review import cut_stretches
+    from asmr_classify.review.suspicious import COLUMNS, claim_to_row, find_doubtful
+    from asmr_classify.writers.output import write_whole
+    from asmr_classify.writers.tables import is_table_json, table_text
+
+    if not results:
+        return nothing_to_do(_why_nothing(results))
+    stretches = [stretch for result in results for stretch in cut_stretches(result)]
+    found = [claim_to_row(x) for x in find_doubtful(results, stretches, answers)]
+    rows = [row | {"path": name_from_here(row["path"])} for row in found]
+    if str(output) == STDOUT:
+        typer.echo(table_text(COLUMNS, rows, as_json=False), nl=False)
+    else:
+        text = table_text(COLUMNS, rows, as_json=is_table_json(output, "--output"))
+        write_whole(output, text.encode())
+    if not quiet:
+        tell(f"likely wrong, of what was answered or put into folders: {len(rows)}")
+    return ExitStatus.OK
+
+
 def _read_wish(
     order: str, similar: str | None, labels: Sequence[str], label: Callable[..., list[FileResult]]
 ) -> Wish:
     from asmr_classify.review import Order, Wish, parse_order, place_like, read_place
-    from asmr_classify.review.suspicious import check_cleanlab
+    from asmr_classify.training.suspicious import check_cleanlab
 
     chosen, about = parse_order(order, labels)
     if chosen is Order.SUSPICIOUS:
-        check_cleanlab()
+        check_cleanlab("--order suspicious")
     if similar is None:
         return Wish(chosen, about)
     if chosen is not Order.MIXED:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
+    from asmr_classify.training.duplicates import Flaws
     from asmr_classify.training.evaluate import Evaluation, Prepared
     from asmr_classify.training.plots import Picture
     from asmr_classify.training.spec import TrainingSpec
@@ -155,9 +156,11 @@ def train(
     figures and pictures from cross-validation on groups that the networks never heard; a record
     of it, clip by clip, lies there too, from which `model show` makes more.
     """
+    from asmr_classify.training.duplicates import find_flaws
     from asmr_classify.training.evaluate import evaluate
     from asmr_classify.training.evaluate import train as fit_model
     from asmr_classify.training.plots import PICTURES
+    from asmr_classify.training.splits import assign_folds
 
     if output.suffix != ".safetensors":
         raise UsageError(f"--output {output}: a model file ends in .safetensors")
@@ -181,6 +184,9 @@ def train(
     report = phase_reporter(quiet=quiet)
     kept = cache or default_cache(quiet=quiet)
     with interrupts_tell(f"no model was written; {what_is_kept(kept)}"):
+        if not quiet:
+            folds = assign_folds(corpus, seed=seed)
+            warn_of_corpus(corpus, find_flaws(corpus, folds, jobs=n_jobs, on_progress=report))
         prepared = prepared_corpus(
             corpus,
             spec,
@@ -212,12 +218,10 @@ def prepared_corpus(
     jobs: int,
     quiet: bool,
 ) -> Prepared:
-    """Warn of what is amiss with a corpus, and prepare it; see there for what is raised."""
+    """Prepare a corpus; see there for what is raised."""
     from asmr_classify.training.evaluate import prepare
 
     report = phase_reporter(quiet=quiet)
-    if not quiet:
-        warn_of_corpus(corpus, spec, jobs=jobs, on_progress=report)
     return prepare(
         corpus,
         spec,
@@ -372,29 +376,11 @@ MOST_NAMED = 5
 """Of what is warned of in the same words, so many are named."""
 
 
-def warn_of_corpus(
-    corpus: Corpus, spec: TrainingSpec, *, jobs: int, on_progress: Callable[[str, int, int], None]
-) -> None:
-    """Warn of what makes figures worth less: small labels, copies across a split, contradictions.
-
-    Raises
-    ------
-    CorpusError
-        If the splits leak, or a clip cannot be decoded.
-    """
-    import numpy as np
-
-    from asmr_classify.training.duplicates import find_contradictions, find_duplicates
+def warn_of_corpus(corpus: Corpus, flaws: Flaws) -> None:
+    """Warn of what makes figures worth less: small labels, copies across folds, contradictions."""
     from asmr_classify.training.record import clip_names
-    from asmr_classify.training.splits import (
-        LEAST_CLIPS,
-        N_FOLDS,
-        assign_folds,
-        folds_of_sounds,
-        small_labels,
-    )
+    from asmr_classify.training.splits import LEAST_CLIPS, N_FOLDS, small_labels
 
-    folds = assign_folds(corpus, seed=spec.takes.seed)
     small = [
         f"{name} ({clips} clips of {groups} groups)" for name, clips, groups in small_labels(corpus)
     ]
@@ -408,27 +394,23 @@ def warn_of_corpus(
         [
             " and ".join(f"{names[k]} ({', '.join(corpus.clips[k].labels)})" for k in pair)
             + " are the same file with other labels, of which one is wrong: keep one of them"
-            for pair in find_contradictions(corpus)
+            for pair in flaws.contradictions
         ],
         "pairs are the same file with other labels",
     )
-    n_clips = len(corpus.clips)
-    everything = replace(corpus, clips=(*corpus.clips, *corpus.sounds))
-    all_folds = np.concatenate([folds, folds_of_sounds(corpus, folds)])
-    found = find_duplicates(everything, all_folds, jobs=jobs, on_progress=on_progress)
-    in_sounds = [pair for pair in found if max(pair.first, pair.second) >= n_clips]
-    if in_sounds:
+    everything = (*corpus.clips, *corpus.sounds)
+    if flaws.among_sounds:
+        first = flaws.among_sounds[0]
         warn(
-            f"{len(in_sounds)} recordings among the sounds without labels hold what a clip of a "
-            "fold holds, which makes figures too good: take out, say, "
-            f"{everything.clips[max(in_sounds[0].first, in_sounds[0].second)].path}"
+            f"{len(flaws.among_sounds)} recordings among the sounds without labels hold what a "
+            "clip of a fold holds, which makes figures too good: take out, say, "
+            f"{everything[max(first.first, first.second)].path}"
         )
-    found = [pair for pair in found if max(pair.first, pair.second) < n_clips]
     warn_each(
         [
             f"{names[pair.first]} and {names[pair.second]} hold the same sound and are in "
             "different folds, which makes figures too good: give them one group"
-            for pair in found
+            for pair in flaws.copies
         ],
         "pairs hold the same sound in different folds",
     )

@@ -13,31 +13,42 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from asmr_classify.errors import MissingExtraError
 from asmr_classify.review.stretches import stretch_at
+from asmr_classify.training.suspicious import DIGITS, find_wrong
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Answer
-    from asmr_classify.review.stretches import Key, Stretch
+    from asmr_classify.review.stretches import Stretch
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """That a label is heard in a stretch, or is not."""
+    """That a label is heard in a stretch, or is not.
+
+    Parameters
+    ----------
+    stretch : Stretch
+    label : str
+    is_heard : bool
+    by : str
+        Who says so: ``answer`` or ``folder``.
+    right : float
+        How likely it is right, in [0, 1]; 1 where nobody has asked.
+    """
 
     stretch: Stretch
     label: str
     is_heard: bool
+    by: str
+    right: float = 1.0
 
     @property
     def surety(self) -> float:
@@ -45,29 +56,16 @@ class Claim:
         return min(1.0, max(0.0, self.stretch.opinion[self.label]))
 
 
-def check_cleanlab() -> None:
-    """Check that suspicious answers can be looked for.
-
-    Raises
-    ------
-    MissingExtraError
-        If cleanlab is missing.
-    """
-    try:
-        import cleanlab.filter  # noqa: F401 (whether it can be loaded is the question)
-    except ImportError as exc:
-        raise MissingExtraError(
-            "--order suspicious needs cleanlab, which is not installed: "
-            "pip install 'asmr-classify[review]'"
-        ) from exc
+COLUMNS = ("path", "start", "end", "about", "said", "by", "score", "right")
+"""Of the table. No column is called as those that ``set --from`` reads labels from."""
 
 
-def find_suspicious(
+def find_doubtful(
     results: Iterable[FileResult],
     stretches: Sequence[Stretch],
     answers: Sequence[Answer],
-) -> list[Stretch]:
-    """Find stretches of which something was said that is likely wrong.
+) -> list[Claim]:
+    """Find what was said and is likely wrong.
 
     Parameters
     ----------
@@ -80,24 +78,49 @@ def find_suspicious(
 
     Returns
     -------
-    list of Stretch
-        The most suspicious first, each once; none of a label of which all was said to be heard, or
-        nothing.
+    list of Claim
+        The most suspicious first; none of a label of which all was said to be heard, or nothing.
     """
     known = {result.path: result for result in results}
     claims = [*_claims_of_answers(known, answers), *_claims_of_folders(stretches)]
     claims.sort(key=lambda claim: claim.label)
-    found: dict[Key, tuple[float, Stretch]] = {}
-    for _, held in groupby(claims, key=lambda claim: claim.label):
-        for score, stretch in _find_wrong(list(held)):
-            found[stretch.key] = min(
-                found.get(stretch.key, (1.0, stretch)), (score, stretch), key=_first
-            )
-    return [stretch for _, stretch in sorted(found.values(), key=_first)]
+    found = []
+    for _, group in groupby(claims, key=lambda claim: claim.label):
+        held = list(group)
+        wrong = find_wrong([x.is_heard for x in held], [x.surety for x in held])
+        found += [replace(held[k], right=right) for k, right in wrong]
+    return sorted(found, key=lambda claim: claim.right)
 
 
-def _first(pair: tuple[float, Stretch]) -> float:
-    return pair[0]
+def find_suspicious(
+    results: Iterable[FileResult],
+    stretches: Sequence[Stretch],
+    answers: Sequence[Answer],
+) -> list[Stretch]:
+    """Find stretches of which something was said that is likely wrong.
+
+    Returns
+    -------
+    list of Stretch
+        Those of :func:`find_doubtful`, in its order, each once.
+    """
+    found = find_doubtful(results, stretches, answers)
+    return [*{claim.stretch.key: claim.stretch for claim in found}.values()]
+
+
+def claim_to_row(claim: Claim) -> dict[str, Any]:
+    """Tell of a claim by the names of :data:`COLUMNS`."""
+    stretch = claim.stretch
+    return {
+        "path": stretch.path,
+        "start": stretch.start,
+        "end": stretch.end,
+        "about": claim.label,
+        "said": claim.is_heard,
+        "by": claim.by,
+        "score": round(claim.surety, DIGITS),
+        "right": round(claim.right, DIGITS),
+    }
 
 
 def _claims_of_answers(
@@ -110,7 +133,7 @@ def _claims_of_answers(
         stretch = stretch_at(result, answer.start, answer.end)
         for label in answer.asked:
             if label in stretch.opinion:
-                yield Claim(stretch, label, label in answer.labels)
+                yield Claim(stretch, label, label in answer.labels, "answer")
 
 
 def _claims_of_folders(stretches: Iterable[Stretch]) -> Iterator[Claim]:
@@ -120,7 +143,7 @@ def _claims_of_folders(stretches: Iterable[Stretch]) -> Iterator[Claim]:
         spoken = labels_of_folders(own[0].path, own[0].opinion)
         for label in own[0].opinion if spoken else ():
             surest = max(own, key=lambda x: x.opinion.get(label, 0.0))
-            yield Claim(surest, label, label in spoken)
+            yield Claim(surest, label, label in spoken, "folder")
 
 
 def labels_of_folders(path: str, labels: Collection[str]) -> set[str]:
@@ -133,18 +156,3 @@ def labels_of_folders(path: str, labels: Collection[str]) -> set[str]:
     """
     folders = {"_".join(part.casefold().split()) for part in PurePath(path).parent.parts}
     return {label for label in labels if label.casefold() in folders}
-
-
-def _find_wrong(claims: Sequence[Claim]) -> list[tuple[float, Stretch]]:
-    """Ask cleanlab about the claims of one label; each with how likely it is right."""
-    from cleanlab.filter import find_label_issues
-    from cleanlab.rank import get_label_quality_scores
-
-    said = np.array([claim.is_heard for claim in claims], dtype=int)
-    if said.min() == said.max():
-        return []
-    p = np.array([claim.surety for claim in claims])
-    both = np.column_stack([1 - p, p])
-    wrong = find_label_issues(said, both, n_jobs=1)
-    scores = get_label_quality_scores(said, both)
-    return [(float(scores[k]), claims[k].stretch) for k in np.flatnonzero(wrong).tolist()]

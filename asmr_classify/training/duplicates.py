@@ -7,19 +7,21 @@ knows the other, and figures say too much. Copies are found by their fingerprint
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from asmr_classify.checksums import file_sha256
 from asmr_classify.features.fingerprints import SR, bit_error, candidate_pairs, fingerprint
 from asmr_classify.training.parallel import iter_results
+from asmr_classify.training.splits import folds_of_sounds
 from asmr_classify.training.takes import clip_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from asmr_classify.features.fingerprints import Bits
@@ -113,6 +115,44 @@ def find_contradictions(corpus: Corpus) -> list[tuple[int, int]]:
                 found.append((next(iter(others.values())), index))
             others.setdefault(labels, index)
     return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Flaws:
+    """What is amiss with the clips of a corpus.
+
+    Parameters
+    ----------
+    contradictions : list of (first, second)
+        Of :func:`find_contradictions`.
+    copies : list of Duplicate
+        Of :func:`find_duplicates`, among clips.
+    among_sounds : list of Duplicate
+        Of clips and sounds without labels, whose indices follow those of clips.
+    """
+
+    contradictions: list[tuple[int, int]]
+    copies: list[Duplicate]
+    among_sounds: list[Duplicate]
+
+
+def find_flaws(
+    corpus: Corpus,
+    folds: NDArray[np.int64],
+    *,
+    jobs: int = -1,
+    on_progress: Callable[[str, int, int], None] | None = None,
+) -> Flaws:
+    """Find all of these; parameters and what is raised are as of :func:`find_duplicates`."""
+    everything = replace(corpus, clips=(*corpus.clips, *corpus.sounds))
+    all_folds = np.concatenate([folds, folds_of_sounds(corpus, folds)])
+    found = find_duplicates(everything, all_folds, jobs=jobs, on_progress=on_progress)
+    n_clips = len(corpus.clips)
+    return Flaws(
+        find_contradictions(corpus),
+        [pair for pair in found if max(pair.first, pair.second) < n_clips],
+        [pair for pair in found if max(pair.first, pair.second) >= n_clips],
+    )
 
 
 def _clip_fingerprint(clip: Clip) -> Bits:

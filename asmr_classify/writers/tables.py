@@ -11,9 +11,10 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from asmr_classify.errors import UsageError
+from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.writers.csv import escape_cell
 from asmr_classify.writers.jsonl import record_to_line
+from asmr_classify.writers.output import check_output, check_replaceable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,6 +32,12 @@ LONGEST_LINE = 2**24
 
 def is_table_json(path: Path, option: str) -> bool:
     """Tell by the ending of a file's name whether it gets JSON Lines, or else CSV.
+
+    Parameters
+    ----------
+    path : path
+    option : str
+        That names it, for the message.
 
     Raises
     ------
@@ -70,6 +77,21 @@ def table_text(columns: Sequence[str], rows: Iterable[Row], *, as_json: bool) ->
     if as_json:
         return "".join(record_to_line(row) + "\n" for row in filled)
     return csv_line(columns) + "".join(csv_line(row.values()) for row in filled)
+
+
+def check_table(path: Path, option: str, columns: Sequence[str]) -> None:
+    """Check that such a table can be written to a place, before the work.
+
+    Raises
+    ------
+    OutputError, UsageError
+        If its ending stands for no format, or the file holds anything else or cannot be written.
+    """
+    as_json = is_table_json(path, option)
+    check_output(str(path))
+    check_replaceable(str(path), lambda found: holds_table(found, columns, as_json=as_json))
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: its folder does not exist: create it, or write elsewhere")
 
 
 def holds_table(path: str, columns: Sequence[str], *, as_json: bool) -> bool:

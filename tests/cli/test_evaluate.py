@@ -99,6 +99,9 @@ def test_what_is_for_fitting_is_refused(judge):
         done, told = judge(DEMO / "manifest.csv", option, value)
         assert done.exit_code == 2
         assert f"--model fits nothing, and {option} is for fitting: leave one out" in told
+    done, told = judge(DEMO / "manifest.csv", "--issues", "issues.csv")
+    assert done.exit_code == 2
+    assert "--issues issues.csv: models tell it that never heard the maker of a clip" in told
 
 
 def test_clips_of_groups_that_the_model_was_fitted_on_are_warned_of(judge, tmp_path):

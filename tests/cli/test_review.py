@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import re
 import shlex
@@ -15,6 +18,7 @@ import threading
 import pytest
 from typer.testing import CliRunner
 
+from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli.app import app
 from asmr_classify.review.server import open_browser
 from asmr_classify.timeline import Segment
@@ -123,6 +127,65 @@ def test_what_is_likely_wrong_comes_first(review, library, served):
     assert len(served[0]) == 12
 
 
+@pytest.fixture
+def doubtful(library):
+    """Two recordings that are not what is said of them, by a folder and by an answer."""
+    pytest.importorskip("cleanlab", reason="cleanlab is not installed")
+    for k in range(6):
+        library.add(f"tap/{k}.wav", **unsure(0.95 if k else 0.02, 0.03, 2.0 + k))
+        library.add(f"whisper/{k}.wav", **unsure(0.03, 0.95, 2.5 + k))
+    with Catalogue.open(library.place) as known:
+        known.answer("tap/3.wav", 0, 5, ["whisper"], ["whisper"])
+    return library
+
+
+def test_what_is_likely_wrong_is_written_as_a_table(review, doubtful, served, place):  # noqa: ARG001
+    done = review("--order", "suspicious", "--output", "-")
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    found = {(row["path"], row["about"], row["said"], row["by"]) for row in rows}
+    assert ("tap/0.wav", "tap", "yes", "folder") in found
+    assert ("tap/3.wav", "whisper", "yes", "answer") in found
+    assert [float(row["right"]) for row in rows] == sorted(float(row["right"]) for row in rows)
+    assert f"likely wrong, of what was answered or put into folders: {len(rows)}" in done.stderr
+    done = review("--order", "suspicious", "-o", "doubts.jsonl", "--quiet")
+    assert (done.exit_code, done.output, served) == (0, "", [])
+    lines = (place / "doubts.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert [(x["path"], x["about"]) for x in records] == [(x["path"], x["about"]) for x in rows]
+    assert {x["said"] for x in records} <= {True, False}
+
+
+def test_a_table_of_what_is_likely_wrong_is_no_correction(review, doubtful, place):
+    review("--order", "suspicious", "-o", "doubts.csv")
+    command = ["set", "--from", "doubts.csv", "--catalogue", doubtful.place]
+    assert "line 1: needs a column path and one of" in CliRunner().invoke(app, command).stderr
+    assert (place / "doubts.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["-o", "x.csv"], "--output x.csv: is for --order suspicious", id="order"),
+        pytest.param(
+            ["--order", "suspicious", "-o", "x.txt"], "name a .csv or a .jsonl file", id="ending"
+        ),
+        pytest.param(
+            ["--order", "suspicious", "-o", "no/x.csv"], "its folder does not exist", id="folder"
+        ),
+        pytest.param(
+            ["--order", "suspicious", "-o", "theirs.csv"], "is left alone; remove it", id="others"
+        ),
+    ],
+)
+def test_a_table_that_cannot_be_written_is_refused(review, doubtful, place, arguments, message):  # noqa: ARG001
+    (place / "theirs.csv").write_text("a,b\n1,2\n")
+    done = review(*arguments)
+    assert done.exit_code in {1, 2}
+    assert message in done.stderr
+    assert (place / "theirs.csv").read_text() == "a,b\n1,2\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
@@ -216,7 +279,10 @@ def test_the_commands_of_its_guide_ask_what_they_say(review, served, library, pl
     guide = (ROOT / "docs" / "review.md").read_text(encoding="utf-8")
     told = re.findall(r"(?:^|`)(asmr-classify review[^`\n]+)", guide, re.MULTILINE)
     options = re.findall(r"`(--(?:order|similar)[ =][^`|]+)`", guide)
+    listed = [command for command in told if "--output" in command]
+    told = [command for command in told if command not in listed]
     assert len(told) == 3
+    assert listed == ["asmr-classify review --order suspicious --output doubts.csv"]
     assert options == ["--similar film.mkv@12.5"]
     monkeypatch.setenv("HOME", str(place))
     library.add("asmr/short.wav", **unsure(0.4, 0.6))
@@ -230,3 +296,6 @@ def test_the_commands_of_its_guide_ask_what_they_say(review, served, library, pl
         asked.append({*names(served[-1])})
     both = {"short.wav", "long.wav"}
     assert asked == [both, {"long.wav"}, both, {*both, "film.mkv"}]
+    pytest.importorskip("cleanlab", reason="cleanlab is not installed")
+    assert review(*shlex.split(listed[0])[2:]).exit_code == 0
+    assert (place / "doubts.csv").read_text().startswith("path,start,end,about,")

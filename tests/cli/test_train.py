@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -288,3 +289,38 @@ def test_one_file_under_two_labels_is_warned_of(run, mine, tmp_path):
     assert "knock/maker-0/tap-wood.flac (knock)" in told
     assert "hiss/maker-0/tap-wood.flac (hiss)" in told
     assert told.count("are the same file with other labels, of which one is wrong: keep one") == 1
+
+
+def test_what_is_likely_wrong_with_a_corpus_is_written_as_a_table(run, mine, tmp_path):
+    pytest.importorskip("cleanlab", reason="cleanlab is not installed")
+    shutil.copy(DEMO / "tap-wood.flac", mine / "hiss" / "maker-0")
+    issues, output = tmp_path / "issues.csv", tmp_path / "p.jsonl"
+    done = run("evaluate", mine, "--output", output, "--issues", issues)
+    assert done.exit_code == 0, done.output
+    with issues.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    [against] = [row for row in rows if row["issue"] == "contradiction"]
+    assert {against["labels"], against["other_labels"]} == {"knock", "hiss"}
+    assert str(mine / "hiss/maker-0/tap-wood.flac") in {against["path"], against["other"]}
+    copies = [row for row in rows if row["issue"] == "copy"]
+    assert len(copies) >= 9
+    assert all(float(row["difference"]) == 0 for row in copies)
+    assert "issues.csv: contradiction 1, " in done.stderr
+    lines = tmp_path / "issues.jsonl"
+    assert run("evaluate", mine, "-o", output, "--issues", lines, "-q").output == ""
+    records = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert [x["path"] for x in records] == [row["path"] for row in rows]
+    assert records[0]["labels"] in (["knock"], ["hiss"])
+
+
+@pytest.mark.parametrize("name", ["issues.txt", "theirs.csv"])
+def test_a_table_of_issues_is_refused_before_the_work(run, tmp_path, monkeypatch, name):
+    (tmp_path / "theirs.csv").write_text("a,b\n")
+    options = ("--output", tmp_path / "p.jsonl", "--issues", tmp_path / name)
+    done = run("evaluate", DEMO / "manifest.csv", *options)
+    assert done.exit_code == 2
+    assert name in done.stderr
+    monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
+    done = run("evaluate", DEMO / "manifest.csv", *options[:-1], tmp_path / "issues.csv")
+    assert "--issues needs cleanlab, which is not installed" in done.stderr
+    assert not (tmp_path / "p.jsonl").exists()
