@@ -358,6 +358,8 @@ def _tags_in(cells: Mapping[str, str], result: FileResult) -> tuple[str, ...] | 
     words = re.split(r"[ ,]+", cells[TAGS])
     tags = tuple(dict.fromkeys(unescape_cell(word) for word in words if word and word != NONE))
     trigger = unescape_cell(cells.get(TRIGGER, ""))
+    if trigger in {"", NONE} and tags and TRIGGER in cells and result.trigger is not None:
+        raise UsageError("no trigger is given, and tags are; empty both cells, or none")
     if trigger in {"", NONE, result.trigger}:
         return tags
     if trigger not in tags:

@@ -163,15 +163,21 @@ def overlap(one: Span, other: Span) -> float:
 
 
 def without_answered(stretches: Iterable[Stretch], answers: Iterable[Answer]) -> list[Stretch]:
-    """Leave out what was answered, also where the timeline was cut otherwise then."""
-    spans: dict[str, list[Span]] = {}
+    """Leave out what was answered, also where the timeline was cut otherwise then.
+
+    An answer over more than a stretch, by which fewer than half of the labels were asked, answers
+    none: files tell of one label over an hour.
+    """
+    given: dict[str, list[Answer]] = {}
     for answer in answers:
-        spans.setdefault(answer.path, []).append((answer.start, answer.end))
-    return [
-        x
-        for x in stretches
-        if not any(overlap((x.start, x.end), span) > SAME for span in spans.get(x.path, ()))
-    ]
+        given.setdefault(answer.path, []).append(answer)
+    return [x for x in stretches if not any(_answers(y, x) for y in given.get(x.path, ()))]
+
+
+def _answers(answer: Answer, stretch: Stretch) -> bool:
+    n_asked = len(stretch.opinion.keys() & {*answer.asked})
+    is_one = answer.end - answer.start <= LONGEST or n_asked >= len(stretch.opinion) / 2
+    return is_one and overlap((stretch.start, stretch.end), (answer.start, answer.end)) > SAME
 
 
 def _around_segments(result: FileResult) -> Iterator[Span]:

@@ -292,6 +292,7 @@ def test_only_what_is_named_is_set(library, kept, place):
         ("x.csv", "path,label\na.mp3,tap,whisper\n", "line 2: has more cells than columns"),
         ("x.csv", "path,label\na.mp3,none\na.mp3,crinkle\n", "something else by x.csv, line 2"),
         ("x.csv", "path,tags,trigger\na.mp3,tap,whisper\n", "'whisper' is not among the tags"),
+        ("x.csv", "path,tags,trigger\na.mp3,tap,\n", "no trigger is given, and tags are; empty"),
         ("x.csv", "path,no_talking\na.mp3,maybe\n", "line 2: no_talking=maybe: cannot be set"),
         ("x.csv", "path,label,start,end\na.mp3,none,,\na.mp3,tap,1,\n", "line 3: end '' is no"),
         ("x.csv", "path,label,start,end\na.mp3,none,,\na.mp3,tap,9,1\n", "9.0 to 1.0 is no stret"),

@@ -116,6 +116,17 @@ def test_what_was_answered_is_left_out_even_where_it_was_cut_otherwise():
     assert len(queue) == 2
 
 
+def test_one_label_over_much_of_a_recording_answers_no_stretch():
+    result = heard("/a.wav", decoded=60.0, duration=60.0, segments=(Segment(20, 24, "tap", 0.9),))
+
+    def asked(*labels):
+        answers = [Answer("/a.wav", 0, 60, (), labels, 0.0)]
+        return len(make_queue([result], answers, Wish(Order.UNCERTAIN)))
+
+    assert asked("tap") == 3
+    assert asked("tap", "whisper", "speech") == 0
+
+
 def test_diverse_begins_with_what_sounds_different(library, open_session, tmp_path):
     results = []
     for k, tone in enumerate([200, 210, 220, 3000]):
