@@ -44,7 +44,7 @@ from asmr_classify.writers import audacity, format_by_name, raven
 from asmr_classify.writers.csv import unescape_cell
 from asmr_classify.writers.documents import without_ruled_out
 from asmr_classify.writers.escapes import unescape
-from asmr_classify.writers.per_file import is_as_written, written_below
+from asmr_classify.writers.per_file import Journals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -132,6 +132,7 @@ class _Reader:
         self._said: dict[Key, dict[str, bool]] = {}
         self._places: dict[Key, str] = {}
         self._timelines: dict[str, str] = {}
+        self._journals = Journals()
 
     def _wants(self, path: str) -> bool:
         return not self._only or any(
@@ -165,8 +166,7 @@ class _Reader:
         tracks: dict[str, str] = {}
         for file in files:
             text = _read_text(file)
-            root = written_below(file)
-            if root is not None and is_as_written(file, root, text.encode()):
+            if self._journals.is_as_written(file, text.encode()):
                 continue
             if file.lower().endswith(".csv"):
                 self._read_csv(file, text)
@@ -270,8 +270,10 @@ class _Reader:
             found = dict.fromkeys(tracks, one[0])
         else:
             stems = {file: TRACK_SUFFIX.sub("", file) for file in tracks}
-            found = recordings_of(stems, top, self._paths)
+            found = recordings_of(stems, top, self._paths, self._journals)
         for file, path in found.items():
+            if not self._wants(path):
+                continue
             segments = []
             for number, row in audacity.iter_rows(tracks[file].splitlines()):
                 with _placed(f"{file}, line {number}"):

@@ -1,9 +1,10 @@
 """Which recordings label tracks are of, by where they lie.
 
-A track is called as :mod:`asmr_classify.writers.per_file` called it: ``night/rain.mp3.labels.txt``
-is of the ``night/rain.mp3`` of the folder that was mirrored. Which folder that was, nothing tells:
-it is the one below which each of the tracks has its recording. Where there are several such, or
-none, that is an error, never a guess.
+A track is of the recording that the journal of :mod:`asmr_classify.writers.per_file` notes, if that
+is still there. Otherwise, as where tracks were moved, it is called as it was written:
+``night/rain.mp3.labels.txt`` is of the ``night/rain.mp3`` of the folder that was mirrored. That is
+the one below which each of the tracks has its recording; where there are several such, or none,
+that is an error, never a guess.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import UsageError
-from asmr_classify.writers.per_file import path_mark, written_below
+from asmr_classify.writers.per_file import path_mark, without_links, written_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from asmr_classify.writers.per_file import Journals
 
 MARKED = re.compile(r"(.*)~([0-9a-f]{8})")
 """A name that was taken already, or too long."""
@@ -30,7 +33,7 @@ Candidates = dict[str, str]
 
 
 def recordings_of(
-    tracks: Mapping[str, str], top: str | None, known: Sequence[str]
+    tracks: Mapping[str, str], top: str | None, known: Sequence[str], journals: Journals
 ) -> dict[str, str]:
     """Find the recordings of label tracks.
 
@@ -43,6 +46,8 @@ def recordings_of(
         tells that they were written below it, that one counts.
     known : sequence of str
         Absolute paths of recordings.
+    journals : Journals
+        What is noted there of a recording that exists counts, also if it is not known.
 
     Returns
     -------
@@ -57,12 +62,17 @@ def recordings_of(
     by_name: dict[str, list[str]] = {}
     for path in known:
         by_name.setdefault(os.path.basename(path), []).append(path)  # noqa: PTH119 (a name may hold any byte)
+    found: dict[str, str] = {}
     by_root: dict[str, dict[str, Candidates]] = {}
     for track, stem in tracks.items():
+        noted = journals.recording_of(track)
+        if noted is not None and os.path.lexists(noted):
+            same = by_name.get(os.path.basename(noted), ())  # noqa: PTH119
+            found[track] = next((path for path in same if without_links(path) == noted), noted)
+            continue
         root = written_below(track) or os.path.abspath(top or os.path.dirname(track))  # noqa: PTH100, PTH120
         below = os.path.relpath(os.path.abspath(stem), root)  # noqa: PTH100
         by_root.setdefault(root, {})[track] = _candidates(root, below, by_name)
-    found: dict[str, str] = {}
     for candidates in by_root.values():
         found |= _choose(candidates)
     return found

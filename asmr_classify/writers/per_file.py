@@ -253,7 +253,7 @@ class PerFileWriter:
     def _remember(self, target: str, data: bytes, recording: str) -> None:
         """Note what a file will hold; first, so that no file that was written goes unknown."""
         line, name = self._line(target, data), self._spell(target)
-        place = b"" if is_url(recording) else _spelt(_without_links(recording), self._real)
+        place = b"" if is_url(recording) else _spelt(without_links(recording), self._real)
         if line in self._written and self._recordings.get(name, b"") == place:
             return
         path = os.path.join(self._folder, WRITTEN)  # noqa: PTH118
@@ -281,9 +281,33 @@ def written_below(file: str) -> str | None:
     return folder
 
 
-def is_as_written(file: str, folder: str, content: bytes) -> bool:
-    """Tell whether a file below a folder holds what this program once wrote there."""
-    return _line_of(os.path.abspath(file), folder, content) in _read_written(folder)[0]  # noqa: PTH100
+class Journals:
+    """Tells of files below folders that have a journal, each of which is read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[set[bytes], dict[bytes, bytes]]] = {}
+
+    def is_as_written(self, file: str, content: bytes) -> bool:
+        """Tell whether a file holds what this program once wrote there."""
+        folder = written_below(file)
+        if folder is None:
+            return False
+        return _line_of(os.path.abspath(file), folder, content) in self._of(folder)[0]  # noqa: PTH100
+
+    def recording_of(self, file: str) -> str | None:
+        """Find where the recording of a file was, without links to folders, if that is noted."""
+        folder = written_below(file)
+        if folder is None:
+            return None
+        place = self._of(folder)[1].get(_spelt(os.path.abspath(file), folder))  # noqa: PTH100
+        if place is None:
+            return None
+        return os.path.normpath(os.path.join(os.path.realpath(folder), _unspelt(place)))  # noqa: PTH118
+
+    def _of(self, folder: str) -> tuple[set[bytes], dict[bytes, bytes]]:
+        if folder not in self._read:
+            self._read[folder] = _read_written(folder)
+        return self._read[folder]
 
 
 def path_mark(absolute: str) -> str:
@@ -308,7 +332,7 @@ def _unspelt(name: bytes) -> str:
     return name.decode("unicode_escape")
 
 
-def _without_links(path: str) -> str:
+def without_links(path: str) -> str:
     """Give a path without links to folders, so that it leads there from wherever it is seen."""
     folder, name = os.path.split(path)
     return os.path.join(os.path.realpath(folder), name)  # noqa: PTH118

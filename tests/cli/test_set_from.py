@@ -264,6 +264,36 @@ def test_tracks_find_their_recordings_wherever_these_lie(run, add, kept, place):
     assert "03.mp3.labels.txt: no recording of this name" in run("set", "--from", "out").stderr
 
 
+def test_a_track_is_of_the_recording_that_was_noted_as_it_was_written(run, add, kept, place):
+    (place / "lib").mkdir()
+    (place / "link").symlink_to("lib", target_is_directory=True)
+    add("link/one/01.mp3", "link/two/01.mp3", "link/two/02.mp3")
+    run("export", "path:link/two", "-f", "audacity", "--per-file", "out")
+    (place / "out/02.mp3.labels.txt").unlink()
+    track = place / "out/01.mp3.labels.txt"
+    track.write_text("20\t40\tspeech\n")
+    limited = run("set", "link/one", "--from", "out")
+    assert limited.stderr == "nothing differs from what is known\n"
+    assert run("set", "--from", "out").exit_code == 0
+    assert set(kept()[1]) == {("link/two/01.mp3", 0, 40)}
+    (place / "out").rename(place / "lib/out")  # what was noted leads nowhere from there
+    assert "may be of" in run("set", "--from", "lib/out").stderr
+
+
+def test_a_track_of_what_is_not_in_the_catalogue_is_not_of_another_of_its_name(
+    run, add, kept, place
+):
+    add("lib/one/01.mp3", "lib/two/01.mp3")
+    run("export", "path:lib/two", "-f", "audacity", "--per-file", "out")
+    (place / "out/01.mp3.labels.txt").write_text("20\t40\tspeech\n")
+    (place / "library.sqlite").unlink()
+    add("lib/one/01.mp3")
+    done = run("set", "--from", "out")
+    assert done.exit_code == 2
+    assert f"out/01.mp3.labels.txt: {place}/lib/two/01.mp3: is not in the cat" in done.stderr
+    assert kept() == NOTHING
+
+
 def test_a_name_that_was_shortened_is_found(run, add, kept, place):
     name = "long" * 61 + ".mp3"
     add(name, "b.mp3")
