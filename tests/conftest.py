@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,6 +46,18 @@ Cases = TypeVar("Cases")
 def sample_of(whole: Cases, usual: Cases) -> Cases:
     """Give the cases to go through: the whole of them only where ``ASMR_SWEEP`` is set."""
     return whole if os.environ.get("ASMR_SWEEP") else usual
+
+
+@pytest.fixture(autouse=True)
+def interrupts_heard():
+    """Let interrupts reach each test and what it starts, though the tests be run ignoring them.
+
+    A shell starts so what a script puts into the background, and programs inherit it.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

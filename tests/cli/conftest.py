@@ -15,18 +15,6 @@ from asmr_classify.model import save_model
 from tests.catalogue import results
 
 
-@pytest.fixture(autouse=True)
-def interrupts_heard():
-    """Let interrupts reach each test and what it starts, though the tests be run ignoring them.
-
-    A shell starts so what a script puts into the background, and programs inherit it.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.fixture(scope="session")
 def model_file(tiny_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
