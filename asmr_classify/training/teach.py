@@ -310,7 +310,7 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
     places, holds = examples.of_label(label)
     these = examples.of(places)
     groups = np.array([each.group for each in these.said])
-    rest = np.delete(examples.embedded, places, axis=0)
+    rest = examples.embedded[_beside(examples, label)]
     known = list(model.labels[: model.ensemble.n_told])
     is_new = label not in known
     if is_new:
@@ -348,6 +348,19 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
     )
     # What is added counts before calibration, and so is divided by its slope.
     return _Head(weights / slope, bias / slope, None, None), replace(figures, is_used=better)
+
+
+def _beside(examples: Examples, label: str) -> list[int]:
+    """Find the examples that were not asked for a label, but for those of recordings that hold it.
+
+    What is heard in one place of a recording may be everywhere in it.
+    """
+    holding = {each.path for each in examples.said if label in each.labels}
+    return [
+        place
+        for place, each in enumerate(examples.said)
+        if label not in each.asked and each.path not in holding
+    ]
 
 
 def _split_by_maker(

@@ -87,7 +87,7 @@ def test_a_library_tells_what_a_new_label_is_not(model, rng):
     n_dimensions = examples.embedded.shape[1]
     like = examples.embedded[:12].mean(axis=0) + 2 * np.eye(n_dimensions, dtype=np.float32)[3]
     others = like + 0.1 * rng.standard_normal((60, n_dimensions)).astype(np.float32)
-    said = replace(examples.said[0], labels=(), asked=())
+    said = Said("elsewhere.wav", 0.0, 2.0, (), (), "maker")
     beside = Examples(
         (*examples.said, *[said] * 60),
         np.concatenate([examples.embedded, others]),
@@ -100,6 +100,14 @@ def test_a_library_tells_what_a_new_label_is_not(model, rng):
     assert together < alone - 0.5
     _, (figures,) = teach(model, beside, name="mine")
     assert (figures.n_held, figures.n_not_held, figures.n_found) == (12, 24, 12)
+    same = replace(beside, said=(*examples.said, *[replace(said, path=examples.said[0].path)] * 60))
+    of_those, of_none = (
+        teach(model, these, name="mine")[0].ensemble.taught.weights[0][:, 3]
+        for these in (beside, same)
+    )
+    alone = teach(model, examples, name="mine")[0].ensemble.taught.weights[0][:, 3]
+    np.testing.assert_array_equal(of_none, alone)  # what holds it may hold it everywhere
+    assert not np.array_equal(of_those, alone)
 
 
 def test_what_was_taught_before_stays_beside_what_is_taught_now(model, rng):
