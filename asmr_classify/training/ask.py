@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 NEARNESS = 0.5
 """Deviations of worth that are lost by lying one deviation nearer to what was answered."""
 
-SAME_MAKER = 1.0
-"""Deviations of worth that are lost where something of the maker was answered."""
+SAME_MAKER = 3.0
+"""Deviations of worth that are lost where something of the maker was answered. Of 0.5 to 4, that by
+which twenty answers taught most."""
 
 
 def next_to_ask(
