@@ -343,10 +343,11 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
         return head, replace(figures, n_found=n_found)
     # Of many makers, if one alone has it, nothing that holds it was held out.
     is_told = len(np.unique(groups)) == 1 or len(np.unique(groups[holds])) > 1
-    better = is_told and bool(
-        heard.any() and _loss(held_out[heard], holds[heard]) < _loss(own[heard], holds[heard])
-    )
-    # What is added counts before calibration, and so is divided by its slope.
+    better = is_told and figures.can_tell and figures.average_precision > figures.before
+    # Answers are no fair sample: what is added moves a label to neither side as a whole. It counts
+    # before calibration, and so is divided by its slope.
+    added = these.embedded @ weights
+    bias = -(added[holds].mean() + added[~holds].mean()) / 2
     return _Head(weights / slope, bias / slope, None, None), replace(figures, is_used=better)
 
 
@@ -381,11 +382,6 @@ def _split_by_maker(
         fold[held_out] = False
         inside.append(fold)
     return inside
-
-
-def _loss(logits: NDArray[np.float64], holds: NDArray[np.bool_]) -> float:
-    """Mean negative log-likelihood."""
-    return float(np.mean(np.logaddexp(0, np.where(holds, -logits, logits))))
 
 
 def _calibrated(

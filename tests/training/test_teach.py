@@ -151,6 +151,24 @@ def test_a_known_label_that_is_told_well_is_left_as_it_was(model, rng):
     assert np.abs(moved).max() < 1
 
 
+@pytest.mark.parametrize(("n_held", "n_others"), [(20, 40), (40, 8)])
+def test_what_is_added_to_a_known_label_moves_it_to_neither_side(model, rng, n_held, n_others):
+    """Whatever the share of answers that hold it, which are no fair sample of a library."""
+    examples = examples_of(model, rng, "tap", n_held, n_others)
+    taught, (figures,) = teach(model, examples, name="mine")
+    assert figures.is_used
+    moved = taught.ensemble.taught.predict_logits(examples.embedded)[:, 0]
+    assert moved[:n_held].mean() == pytest.approx(-moved[n_held:].mean(), rel=1e-3)
+
+
+def test_a_known_label_is_left_as_it_was_where_too_few_answers_tell(model, rng):
+    examples = examples_of(model, rng, "tap", 20, 40, n_groups=2)
+    taught, (figures,) = teach(model, examples, name="mine")
+    assert not figures.can_tell
+    assert not figures.is_used
+    assert taught.ensemble.taught is None
+
+
 def test_a_known_label_that_one_maker_of_many_has_is_left_as_it_was(model, rng):
     examples = examples_of(model, rng, "tap", 12, 24)
     said = [replace(x, group="one" if x.labels else x.group) for x in examples.said]
