@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,7 +48,7 @@ from asmr_classify.cli.train_output import check_folder
 from asmr_classify.errors import EvaluationError, ModelNotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
@@ -124,6 +125,7 @@ def evaluate(
     check_teaching(teacher, sounds)
     check_explanations(html, plots)
     check_issues(issues, fits=model is None)
+    check_apart({"--output": output, "--issues": issues, "--html": html})
     n_jobs = jobs if jobs is not None else -1
     if model is not None:
         check_fits_nothing(
@@ -211,6 +213,22 @@ def check_issues(output: Path | None, *, fits: bool) -> None:
         )
     check_cleanlab("--issues")
     check_table(output, "--issues", COLUMNS)
+
+
+def check_apart(outputs: Mapping[str, Path | None]) -> None:
+    """Check that no two of what is written are the same file, of which the last would be left.
+
+    Raises
+    ------
+    UsageError
+    """
+    options: dict[str, str] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        other = options.setdefault(os.path.realpath(path), option)
+        if other != option:
+            raise UsageError(f"{option} {path}: is the file of {other} too; name another one")
 
 
 def write_issues(

@@ -104,6 +104,17 @@ def test_what_is_for_fitting_is_refused(judge):
     assert "--issues issues.csv: models tell it that never heard the maker of a clip" in told
 
 
+@pytest.mark.parametrize(("option", "name"), [("--issues", "a.jsonl"), ("--html", "./a.jsonl")])
+def test_two_outputs_are_not_one_file(option, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["evaluate", str(DEMO / "manifest.csv"), "--output", "a.jsonl", option, name]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    told = f"{option} a.jsonl: is the file of --output too; name another one"
+    assert told in " ".join(done.stderr.split())
+    assert not (tmp_path / "a.jsonl").exists()
+
+
 def test_clips_of_groups_that_the_model_was_fitted_on_are_warned_of(judge, tmp_path):
     model = tmp_path / "mine.safetensors"
     shutil.copy(shipped_model_path(), model)
