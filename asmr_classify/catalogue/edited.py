@@ -129,6 +129,7 @@ class _Reader:
         added = [x if x in named else check_new_label(x, named) for x in new]
         self._labels = tuple(dict.fromkeys([*named, *added]))
         self._corrections: dict[str, Edit] = {}
+        self._told: dict[str, dict[str, tuple[object, str]]] = {}
         self._said: dict[Key, dict[str, bool]] = {}
         self._places: dict[Key, str] = {}
         self._timelines: dict[str, str] = {}
@@ -201,12 +202,17 @@ class _Reader:
                 'has more cells than columns; write labels with commas in quotes: "tap,whisper"'
             )
         cells = {str(name): cell.strip() for name, cell in row.items()}
-        path = self._find(row[PATH], file)
+        path = self._find(cells[PATH] and row[PATH], file)
         if path is None:
             return
         result = self._known.result_of(path)
         if cells.get(START) or cells.get(END):
             names = _names_in(cells)
+            if SILENCE in names:
+                raise UsageError(
+                    f"{SILENCE} is decided by level, not by answers; write {NONE} where no label "
+                    "is heard"
+                )
             is_none = NONE in names
             if is_none and len(names) > 1:
                 raise UsageError(f"{NONE} stands alone: it means that no label is heard")
@@ -218,6 +224,8 @@ class _Reader:
 
     def _find(self, cell: str, file: str) -> str | None:
         """Find the recording of a row: from the working directory, or that of the file."""
+        if not cell:
+            raise UsageError("names no recording")
         folders = ("", os.path.dirname(file))  # noqa: PTH120
         names = dict.fromkeys((cell, unescape_cell(cell)))
         found = [os.path.abspath(os.path.join(x, name)) for x in folders for name in names]  # noqa: PTH100, PTH118
@@ -226,24 +234,31 @@ class _Reader:
                 return path if self._wants(path) else None
         if self._only:
             return None
-        raise UsageError(f"{cell or 'no path'}: is not in the catalogue; label it first")
+        raise UsageError(f"{cell}: is not in the catalogue; label it first")
 
     def _correct(self, place: str, result: FileResult, cells: Mapping[str, str]) -> None:
         """Note what a row says of a whole recording that is not known of it."""
-        settings = []
         tags = _tags_in(cells, result)
+        truth = cells.get(NO_TALKING, "").lower()
+        no_talking = TRUTHS.get(truth, truth) if truth else None
+        told = self._told.setdefault(result.path, {})
+        for name, value in ((TRIGGER, tags), (NO_TALKING, no_talking)):
+            first, other = (
+                told.setdefault(name, (value, place)) if value is not None else (None, "")
+            )
+            if first != value:
+                raise UsageError(f"{result.path}: is set to something else by {other}")
+        settings = []
         if tags is not None and tags != result.tags:
             settings.append(f"{TRIGGER}={','.join(tags) or NONE}")
-        truth = cells.get(NO_TALKING, "").lower()
-        if truth and TRUTHS.get(truth) is not result.no_talking:
+        if truth and no_talking is not result.no_talking:
             settings.append(f"{NO_TALKING}={truth}")
-        before = self._corrections.get(result.path)
-        if not settings:
-            return
-        edit = Edit(place, result.path, parse_correction(settings, self._labels))
-        if before is not None and before.correction != edit.correction:
-            raise UsageError(f"{result.path}: is set to something else by {before.place}")
-        self._corrections.setdefault(result.path, edit)
+        if settings:
+            correction = parse_correction(settings, self._labels)
+            before = self._corrections.get(result.path)
+            if before is not None and before.correction is not None:
+                correction = before.correction.then(correction)
+            self._corrections[result.path] = Edit(place, result.path, correction)
 
     # Timelines
 

@@ -319,14 +319,16 @@ class Catalogue:
             with named_at(edit.place):
                 if edit.path not in places:
                     places[edit.path] = self._known(os.path.abspath(edit.path))  # noqa: PTH100
-                path, _, content_id = places[edit.path]
-                _check_heard(path, self._contents.said(content_id, None))
+                    path, _, content_id = places[edit.path]
+                    _check_heard(path, self._contents.said(content_id, None))
         changed = []
+        set_by: dict[int, Edit] = {}
         with self._database.transaction():
             for edit in edits:
                 path, _, content_id = places[edit.path]
                 if edit.correction is not None:
                     with named_at(edit.place):
+                        _check_same(set_by.setdefault(content_id, edit), edit)
                         self._correct(places[edit.path], edit.correction)
                     changed.append(edit)
                 if edit.answer is not None:
@@ -602,6 +604,16 @@ def named_at(place: str) -> Iterator[None]:
         yield
     except UsageError as exc:
         raise UsageError(f"{place}: {exc}") from exc
+
+
+def _check_same(first: Edit, later: Edit) -> None:
+    """Refuse to set files of the very same content to what differs."""
+    one, other = first.correction or Correction(), later.correction or Correction()
+    if one.then(other) != other.then(one):
+        raise UsageError(
+            f"{later.path}: holds the very same as {first.path}, which {first.place} sets to "
+            "something else"
+        )
 
 
 def _check_heard(path: str, said: FileResult | None) -> None:

@@ -18,7 +18,6 @@ from asmr_classify.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Answer, Catalogue
     from asmr_classify.catalogue.corrections import Correction
 
@@ -29,8 +28,13 @@ LIKE_SETTING = re.compile(r"\w+=[^./]*")
 
 UNCHANGED = "nothing was changed (dry run)"
 
-N_COPIES = 5
-"""Files that were changed with others are named up to here; the rest are counted."""
+NOT_THERE = (
+    "there is no such file, nor is one known: check the name; 'asmr-classify find' shows those "
+    "that are known"
+)
+
+N_NAMED = 5
+"""Files of which something is to be told are named up to here; the rest are counted."""
 
 
 @reporting_errors
@@ -97,7 +101,7 @@ def set_(
         if not quiet:
             write_results(results, known.labels, STDOUT, FormatName.TABLE)
         tell_copies(known.copies_of(files), is_reset=correction is None)
-        tell_heard(results, known.answers(files), known.labels)
+        tell_heard(known, files)
     if dry_run:
         tell(UNCHANGED)
     return ExitStatus.OK
@@ -119,19 +123,21 @@ def set_from(
     if settings:
         raise UsageError(f"{settings[0]}: files tell what is set; leave it out, or --from")
     with open_catalogue(catalogue, as_copy=dry_run) as known:
+        for word in words:
+            if not (os.path.lexists(word) or known.knows(word)):
+                raise UsageError(f"{word}: {NOT_THERE}")
         edits = read_edits([str(x) for x in sources], known, only=words, new=new)
         changed = known.take(edits)
         named = [edit.path for edit in changed if edit.correction is not None]
         answered = [edit.answer for edit in changed if edit.answer is not None]
-        results = [known.result_of(path) for path in named]
-        if results and not quiet:
+        if named and not quiet:
+            results = (known.result_of(path) for path in named)
             write_results(results, known.labels, STDOUT, FormatName.TABLE)
         if not quiet:
             for answer in answered:
                 typer.echo(printable(describe(answer)))
         tell_copies(known.copies_of(named), is_reset=False)
-        spoken = [*dict.fromkeys(edit.path for edit in changed)]
-        tell_heard([known.result_of(x) for x in spoken], known.answers(spoken), known.labels)
+        tell_heard(known, [edit.path for edit in changed])
     if not changed:
         tell("nothing differs from what is known")
     elif not quiet:
@@ -158,8 +164,8 @@ def tell_copies(copies: Sequence[str], *, is_reset: bool) -> None:
 
     if not copies:
         return
-    shown = ", ".join(map(name_from_here, copies[:N_COPIES]))
-    rest = len(copies) - N_COPIES
+    shown = ", ".join(map(name_from_here, copies[:N_NAMED]))
+    rest = len(copies) - N_NAMED
     tell(
         f"{len(copies)} other file{'s' * (len(copies) > 1)} of the very same content "
         f"{'was' if len(copies) == 1 else 'were'} {'reset' if is_reset else 'set'} too: {shown}"
@@ -169,28 +175,34 @@ def tell_copies(copies: Sequence[str], *, is_reset: bool) -> None:
     )
 
 
-def tell_heard(
-    results: Sequence[FileResult], answers: Sequence[Answer], labels: Sequence[str]
-) -> None:
+def tell_heard(known: Catalogue, files: Sequence[str]) -> None:
     """Tell of files that are set to lack what somebody heard in a stretch of them."""
     from asmr_classify.batch import name_from_here
     from asmr_classify.labels import TRIGGERS
 
+    # What could not be set is not set as absent.
+    could_be_set = {*TRIGGERS, *known.labels}
     said: dict[str, set[str]] = {}
-    for answer in answers:
-        # What could not be set is not set as absent.
-        could_be_set = {*answer.labels} & {*TRIGGERS, *labels}
-        said.setdefault(answer.path, set()).update(could_be_set)
-    for result in results:
-        heard = said.get(os.path.abspath(result.path), set())  # noqa: PTH100
+    for answer in known.answers(files):
+        said.setdefault(answer.path, set()).update(could_be_set.intersection(answer.labels))
+    n_lacking = 0
+    for path, heard in said.items():
+        result = known.result_of(path)
         lacking = sorted(label for label in heard if result.rules_out(label))
-        if lacking:
+        n_lacking += bool(lacking)
+        if lacking and n_lacking <= N_NAMED:
             tell(
                 f"{name_from_here(result.path)}: {', '.join(lacking)} was heard in a stretch of "
                 "it, by an answer to 'review'; both are kept: correct the one that is wrong",
                 lead="note: ",
                 style="bold",
             )
+    if n_lacking > N_NAMED:
+        tell(
+            f"{n_lacking - N_NAMED} more files are set to lack what was heard in a stretch of them",
+            lead="note: ",
+            style="bold",
+        )
 
 
 def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -239,10 +251,7 @@ def check_files(files: Sequence[str], settings: Sequence[str], known: Catalogue)
         elif LIKE_A_TERM.search(file) or is_query(file, vocabulary):
             problem, query = "is a query, and files are set", file
         else:
-            raise UsageError(
-                f"{file}: there is no such file, nor is one known: check the name; "
-                "'asmr-classify find' shows those that are known"
-            )
+            raise UsageError(f"{file}: {NOT_THERE}")
         raise UsageError(
             f"{file}: {problem}; to set all that are found: asmr-classify find "
             f"{shlex.quote(query)} -0 | xargs -0 asmr-classify set {shlex.join(settings)}"

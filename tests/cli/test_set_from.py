@@ -321,6 +321,14 @@ def test_only_what_is_named_is_set(library, kept, place):
         ("x.csv", "path,label\na.mp3,none\nin/b.mp3,\n", "line 3: nothing in column label; write"),
         ("x.csv", "path,label\na.mp3,tap,whisper\n", "line 2: has more cells than columns"),
         ("x.csv", "path,label\na.mp3,none\na.mp3,crinkle\n", "something else by x.csv, line 2"),
+        ("x.csv", "path,label\na.mp3,none\na.mp3,tap\n", "something else by x.csv, line 2"),
+        ("x.csv", "path,label\na.mp3,tap\na.mp3,none\n", "something else by x.csv, line 2"),
+        ("x.csv", "path,label\n ,tap\n", "x.csv, line 2: names no recording"),
+        (
+            "x.csv",
+            "path,label,start,end\na.mp3,silence,1,2\n",
+            "line 2: silence is decided by level, not by answers; write none where no label",
+        ),
         ("x.csv", "path,tags,trigger\na.mp3,tap,whisper\n", "'whisper' is not among the tags"),
         ("x.csv", "path,tags,trigger\na.mp3,tap,\n", "no trigger is given, and tags are; empty"),
         ("x.csv", "path,no_talking\na.mp3,maybe\n", "line 2: no_talking=maybe: cannot be set"),
@@ -405,6 +413,52 @@ def test_what_is_heard_though_it_was_set_as_absent_is_told(library, place):
     (place / "x.csv").write_text("path,label,start,end\na.mp3,none,,\na.mp3,tap,1,2\n")
     done = library("set", "--from", "x.csv")
     assert "a.mp3: tap was heard in a stretch of it" in done.stderr
+
+
+def test_of_many_files_a_few_are_named_and_none_are_held(run, add, place, monkeypatch):
+    from asmr_classify.cli import set as command
+
+    given = []
+    monkeypatch.setattr(command, "write_results", lambda results, *_: given.append(results))
+    names = [f"{number}.mp3" for number in range(7)]
+    add(*names)
+    lines = "".join(f"{name},none,,\n{name},tap,1,2\n" for name in names)
+    (place / "x.csv").write_text("path,label,start,end\n" + lines)
+    done = run("set", "--from", "x.csv")
+    assert done.stderr.count("tap was heard in a stretch") == command.N_NAMED
+    assert "2 more files are set to lack what was heard in a stretch of them" in done.stderr
+    (results,) = given
+    assert iter(results) is results
+
+
+def test_what_is_named_but_neither_there_nor_known_is_refused(library, kept, place):
+    (place / "new.csv").write_text("path,label\na.mp3,none\n")
+    done = library("set", "a.mp3", "of/none", "--from", "new.csv")
+    assert done.exit_code == 2
+    assert "of/none: there is no such file, nor is one known" in done.stderr
+    assert kept() == NOTHING
+
+
+def test_several_tables_may_tell_of_one_recording(library, place):
+    (place / "tags.csv").write_text("path,label\na.mp3,none\n")
+    (place / "talk.csv").write_text("path,no_talking\na.mp3,true\nin/b.mp3,false\n")
+    done = library("set", "--from", "tags.csv", "--from", "talk.csv")
+    assert done.exit_code == 0, done.stderr
+    with Catalogue.open(str(place / "library.sqlite")) as known:
+        result = known.result_of(str(place / "a.mp3"))
+    assert (result.tags, result.no_talking) == ((), True)
+
+
+def test_copies_are_not_set_to_different_things(library, kept, place):
+    (place / "z.mp3").write_bytes((place / "a.mp3").read_bytes())
+    (place / "x.csv").write_text("path,label\na.mp3,none\nz.mp3,whisper\n")
+    done = library("set", "--from", "x.csv")
+    assert done.exit_code == 2
+    told = done.stderr.replace(f"{place}/", "")
+    assert "x.csv, line 3: z.mp3: holds the very same as a.mp3, which x.csv, line 2 sets" in told
+    assert kept() == NOTHING
+    (place / "x.csv").write_text("path,label\na.mp3,none\nz.mp3,none\n")
+    assert library("set", "--from", "x.csv").exit_code == 0
 
 
 def test_recordings_that_were_moved_are_known(library, kept, place):
