@@ -159,13 +159,20 @@ def _list_suspicious(
     """Write what was said and is likely wrong."""
     from asmr_classify.batch import name_from_here
     from asmr_classify.review import cut_stretches
-    from asmr_classify.review.suspicious import COLUMNS, claim_to_row, find_doubtful
+    from asmr_classify.review.suspicious import (
+        COLUMNS,
+        claim_to_row,
+        find_doubtful,
+        labels_of_folders,
+    )
     from asmr_classify.writers.output import write_whole
     from asmr_classify.writers.tables import is_table_json, table_text
 
     if not results:
         return nothing_to_do(_why_nothing(results))
-    stretches = [stretch for result in results for stretch in cut_stretches(result)]
+    # Of others nothing is said but by answers, which have stretches of their own.
+    sorted_ = [x for x in results if labels_of_folders(x.path, {*x.scores, *x.tags})]
+    stretches = [stretch for result in sorted_ for stretch in cut_stretches(result)]
     found = [claim_to_row(x) for x in find_doubtful(results, stretches, answers)]
     rows = [row | {"path": name_from_here(row["path"])} for row in found]
     if str(output) == STDOUT:

@@ -156,6 +156,22 @@ def test_what_is_likely_wrong_is_written_as_a_table(review, doubtful, served, pl
     assert {x["said"] for x in records} <= {True, False}
 
 
+def test_only_folders_of_labels_are_cut_for_a_table(review, doubtful, monkeypatch):
+    from asmr_classify import review as package
+
+    cut, cut_stretches = [], package.cut_stretches
+
+    def count(result):
+        cut.append(result.path)
+        return cut_stretches(result)
+
+    monkeypatch.setattr(package, "cut_stretches", count)
+    doubtful.add("other place/x.wav", **unsure(0.9, 0.1, 9.0))
+    assert review("--order", "suspicious", "--output", "-").exit_code == 0
+    assert len(cut) == 12
+    assert not any("other place" in path for path in cut)
+
+
 def test_a_table_of_what_is_likely_wrong_is_no_correction(review, doubtful, place):
     review("--order", "suspicious", "-o", "doubts.csv")
     command = ["set", "--from", "doubts.csv", "--catalogue", doubtful.place]
