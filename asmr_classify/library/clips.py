@@ -158,10 +158,12 @@ class Stretch:
         """All labels that cover half of it, its own first."""
         placed = (segment.label for segment in self.result.segments)
         seconds = dict.fromkeys((self.label, *self.result.scores, SILENCE, *placed), 0.0)
-        for segment in self.result.segments:
-            overlap = min(segment.end, self.end) - max(segment.start, self.start)
-            if overlap > 0:
-                seconds[segment.label] += overlap
+        reached = dict.fromkeys(seconds, self.start)  # people may answer what overlaps
+        for segment in sorted(self.result.segments, key=lambda x: x.start):
+            first, last = max(segment.start, reached[segment.label]), min(segment.end, self.end)
+            if last > first:
+                seconds[segment.label] += last - first
+                reached[segment.label] = last
         least = HALF * (self.end - self.start)
         return tuple(
             label

@@ -57,6 +57,14 @@ def library(place):
     return place
 
 
+def test_seconds_that_two_answers_tell_of_cover_a_clip_once():
+    spans = [(0, 30, "whisper"), (0, 10, "tap"), (1, 9, "tap"), (20, 24, "tap"), (0, 30, "speech")]
+    segments = tuple(Segment(*span, 1.0) for span in spans)
+    whole = find_stretches([heard("/a.wav", segments=segments)], Wish(), {"/a.wav": "a"})
+    (longest,) = [x for x in whole if x.label == "whisper"]
+    assert set(longest.labels) == {"whisper", "speech"}
+
+
 def results(place, library=LIBRARY):
     return [
         heard(
