@@ -131,10 +131,12 @@ def _gather(sources: Sequence[Path], catalogue: Path | None, group_by: Maker) ->
     said = said_of_clips(read_clips(sources)) if sources else []
     if catalogue is None and (sources or not has_default()):
         return said
-    return said + _gather_from_catalogue(catalogue, group_by)
+    return said + _gather_from_catalogue(catalogue, group_by, said)
 
 
-def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said]:
+def _gather_from_catalogue(
+    catalogue: Path | None, group_by: Maker, in_folders: Sequence[Said]
+) -> list[Said]:
     from asmr_classify.catalogue import parse_query
     from asmr_classify.labels import TRIGGERS, Kind, kind_of
     from asmr_classify.training.answers import (
@@ -165,7 +167,7 @@ def _gather_from_catalogue(catalogue: Path | None, group_by: Maker) -> list[Said
         paths = dict.fromkeys(each.path for each in gathered)
         changed = {x for x in paths if os.path.lexists(x) and not known.is_current(x)}
         some = (result for result in known.some(MOST_OTHERS) if known.is_current(result.path))
-        others = others_beside(some, gathered) if gathered else []
+        others = others_beside(some, [*in_folders, *gathered]) if gathered else []
     warn_each(
         [
             f"{x}: has changed since; what was said of it is left out until it is labelled anew"

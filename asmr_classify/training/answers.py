@@ -7,6 +7,7 @@ labels. Each says of some labels whether they are there, and nothing of any othe
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -215,12 +216,13 @@ def others_beside(results: Iterable[FileResult], said: Sequence[Said]) -> list[S
     """
     spoken_of: dict[str, list[tuple[float, float]]] = {}
     for each in said:
-        spoken_of.setdefault(each.path, []).append((each.start, each.end))
+        spoken_of.setdefault(os.path.abspath(each.path), []).append((each.start, each.end))  # noqa: PTH100 (links are names)
     others: list[list[Said]] = [[] for _ in range(MOST_STRETCHES)]
     for result in results:
+        spoken = spoken_of.get(os.path.abspath(result.path), ())  # noqa: PTH100
         for turn, start in enumerate(_places(0.0, result.decoded) if result.decoded else ()):
             end = min(start + STRETCH_SECONDS, result.decoded)
-            if not any(a < end and start < b for a, b in spoken_of.get(result.path, ())):
+            if not any(a < end and start < b for a, b in spoken):
                 others[turn].append(Said(result.path, start, end, (), (), result.path))
     return [each for turn in others for each in turn][:MOST_OTHERS]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from asmr_classify.catalogue import Catalogue, default_path
 from asmr_classify.cli.app import app
+from asmr_classify.cli.teach import Maker, _gather
 from tests.conftest import DEMO
 from tests.media.make_media import write_float_wav
 
@@ -136,6 +138,16 @@ def test_answers_and_corrections_of_the_catalogue_teach(run, tmp_path):
     assert "crinkle" in taught
     only = run("teach", "--only", "keys", "--output", mine)
     assert {line.split()[0] for line in only.stdout.splitlines()[1:]} == {"keys"}
+
+
+def test_what_lies_in_folders_of_labels_is_not_taken_for_what_nobody_spoke_of(run, folders):
+    assert run("label", DEMO, folders, "--catalogue", "-q", "--output", "-").exit_code == 0
+    with Catalogue.open(default_path()) as known:
+        known.answer(str(DEMO / "none-melody.flac"), 0, 5, ["music"], ["music"])
+    said = _gather([folders], Path(default_path()), Maker.CREATOR)
+    unasked = {Path(each.path) for each in said if not each.asked}
+    assert unasked
+    assert not any(path.is_relative_to(folders) for path in unasked)
 
 
 def test_recordings_that_vanished_are_told_and_the_others_teach(run, folders, tmp_path):

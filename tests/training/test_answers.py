@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from itertools import pairwise
@@ -205,6 +206,8 @@ def test_others_lie_beside_what_was_said_and_are_spread_over_recordings(monkeypa
     assert all(end - start == pytest.approx(10) and end <= 60 for start, end in spans)
     assert all(one[1] <= after[0] for one, after in pairwise(spans))
     assert [each.path for each in others_beside(results, said)] == ["b.wav"] * 3
+    catalogued = [replace(x, path=os.path.abspath(x.path)) for x in results]  # noqa: PTH100
+    assert len(others_beside(catalogued, said)) == 3
 
 
 def test_long_stretches_are_looked_at_in_places():
