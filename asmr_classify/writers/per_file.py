@@ -123,6 +123,7 @@ class PerFileWriter:
         self._real = os.path.realpath(folder)
         self._written, self._recordings = _read_written(folder)
         self._placed: set[bytes] = set()
+        self._mirrored: set[bytes] = set()
 
     def write(self, result: FileResult) -> None:
         """Write the file of one result.
@@ -132,6 +133,9 @@ class PerFileWriter:
         OutputError
             If it cannot be written, or something else stands there.
         """
+        if os.path.lexists(result.path):
+            below = self._below(os.path.abspath(result.path))  # noqa: PTH100
+            self._mirrored.add(self._spell(os.path.join(self._folder, below)))  # noqa: PTH118
         if not self._form.holds_failures and not has_document(result, self._options.skip):
             return
         target = self._place(result.path)
@@ -168,11 +172,23 @@ class PerFileWriter:
         for name in sorted(self._recordings.keys() - self._placed):
             path = os.path.join(self._folder, _unspelt(name))  # noqa: PTH118
             recording = os.path.join(self._real, _unspelt(self._recordings[name]))  # noqa: PTH118
-            if os.path.lexists(path) and not os.path.lexists(recording):
+            is_gone = not (os.path.lexists(recording) or self._is_mirrored(name))
+            if is_gone and os.path.lexists(path):
                 tell(
                     f"{path}: is of a recording that is gone or has another name now; remove it if "
                     "you do not need it"
                 )
+
+    def _is_mirrored(self, name: bytes) -> bool:
+        """Tell whether a file is, in any format, where that of a recording of this run belongs.
+
+        Where the folder was moved, what is noted of recordings leads nowhere.
+        """
+        while b"." in name.rpartition(b"/")[2]:
+            name = name.rpartition(b".")[0]
+            if name in self._mirrored:
+                return True
+        return False
 
     def _render(self, result: FileResult, folder: str) -> bytes:
         stream = io.BytesIO() if self._form.in_bytes else io.StringIO()

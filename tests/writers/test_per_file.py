@@ -210,6 +210,23 @@ def test_a_file_that_was_edited_is_left_alone_and_the_others_are_written(form):
     assert told[0].startswith(f"{edited}: was changed since this program wrote it")
 
 
+def test_a_folder_that_was_moved_holds_nothing_of_recordings_that_are_gone():
+    Path("in").mkdir()
+    for name in ("in/a.b.mp3", "in/c.mp3"):
+        Path(name).touch()
+    for form in ("webvtt", "audacity"):
+        write(timeline("in/a.b.mp3"), timeline("in/c.mp3"), base="in", form=form)
+    Path("in/c.mp3").unlink()
+    Path("other/place").mkdir(parents=True)
+    moved = str(Path("out").rename("other/place/out"))
+    told = []
+    write(timeline("in/a.b.mp3"), folder=moved, base="in", on_stale=told.append)
+    assert [line.partition(": ")[0] for line in told] == [
+        f"{moved}/c.mp3.labels.txt",
+        f"{moved}/c.mp3.vtt",
+    ]
+
+
 def test_files_of_recordings_that_are_gone_are_told_and_stay():
     Path("in").mkdir()
     gone, named, kept = "in/caf\udce9\t.mp3", "in/b.wav", "in/c.mp3"
