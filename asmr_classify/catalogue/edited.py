@@ -368,20 +368,24 @@ def _check_columns(file: str, columns: Sequence[str]) -> None:
 
 
 def _tags_in(cells: Mapping[str, str], result: FileResult) -> tuple[str, ...] | None:
-    """Read the triggers of a whole recording, the main one first; None if there is no column."""
+    """Read the triggers of a whole recording, the main one first; None if there is no column.
+
+    Tags decide, whatever is known by then, so that a file that is read again says the same again.
+    A trigger that is none of them is left over where it is the one that is known.
+    """
     if TAGS not in cells:
         names = _names_in(cells) if any(x in cells for x in LABEL_COLUMNS) else None
         return None if names is None else tuple(x for x in names if names != (NONE,))
     words = re.split(r"[ ,]+", cells[TAGS])
     tags = tuple(dict.fromkeys(unescape_cell(word) for word in words if word and word != NONE))
     trigger = unescape_cell(cells.get(TRIGGER, ""))
-    if trigger in {"", NONE} and tags and TRIGGER in cells and result.trigger is not None:
-        raise UsageError("no trigger is given, and tags are; empty both cells, or none")
-    if trigger in {"", NONE, result.trigger}:
-        return tags
-    if trigger not in tags:
+    if trigger == NONE and tags:
+        raise UsageError(f"trigger is {NONE}, and tags are given; empty both cells, or neither")
+    if trigger in tags:
+        return tuple(dict.fromkeys((trigger, *tags)))
+    if trigger not in {"", NONE, result.trigger}:
         raise UsageError(f"trigger {trigger!r} is not among the tags; write it there too")
-    return tuple(dict.fromkeys((trigger, *tags)))
+    return tags
 
 
 def _names_in(cells: Mapping[str, str]) -> tuple[str, ...]:

@@ -124,8 +124,9 @@ def edited(source, target, **changes):
 @pytest.mark.parametrize(
     ("cells", "tags", "no_talking"),
     [
-        ({"tags": "whisper tap"}, ("whisper", "tap"), False),
-        ({"tags": "whisper tap", "trigger": "tap"}, ("whisper", "tap"), False),
+        ({"tags": "whisper tap"}, ("tap", "whisper"), False),
+        ({"tags": "whisper tap", "trigger": ""}, ("whisper", "tap"), False),
+        ({"tags": "whisper"}, ("whisper",), False),
         ({"tags": "tap, whisper", "trigger": "whisper"}, ("whisper", "tap"), False),
         ({"tags": "", "trigger": ""}, (), False),
         ({"no_talking": "yes"}, ("tap",), True),
@@ -138,6 +139,25 @@ def test_a_table_of_results_may_be_edited(cells, tags, no_talking, library, plac
     with Catalogue.open(str(place / "library.sqlite")) as known:
         changed = [x for x in known.find() if x.corrected]
     assert [(x.tags, x.no_talking) for x in changed] == [(tags, no_talking)]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"tags": "whisper tap"},
+        {"tags": "whisper tap", "trigger": ""},
+        {"tags": "tap whisper", "trigger": "whisper"},
+        {"tags": "", "trigger": ""},
+    ],
+)
+def test_an_edited_table_says_the_same_when_it_is_read_again(cells, library):
+    """Whatever was set by it before."""
+    library("export", "-o", "all.csv")
+    edited("all.csv", "mine.csv", **cells)
+    assert "set: 1 recording" in library("set", "--from", "mine.csv").stderr
+    for _ in range(2):
+        again = library("set", "--from", "mine.csv")
+        assert (again.exit_code, again.stderr) == (0, "nothing differs from what is known\n")
 
 
 def test_rows_with_start_and_end_are_answers(library, kept, place):
@@ -330,7 +350,7 @@ def test_only_what_is_named_is_set(library, kept, place):
             "line 2: silence is decided by level, not by answers; write none where no label",
         ),
         ("x.csv", "path,tags,trigger\na.mp3,tap,whisper\n", "'whisper' is not among the tags"),
-        ("x.csv", "path,tags,trigger\na.mp3,tap,\n", "no trigger is given, and tags are; empty"),
+        ("x.csv", "path,tags,trigger\na.mp3,tap,none\n", "trigger is none, and tags are given"),
         ("x.csv", "path,no_talking\na.mp3,maybe\n", "line 2: no_talking=maybe: cannot be set"),
         ("x.csv", "path,label,start,end\na.mp3,none,,\na.mp3,tap,1,\n", "line 3: end '' is no"),
         ("x.csv", "path,label,start,end\na.mp3,none,,\na.mp3,tap,9,1\n", "9.0 to 1.0 is no stret"),
