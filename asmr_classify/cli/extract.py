@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 WHAT, HOW, WHERE = "What to extract", "How clips are written", "The data set"
 """Panels of the help."""
 
+LEAST_LEARNT = 0.5
+"""Share of clips in the part that is learnt from; of fewer people are warned, as most is judged."""
+
 N_PARTS = 3
 """Of a data set that can be learnt from and judged by."""
 
@@ -378,6 +381,7 @@ def tell_unplaced(made: Extraction) -> None:
 
 def tell_of(made: Extraction) -> None:
     """Tell what is left out, and how clips fall to the parts."""
+    from asmr_classify.library.clips import LEARNT
     from asmr_classify.library.extract import describe_copy, shared_sound
 
     for copy in made.choice.copies:
@@ -401,4 +405,11 @@ def tell_of(made: Extraction) -> None:
             f"{makers}: too few for train, validation and test; --group-by tells makers apart by "
             "other than folders",
             lead="note: ",
+        )
+    elif parts[LEARNT] < LEAST_LEARNT * len(made.entries):
+        tell(
+            f"{parts[LEARNT]} of {len(made.entries)} clips are in {LEARNT}: makers are few, or "
+            "differ much; --group-by tells them apart by other than folders",
+            lead="warning: ",
+            style="bold yellow",
         )

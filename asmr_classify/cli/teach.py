@@ -88,7 +88,7 @@ def teach(
     check_taught(output, model or shipped_model_path())
     base = load_model(model)
     check_teachable(base)
-    said = _gather(sources or (), catalogue, group_by)
+    said = _gather(sources or (), catalogue, group_by, base.triggers)
     named = only or dict.fromkeys(label for each in said for label in each.asked)
     check_names(named, base)
     if all(label in base.labels for label in named):  # none is told from a library at large
@@ -117,7 +117,9 @@ def teach(
     return ExitStatus.SOME_FAILED if errors else ExitStatus.OK
 
 
-def _gather(sources: Sequence[Path], catalogue: Path | None, group_by: Maker) -> list[Said]:
+def _gather(
+    sources: Sequence[Path], catalogue: Path | None, group_by: Maker, triggers: Sequence[str]
+) -> list[Said]:
     """Gather what was said: in folders, and in the catalogue if it is named or there is no folder.
 
     Raises
@@ -131,14 +133,16 @@ def _gather(sources: Sequence[Path], catalogue: Path | None, group_by: Maker) ->
     said = said_of_clips(read_clips(sources)) if sources else []
     if catalogue is None and (sources or not has_default()):
         return said
-    return said + _gather_from_catalogue(catalogue, group_by, said)
+    return said + _gather_from_catalogue(catalogue, group_by, triggers, said)
 
 
 def _gather_from_catalogue(
-    catalogue: Path | None, group_by: Maker, in_folders: Sequence[Said]
+    catalogue: Path | None,
+    group_by: Maker,
+    triggers: Sequence[str],
+    in_folders: Sequence[Said],
 ) -> list[Said]:
     from asmr_classify.catalogue import parse_query
-    from asmr_classify.labels import TRIGGERS, Kind, kind_of
     from asmr_classify.training.answers import (
         MOST_OTHERS,
         Said,
@@ -153,12 +157,11 @@ def _gather_from_catalogue(
             Said(x.path, x.start, x.end, x.labels, x.asked, _maker(x.path, group_by))
             for x in known.answers(replaced=False)
         ]
-        triggers = dict.fromkeys(
-            [*TRIGGERS, *(label for label in known.labels if kind_of(label) is Kind.TRIGGER)]
-        )
         corrected, unplaced = [], []
         for result in known.find(parse_query("corrected")):
-            said = said_of_correction(result, triggers, _maker(result.path, group_by))
+            # Who set a file may not have known yet of a label that the model does not tell.
+            spoken_of = dict.fromkeys([*triggers, *result.tags])
+            said = said_of_correction(result, spoken_of, _maker(result.path, group_by))
             corrected += said
             if "trigger" in result.corrected:
                 placed = {label for each in said for label in each.labels}

@@ -597,3 +597,13 @@ def test_where_nobody_answered_that_is_said(answered):
     wrong = run("--answered", "--score", "0.5..", "--to", "out", "--yes")
     assert "--score is of what the model hears" in wrong.stderr
     assert not (answered / "out").exists()
+
+
+@pytest.mark.usefixtures("library")
+def test_few_clips_to_learn_from_are_told(monkeypatch):
+    """Parts go by makers, so that a large one may be held out."""
+    arguments = ("in", "--to", "out", "--group-by", "{stem}", "--dry-run")
+    assert "clips are in train" not in run(*arguments).stderr
+    monkeypatch.setattr("asmr_classify.cli.extract.LEAST_LEARNT", 1.0)
+    told = " ".join(run(*arguments).stderr.split())
+    assert re.search(r"warning: \d+ of \d+ clips are in train: makers are few, or differ", told)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from asmr_classify.catalogue import Catalogue, default_path
 from asmr_classify.cli.app import app
 from asmr_classify.cli.teach import Maker, _gather
+from asmr_classify.labels import TRIGGERS
 from tests.conftest import DEMO
 from tests.media.make_media import write_float_wav
 
@@ -144,7 +145,7 @@ def test_what_lies_in_folders_of_labels_is_not_taken_for_what_nobody_spoke_of(ru
     assert run("label", DEMO, folders, "--catalogue", "-q", "--output", "-").exit_code == 0
     with Catalogue.open(default_path()) as known:
         known.answer(str(DEMO / "none-melody.flac"), 0, 5, ["music"], ["music"])
-    said = _gather([folders], Path(default_path()), Maker.CREATOR)
+    said = _gather([folders], Path(default_path()), Maker.CREATOR, TRIGGERS)
     unasked = {Path(each.path) for each in said if not each.asked}
     assert unasked
     assert not any(path.is_relative_to(folders) for path in unasked)
@@ -375,3 +376,22 @@ def test_a_library_of_which_nothing_was_said_has_a_say_in_what_a_new_label_is(ru
     assert told is not None
     assert int(told[1]) >= heard
     assert "more stretches of the library" not in cards["tap"]
+
+
+def test_what_was_set_says_nothing_of_a_label_that_the_model_does_not_tell(run):
+    """The label may be younger than what was set."""
+    assert (
+        run("label", *(DEMO / name for name in [*KEYS, *OTHERS]), "--catalogue", "-q").exit_code
+        == 0
+    )
+    assert run("set", DEMO / "tap-wood.flac", "trigger=tap", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        catalogue.answer(str(DEMO / "tap-keys.flac"), 0.0, 5.0, ("keys",), ("keys",))
+    said = _gather((), None, Maker.RECORDING, TRIGGERS)
+    assert {x.path for x in said if "keys" in x.asked} == {str(DEMO / "tap-keys.flac")}
+    assert {x.asked for x in said if x.path == str(DEMO / "tap-wood.flac")} >= {
+        ("tap",),
+        ("whisper",),
+    }
+    knows = _gather((), None, Maker.RECORDING, (*TRIGGERS, "keys"))
+    assert ("keys",) in {x.asked for x in knows if x.path == str(DEMO / "tap-wood.flac")}
