@@ -343,7 +343,7 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
         return head, replace(figures, n_found=n_found)
     # Of many makers, if one alone has it, nothing that holds it was held out.
     is_told = len(np.unique(groups)) == 1 or len(np.unique(groups[holds])) > 1
-    better = is_told and figures.can_tell and figures.average_precision > figures.before
+    better = is_told and _ranks_better(held_out[heard], own[heard], holds[heard])
     # Answers are no fair sample: what is added moves a label to neither side as a whole. It counts
     # before calibration, and so is divided by its slope.
     added = these.embedded @ weights
@@ -362,6 +362,20 @@ def _beside(examples: Examples, label: str) -> list[int]:
         for place, each in enumerate(examples.said)
         if label not in each.asked and each.path not in holding
     ]
+
+
+def _ranks_better(
+    after: NDArray[np.float64], before: NDArray[np.float64], holds: NDArray[np.bool_]
+) -> bool:
+    """Tell whether examples that were held out are enough to tell, and now in better order.
+
+    Their likelihood would not do: they are no fair sample, so that it rises where all of a label
+    is only made likelier.
+    """
+    if min(int(holds.sum()), int((~holds).sum())) < LEAST_EXAMPLES:
+        return False
+    ones = np.ones(len(holds))
+    return average_precision(holds, after, ones) > average_precision(holds, before, ones)
 
 
 def _split_by_maker(

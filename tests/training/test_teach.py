@@ -162,11 +162,28 @@ def test_what_is_added_to_a_known_label_moves_it_to_neither_side(model, rng, n_h
 
 
 def test_a_known_label_is_left_as_it_was_where_too_few_answers_tell(model, rng):
-    examples = examples_of(model, rng, "tap", 20, 40, n_groups=2)
-    taught, (figures,) = teach(model, examples, name="mine")
-    assert not figures.can_tell
+    taught, (figures,) = teach(model, examples_of(model, rng, "tap", 4, 40), name="mine")
     assert not figures.is_used
     assert taught.ensemble.taught is None
+
+
+def test_answers_that_make_a_label_likelier_and_no_better_told_do_not_change_it(model, rng):
+    """Most were asked since they may hold it; what the model says ranks them as well as can be."""
+    examples = examples_of(model, rng, "tap", 40, 10)
+    logits = examples.logits.copy()
+    logits[:, 0] = np.where(np.arange(50) < 40, -2, -4)
+    noise = rng.standard_normal(examples.embedded.shape).astype(np.float32)
+    taught, (figures,) = teach(model, replace(examples, embedded=noise, logits=logits), name="mine")
+    assert figures.before == pytest.approx(1)
+    assert not figures.is_used
+    assert taught.ensemble.taught is None
+
+
+def test_a_known_label_of_one_maker_gets_better(model, rng):
+    examples = examples_of(model, rng, "tap", 20, 40, n_groups=1)
+    _, (figures,) = teach(model, examples, name="mine")
+    assert not figures.can_tell
+    assert figures.is_used
 
 
 def test_a_known_label_that_one_maker_of_many_has_is_left_as_it_was(model, rng):
