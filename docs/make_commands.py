@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import inspect
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import typer
 
@@ -52,12 +53,20 @@ def iter_commands(group: Any, lead: str = "") -> Iterator[tuple[str, Any]]:
 def _names(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return f"`{(parameter.metavar or parameter.name).upper()}`"
-    value = (
-        "" if parameter.is_flag else f" {parameter.metavar or parameter.name.strip('_').upper()}"
-    )
+    value = parameter.metavar or _choices(parameter) or parameter.name.strip("_").upper()
+    value = "" if parameter.is_flag else f" {value}"
     return ", ".join(
         f"`{option}{value}`" for option in (*parameter.opts, *parameter.secondary_opts)
     )
+
+
+def _choices(parameter: Any) -> str:
+    """Write the words that may be given, if it is one of some words."""
+    annotated = parameter.type_descriptor.annotation
+    for of in (annotated, *get_args(annotated)):
+        if isinstance(of, type) and issubclass(of, Enum):
+            return "\\|".join(of)
+    return ""
 
 
 def _meaning(parameter: Any) -> str:
