@@ -441,4 +441,6 @@ def _placed(place: str) -> Iterator[None]:
         with named_at(place):
             yield
     except (ValueError, TypeError) as exc:
-        raise UsageError(f"{place}: no start, end and label: {exc}") from exc
+        raise UsageError(
+            f"{place}: no start, end and label, with a point in seconds, as 12.5: {exc}"
+        ) from exc

@@ -229,7 +229,15 @@ def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[
     for reason in reasons:
         tell(f"nothing is learnt of {reason}", lead="note: ", style="bold")
     for each in taught:
-        if each.lacks_threshold:
+        if each.lacks_threshold and each.n_groups < LEAST_TO_CHOOSE <= each.n_held:
+            tell(
+                f"{each.label}: all {each.n_held} examples that hold it are of one maker, so that "
+                "none can be left out to choose a threshold by, and it will hardly ever be found; "
+                "give some of other makers, or let each recording be one: --group-by recording",
+                lead="note: ",
+                style="bold",
+            )
+        elif each.lacks_threshold:
             tell(
                 f"{each.label}: {each.n_held} examples hold it and {each.n_not_held} do not, too "
                 "few to choose a threshold by makers left out, so it will hardly ever be found; "

@@ -336,8 +336,8 @@ def check_case(labels: Iterable[str], place: str, renamed: Collection[str] = ())
         meant = same_but_for_case(label, OWN_WORDS)
         if meant is not None and label not in renamed:
             raise CorpusError(
-                f"{place}: no label is called {label!r}; did you mean {meant!r}? Write it so, or "
-                f"rename it ({label}={meant})"
+                f"{place}: no label is called {label!r}; did you mean {meant!r}? Write it "
+                f"so, or give it another name (in train and evaluate: --rename {label}={meant})"
             )
 
 

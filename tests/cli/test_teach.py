@@ -395,3 +395,15 @@ def test_what_was_set_says_nothing_of_a_label_that_the_model_does_not_tell(run):
     }
     knows = _gather((), None, Maker.RECORDING, (*TRIGGERS, "keys"))
     assert ("keys",) in {x.asked for x in knows if x.path == str(DEMO / "tap-wood.flac")}
+
+
+def test_examples_of_one_maker_are_told_to_be_that(run, folders, tmp_path):
+    """They are many enough, and no maker is left to be held out."""
+    one, other = (name.partition(".")[0] for name in KEYS)
+    (folders / "keys" / other / KEYS[1]).rename(folders / "keys" / one / KEYS[1])
+    (folders / "keys" / other).rmdir()
+    done = run("teach", folders, "--output", tmp_path / "mine.safetensors", "-q")
+    told = " ".join(done.stderr.split())
+    assert "note: keys: all 2 examples that hold it are of one maker" in told
+    assert "--group-by recording" in told
+    assert "give 2 or more" not in told

@@ -84,7 +84,7 @@ def test_an_empty_manifest(tmp_path):
         pytest.param({"trigger": "none,tap"}, "'none,tap': none means .* alone", id="none, tap"),
         pytest.param({"trigger": "tap,Whisper"}, "tap-0-0.wav: .* mean 'whisper'", id="capital"),
         pytest.param({"trigger": "White_Noise"}, "mean 'white_noise'", id="capitals"),
-        pytest.param({"trigger": "None"}, r"mean 'none'\? Write it so, or rename it", id="None"),
+        pytest.param({"trigger": "None"}, r"mean 'none'\? Write it so, or give it", id="None"),
         pytest.param({"trigger": "UNSURE"}, "mean 'unsure'", id="Unsure"),
         pytest.param({"fold": ""}, "tap-0-0.wav: no fold, as 1 of 24 labelled", id="no fold"),
     ],
