@@ -158,17 +158,18 @@ class Catalogue:
             f"ORDER BY {', '.join([*(order.text for order in orders), 'f.path'])} LIMIT ?",
             [*where.parameters, *(x for order in orders for x in order.parameters), limit or -1],
         )
-        for (file_id,) in found:
-            result = self._contents.result_at("f.id = ?", file_id)
-            if result is not None:  # else another process took it out
-                yield result
+        yield from self._results(found)
 
     def some(self, count: int) -> Iterator[FileResult]:
         """Give a few files of all, the same ones each time; see :meth:`find`."""
-        found = self._database.rows(
-            "SELECT id FROM files ORDER BY id * ? % ? LIMIT ?", [*SCATTER, count]
+        return self._results(
+            self._database.rows(
+                "SELECT id FROM files ORDER BY id * ? % ? LIMIT ?", [*SCATTER, count]
+            )
         )
-        for (file_id,) in found:
+
+    def _results(self, ids: Iterable[tuple[Any, ...]]) -> Iterator[FileResult]:
+        for (file_id,) in ids:
             result = self._contents.result_at("f.id = ?", file_id)
             if result is not None:  # else another process took it out
                 yield result

@@ -33,7 +33,6 @@ from asmr_classify.cli.train import (
     check_teaching,
     default_cache,
     phase_reporter,
-    prepared_corpus,
     read_readable,
     tell_figures,
     tell_unreadable,
@@ -113,6 +112,7 @@ def evaluate(
     """
     from asmr_classify.training.duplicates import find_flaws
     from asmr_classify.training.evaluate import evaluate as cross_validate
+    from asmr_classify.training.evaluate import prepare
     from asmr_classify.training.record import EvaluationRecord
     from asmr_classify.training.splits import assign_folds
     from asmr_classify.writers.jsonl import result_to_line
@@ -165,14 +165,14 @@ def evaluate(
                 )
             if flaws is not None and not quiet:
                 warn_of_corpus(corpus, flaws)
-            prepared = prepared_corpus(
+            prepared = prepare(
                 corpus,
                 spec,
                 teacher=teacher,
                 cache=kept,
                 cache_needed=cache is not None,
                 jobs=n_jobs,
-                quiet=quiet,
+                on_progress=report,
             )
             evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
     write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))

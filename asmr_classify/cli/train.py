@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
     from asmr_classify.training.duplicates import Flaws
-    from asmr_classify.training.evaluate import Evaluation, Prepared
+    from asmr_classify.training.evaluate import Evaluation
     from asmr_classify.training.plots import Picture
     from asmr_classify.training.spec import TrainingSpec
 
@@ -157,7 +157,7 @@ def train(
     of it, clip by clip, lies there too, from which `model show` makes more.
     """
     from asmr_classify.training.duplicates import find_flaws
-    from asmr_classify.training.evaluate import evaluate
+    from asmr_classify.training.evaluate import evaluate, prepare
     from asmr_classify.training.evaluate import train as fit_model
     from asmr_classify.training.plots import PICTURES
     from asmr_classify.training.splits import assign_folds
@@ -187,14 +187,14 @@ def train(
         if not quiet:
             folds = assign_folds(corpus, seed=seed)
             warn_of_corpus(corpus, find_flaws(corpus, folds, jobs=n_jobs, on_progress=report))
-        prepared = prepared_corpus(
+        prepared = prepare(
             corpus,
             spec,
             teacher=teacher,
             cache=kept,
             cache_needed=cache is not None,
             jobs=n_jobs,
-            quiet=quiet,
+            on_progress=report,
         )
         evaluation = evaluate(prepared, spec, whole=True, jobs=n_jobs, on_progress=report)
         model = fit_model(prepared, evaluation, spec, jobs=n_jobs)
@@ -206,31 +206,6 @@ def train(
         tell(f"{output}: {model.id}, labels {', '.join(model.labels)}")
         tell_figures(evaluation)
     return tell_unreadable(n_unreadable)
-
-
-def prepared_corpus(
-    corpus: Corpus,
-    spec: TrainingSpec,
-    *,
-    teacher: Path | None,
-    cache: Path | None,
-    cache_needed: bool,
-    jobs: int,
-    quiet: bool,
-) -> Prepared:
-    """Prepare a corpus; see there for what is raised."""
-    from asmr_classify.training.evaluate import prepare
-
-    report = phase_reporter(quiet=quiet)
-    return prepare(
-        corpus,
-        spec,
-        teacher=teacher,
-        cache=cache,
-        cache_needed=cache_needed,
-        jobs=jobs,
-        on_progress=report,
-    )
 
 
 def check_teaching(teacher: Path | None, sounds: Sequence[Path] | None) -> None:

@@ -310,12 +310,12 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
     places, holds = examples.of_label(label)
     these = examples.of(places)
     groups = np.array([each.group for each in these.said])
-    rest = examples.embedded[_beside(examples, label)]
     known = list(model.labels[: model.ensemble.n_told])
     is_new = label not in known
     if is_new:
         own = np.zeros(len(places))
         slope = 1.0
+        rest = examples.embedded[_beside(examples, label)]
 
         def fit(inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
             return fit_head(these.embedded[inside], holds[inside], rest)
