@@ -30,6 +30,9 @@ MOST_CHARACTERS = 60
 DIGITS = 3
 """Of seconds, so that the same stretch is the same number."""
 
+BORDER_SECONDS = 0.1
+"""How far borders may be apart at most that are the same: nobody sets them more exactly by hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -145,6 +148,25 @@ def check_new_label(label: str, known: Iterable[str]) -> str:
             "name, and quotes, - and ^ at its beginning"
         )
     return label
+
+
+def rest_of(
+    start: float, end: float, spans: Iterable[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Give what of a span others leave, without slivers.
+
+    Examples
+    --------
+    >>> rest_of(0, 10, [(0.05, 4), (6, 7)]), rest_of(0, 0.05, [])
+    ([(4, 6), (7, 10)], [(0, 0.05)])
+    """
+    pieces, reached = [], start
+    for first, last in sorted(spans):
+        if first < end and last > reached:
+            pieces.append((reached, first))
+            reached = last
+    pieces.append((reached, end))
+    return [(a, b) for a, b in pieces if b - a >= BORDER_SECONDS or (a, b) == (start, end)]
 
 
 class Answers:

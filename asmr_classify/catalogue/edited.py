@@ -8,7 +8,7 @@ Three kinds of files are read, as the writers write them:
 - Audacity label tracks and Raven selection tables: the whole timeline of a recording, without
   labels that were set as absent, as it is written. What it has and the catalogue's has not was
   heard; what it lacks was not; each becomes an answer. Borders that are less than
-  :data:`BORDER_SECONDS` apart are the same.
+  :data:`~asmr_classify.catalogue.answers.BORDER_SECONDS` apart are the same.
 
 What is there already changes nothing, so that what was written comes back unchanged. ``silence`` is
 decided by level: segments of it are passed over. Nothing is kept here: see
@@ -27,7 +27,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asmr_classify.catalogue.answers import Answer, check_answer, check_new_label
+from asmr_classify.catalogue.answers import (
+    BORDER_SECONDS,
+    Answer,
+    check_answer,
+    check_new_label,
+    rest_of,
+)
 from asmr_classify.catalogue.corrections import (
     NO_TALKING,
     NONE,
@@ -52,9 +58,6 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Catalogue
     from asmr_classify.timeline import Segment
-
-BORDER_SECONDS = 0.1
-"""How far borders may be apart at most that are the same: nobody sets them more exactly by hand."""
 
 TAGS, PATH, START, END = "tags", "path", "start", "end"
 LABEL_COLUMNS = (TRIGGER, "labels", "label")
@@ -313,12 +316,12 @@ class _Reader:
                     continue
                 edited.setdefault(label, []).append((segment.start, segment.end))
                 if segment.end <= segment.start or any(
-                    _rest(segment.start, segment.end, heard.get(label, ()))
+                    rest_of(segment.start, segment.end, heard.get(label, ()))
                 ):
                     self._say(place, result, segment.start, segment.end, {label: True})
         for label, spans in heard.items():
             for start, end in spans if label != SILENCE else ():
-                for first, last in _rest(start, end, edited.get(label, ())):
+                for first, last in rest_of(start, end, edited.get(label, ())):
                     with _placed(file):
                         self._say(file, result, first, last, {label: False})
 
@@ -404,25 +407,6 @@ def _seconds(cell: str, column: str) -> float:
         return float(cell)
     except ValueError:
         raise UsageError(f"{column} {cell!r} is no number of seconds, as in 12.5") from None
-
-
-def _rest(
-    start: float, end: float, spans: Iterable[tuple[float, float]]
-) -> list[tuple[float, float]]:
-    """Give what of a span others leave, without slivers.
-
-    Examples
-    --------
-    >>> _rest(0, 10, [(0.05, 4), (6, 7)]), _rest(0, 0.05, [])
-    ([(4, 6), (7, 10)], [(0, 0.05)])
-    """
-    pieces, reached = [], start
-    for first, last in sorted(spans):
-        if first < end and last > reached:
-            pieces.append((reached, first))
-            reached = last
-    pieces.append((reached, end))
-    return [(a, b) for a, b in pieces if b - a >= BORDER_SECONDS or (a, b) == (start, end)]
 
 
 def _read_text(file: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
-from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument, open_catalogue
+from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.planned import (
     DryRunOption,
@@ -27,10 +27,8 @@ from asmr_classify.cli.planned import (
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
-    from asmr_classify.aggregate import FileResult
     from asmr_classify.library.clips import Selected, Wish
     from asmr_classify.library.extract import Extraction
 
@@ -215,6 +213,7 @@ def extract(
 
     from asmr_classify.cli.plan_progress import ListeningProgress
     from asmr_classify.cli.select import EVERYTHING, select_as_labelled
+    from asmr_classify.library.clips import heed
     from asmr_classify.library.extract import Order, check_folder_of_data, plan_extract
     from asmr_classify.library.journal import Store
     from asmr_classify.library.layouts import LayoutName
@@ -251,7 +250,7 @@ def extract(
     settle_first(store, manner)
     if not what and (label or answered):
         what = [EVERYTHING]  # what is wanted of it was said
-    selected = select_as_labelled(
+    found = select_as_labelled(
         what or (),
         Console(stderr=True),
         quiet=quiet,
@@ -259,8 +258,7 @@ def extract(
         model=model,
         dry_run=dry_run,
     )
-    if answered:
-        selected = with_answers(selected, catalogue)
+    selected = heed(found, wish)
     n_found = len(selected.results) + len(selected.lost)
     if not n_found:
         return nothing_to_do("nothing to extract was found")
@@ -269,41 +267,32 @@ def extract(
         made = plan_extract(selected, wish, order, runs, command_line(), on_heard=progress.on_heard)
     if not made.entries:
         tell_left(made.plan.left)
+        tell_denied(made)
         tell_unplaced(made)
         noun = "recording" if n_found == 1 else "recordings"
-        why = why_nothing_fits((*selected.results, *selected.lost), wish)
+        why = why_nothing_fits(selected, wish)
         return nothing_to_do(f"nothing fits, of {n_found} {noun} ({why}); nothing is written")
     if not quiet:
         tell_of(made)
     return carry_out_asked(made.plan, store, manner, catalogue=catalogue, labelled=True)
 
 
-def with_answers(selected: Selected, catalogue: Path | None) -> Selected:
-    """Give recordings the timelines that people told of them."""
-    from asmr_classify.library.clips import Selected, as_answered
-
-    with open_catalogue(catalogue) as known:
-        results, lost = (
-            [as_answered(result, known.answers([result.path])) for result in some]
-            for some in (selected.results, selected.lost)
-        )
-    return Selected(results, lost)
-
-
-def why_nothing_fits(results: Iterable[FileResult], wish: Wish) -> str:
-    """Say what keeps recordings from having clips: what was set by hand, or else lengths."""
+def why_nothing_fits(selected: Selected, wish: Wish) -> str:
+    """Say what keeps recordings from having clips: what people said, or else lengths."""
     from asmr_classify.library.clips import unplaced_labels, wanted_labels
-    from asmr_classify.library.extract import describe_unplaced
+    from asmr_classify.library.extract import describe_denied, describe_unplaced
 
     reasons: dict[str, None] = {}
-    for result in results:
+    for result in (*selected.results, *selected.lost):
         wanted, unplaced = wanted_labels(result, wish), unplaced_labels(result, wish)
+        denied = {segment.label for path, segment in selected.denied if path == result.path}
+        reasons |= dict.fromkeys(map(describe_denied, sorted(denied)))
         reasons |= dict.fromkeys(map(describe_unplaced, unplaced))
         absent = {label for label in wanted if result.rules_out(label)}
         reasons |= dict.fromkeys(f"{label} was set as absent" for label in sorted(absent))
         if wish.answered and not wanted:
             reasons["nobody answered that it is heard: 'review'"] = None
-        elif wanted - absent or not (absent or unplaced):
+        elif wanted - absent or not (absent or denied or unplaced):
             reasons[f"segments of {wish.min_seconds:g} s or more: --min"] = None
     return "; ".join(reasons)
 
@@ -362,6 +351,15 @@ def read_wish(
     )
 
 
+def tell_denied(made: Extraction) -> None:
+    """Tell of what the model hears, and people answered that it is not heard."""
+    from asmr_classify.library.extract import describe_denied
+
+    for path, segment in made.denied:
+        place = f"{short_path(path)} {segment.start:.3f}-{segment.end:.3f} s"
+        tell(f"{place}: {describe_denied(segment.label)}", lead="left out: ")
+
+
 def tell_unplaced(made: Extraction) -> None:
     """Tell of what was set by hand, and that nothing tells where it is to be cut out."""
     from asmr_classify.library.extract import describe_unplaced
@@ -389,6 +387,7 @@ def tell_of(made: Extraction) -> None:
         place = f"{short_path(one.result.path)} {one.first:.3f}-{one.last:.3f} s ({one.label})"
         told = describe_copy(copy, short_path(copy.of.result.path))
         tell(f"{place}: {told}", lead="left out: ")
+    tell_denied(made)
     tell_unplaced(made)
     parts = Counter(entry.part for entry in made.entries)
     groups = {entry.stretch.group for entry in made.entries}

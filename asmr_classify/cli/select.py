@@ -176,8 +176,8 @@ def select_as_labelled(
     Returns
     -------
     Selected
-        Results by path, each once, with corrections; those of files that a query finds and that
-        are gone or changed apart.
+        Results by path, each once, with corrections, and what was answered about stretches of
+        them; those of files that a query finds and that are gone or changed apart.
 
     Raises
     ------
@@ -185,7 +185,12 @@ def select_as_labelled(
         As of :func:`select_results`.
     """
     asked = _Asked(console, quiet, catalogue, model, dry_run=dry_run, look=False, renew=False)
-    with _selecting(arguments, asked) as (selected, _):
+    with _selecting(arguments, asked) as (selected, known):
+        if known is not None:
+            selected.answers.update(
+                (result.path, known.answers([result.path]))
+                for result in (*selected.results, *selected.lost)
+            )
         return selected
 
 

@@ -5,7 +5,8 @@ A segment longer than a clip may be is cut into clips of that length, end to end
 added to its first and last only. Of one recording, a clip is left out that has the very times of
 another one under a second label, as each clip names all labels that cover half of it, or that lies
 whole in another one of its label. Clips that merely overlap are different stretches, and stay.
-Segments are what the model hears, or what people answered about stretches.
+Segments are what the model hears, without the stretches of which people answered that it is not
+heard there; or what people answered that is.
 
 What is random follows from a seed and from what is drawn, by a hash: another recording, or one
 less, does not move the lots of the others. Draws are fair: they look at no score and no length.
@@ -21,6 +22,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from asmr_classify.catalogue.answers import rest_of
 from asmr_classify.catalogue.corrections import TRIGGER
 from asmr_classify.catalogue.ranges import Range
 from asmr_classify.errors import UsageError
@@ -65,10 +67,16 @@ class Selected:
     results : list of FileResult
     lost : list of FileResult
         Of files that are not as they were labelled any more: gone, or changed.
+    answers : dict of str to list of Answer
+        What people said of stretches of these, by path.
+    denied : list of tuple of (str, Segment)
+        What :func:`heed` cut out of timelines, each with the path of its recording.
     """
 
     results: list[FileResult]
     lost: list[FileResult] = field(default_factory=list)
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
+    denied: list[tuple[str, Segment]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +214,68 @@ def as_answered(result: FileResult, answers: Iterable[Answer]) -> FileResult:
     return replace(result, segments=segments, corrected=())
 
 
+def heed(selected: Selected, wish: Wish) -> Selected:
+    """Let timelines say what people answered about stretches.
+
+    Parameters
+    ----------
+    selected : Selected
+    wish : Wish
+        If ``answered``, a timeline is what was answered; else that of the model, without what was
+        answered as not heard.
+
+    Returns
+    -------
+    Selected
+        ``denied`` is what of that is wanted.
+    """
+
+    def told(result: FileResult) -> FileResult:
+        answers = selected.answers.get(result.path, ())
+        return as_answered(result, answers) if wish.answered else without_denied(result, answers)
+
+    denied = [
+        (result.path, segment)
+        for result in selected.results
+        for segment in denied_in(result, selected.answers.get(result.path, ()))
+        if not wish.answered and _is_wanted(result, segment, wish)
+    ]
+    results, lost = ([told(x) for x in some] for some in (selected.results, selected.lost))
+    return replace(selected, results=results, lost=lost, denied=denied)
+
+
+def without_denied(result: FileResult, answers: Iterable[Answer]) -> FileResult:
+    """Take out of a timeline what people answered as not heard there, see :func:`denied_in`."""
+    denied: dict[str, list[tuple[float, float]]] = {}
+    for part in denied_in(result, answers):
+        denied.setdefault(part.label, []).append((part.start, part.end))
+    segments = tuple(
+        replace(segment, start=start, end=end)
+        for segment in result.segments
+        for start, end in rest_of(segment.start, segment.end, denied.get(segment.label, ()))
+    )
+    return replace(result, segments=segments)
+
+
+def denied_in(result: FileResult, answers: Iterable[Answer]) -> list[Segment]:
+    """Give the parts of segments whose label people answered as not heard there.
+
+    Seconds in which another answer heard it are none of these.
+    """
+    spans: dict[tuple[str, bool], list[tuple[float, float]]] = {}
+    for answer in answers:
+        for label in answer.asked:
+            of_label = spans.setdefault((label, label in answer.labels), [])
+            of_label.append((answer.start, answer.end))
+    return [
+        replace(segment, start=max(start, segment.start), end=min(end, segment.end))
+        for segment in result.segments
+        for span in spans.get((segment.label, False), ())
+        for start, end in rest_of(*span, spans.get((segment.label, True), ()))
+        if start < segment.end and segment.start < end
+    ]
+
+
 def find_stretches(
     results: Iterable[FileResult], wish: Wish, groups: Mapping[str, str]
 ) -> list[Stretch]:
@@ -261,18 +331,29 @@ def unplaced_labels(result: FileResult, wish: Wish) -> tuple[str, ...]:
     return tuple(tag for tag in result.tags if wish.wants(tag) and tag not in placed)
 
 
+def _is_wanted(result: FileResult, segment: Segment, wish: Wish) -> bool:
+    ruled_out = result.rules_out(segment.label)
+    return wish.wants(segment.label) and not ruled_out and wish.score.holds(segment.score)
+
+
 def _of_result(result: FileResult, wish: Wish, group: str) -> Iterator[Stretch]:
     length = length_of(result)
     for segment in result.segments:
-        label, score = segment.label, segment.score
-        if not wish.wants(label) or result.rules_out(label) or not wish.score.holds(score):
+        if not _is_wanted(result, segment, wish):
             continue
         start, end = round(segment.start, 3), min(round(segment.end, 3), length)
         for begin, finish in _pieces(start, end, wish):
             first = max(0.0, begin - wish.pad) if begin == start else begin
             last = min(length, finish + wish.pad) if finish == end else finish
             yield Stretch(
-                result, group, label, score, begin, finish, round(first, 3), round(last, 3)
+                result,
+                group,
+                segment.label,
+                segment.score,
+                begin,
+                finish,
+                round(first, 3),
+                round(last, 3),
             )
 
 

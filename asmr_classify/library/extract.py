@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from asmr_classify.library.journal import Run
     from asmr_classify.library.plan import Step
     from asmr_classify.library.template import Template
+    from asmr_classify.timeline import Segment
 
     Clip = WriteClip | CopyClip
 
@@ -127,6 +128,8 @@ class Extraction:
     unplaced : tuple of tuple of (str, str)
         Paths of recordings, each with a label that was set by hand and that no segment has.
     gaps : tuple of Gap
+    denied : tuple of tuple of (str, Segment)
+        Paths of recordings, each with what people answered as not heard in it.
     """
 
     plan: Plan
@@ -134,6 +137,7 @@ class Extraction:
     choice: Choice
     unplaced: tuple[tuple[str, str], ...] = ()
     gaps: tuple[Gap, ...] = ()
+    denied: tuple[tuple[str, Segment], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +224,12 @@ def plan_extract(
         ]
         for some in (selected.results, selected.lost)
     )
+    there = {result.path for result in results}
+    denied = tuple(
+        (path, segment)
+        for name, segment in selected.denied
+        if (path := os.path.abspath(name)) in there
+    )
     left = [_leave(result.path) for result in lost if fits(result, wish)]
     groups = _groups(results, order.group_by, left)
     choice = choose(
@@ -235,18 +245,18 @@ def plan_extract(
     planner = _Planner(order, choice, _top(results))
     made = planner.make(wish.seed, left)
     if not made:
-        return Extraction(Plan(command, (), tuple(left)), (), choice, unplaced)
+        return Extraction(Plan(command, (), tuple(left)), (), choice, unplaced, denied=denied)
     entries = [entry for entry, _ in made]
     gaps = find_gaps(entries, choice, LAYOUTS[order.layout].parts)
     steps: list[Clip | WriteText] = [step for _, step in made]
     tables = [
         *LAYOUTS[order.layout].tables(entries),
-        *_left_out(choice, left, unplaced, planner.top),
+        *_left_out(choice, left, denied, unplaced, planner.top),
         write_card(
             entries,
             order.layout,
             shlex.join(without_manner(command)),
-            [*_notes(order, wish, choice, unplaced), *(f"{gap}." for gap in gaps)],
+            [*_notes(order, wish, choice, denied, unplaced), *(f"{gap}." for gap in gaps)],
             answered=wish.answered,
         ),
     ]
@@ -254,7 +264,7 @@ def plan_extract(
     wanting = _wanting(steps, order.folder, own)
     folders = {os.path.dirname(step.target) for step in steps} if wanting else set()
     plan = Plan(command, (*steps_to_folders(folders), *wanting), tuple(left))
-    return Extraction(plan, tuple(entries), choice, unplaced, tuple(gaps))
+    return Extraction(plan, tuple(entries), choice, unplaced, tuple(gaps), denied)
 
 
 def _leave(path: str) -> Left:
@@ -429,7 +439,11 @@ def _write_text(table: Table, folder: str) -> WriteText:
 
 
 def _left_out(
-    choice: Choice, left: Sequence[Left], unplaced: Sequence[tuple[str, str]], top: str
+    choice: Choice,
+    left: Sequence[Left],
+    denied: Sequence[tuple[str, Segment]],
+    unplaced: Sequence[tuple[str, str]],
+    top: str,
 ) -> list[Table]:
     """List what fits and is not in the data set; nothing if there is nothing."""
     rows = [
@@ -443,6 +457,16 @@ def _left_out(
         for copy in choice.copies
     ]
     rows += [(_name_from(top, item.path), "", "", "", item.reason) for item in left]
+    rows += [
+        (
+            _name_from(top, path),
+            f"{segment.start:.3f}",
+            f"{segment.end:.3f}",
+            segment.label,
+            describe_denied(segment.label),
+        )
+        for path, segment in denied
+    ]
     rows += [
         (_name_from(top, path), "", "", label, describe_unplaced(label)) for path, label in unplaced
     ]
@@ -461,13 +485,22 @@ def describe_copy(copy: Copy, name: str) -> str:
     return f"the same sound as {name} {of.first:.3f}-{of.last:.3f} s ({of.label})"
 
 
+def describe_denied(label: str) -> str:
+    """Say why no clip is cut of a stretch in which people were asked for a label."""
+    return f"{label} was answered as not heard there"
+
+
 def describe_unplaced(label: str) -> str:
     """Say why no clip is cut of a label that was set by hand."""
     return f"set by hand; the timeline has no {label} to cut"
 
 
 def _notes(
-    order: Order, wish: Wish, choice: Choice, unplaced: Sequence[tuple[str, str]]
+    order: Order,
+    wish: Wish,
+    choice: Choice,
+    denied: Sequence[tuple[str, Segment]],
+    unplaced: Sequence[tuple[str, str]],
 ) -> list[str]:
     """Say in sentences how clips were made."""
     if order.copy:
@@ -488,6 +521,8 @@ def _notes(
         for names in shared_sound(choice)
     ]
     by_hand = []
+    if denied:
+        by_hand.append(f"Left out as answered not to be heard: {len(denied)} (see {LEFT_OUT}).")
     if unplaced:
         where = f"{len(unplaced)} (see {LEFT_OUT})"
         by_hand.append(f"Left out as set by hand where the timeline has nothing to cut: {where}.")

@@ -590,6 +590,42 @@ def test_of_what_people_answered_labels_choose(answered):
     ]
 
 
+DENIED = "crinkle was answered as not heard there"
+
+
+def test_what_people_answered_as_not_heard_is_not_cut_out(answered):
+    """Also where a model hears it; what it hears beside that, or people heard themselves, stays."""
+    with Catalogue.open(str(answered / "library.sqlite")) as catalogue:
+        catalogue.answer("in/crinkle-plastic.flac", 0, 6, [], ["crinkle"])
+        catalogue.answer("in/crinkle-plastic.flac", 1, 2.5, ["crinkle"], [])
+    done = run("--label", "crinkle", "--to", "out", "--group-by", "{stem}", "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert rows_of(answered / "out") == [
+        ("crinkle-paper.flac", "crinkle", "crinkle", 1.0, 2.0),
+        ("crinkle-plastic.flac", "crinkle", "crinkle", 1.0, 2.5),
+    ]
+    assert f"left out: in/crinkle-paper.flac 2.000-4.000 s: {DENIED}\n" in done.stderr
+    with (answered / "out/left-out.csv").open(newline="", encoding="utf-8") as file:
+        left = sorted(map(tuple, csv.reader(file)))
+    assert left == [
+        ("crinkle-paper.flac", "2.000", "4.000", "crinkle", DENIED),
+        ("crinkle-plastic.flac", "2.500", "4.000", "crinkle", DENIED),
+        ("source", "start", "end", "label", "reason"),
+    ]
+    card = (answered / "out/README.md").read_text()
+    assert "Left out as answered not to be heard: 2 (see left-out.csv)." in card
+
+
+def test_where_all_was_answered_as_not_heard_that_is_said(known):
+    with Catalogue.open(str(known / "library.sqlite")) as catalogue:
+        catalogue.answer("in/crinkle-paper.flac", 0, 6, [], ["crinkle"])
+    done = run("in/crinkle-paper.flac", "--to", "out", "--yes")
+    assert done.exit_code == 4
+    assert done.stderr.endswith(f"nothing fits, of 1 recording ({DENIED}); nothing is written\n")
+    asked = run("in/crinkle-paper.flac", "--label", "tap", "--to", "out", "--yes")
+    assert "(segments of 1 s or more: --min)" in asked.stderr
+
+
 def test_where_nobody_answered_that_is_said(answered):
     done = run("in/crinkle-paper.flac", "--answered", "--to", "out", "--yes")
     assert done.exit_code == 4
