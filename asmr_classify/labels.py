@@ -116,6 +116,17 @@ def kind_of(label: str) -> Kind:
     return Kind.CONTEXT if label in CONTEXTS or label == SILENCE else Kind.TRIGGER
 
 
+def one_word(name: str) -> str:
+    """Give a label as it is kept, however people write it: underscores stand for spaces.
+
+    Examples
+    --------
+    >>> one_word(" soap  cutting ")
+    'soap_cutting'
+    """
+    return "_".join(name.split())
+
+
 def same_but_for_case(label: str, others: Iterable[str]) -> str | None:
     """Give the first label that differs from one in case only, or None.
 

@@ -45,7 +45,7 @@ from asmr_classify.catalogue.corrections import (
 from asmr_classify.catalogue.store import named_at
 from asmr_classify.catalogue.tracks import recordings_of
 from asmr_classify.errors import UsageError
-from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, same_but_for_case
+from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, one_word, same_but_for_case
 from asmr_classify.writers import audacity, format_by_name, raven
 from asmr_classify.writers.csv import unescape_cell
 from asmr_classify.writers.documents import without_ruled_out
@@ -129,7 +129,7 @@ class _Reader:
         asked = (label for answer in known.answers() for label in answer.asked)
         self._offered = tuple(dict.fromkeys([*known.labels, *asked]))
         named = dict.fromkeys([*TRIGGERS, *CONTEXTS, *self._offered])
-        added = [x if x in named else check_new_label(x, named) for x in new]
+        added = [x if x in named else check_new_label(x, named) for x in map(one_word, new)]
         self._labels = tuple(dict.fromkeys([*named, *added]))
         self._corrections: dict[str, Edit] = {}
         self._told: dict[str, dict[str, tuple[object, str]]] = {}
@@ -329,7 +329,7 @@ class _Reader:
 
     def _label(self, text: str) -> str:
         """Find the label that somebody wrote."""
-        for label in (text, "_".join(text.split())):
+        for label in (text, one_word(text)):
             if label in self._labels or label == SILENCE:
                 return label
         if not text:

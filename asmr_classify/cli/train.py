@@ -14,6 +14,7 @@ from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_tell
 from asmr_classify.cli.train_output import check_trained
 from asmr_classify.errors import MissingExtraError, UsageError
+from asmr_classify.labels import one_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -415,7 +416,7 @@ def parse_renames(renames: Iterable[str]) -> dict[str, tuple[str, ...]]:
     parsed = {}
     for rename in renames:
         old, _, new = rename.rpartition("=")
-        names = tuple(name.strip() for name in new.split(",") if name.strip())
+        names = tuple(one_word(name) for name in new.split(",") if name.strip())
         if not old or not names:
             raise UsageError(f"--rename {rename}: give OLD=NEW, as in --rename Whispering=whisper")
         parsed[old] = names

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from asmr_classify.catalogue import Catalogue
 from asmr_classify.catalogue.answers import check_new_label
 from asmr_classify.errors import UsageError
-from asmr_classify.labels import SILENCE
+from asmr_classify.labels import SILENCE, one_word
 from asmr_classify.report.data import looks_of_labels
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Session:
         UsageError
             If it is none, or there are too many.
         """
-        label = "_".join(name.split())
+        label = one_word(name)
         if label == SILENCE:
             raise UsageError("silence is decided by level; answer 0 where nothing is heard")
         with self._lock:

@@ -18,6 +18,7 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from asmr_classify.labels import one_word
 from asmr_classify.review.stretches import stretch_at
 from asmr_classify.training.suspicious import DIGITS, find_wrong
 
@@ -154,5 +155,5 @@ def labels_of_folders(path: str, labels: Collection[str]) -> set[str]:
     >>> labels_of_folders("/asmr/White Noise/rain.mp3", ["tap", "white_noise"])
     {'white_noise'}
     """
-    folders = {"_".join(part.casefold().split()) for part in PurePath(path).parent.parts}
+    folders = {one_word(part.casefold()) for part in PurePath(path).parent.parts}
     return {label for label in labels if label.casefold() in folders}

@@ -32,6 +32,7 @@ from asmr_classify.labels import (
     TRIGGERS,
     Kind,
     kind_of,
+    one_word,
     same_but_for_case,
 )
 
@@ -308,14 +309,14 @@ OWN_WORDS = (*TRIGGERS, *CONTEXTS, SILENCE, NONE, UNSURE)
 
 
 def parse_labels(text: str, place: str) -> tuple[str, ...]:
-    """Parse labels, several as ``a,b``.
+    """Parse labels, several as ``a,b``; spaces within are underscores.
 
     Raises
     ------
     CorpusError
         If ``none`` stands beside another; ``place`` begins the message.
     """
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    names = tuple(one_word(name) for name in text.split(",") if name.strip())
     if NONE in names and len(names) > 1:
         raise CorpusError(
             f"{place}: {text!r}: {NONE} means that there is no trigger, so it stands alone; give "

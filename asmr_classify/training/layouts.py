@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asmr_classify.errors import CorpusError, MediaError
+from asmr_classify.labels import one_word
 from asmr_classify.media.discover import Found, discover
 from asmr_classify.media.probe import probe
 from asmr_classify.training.corpus import (
@@ -81,16 +82,17 @@ def read_sources(
         little to learn from; or a label that is renamed does not occur, or one of a manifest or a
         folder is one of the program's own but for capitals.
     """
-    clips = read_clips(sources, renamed or ())
+    names = {name: new for old, new in (renamed or {}).items() for name in (old, one_word(old))}
+    clips = read_clips(sources, names)
     known = {label for clip in clips for label in (*clip.labels, clip.label)}
-    strange = sorted(set(renamed or ()) - known)
+    strange = sorted(old for old in renamed or () if not known.intersection((old, one_word(old))))
     if strange:
         raise CorpusError(
             f"no clip is labelled {strange[0]!r}, which was to be renamed; there are "
             f"{', '.join(sorted(known - {''})[:20])}"
         )
     named = ", ".join(map(str, sources))
-    return make_corpus(_renamed(clips, renamed or {}), named, least_groups=least_groups)
+    return make_corpus(_renamed(clips, names), named, least_groups=least_groups)
 
 
 def read_clips(sources: Iterable[Path], renamed: Collection[str] = ()) -> list[Clip]:

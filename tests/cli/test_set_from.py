@@ -406,7 +406,7 @@ def test_a_new_label_is_named_first(library, kept, place):
     (place / "a.mp3.labels.txt").write_text("0\t40\ttap\n20\t40\tspeech\n1\t2\tsoap cutting\n")
     refused = library("set", "--from", "a.mp3.labels.txt")
     assert "name a new one by --new-label soap_cutting" in refused.stderr
-    done = library("set", "--from", "a.mp3.labels.txt", "--new-label", "soap_cutting")
+    done = library("set", "--from", "a.mp3.labels.txt", "--new-label", "soap cutting")
     assert done.exit_code == 0
     assert kept()[1] == {("a.mp3", 1, 2): (("soap_cutting",), ("soap_cutting",))}
     wrong = library("set", "--from", "a.mp3.labels.txt", "--new-label", "length")

@@ -60,6 +60,25 @@ def test_folders_whose_names_differ_from_labels_by_capitals_are_refused_or_renam
         read_sources([tmp_path], {"Tap": ("tap",)})
 
 
+def test_a_label_of_two_words_has_one_name_however_it_is_written(tmp_path):
+    """It is that of the page of `review`."""
+    place = tmp_path / "sorted"
+    for name in ("soap cutting/anna/a.wav", "soap_cutting/ben/b.wav", "White Noise/cy/c.wav"):
+        sound(place / name)
+    with pytest.raises(CorpusError, match=r"called 'White_Noise'; did you mean 'white_noise'"):
+        read_sources([place])
+    renamed = {"White Noise": ("white_noise",)}
+    assert read_sources([place], renamed).labels == ("white_noise", "soap_cutting")
+    (place / "manifest.csv").write_text(
+        "path,trigger,group\nsoap cutting/anna/a.wav,soap  cutting,anna\n"
+        'soap_cutting/ben/b.wav,"tap, soap_cutting",ben\n'
+    )
+    manifest = place / "manifest.csv"
+    assert read_sources([manifest]).labels == ("tap", "soap_cutting")
+    renamed = {"soap cutting": ("tap",)}
+    assert read_sources([manifest], renamed).labels == ("tap",)
+
+
 def test_recordings_outside_of_label_folders_are_refused(tmp_path):
     sound(tmp_path / "a.wav")
     with pytest.raises(CorpusError, match=r"a\.wav: lies in no folder that names its label"):
