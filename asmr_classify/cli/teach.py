@@ -13,9 +13,10 @@ from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads 
 from asmr_classify.cli.catalogue import CatalogueOption, has_default, open_catalogue
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_tell
-from asmr_classify.cli.train import CacheOption, default_cache, phase_reporter, warn_each
+from asmr_classify.cli.train import CacheOption, default_cache, phase_reporter, warn, warn_each
 from asmr_classify.cli.train_output import check_taught
 from asmr_classify.errors import UsageError
+from asmr_classify.labels import SILENCE, one_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,8 +78,9 @@ def teach(
     are enough answers to tell.
     """
     from asmr_classify.model import load_model, save_model, shipped_model_path
-    from asmr_classify.training.answers import hear
+    from asmr_classify.training.answers import hear, said_of_clips
     from asmr_classify.training.card import taught_card
+    from asmr_classify.training.layouts import read_clips
     from asmr_classify.training.teach import check_names, check_teachable
     from asmr_classify.training.teach import teach as teach_model
     from asmr_classify.writers.output import write_whole
@@ -88,7 +90,10 @@ def teach(
     check_taught(output, model or shipped_model_path())
     base = load_model(model)
     check_teachable(base)
-    said = _gather(sources or (), catalogue, group_by, base.triggers)
+    in_folders = said_of_clips(read_clips(sources)) if sources else None
+    said = _gather(in_folders, catalogue, group_by, base.triggers)
+    asked = {label for each in said for label in each.asked}
+    only = [label if label in asked else one_word(label) for label in only or ()]
     named = only or dict.fromkeys(label for each in said for label in each.asked)
     check_names(named, base)
     if all(label in base.labels for label in named):  # none is told from a library at large
@@ -106,11 +111,14 @@ def teach(
             [f"{error}; what was said of it is left out" for error in errors],
             "recordings cannot be heard",
         )
-        taught_model, taught = teach_model(base, examples, name=output.stem, only=only or ())
+        held = {label for each in in_folders or () for label in each.labels}
+        taught_model, taught = teach_model(
+            base, examples, name=output.stem, only=only, needed=held - {SILENCE}
+        )
     save_model(taught_model, output)
     card = taught_card(taught_model, base, taught, examples, by=group_by.value)
     write_whole(output.with_suffix(".md"), card.encode("utf-8", "backslashreplace"))
-    _tell_untaught(examples, taught, only or ())
+    _tell_untaught(examples, taught, only)
     if not quiet:
         _show(taught)
         tell(f"{output}: {taught_model.id}; label by it with --model {output}")
@@ -118,20 +126,20 @@ def teach(
 
 
 def _gather(
-    sources: Sequence[Path], catalogue: Path | None, group_by: Maker, triggers: Sequence[str]
+    in_folders: Sequence[Said] | None,
+    catalogue: Path | None,
+    group_by: Maker,
+    triggers: Sequence[str],
 ) -> list[Said]:
     """Gather what was said: in folders, and in the catalogue if it is named or there is no folder.
 
     Raises
     ------
-    CorpusError, CatalogueError
-        If a source cannot be read.
+    CatalogueError
+        If the catalogue cannot be read.
     """
-    from asmr_classify.training.answers import said_of_clips
-    from asmr_classify.training.layouts import read_clips
-
-    said = said_of_clips(read_clips(sources)) if sources else []
-    if catalogue is None and (sources or not has_default()):
+    said = [*(in_folders or ())]
+    if catalogue is None and (in_folders is not None or not has_default()):
         return said
     return said + _gather_from_catalogue(catalogue, group_by, triggers, said)
 
@@ -217,17 +225,22 @@ def _maker(path: str, group_by: Maker) -> str:
 
 def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[str]) -> None:
     """Tell which labels nothing, or too little, could be learnt of."""
-    from asmr_classify.labels import SILENCE
     from asmr_classify.training.teach import LEAST_TO_CHOOSE
 
     learnt = {each.label for each in taught}
     left = [label for label in examples.labels if label not in learnt] if not only else []
-    shown = ", ".join(printable(label) for label in left if label != SILENCE)
-    reasons = [f"{shown}: all examples hold it, or none"] if shown else []
+    held = {label for each in examples.said for label in each.labels}
+    unheard = ", ".join(printable(label) for label in left if label not in {*held, SILENCE})
     if SILENCE in left:
-        reasons.append(f"{SILENCE}: it is decided by level")
-    for reason in reasons:
-        tell(f"nothing is learnt of {reason}", lead="note: ", style="bold")
+        tell(f"nothing is learnt of {SILENCE}: it is decided by level", lead="note: ", style="bold")
+    if unheard:
+        tell(f"nothing is learnt of {unheard}: no example holds it", lead="note: ", style="bold")
+    for label in left:
+        if label in held and label != SILENCE:
+            warn(
+                f"nothing is learnt of {printable(label)}, and the model is not taught it: all "
+                "examples hold it; answer stretches that do not, too"
+            )
     for each in taught:
         if each.lacks_threshold and each.n_groups < LEAST_TO_CHOOSE <= each.n_held:
             tell(

@@ -31,7 +31,7 @@ from asmr_classify.training.calibration import F1_TOLERANCE, THRESHOLD_GRID, fit
 from asmr_classify.training.metrics import average_precision, group_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -178,7 +178,13 @@ def check_names(labels: Iterable[str], model: Model) -> None:
 
 
 def teach(
-    model: Model, examples: Examples, *, name: str, only: Sequence[str] = (), seed: int = 0
+    model: Model,
+    examples: Examples,
+    *,
+    name: str,
+    only: Sequence[str] = (),
+    needed: Iterable[str] = (),
+    seed: int = 0,
 ) -> tuple[Model, list[Taught]]:
     """Teach a model.
 
@@ -192,6 +198,9 @@ def teach(
         Of the taught model.
     only : sequence of str
         Labels to teach; all that were asked by default.
+    needed : iterable of str
+        Of these, labels that must not be left out, though others can be taught. All of ``only``
+        are such.
     seed : int
         For the folds of makers.
 
@@ -206,12 +215,13 @@ def teach(
     ModelError
         If the model cannot be taught.
     CorpusError
-        If there is no example, or all of a label hold it, or none.
+        If there is no example; or all examples of what is needed hold it, or none; or those of
+        all labels.
     UsageError
         If a label of ``only`` was never asked, or one cannot be called so.
     """
     check_teachable(model)
-    labels = _labels_to_teach(examples, only)
+    labels = _labels_to_teach(examples, only, {*only} if only else {*needed})
     check_names(labels, model)
     heads, taught = {}, []
     for label in labels:
@@ -222,7 +232,7 @@ def teach(
     return _with_heads(model, heads, name), taught
 
 
-def _labels_to_teach(examples: Examples, only: Sequence[str]) -> list[str]:
+def _labels_to_teach(examples: Examples, only: Sequence[str], needed: Collection[str]) -> list[str]:
     if not examples.labels:
         raise CorpusError(
             "nothing was said of any recording: answer some stretches by 'asmr-classify review', "
@@ -233,18 +243,23 @@ def _labels_to_teach(examples: Examples, only: Sequence[str]) -> list[str]:
             raise UsageError(
                 f"--only {label}: nothing was said of it; there is {', '.join(examples.labels)}"
             )
-    told, reasons = [], []
-    for label in only or examples.labels:
+    told, reasons = [], {}
+    for label in only or dict.fromkeys([*examples.labels, *needed]):
         _, holds = examples.of_label(label)
         if label == SILENCE:
-            reasons.append(f"{label}: is decided by level, and cannot be taught")
+            reasons[label] = "is decided by level, and cannot be taught"
+        elif not len(holds):
+            reasons[label] = "nothing can be heard in what holds it"
         elif holds.all() or not holds.any():
             there = "hold it: add some that do not" if holds.all() else "hold none: add some"
-            reasons.append(f"{label}: all {len(holds)} examples {there}")
+            reasons[label] = f"all {len(holds)} examples {there}"
         else:
             told.append(label)
-    if not told or (only and reasons):
-        raise CorpusError(f"nothing can be learnt of {'; '.join(reasons)}")
+    lacking = [label for label in reasons if label in needed or not told]
+    if lacking:
+        shown = "; ".join(f"{label}: {reasons[label]}" for label in lacking)
+        beside = "" if only or not told else "; or name what is to be taught by --only"
+        raise CorpusError(f"nothing can be learnt of {shown}{beside}")
     return told
 
 

@@ -15,6 +15,8 @@ from asmr_classify.catalogue import Catalogue, default_path
 from asmr_classify.cli.app import app
 from asmr_classify.cli.teach import Maker, _gather
 from asmr_classify.labels import TRIGGERS
+from asmr_classify.training.answers import said_of_clips
+from asmr_classify.training.layouts import read_clips
 from tests.conftest import DEMO
 from tests.media.make_media import write_float_wav
 
@@ -145,7 +147,9 @@ def test_what_lies_in_folders_of_labels_is_not_taken_for_what_nobody_spoke_of(ru
     assert run("label", DEMO, folders, "--catalogue", "-q", "--output", "-").exit_code == 0
     with Catalogue.open(default_path()) as known:
         known.answer(str(DEMO / "none-melody.flac"), 0, 5, ["music"], ["music"])
-    said = _gather([folders], Path(default_path()), Maker.CREATOR, TRIGGERS)
+    said = _gather(
+        said_of_clips(read_clips([folders])), Path(default_path()), Maker.CREATOR, TRIGGERS
+    )
     unasked = {Path(each.path) for each in said if not each.asked}
     assert unasked
     assert not any(path.is_relative_to(folders) for path in unasked)
@@ -297,7 +301,59 @@ def test_what_cannot_be_learnt_beside_what_can_is_told(run, folders, tmp_path):
     done = run("teach", folders, "--output", tmp_path / "mine.safetensors", "-q")
     assert done.exit_code == 0, done.stderr
     assert "nothing is learnt of silence: it is decided by level" in done.stderr
-    assert "or none" not in done.stderr
+    assert "no example holds it" not in done.stderr
+
+
+@pytest.fixture
+def spoken_of(run, tmp_path):
+    """A folder of one label, and a catalogue of answers about another one."""
+    place = tmp_path / "sorted" / "soap cutting"
+    place.mkdir(parents=True)
+    shutil.copy(DEMO / "crinkle-plastic.flac", place)
+    names = [*KEYS, *OTHERS]
+    assert run("label", *(DEMO / x for x in names), "--catalogue", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        for name in names:
+            labels = ("keys", "hum") if name in KEYS else ()
+            asked = ("keys", "purr", *labels)
+            catalogue.answer(str(DEMO / name), 0.0, 5.0, labels, asked)
+    return tmp_path / "sorted"
+
+
+def test_a_folder_of_whose_label_nothing_can_be_learnt_is_an_error(run, spoken_of, tmp_path):
+    """What was asked for would not be in the model, though another label would."""
+    mine = tmp_path / "mine.safetensors"
+    both = ("teach", spoken_of, "--catalogue", default_path(), "--output", mine)
+    done = run(*both)
+    told = " ".join(done.stderr.split())
+    assert done.exit_code == 1
+    assert "nothing can be learnt of soap_cutting: all 1 examples hold it: add some" in told
+    assert "or name what is to be taught by --only" in told
+    assert not mine.exists()
+    assert run(*both, "--only", "keys").exit_code == 0
+    (spoken_of / "none").mkdir()
+    shutil.copy(DEMO / "whisper-quick.flac", spoken_of / "none")
+    assert run(*both).exit_code == 0
+    assert "| soap_cutting | 1 | 1 |" in mine.with_suffix(".md").read_text()
+    assert run(*both, "--only", "soap cutting").exit_code == 0
+
+
+def test_a_folder_in_which_nothing_is_heard_is_an_error(run, spoken_of, tmp_path):
+    shutil.copy(DEMO / "none-silence.flac", spoken_of / "soap cutting" / "crinkle-plastic.flac")
+    mine = tmp_path / "mine.safetensors"
+    done = run("teach", spoken_of, "--catalogue", default_path(), "--output", mine)
+    assert done.exit_code == 1
+    assert "soap_cutting: nothing can be heard in what holds it" in done.stderr
+    assert not mine.exists()
+
+
+@pytest.mark.usefixtures("spoken_of")
+def test_answers_of_which_nothing_can_be_learnt_are_told_apart(run, tmp_path):
+    done = run("teach", "--output", tmp_path / "mine.safetensors", "-q")
+    assert done.exit_code == 0, done.stderr
+    told = " ".join(done.stderr.split())
+    assert "note: nothing is learnt of purr: no example holds it" in told
+    assert "warning: nothing is learnt of hum, and the model is not taught it: all" in told
 
 
 def test_an_answer_that_contradicts_what_was_set_is_told_and_counts(run, tmp_path):
@@ -387,13 +443,13 @@ def test_what_was_set_says_nothing_of_a_label_that_the_model_does_not_tell(run):
     assert run("set", DEMO / "tap-wood.flac", "trigger=tap", "-q").exit_code == 0
     with Catalogue.open(default_path()) as catalogue:
         catalogue.answer(str(DEMO / "tap-keys.flac"), 0.0, 5.0, ("keys",), ("keys",))
-    said = _gather((), None, Maker.RECORDING, TRIGGERS)
+    said = _gather(None, None, Maker.RECORDING, TRIGGERS)
     assert {x.path for x in said if "keys" in x.asked} == {str(DEMO / "tap-keys.flac")}
     assert {x.asked for x in said if x.path == str(DEMO / "tap-wood.flac")} >= {
         ("tap",),
         ("whisper",),
     }
-    knows = _gather((), None, Maker.RECORDING, (*TRIGGERS, "keys"))
+    knows = _gather(None, None, Maker.RECORDING, (*TRIGGERS, "keys"))
     assert ("keys",) in {x.asked for x in knows if x.path == str(DEMO / "tap-wood.flac")}
 
 
