@@ -158,13 +158,9 @@ def evaluate(
         report = phase_reporter(quiet=quiet)
         kept = cache or default_cache(quiet=quiet)
         with interrupts_tell(f"no predictions were written; {what_is_kept(kept)}"):
-            flaws = None
-            if issues is not None or not quiet:
-                flaws = find_flaws(
-                    corpus, assign_folds(corpus, seed=seed), jobs=n_jobs, on_progress=report
-                )
-            if flaws is not None and not quiet:
-                warn_of_corpus(corpus, flaws)
+            folds = assign_folds(corpus, seed=seed)
+            flaws = find_flaws(corpus, folds, jobs=n_jobs, on_progress=report)
+            warn_of_corpus(corpus, flaws)
             prepared = prepare(
                 corpus,
                 spec,
@@ -180,17 +176,15 @@ def evaluate(
     if html or plots:
         explain(record, html, plots, of_folds=model is None)
     if model is None:
-        if issues is not None and flaws is not None:
+        if issues is not None:
             write_issues(corpus, record, flaws, issues, quiet=quiet)
         prepared.checkpoints.forget()
-    if not quiet:
-        tell_figures(evaluation)
-        if model is not None:
-            tell(
-                f"{evaluation.models[0].id} labelled the clips as it is: these are figures of "
-                "sources never heard only if it was fitted on none of the clips, nor on others of "
-                "their groups"
-            )
+    tell_figures(evaluation)
+    if model is not None and not quiet:
+        tell(
+            f"{evaluation.models[0].id} labelled the clips as it is: these are figures of sources "
+            "never heard only if it was fitted on none of the clips, nor on others of their groups"
+        )
     return tell_unreadable(n_unreadable)
 
 
@@ -281,15 +275,14 @@ def judged(
     loaded = load_judged(model)
     read, n_unreadable = read_readable(sources, renames, least_groups=1, jobs=jobs, quiet=quiet)
     corpus, unknown = known_to(read, loaded)
-    if not quiet:
-        if unknown:
-            warn(
-                f"{loaded.id} does not know "
-                f"{', '.join(f'{label} ({n} clips)' for label, n in unknown.items())}; "
-                f"{len(read.clips) - len(corpus.clips)} clips that hold nothing else are left out: "
-                "rename what it knows by another name (OLD=NEW), or is to be no trigger (OLD=none)"
-            )
-        warn_of_fitted(corpus, loaded)
+    if unknown:
+        warn(
+            f"{loaded.id} does not know "
+            f"{', '.join(f'{label} ({n} clips)' for label, n in unknown.items())}; "
+            f"{len(read.clips) - len(corpus.clips)} clips that hold nothing else are left out: "
+            "rename what it knows by another name (OLD=NEW), or is to be no trigger (OLD=none)"
+        )
+    warn_of_fitted(corpus, loaded)
     report = phase_reporter(quiet=quiet)
     return corpus, judge(corpus, loaded, jobs=jobs, on_progress=report), n_unreadable
 

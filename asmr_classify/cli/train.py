@@ -185,9 +185,8 @@ def train(
     report = phase_reporter(quiet=quiet)
     kept = cache or default_cache(quiet=quiet)
     with interrupts_tell(f"no model was written; {what_is_kept(kept)}"):
-        if not quiet:
-            folds = assign_folds(corpus, seed=seed)
-            warn_of_corpus(corpus, find_flaws(corpus, folds, jobs=n_jobs, on_progress=report))
+        folds = assign_folds(corpus, seed=seed)
+        warn_of_corpus(corpus, find_flaws(corpus, folds, jobs=n_jobs, on_progress=report))
         prepared = prepare(
             corpus,
             spec,
@@ -477,14 +476,22 @@ def phase_reporter(*, quiet: bool) -> Callable[[str, int, int], None]:
 
 
 def tell_figures(evaluation: Evaluation) -> None:
-    """Tell the figures on sources never heard."""
+    """Tell the figures on sources never heard, and which triggers no clip tells of."""
     from asmr_classify.training.metrics import figure_text
     from asmr_classify.training.page import main_figures
 
+    results, (model, *_) = evaluation.results, evaluation.models
+    unheld = [x for x in model.triggers if x not in evaluation.by_clip.average_precision]
     for name, figures in (("by clip", evaluation.by_clip), ("by group", evaluation.by_group)):
         tell(f"{name}: {', '.join(f'{what} {text}' for what, text in main_figures(figures))}")
         for trigger, ap in figures.average_precision.items():
             tell(
                 f"  {trigger}: AP {figure_text(ap)}, F1 {figure_text(figures.f1[trigger])}, "
                 f"recall {figure_text(figures.recall[trigger])}"
+            )
+        for trigger in unheld:
+            n_tagged = sum(trigger in result.tags for result in results)
+            tell(
+                f"  {trigger}: AP n/a, F1 n/a, recall n/a: no clip holds it, and {n_tagged} of "
+                f"{len(results)} are tagged with it"
             )

@@ -88,6 +88,28 @@ def test_triggers_that_the_model_does_not_know_are_left_out_and_named(judge, man
     assert "does not know" not in told
 
 
+def test_triggers_that_no_clip_holds_have_their_line_too(judge, manifest):
+    """What they are tagged with, wrongly or not, would be nowhere to be seen."""
+    clips = manifest(tap_wood="tap", noise_pink="none", noise_fan="none", none_talk="none")
+    done, told = judge(clips)
+    assert done.exit_code == 0, done.output
+    assert told.count("tap: AP 1.000, F1 1.000, recall 1.000") == 2
+    line = "white_noise: AP n/a, F1 n/a, recall n/a: no clip holds it, and 2 of 4 are tagged with"
+    assert told.count(line) == 2
+    assert "crinkle: AP n/a, F1 n/a, recall n/a: no clip holds it, and 0 of 4" in told
+    assert "speech" not in told
+
+
+def test_quiet_leaves_figures_and_what_goes_wrong(judge, manifest):
+    clips = manifest(tap_wood="tap", noise_pink="brush", none_talk="none")
+    done, told = judge(clips, "--quiet")
+    assert done.exit_code == 0, done.output
+    assert told.startswith("warning: asmr-4@")
+    assert "does not know brush (1 clips)" in told
+    assert "by clip: mean AP 1.000" in told
+    assert "labelled the clips as it is" not in told
+
+
 def test_a_model_that_knows_no_trigger_of_the_clips_cannot_be_judged(judge, manifest):
     done, told = judge(manifest(noise_pink="hiss", none_talk="none"))
     assert done.exit_code == 1
@@ -144,7 +166,7 @@ def test_an_unreadable_clip_is_named_and_left_out(judge, manifest, tmp_path):
     assert done.exit_code == 3
     assert re.search(r"warning: \S+noise-pink\.flac: .*; the clip is left out", told)
     assert "1 clips could not be read" in told
-    assert "white_noise" not in told
+    assert "white_noise: AP n/a, F1 n/a, recall n/a: no clip holds it" in told
     assert len(predictions(tmp_path)) == 2
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
 from asmr_classify.cli.train import training_spec
+from asmr_classify.labels import TRIGGERS
 from asmr_classify.model import load_model
 from asmr_classify.training.plots import PICTURES
 from asmr_classify.training.record import load_record
@@ -77,7 +78,14 @@ def test_evaluate_writes_predictions_of_every_clip_and_a_page(run, tmp_path):
     records = [json.loads(line) for line in output.read_text().splitlines()]
     assert {r["path"] for r in records} == {str(p) for p in DEMO.glob("*.flac")}
     assert {r["status"] for r in records} == {"ok", "silent"}
-    assert done.output == ""
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("warning: small labels: ")  # what goes wrong, and what was asked for
+    (first,) = (k for k, line in enumerate(lines) if line.startswith("by clip: mean AP "))
+    by_clip, by_group = lines[first : first + 5], lines[first + 5 :]
+    assert [line.split(":")[0].strip() for line in by_clip[1:]] == [*TRIGGERS]
+    assert by_group[0].startswith("by group: mean AP ")
+    assert len(by_group) == len(by_clip)
     assert "12 clips of 12" in page.read_text(encoding="utf-8")
 
 
@@ -106,7 +114,9 @@ def test_an_interrupt_tells_what_is_not_there(run, tmp_path, monkeypatch, comman
     monkeypatch.setattr("asmr_classify.training.evaluate.prepare", interrupt)
     done = run(command, DEMO / "manifest.csv", "--output", tmp_path / name, "--quiet")
     assert done.exit_code == 130
-    assert done.stderr == f"interrupted: no {what} written; features and fits so far are kept\n"
+    told = f"interrupted: no {what} written; features and fits so far are kept\n"
+    assert done.stderr.endswith(told)
+    assert done.stderr.startswith("warning: small labels: ")
     assert not (tmp_path / name).exists()
 
 
@@ -307,7 +317,10 @@ def test_what_is_likely_wrong_with_a_corpus_is_written_as_a_table(run, mine, tmp
     assert all(float(row["difference"]) == 0 for row in copies)
     assert "issues.csv: contradiction 1, " in done.stderr
     lines = tmp_path / "issues.jsonl"
-    assert run("evaluate", mine, "-o", output, "--issues", lines, "-q").output == ""
+    quiet = run("evaluate", mine, "-o", output, "--issues", lines, "-q")
+    assert quiet.exit_code == 0
+    assert "issues.jsonl: " not in quiet.stderr
+    assert "are the same file with other labels" in " ".join(quiet.stderr.split())
     records = [json.loads(line) for line in lines.read_text().splitlines()]
     assert [x["path"] for x in records] == [row["path"] for row in rows]
     assert records[0]["labels"] in (["knock"], ["hiss"])
