@@ -60,9 +60,17 @@ class Answer:
     at: float
 
     def says(self, other: Answer) -> bool:
-        """Tell whether this tells all that another one of the same stretch does."""
+        """Tell whether this tells all that another one of the same stretch does.
+
+        That nothing is heard says no more once further labels have been named.
+        """
+        if self._hears_nothing() and other._hears_nothing():
+            return True
         same = {*self.labels}.intersection(other.asked) == {*other.labels}
         return same and {*self.asked}.issuperset(other.asked)
+
+    def _hears_nothing(self) -> bool:
+        return not self.labels and len(self.asked) > 1  # who speaks of one label says no more
 
     def then(self, later: Answer) -> Answer:
         """Say more, or otherwise: of what was asked again, the later counts."""

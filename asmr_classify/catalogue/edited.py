@@ -127,9 +127,10 @@ class _Reader:
         self._paths = [path for path in known.paths() if self._wants(path)]
         self._there = frozenset(self._paths)
         asked = (label for answer in known.answers() for label in answer.asked)
-        self._offered = tuple(dict.fromkeys([*known.labels, *asked]))
-        named = dict.fromkeys([*TRIGGERS, *CONTEXTS, *self._offered])
+        offered = [*known.labels, *asked]
+        named = dict.fromkeys([*TRIGGERS, *CONTEXTS, *offered])
         added = [x if x in named else check_new_label(x, named) for x in map(one_word, new)]
+        self._offered = tuple(dict.fromkeys([*offered, *added]))
         self._labels = tuple(dict.fromkeys([*named, *added]))
         self._corrections: dict[str, Edit] = {}
         self._told: dict[str, dict[str, tuple[object, str]]] = {}

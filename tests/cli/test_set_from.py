@@ -414,6 +414,29 @@ def test_a_new_label_is_named_first(library, kept, place):
     assert "is for labels that --from reads" in library("set", "--new-label", "soap").stderr
 
 
+def test_a_file_that_is_read_again_says_the_same_though_labels_were_named_since(
+    library, kept, place
+):
+    """Who wrote that nothing is heard did not know of a label that was named later."""
+    (place / "x.csv").write_text("path,label,start,end\na.mp3,soap,1,2\na.mp3,none,3,4\n")
+    again = ("set", "--from", "x.csv", "--new-label", "soap")
+    assert library(*again).exit_code == 0
+    said = {
+        ("a.mp3", 1, 2): (("soap",), ("soap",)),
+        ("a.mp3", 3, 4): ((), ("tap", "whisper", "speech", "soap")),
+    }
+    assert kept()[1] == said
+    assert library(*again).stderr == "nothing differs from what is known\n"
+    with Catalogue.open(str(place / "library.sqlite")) as known:
+        known.answer("in/b.mp3", 1, 2, ["hum"], ["hum"])
+        known.answer("a.mp3", 5, 6, [], ["hum"])
+    assert library(*again).stderr == "nothing differs from what is known\n"
+    assert {key: kept()[1][key] for key in said} == said
+    (place / "y.csv").write_text("path,label,start,end\na.mp3,none,5,6\n")
+    assert library("set", "--from", "y.csv").exit_code == 0
+    assert {*kept()[1]["a.mp3", 5, 6][1]} == {"tap", "whisper", "speech", "soap", "hum"}
+
+
 def test_files_go_with_no_setting(library):
     done = library("set", "a.mp3", "trigger=tap", "--from", "x.csv")
     assert "trigger=tap: files tell what is set; leave it out, or --from" in done.stderr
