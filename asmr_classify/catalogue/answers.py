@@ -20,7 +20,7 @@ from asmr_classify.errors import UsageError
 from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, same_but_for_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from asmr_classify.catalogue.schema import Database
 
@@ -79,6 +79,11 @@ class Answer:
         return replace(
             later, labels=labels, asked=tuple(dict.fromkeys([*self.asked, *later.asked]))
         )
+
+    def only(self, labels: Collection[str]) -> Answer:
+        """Say what it says of some labels only."""
+        asked = tuple(label for label in self.asked if label in labels)
+        return replace(self, labels=tuple(x for x in self.labels if x in labels), asked=asked)
 
 
 def check_answer(answer: Answer) -> Answer:

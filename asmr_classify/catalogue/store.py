@@ -341,6 +341,46 @@ class Catalogue:
                         changed.append(replace(edit, answer=answer))
         return changed
 
+    def withdraw(self, edits: Sequence[Edit]) -> list[Edit]:
+        """Take back answers, as far as they say what people wrote into files.
+
+        Parameters
+        ----------
+        edits : sequence of Edit
+            Of :func:`~asmr_classify.catalogue.edited.read_edits`. Corrections stay.
+
+        Returns
+        -------
+        list of Edit
+            Those that changed something; their answers are what was taken back. What is known of
+            other labels in the very same stretch, or is known otherwise, stays.
+
+        Raises
+        ------
+        UsageError
+            As :meth:`take_back`, with the place in the file.
+        """
+        withdrawn = []
+        with self._database.transaction():
+            for edit in edits:
+                if edit.answer is None:
+                    continue
+                with named_at(edit.place):
+                    path, _, content_id = self._known(os.path.abspath(edit.path))  # noqa: PTH100
+                said = replace(check_answer(edit.answer), path=path)
+                before = self._contents.answers.find(content_id, said)
+                if before is None:
+                    continue
+                same = [x for x in said.asked if (x in said.labels) is (x in before.labels)]
+                gone, rest = before.only(same), before.only({*before.asked}.difference(same))
+                if rest.asked:
+                    self._contents.answers.put(content_id, rest)
+                else:
+                    self._contents.answers.drop(content_id, said.start, said.end)
+                if gone.asked:
+                    withdrawn.append(replace(edit, answer=gone))
+        return withdrawn
+
     def answer(
         self, path: str, start: float, end: float, labels: Sequence[str], asked: Sequence[str]
     ) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.catalogue import Answer, Catalogue
     from asmr_classify.catalogue.corrections import Correction
+    from asmr_classify.catalogue.edited import Edit
 
 RESET = "reset"
 
@@ -45,7 +46,7 @@ def set_(
             metavar="FILE… SETTING…",
             help="Files of the catalogue, and what is true of them: trigger=whisper,tap (the main "
             "one first), trigger=none, no_talking=true or false; or reset. With --from, files and "
-            "folders to which that is limited, and no setting.",
+            "folders to which that is limited, and no setting but reset.",
             show_default=False,
         ),
     ] = None,
@@ -86,6 +87,7 @@ def set_(
 
     `--from` takes many corrections at once, or none of them if a line is wrong: what files tell of
     whole recordings is set, what they tell of stretches is kept as answers to `review` are.
+    `reset --from` takes back the answers that say what the files say of stretches.
     """
     if from_:
         return set_from(
@@ -120,13 +122,14 @@ def set_from(
     from asmr_classify.catalogue.edited import read_edits
 
     settings = [word for word in words if is_setting(word)]
-    if settings:
+    if settings not in ([], [RESET]):
         raise UsageError(f"{settings[0]}: files tell what is set; leave it out, or --from")
+    words = [word for word in words if word not in settings]
     with open_catalogue(catalogue, as_copy=dry_run) as known:
-        for word in words:
-            if not (os.path.lexists(word) or known.knows(word)):
-                raise UsageError(f"{word}: {NOT_THERE}")
+        check_named(words, known)
         edits = read_edits([str(x) for x in sources], known, only=words, new=new)
+        if settings:
+            return take_back(known.withdraw(edits), dry_run=dry_run, quiet=quiet)
         changed = known.take(edits)
         named = [edit.path for edit in changed if edit.correction is not None]
         answered = [edit.answer for edit in changed if edit.answer is not None]
@@ -144,6 +147,31 @@ def set_from(
         stretches = f"{len(answered)} stretch{'es' * (len(answered) != 1)}"
         recordings = f"{len(named)} recording{'s' * (len(named) != 1)}"
         tell(f"set: {recordings}; answered: {stretches}" + f"; {UNCHANGED}" * dry_run)
+    return ExitStatus.OK
+
+
+def check_named(words: Sequence[str], known: Catalogue) -> None:
+    """Check that what is named is there, or known.
+
+    Raises
+    ------
+    UsageError
+    """
+    for word in words:
+        if not (os.path.lexists(word) or known.knows(word)):
+            raise UsageError(f"{word}: {NOT_THERE}")
+
+
+def take_back(withdrawn: Sequence[Edit], *, dry_run: bool, quiet: bool) -> ExitStatus:
+    """Tell what was taken back of answers."""
+    answers = [edit.answer for edit in withdrawn if edit.answer is not None]
+    for answer in answers if not quiet else ():
+        typer.echo(printable(describe(answer)))
+    if not answers:
+        tell("no answer says what the files say of stretches; whole recordings: set FILE reset")
+    elif not quiet:
+        stretches = f"{len(answers)} stretch{'es' * (len(answers) != 1)}"
+        tell(f"taken back, of answers: {stretches}" + f"; {UNCHANGED}" * dry_run)
     return ExitStatus.OK
 
 

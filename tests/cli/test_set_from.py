@@ -437,9 +437,39 @@ def test_a_file_that_is_read_again_says_the_same_though_labels_were_named_since(
     assert {*kept()[1]["a.mp3", 5, 6][1]} == {"tap", "whisper", "speech", "soap", "hum"}
 
 
+def test_what_a_file_told_of_stretches_is_listed_and_taken_back(library, kept, place):
+    """What others said of the same stretches stays, and so does what was set."""
+    with Catalogue.open(str(place / "library.sqlite")) as known:
+        known.answer("a.mp3", 1, 2, ["speech"], ["speech", "crinkle"])
+        known.answer("a.mp3", 7, 8, ["speech"], ["speech"])
+    before = kept()[1]
+    (place / "x.csv").write_text(
+        "path,label,start,end\na.mp3,tap,1,2\na.mp3,none,3,4\nin/b.mp3,tap,5,6\n"
+        "in/deep/c.mp3,crinkle,,\n"
+    )
+    assert library("set", "--from", "x.csv").exit_code == 0
+    tags, told = kept()
+    assert len(told) == 4
+    with Catalogue.open(str(place / "library.sqlite")) as known:
+        known.answer("in/b.mp3", 5, 6, [], ["tap"])  # answered otherwise since
+    listed = library("set", "reset", "--from", "x.csv", "--dry-run")
+    assert listed.stdout == (
+        "a.mp3 1.000-2.000 s: tap heard\na.mp3 3.000-4.000 s: tap, whisper, speech not heard\n"
+    ).replace("tap, whisper, speech", ", ".join(told["a.mp3", 3, 4][1]))
+    assert listed.stderr == ("taken back, of answers: 2 stretches; nothing was changed (dry run)\n")
+    assert len(kept()[1]) == 4
+    assert library("set", "a.mp3", "reset", "--from", "x.csv", "-q").output == ""
+    assert kept() == (tags, {**before, ("in/b.mp3", 5, 6): ((), ("tap",))})
+    done = library("set", "reset", "--from", "x.csv")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "no answer says what the files say of stretches; whole recordings: set" in done.stderr
+
+
 def test_files_go_with_no_setting(library):
     done = library("set", "a.mp3", "trigger=tap", "--from", "x.csv")
     assert "trigger=tap: files tell what is set; leave it out, or --from" in done.stderr
+    done = library("set", "reset", "trigger=tap", "--from", "x.csv")
+    assert "reset: files tell what is set; leave it out, or --from" in done.stderr
     assert "x.csv: cannot be read: No such file" in library("set", "--from", "x.csv").stderr
 
 
