@@ -1,7 +1,8 @@
 """Answers and folders that may be wrong: where what was said and what the model hears disagree.
 
 A folder that is called like a label says that its recordings hold it, and, if they lie in none of
-their own, that those in folders of other labels do not. An answer says which of the labels on offer
+their own, that those in folders of other labels do not; but of ``other``, which is beside most
+labels, it says nothing unless it is called so. An answer says which of the labels on offer
 are heard in a stretch. Label by label, confident learning [1]_ as cleanlab has it tells which of
 these are likely errors.
 
@@ -18,7 +19,7 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from asmr_classify.labels import one_word
+from asmr_classify.labels import OTHER, one_word
 from asmr_classify.review.stretches import stretch_at
 from asmr_classify.training.suspicious import DIGITS, find_wrong
 
@@ -144,7 +145,8 @@ def _claims_of_folders(stretches: Iterable[Stretch]) -> Iterator[Claim]:
         spoken = labels_of_folders(own[0].path, own[0].opinion)
         for label in own[0].opinion if spoken else ():
             surest = max(own, key=lambda x: x.opinion.get(label, 0.0))
-            yield Claim(surest, label, label in spoken, "folder")
+            if label != OTHER or label in spoken:
+                yield Claim(surest, label, label in spoken, "folder")
 
 
 def labels_of_folders(path: str, labels: Collection[str]) -> set[str]:

@@ -156,6 +156,23 @@ def test_what_is_likely_wrong_is_written_as_a_table(review, doubtful, served, pl
     assert {x["said"] for x in records} <= {True, False}
 
 
+def test_a_folder_says_nothing_of_other_unless_it_is_called_so(review, library):
+    """Something else is beside most labels."""
+    pytest.importorskip("cleanlab", reason="cleanlab is not installed")
+    for k in range(6):
+        scores = {"tap": 0.95, "other": 0.02 if k else 0.95}
+        library.add(f"tap/{k}.wav", **short(2.0 + k, scores=scores, segments=(), tags=("tap",)))
+        scores = {"tap": 0.03 if k else 0.95, "other": 0.95}
+        library.add(f"other/{k}.wav", **short(2.5 + k, scores=scores, segments=(), tags=()))
+    done = review("--order", "suspicious", "--output", "-")
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert ("other/0.wav", "tap", "no", "folder") in {
+        (row["path"], row["about"], row["said"], row["by"]) for row in rows
+    }
+    assert "other" not in {row["about"] for row in rows}
+
+
 def test_only_folders_of_labels_are_cut_for_a_table(review, doubtful, monkeypatch):
     from asmr_classify import review as package
 
