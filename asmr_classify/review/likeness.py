@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from asmr_classify.library.playlist import creator_of
+from asmr_classify.review.order import MAKER_RATE
+
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
@@ -70,7 +73,7 @@ def hear_some(
 def spread_out(
     stretches: Sequence[Stretch], places: NDArray[np.float32], *, by_uncertainty: bool
 ) -> list[Stretch]:
-    """Begin with the first, and go on with what sounds least like any before.
+    """Begin with the first, and go on with what sounds least like any before, by turns.
 
     Parameters
     ----------
@@ -83,6 +86,7 @@ def spread_out(
     Returns
     -------
     list of Stretch
+        Each further one of a maker, and of a recording, counts for less.
 
     References
     ----------
@@ -91,13 +95,18 @@ def spread_out(
     """
     X = _directions(places)
     weights = np.array([x.uncertainty if by_uncertainty else 1.0 for x in stretches]) + 1e-9
-    order = [0]
-    nearest = np.linalg.norm(X - X[0], axis=1)
+    recordings = np.array([x.path for x in stretches])
+    makers = np.array([creator_of(x.path) for x in stretches])
+    order: list[int] = []
+    nearest = np.full(len(stretches), np.inf)
     while len(order) < len(stretches):
         worth = weights * (nearest + 1e-9)
         worth[order] = -1
-        order.append(int(worth.argmax()))
-        nearest = np.minimum(nearest, np.linalg.norm(X - X[order[-1]], axis=1))
+        chosen = int(worth.argmax()) if order else 0
+        order.append(chosen)
+        nearest = np.minimum(nearest, np.linalg.norm(X - X[chosen], axis=1))
+        for of_each in (recordings, makers):
+            weights[of_each == of_each[chosen]] *= MAKER_RATE
     return [stretches[k] for k in order]
 
 

@@ -1,9 +1,9 @@
 """Which stretches are asked first.
 
-- **mixed**: those of which the model is unsure, but not many of one maker or of one sound in a row:
-  each further one of a kind counts for less, as it teaches less.
+- **mixed**: those of which the model is unsure, but not many of one maker, of one recording or of
+  one sound in a row: each further one of a kind counts for less, as it teaches less.
 - **uncertain**: the least sure first.
-- **diverse**: makers and sounds take turns, however sure the model is.
+- **diverse**: makers, recordings and sounds take turns, however sure the model is.
 - **random**: any; what is answered so says how good the model is.
 - **suspicious**: first what contradicts answers and folders given so far, see
   :mod:`~asmr_classify.review.suspicious`; then mixed.
@@ -117,16 +117,29 @@ def arrange(stretches: Iterable[Stretch], order: Order, label: str | None = None
 
 
 def _spread(stretches: Sequence[Stretch], *, by_uncertainty: bool) -> list[Stretch]:
-    """Let each further stretch of a maker, and of the same labels, count for less."""
+    """Let each further stretch of a maker, and of the same labels, count for less.
+
+    Of one maker, recordings take turns by the same rule.
+    """
+    once = {x.key: x.uncertainty if by_uncertainty else 1.0 for x in stretches}
+    recordings: Counter[str] = Counter()
+    turns = []
+    for stretch in stretches:
+        turns.append(once[stretch.key] * MAKER_RATE ** recordings[stretch.path])
+        recordings[stretch.path] += 1
+    in_turns = _by_worth(stretches, turns)
     makers: Counter[str] = Counter()
-    maker_of = {path: creator_of(path) for path in {x.path for x in stretches}}
+    maker_of = {path: creator_of(path) for path in recordings}
     sounds: Counter[tuple[str, ...]] = Counter()
     worth = []
-    for stretch in stretches:
+    for stretch in in_turns:
         maker, sound = maker_of[stretch.path], stretch.heard
-        once = stretch.uncertainty if by_uncertainty else 1.0
-        worth.append(once * MAKER_RATE ** makers[maker] * SOUND_RATE ** sounds[sound])
+        worth.append(once[stretch.key] * MAKER_RATE ** makers[maker] * SOUND_RATE ** sounds[sound])
         makers[maker] += 1
         sounds[sound] += 1
+    return _by_worth(in_turns, worth)
+
+
+def _by_worth(stretches: Sequence[Stretch], worth: Sequence[float]) -> list[Stretch]:
     places = sorted(range(len(stretches)), key=lambda k: -worth[k])
     return [stretches[k] for k in places]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from asmr_classify.review import (
     read_place,
     refine,
 )
+from asmr_classify.review.likeness import spread_out
 from asmr_classify.review.stretches import LONGEST, SHORTEST
 from asmr_classify.timeline import Segment
 from tests.catalogue.results import heard
@@ -93,6 +95,34 @@ def test_one_maker_does_not_fill_the_beginning():
     queue = arrange([*many, unsure("/ann/0.wav", 0.3)], Order.MIXED)
     assert paths(queue)[:3] == ["/mia/0.wav", "/mia/1.wav", "/ann/0.wav"]
     assert paths(arrange([*many, unsure("/ann/0.wav", 0.3)], Order.UNCERTAIN))[-1] == "/ann/0.wav"
+
+
+def long_and_short():
+    """A folder of one long recording, of which the model is unsure, and of short ones."""
+    spans = tuple(Segment(20.0 * k, 20.0 * k + 4, "tap", 0.55) for k in range(30))
+    long = cut_stretches(heard("/a/0.wav", decoded=600.0, duration=600.0, segments=spans))
+    return [*long, *(unsure(f"/a/{k}.wav", 0.3) for k in (1, 2, 3))]
+
+
+@pytest.mark.parametrize("order", [Order.MIXED, Order.DIVERSE])
+def test_one_recording_does_not_fill_the_beginning(order):
+    queue = arrange(long_and_short(), order)
+    assert {*paths(queue[:8])} == {f"/a/{k}.wav" for k in range(4)}
+    assert paths(queue)[0] == "/a/0.wav"
+    assert [*{*paths(arrange(long_and_short(), Order.UNCERTAIN)[:30])}] == ["/a/0.wav"]
+
+
+def test_one_recording_does_not_fill_the_beginning_once_it_was_heard(rng):
+    asked = arrange(long_and_short(), Order.MIXED)
+    places = rng.standard_normal((len(asked), 8)).astype(np.float32)
+    for by_uncertainty in (True, False):
+        queue = spread_out(asked, places, by_uncertainty=by_uncertainty)
+        assert queue[0] == asked[0]
+        assert {*paths(queue[:8])} == {f"/a/{k}.wav" for k in range(4)}
+        assert sorted(queue, key=lambda x: x.key) == sorted(asked, key=lambda x: x.key)
+    makers = [unsure(f"/mia/{k}.wav", 0.5) for k in range(9)] + [unsure("/ann/0.wav", 0.4)]
+    queue = spread_out(makers, places[:10], by_uncertainty=True)
+    assert "/ann/0.wav" in paths(queue)[:4]
 
 
 def test_a_label_is_asked_where_it_may_be():
