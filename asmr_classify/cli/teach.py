@@ -19,10 +19,15 @@ from asmr_classify.errors import UsageError
 from asmr_classify.labels import SILENCE, one_word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from asmr_classify.training.answers import Examples, Said
     from asmr_classify.training.teach import Taught
+
+
+MOST_FALSE = 0.1
+"""Share of what does not hold a label that may be tagged with it; if it may be more, it is told: of
+a rare label, few of the tags are right then."""
 
 
 class Maker(StrEnum):
@@ -225,16 +230,14 @@ def _maker(path: str, group_by: Maker) -> str:
 
 def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[str]) -> None:
     """Tell which labels nothing, or too little, could be learnt of."""
-    from asmr_classify.training.teach import LEAST_TO_CHOOSE
-
     learnt = {each.label for each in taught}
     left = [label for label in examples.labels if label not in learnt] if not only else []
     held = {label for each in examples.said for label in each.labels}
     unheard = ", ".join(printable(label) for label in left if label not in {*held, SILENCE})
     if SILENCE in left:
-        tell(f"nothing is learnt of {SILENCE}: it is decided by level", lead="note: ", style="bold")
+        _note(f"nothing is learnt of {SILENCE}: it is decided by level")
     if unheard:
-        tell(f"nothing is learnt of {unheard}: no example holds it", lead="note: ", style="bold")
+        _note(f"nothing is learnt of {unheard}: no example holds it")
     for label in left:
         if label in held and label != SILENCE:
             warn(
@@ -242,30 +245,41 @@ def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[
                 "examples hold it; answer stretches that do not, too"
             )
     for each in taught:
-        if each.lacks_threshold and each.n_groups < LEAST_TO_CHOOSE <= each.n_held:
-            tell(
-                f"{each.label}: all {each.n_held} examples that hold it are of one maker, so that "
-                "none can be left out to choose a threshold by, and it will hardly ever be found; "
-                "give some of other makers, or let each recording be one: --group-by recording",
-                lead="note: ",
-                style="bold",
-            )
-        elif each.lacks_threshold:
-            tell(
-                f"{each.label}: {each.n_held} examples hold it and {each.n_not_held} do not, too "
-                "few to choose a threshold by makers left out, so it will hardly ever be found; "
-                f"give {LEAST_TO_CHOOSE} or more of each, better twenty of ten makers",
-                lead="note: ",
-                style="bold",
-            )
-        if each.finds_none:
-            tell(
-                f"{each.label}: what was learnt finds it in none of the {each.n_held} examples "
-                "that hold it, so it will hardly ever be found; give more examples, and one kind "
-                "of sound to a label",
-                lead="note: ",
-                style="bold",
-            )
+        for doubt in _doubts(each):
+            _note(f"{each.label}: {doubt}")
+
+
+def _note(text: str) -> None:
+    tell(text, lead="note: ", style="bold")
+
+
+def _doubts(each: Taught) -> Iterator[str]:
+    """Say why little is to be expected of what was learnt of a label, if it is."""
+    from asmr_classify.training.teach import LEAST_TO_CHOOSE
+
+    if each.lacks_threshold and each.n_groups < LEAST_TO_CHOOSE <= each.n_held:
+        yield (
+            f"all {each.n_held} examples that hold it are of one maker, so that none can be left "
+            "out to choose a threshold by, and it will hardly ever be found; give some of other "
+            "makers, or let each recording be one: --group-by recording"
+        )
+    elif each.lacks_threshold:
+        yield (
+            f"{each.n_held} examples hold it and {each.n_not_held} do not, too few to choose a "
+            "threshold by makers left out, so it will hardly ever be found; give "
+            f"{LEAST_TO_CHOOSE} or more of each, better twenty of ten makers"
+        )
+    if each.finds_none:
+        yield (
+            f"what was learnt finds it in none of the {each.n_held} examples that hold it, so it "
+            "will hardly ever be found; give more examples, and one kind of sound to a label"
+        )
+    elif each.most_false > MOST_FALSE:
+        yield (
+            f"of the {each.n_held_out[1]} examples that do not hold it {each.n_false} were tagged "
+            f"when their makers were left out, so up to {each.most_false:.0%} of a library may be, "
+            "whatever AP says; give more that do not hold it, best such as are tagged"
+        )
 
 
 def _show(taught: Sequence[Taught]) -> None:

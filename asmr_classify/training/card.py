@@ -135,7 +135,10 @@ ABOUT_TAUGHT = """\
 AP is the average precision on examples of makers that were held out, a fold of them at a time, with
 its 95 % interval over makers; *before* is that of what the model said of a label that it knew. The
 examples are those that somebody answered, often the hard ones, and not a fair sample of a library:
-figures compare lessons rather than tell what share of tags will be right. Calibration and
+figures compare lessons rather than tell what share of tags will be right. AP tells of their order
+alone: 1.00 of few examples is no promise that few others are tagged. *False tags* counts the
+examples held out that do not hold a new label and are tagged with it; *at most* so many of all that
+do not hold it may be, which is much where examples are few (the 95 % limit). Calibration and
 thresholds of new labels come from the same examples. All other labels are as they were."""
 
 
@@ -185,7 +188,7 @@ def taught_card(
     return "\n\n".join(sections) + "\n"
 
 
-TAUGHT_HEAD = ("label", "hold it", "do not", "makers", "AP", "before", "")
+TAUGHT_HEAD = ("label", "hold it", "do not", "makers", "AP", "before", "false tags", "")
 
 
 def taught_rows(taught: Sequence[Taught]) -> list[tuple[str, ...]]:
@@ -196,16 +199,28 @@ def taught_rows(taught: Sequence[Taught]) -> list[tuple[str, ...]]:
             str(each.n_held),
             str(each.n_not_held),
             str(each.n_groups),
-            f"{each.average_precision:.2f} ({each.interval[0]:.2f} to {each.interval[1]:.2f})"
-            if each.can_tell
-            else "too few answers for a threshold"
-            if each.lacks_threshold
-            else "too few answers to tell",
+            _precision(each),
             f"{each.before:.2f}" if not np.isnan(each.before) else "",
+            ""
+            if np.isnan(each.most_false)
+            else f"{each.n_false} of {each.n_held_out[1]}, at most {each.most_false:.0%}",
             _becomes(each),
         )
         for each in taught
     ]
+
+
+def _precision(each: Taught) -> str:
+    """Write out the average precision; drawing makers anew tells nothing where order is perfect."""
+    if each.lacks_threshold:
+        return "too few answers for a threshold"
+    if not each.can_tell:
+        return "too few answers to tell"
+    low, high = each.interval
+    if np.isclose(low, 1):
+        n_held, n_others = each.n_held_out
+        return f"1.00 ({n_held} before {n_others} others)"
+    return f"{each.average_precision:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _becomes(each: Taught) -> str:

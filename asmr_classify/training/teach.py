@@ -14,6 +14,8 @@ References
 ----------
 .. [1] Liu, Dai, Li, Lee and Yu (2003). Building text classifiers using positive and unlabeled
    examples. ICDM.
+.. [2] Clopper and Pearson (1934). The use of confidence or fiducial limits illustrated in the case
+   of the binomial. Biometrika 26.
 """
 
 from __future__ import annotations
@@ -100,6 +102,9 @@ class Taught:
     n_found : int or None
         Of the examples that hold a new label, those in which it is then found; None for a label
         that the model knew.
+    n_false : int or None
+        Of the examples held out that do not hold a new label, those in which it is found all the
+        same; None for a label that the model knew.
     """
 
     label: str
@@ -113,6 +118,7 @@ class Taught:
     is_used: bool
     n_held_out: tuple[int, int]
     n_found: int | None = None
+    n_false: int | None = None
 
     @property
     def can_tell(self) -> bool:
@@ -128,6 +134,20 @@ class Taught:
     def finds_none(self) -> bool:
         """Whether a new label is found in none of its own examples, though it has a threshold."""
         return self.n_found == 0 and not self.lacks_threshold
+
+    @property
+    def most_false(self) -> float:
+        """Which share of all that does not hold a new label may be tagged, in [0, 1]; nan if none.
+
+        The upper end of the one-sided 95 % interval [2]_: of few examples it is high, though none
+        of them is tagged.
+        """
+        from scipy.special import betaincinv
+
+        if self.n_false is None or self.lacks_threshold:
+            return float("nan")
+        n_right = self.n_held_out[1] - self.n_false
+        return float(betaincinv(self.n_false + 1, n_right, 0.95)) if n_right else 1.0
 
 
 def can_choose(n_held: int, n_not_held: int) -> bool:
@@ -353,9 +373,12 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
     if is_new:
         (slope, intercept), threshold = _calibrated(held_out[heard], holds[heard])
         told = slope * (these.embedded[holds] @ weights + bias) + intercept
-        n_found = int((1 / (1 + np.exp(-told)) >= threshold).sum())
+        others = slope * held_out[heard & ~holds] + intercept
+        n_found, n_false = (
+            int((1 / (1 + np.exp(-logits)) >= threshold).sum()) for logits in (told, others)
+        )
         head = _Head(weights, bias, (slope, intercept), threshold)
-        return head, replace(figures, n_found=n_found)
+        return head, replace(figures, n_found=n_found, n_false=n_false)
     # Of many makers, if one alone has it, nothing that holds it was held out.
     is_told = len(np.unique(groups)) == 1 or len(np.unique(groups[holds])) > 1
     better = is_told and _ranks_better(held_out[heard], own[heard], holds[heard])

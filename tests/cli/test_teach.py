@@ -53,7 +53,11 @@ def test_folders_teach_a_label_that_is_then_labelled(run, folders, tmp_path):
     assert "too few answers to tell" in done.stdout
     card = mine.with_suffix(".md").read_text()
     assert card.startswith("# mine@1.0.0\n\nBy `asmr-classify teach`, on top of asmr-4@")
-    assert "| keys | 2 | 4 | 2 | too few answers to tell |  | new |" in card
+    row = "| keys | 2 | 4 | 2 | too few answers to tell |  | 0 of 4, at most 53% | new |"
+    assert row in card
+    told = " ".join(done.stderr.split())
+    assert "note: keys: of the 4 examples that do not hold it 0 were tagged when their" in told
+    assert "so up to 53% of a library may be, whatever AP says" in told
     done = run(
         "label",
         DEMO / "tap-keys.flac",

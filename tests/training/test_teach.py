@@ -12,6 +12,7 @@ from asmr_classify.estimators import Network
 from asmr_classify.model import load_model, save_model
 from asmr_classify.training.answers import Examples, Said
 from asmr_classify.training.ask import next_to_ask
+from asmr_classify.training.card import taught_rows
 from asmr_classify.training.embedding import fit_embedding
 from asmr_classify.training.teach import check_names, fit_head, teach
 
@@ -200,6 +201,24 @@ def test_few_answers_give_a_label_but_no_figure(model, rng):
     assert not figures.can_tell
     _, (figures,) = teach(model, examples_of(model, rng, "brush", 9, 9, n_groups=2), name="mine")
     assert not figures.can_tell
+
+
+@pytest.mark.parametrize(("n_others", "most"), [(5, 0.4507), (40, 0.0722)])
+def test_a_perfect_order_of_few_examples_promises_few_false_tags_to_nobody(
+    model, rng, n_others, most
+):
+    """By Clopper and Pearson, where none of n is wrong, it is 1 - 0.05^(1/n)."""
+    _, taught = teach(model, examples_of(model, rng, "brush", 5, n_others), name="mine")
+    (figures,) = taught
+    assert figures.average_precision == pytest.approx(1)
+    assert (figures.n_false, figures.n_held_out) == (0, (5, n_others))
+    assert figures.most_false == pytest.approx(most, abs=1e-4)
+    ((*_, ap, before, false, becomes),) = taught_rows(taught)
+    assert ap == f"1.00 (5 before {n_others} others)"
+    assert (before, false) == ("", f"0 of {n_others}, at most {most:.0%}")
+    assert becomes == "new"
+    assert replace(figures, n_false=n_others).most_false == 1
+    assert np.isnan(replace(figures, n_false=None).most_false)
 
 
 def test_makers_are_held_out_as_a_whole(model, rng):
