@@ -19,6 +19,12 @@ STDIN = "-"
 WHAT, HOW, WHERE, TALK = "Which recordings", "How", "Results", "Talk on stderr"
 """Panels of the help."""
 
+MAKERS = (
+    "creator, by what stands before ' - ' in a name, else the folder; folder; or recording, each "
+    "of which is then a maker of its own"
+)
+"""What --group-by may say, in the help."""
+
 IncludeOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.arguments import MAKERS, QuietOption, SelectionModelOption
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.planned import (
@@ -25,12 +25,14 @@ from asmr_classify.cli.planned import (
     tell_left,
 )
 from asmr_classify.errors import UsageError
+from asmr_classify.library.makers import Maker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from asmr_classify.library.clips import Selected, Wish
     from asmr_classify.library.extract import Extraction
+    from asmr_classify.library.template import Template
 
 WHAT, HOW, WHERE = "What to extract", "How clips are written", "The data set"
 """Panels of the help."""
@@ -186,15 +188,15 @@ def extract(
         ),
     ] = LayoutOption.FOLDERS,
     group_by: Annotated[
-        str | None,
+        str,
         typer.Option(
-            metavar="TEMPLATE",
-            help="Who made a recording, as a template of organise: {parent}, {stem}. What one "
-            "maker made is in one part of the data set. Default: the folder of the recording.",
+            metavar="MAKER|TEMPLATE",
+            help="What makes recordings those of one maker, which are in one part of the data set: "
+            f"{MAKERS}. Or a template of organise, such as {{parent}}. Default: folder.",
             show_default=False,
             rich_help_panel=WHERE,
         ),
-    ] = None,
+    ] = Maker.FOLDER.value,
     model: SelectionModelOption = None,
     catalogue: CatalogueOption = None,
     dry_run: DryRunOption = False,
@@ -217,7 +219,6 @@ def extract(
     from asmr_classify.library.extract import Order, check_folder_of_data, plan_extract
     from asmr_classify.library.journal import Store
     from asmr_classify.library.layouts import LayoutName
-    from asmr_classify.library.template import Template
     from asmr_classify.library.undo import read_runs
     from asmr_classify.media.cut import Form
 
@@ -233,9 +234,6 @@ def extract(
         seed,
         answered=answered,
     )
-    template = None
-    if group_by is not None:
-        template = Template.parse_folders(group_by, option="--group-by")
     order = Order(
         folder=os.path.abspath(to),  # noqa: PTH100 (links are kept as the user named them)
         layout=LayoutName(layout.value),
@@ -243,7 +241,7 @@ def extract(
         sr=sr,
         mono=mono,
         copy=copy,
-        group_by=template,
+        group_by=read_maker(group_by),
     )
     check_folder_of_data(order.folder)
     store = Store()
@@ -275,6 +273,26 @@ def extract(
     if not quiet:
         tell_of(made)
     return carry_out_asked(made.plan, store, manner, catalogue=catalogue, labelled=True)
+
+
+def read_maker(text: str) -> Maker | Template:
+    """Read what makes recordings those of one maker.
+
+    Raises
+    ------
+    UsageError, TemplateError
+        If it tells none apart, or its template is none.
+    """
+    from asmr_classify.library.template import Template
+
+    if text in list(Maker):
+        return Maker(text)
+    if "{" not in text:
+        raise UsageError(
+            f"--group-by {text}: give {', '.join(Maker)}, or a template with fields in braces, as "
+            "{parent}"
+        )
+    return Template.parse_folders(text, option="--group-by")
 
 
 def why_nothing_fits(selected: Selected, wish: Wish) -> str:

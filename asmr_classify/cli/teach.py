@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
+from asmr_classify.cli.arguments import MAKERS, QuietOption
 from asmr_classify.cli.catalogue import CatalogueOption, has_default, open_catalogue
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_tell
@@ -17,6 +16,7 @@ from asmr_classify.cli.train import CacheOption, default_cache, phase_reporter, 
 from asmr_classify.cli.train_output import check_taught
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import SILENCE, one_word
+from asmr_classify.library.makers import Maker, maker_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,14 +28,6 @@ if TYPE_CHECKING:
 MOST_FALSE = 0.1
 """Share of what does not hold a label that may be tagged with it; if it may be more, it is told: of
 a rare label, few of the tags are right then."""
-
-
-class Maker(StrEnum):
-    """What makes recordings those of one maker."""
-
-    CREATOR = "creator"
-    FOLDER = "folder"
-    RECORDING = "recording"
 
 
 @reporting_errors
@@ -65,10 +57,8 @@ def teach(
     group_by: Annotated[
         Maker,
         typer.Option(
-            help="What makes recordings of the catalogue those of one maker, of whom some are "
-            "held out for figures: what stands before ' - ' in a name, else the folder; the "
-            "folder; or each recording is a maker of its own. Below a FOLDER of a label, folders "
-            "are makers."
+            help=f"What makes recordings of the catalogue those of one maker, of whom some are "
+            f"held out for figures: {MAKERS}. Below a FOLDER of a label, folders are makers."
         ),
     ] = Maker.CREATOR,
     cache: CacheOption = None,
@@ -167,14 +157,14 @@ def _gather_from_catalogue(
 
     with open_catalogue(catalogue) as known:
         answered = [
-            Said(x.path, x.start, x.end, x.labels, x.asked, _maker(x.path, group_by))
+            Said(x.path, x.start, x.end, x.labels, x.asked, maker_of(x.path, group_by))
             for x in known.answers(replaced=False)
         ]
         corrected, unplaced = [], []
         for result in known.find(parse_query("corrected")):
             # Who set a file may not have known yet of a label that the model does not tell.
             spoken_of = dict.fromkeys([*triggers, *result.tags])
-            said = said_of_correction(result, spoken_of, _maker(result.path, group_by))
+            said = said_of_correction(result, spoken_of, maker_of(result.path, group_by))
             corrected += said
             if "trigger" in result.corrected:
                 placed = {label for each in said for label in each.labels}
@@ -218,14 +208,6 @@ def _denied(said: Said) -> str:
     if said.labels:
         return f"{said.asked[0]}, which was not heard where it should be"
     return f"no {said.asked[0]}, which was heard in a stretch of it"
-
-
-def _maker(path: str, group_by: Maker) -> str:
-    from asmr_classify.library.playlist import creator_of
-
-    if group_by is Maker.RECORDING:
-        return path
-    return creator_of(path) if group_by is Maker.CREATOR else os.path.dirname(path)  # noqa: PTH120
 
 
 def _tell_untaught(examples: Examples, taught: Sequence[Taught], only: Sequence[str]) -> None:

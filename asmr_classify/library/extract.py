@@ -24,6 +24,7 @@ from asmr_classify.library.clips import assign_parts, find_stretches, fits, unpl
 from asmr_classify.library.datacard import fade_note, write_card
 from asmr_classify.library.folders import steps_to_folders
 from asmr_classify.library.layouts import LAYOUTS, Entry, LayoutName, Table, name_files
+from asmr_classify.library.makers import Maker, maker_of
 from asmr_classify.library.plan import (
     PART_PREFIX,
     PART_SUFFIX,
@@ -92,8 +93,8 @@ class Order:
         Mix down to one channel.
     copy : bool
         Copy packets as they are.
-    group_by : Template or None
-        Gives the group of a recording, as folders; by default the folder that it is in.
+    group_by : Maker or Template
+        Gives the group of a recording; a template does as folders.
     """
 
     folder: str
@@ -102,7 +103,7 @@ class Order:
     sr: int | None = None
     mono: bool = False
     copy: bool = False
-    group_by: Template | None = None
+    group_by: Maker | Template = Maker.FOLDER
 
     def __post_init__(self) -> None:
         if self.copy and (self.form or self.sr or self.mono):
@@ -290,27 +291,34 @@ def check_folder_of_data(folder: str) -> None:
 
 
 def _groups(
-    results: Sequence[FileResult], template: Template | None, left: list[Left]
+    results: Sequence[FileResult], by: Maker | Template, left: list[Left]
 ) -> dict[str, str]:
     """Give the group of each recording, by its path; one that has none is left."""
-    top, groups = _top(results), {}
-    if template is not None:
-        template.check_labels(known_labels(results), option="--group-by")
+    if isinstance(by, Maker):
+        top = _top(results)
+        return {result.path: _maker_from(top, result.path, by) for result in results}
+    by.check_labels(known_labels(results), option="--group-by")
+    groups = {}
     for result in results:
         folder, name = os.path.split(result.path)
-        if template is None:
-            below = _name_from(top, folder)
-            groups[result.path] = os.path.basename(top) if below == os.curdir else below
-            continue
         try:
             mtime = os.lstat(result.path).st_mtime
             subject = Subject(result, os.path.basename(folder), name, mtime)
-            groups[result.path] = "/".join(template.fill(subject).folders)
+            groups[result.path] = "/".join(by.fill(subject).folders)
         except OSError:
             left.append(Left(result.path, "is not there any more"))
         except ValueError as exc:
             left.append(Left(result.path, str(exc)))
     return groups
+
+
+def _maker_from(top: str, path: str, by: Maker) -> str:
+    """Name a maker; one that is a folder or a recording, from the folder that holds all."""
+    maker = maker_of(path, by)
+    if maker not in {path, os.path.dirname(path)}:
+        return maker
+    below = _name_from(top, maker)
+    return os.path.basename(top) if below == os.curdir else below
 
 
 def _top(results: Sequence[FileResult]) -> str:

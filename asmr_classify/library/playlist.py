@@ -19,7 +19,6 @@ no tag is neither wanted nor avoided there. Recordings that are no longer there 
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING
 from asmr_classify.config import DecisionSpec
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import DEFINITIONS, SILENCE, SPEECH, WHISPER, Kind, kind_of
+from asmr_classify.library.makers import creator_of
 from asmr_classify.visual.seen import levels
 
 if TYPE_CHECKING:
@@ -50,8 +50,6 @@ recording by, and shorter ones make a playlist restless."""
 
 SHORTEST_REST = 1.0
 """Seconds; a playlist that lacks less is full, rather than ending on a scrap of sound."""
-
-PREFIX = re.compile(r"(?P<creator>.*?[^\W\d].*?) - .")
 
 
 class Player(StrEnum):
@@ -156,24 +154,8 @@ class Item:
 
     @property
     def creator(self) -> str:
-        """Who made it, see :func:`creator_of`."""
+        """Who made it, see :func:`~asmr_classify.library.makers.creator_of`."""
         return creator_of(self.path)
-
-
-def creator_of(path: str) -> str:
-    """Tell who made a recording, by its name.
-
-    That is what stands before the first `` - `` of the file's name if there is a letter in it
-    (``Creator - Title.mp3``, as downloaders name files), else the folder that holds the file.
-
-    Examples
-    --------
-    >>> creator_of("asmr/Mia - Rain.mp3"), creator_of("asmr/Mia/01 - Rain.mp3")
-    ('mia', 'asmr/Mia')
-    """
-    folder, name = os.path.split(path)
-    match = PREFIX.match(name)
-    return folder if match is None else match["creator"].strip().casefold()
 
 
 def check_labels(wish: Wish, results: Iterable[FileResult], kinds: Iterable[str] = ()) -> None:

@@ -28,7 +28,7 @@ from collections import Counter, defaultdict, deque
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from asmr_classify.library.playlist import creator_of
+from asmr_classify.library.makers import creator_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.library.playlist import creator_of
+from asmr_classify.library.makers import creator_of
 
 if TYPE_CHECKING:
     import threading

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.library.playlist import creator_of
+from asmr_classify.library.makers import creator_of
 from asmr_classify.review.order import MAKER_RATE
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import UsageError
-from asmr_classify.library.playlist import creator_of
+from asmr_classify.library.makers import creator_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

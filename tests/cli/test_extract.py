@@ -416,6 +416,7 @@ def test_the_card_counts_what_there_is(layout, library):
         (["in", "--min", "3s", "--max", "2s"], 2, "--max 2s is less than --min 3s"),
         (["in", "--copy", "--mono"], 2, "--copy leaves sound as it is"),
         (["in", "--sr", "44100", "--format", "opus"], 2, "--sr 44100: Opus knows 8000"),
+        (["in", "--group-by", "studio"], 2, "studio: give creator, folder, recording, or a"),
         (["in", "--group-by", "{maker}"], 2, "--group-by: no field 'maker'"),
         (["in", "--group-by", "{scores.tab}"], 2, "--group-by: {scores.tab}: no label 'tab'; did"),
         (["in", "--to", "in/tap-wood.flac"], 2, "is there already, and is no folder"),

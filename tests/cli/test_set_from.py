@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from asmr_classify.aggregate import Status
 from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli.app import app
-from asmr_classify.cli.teach import Maker, _gather
+from asmr_classify.cli.teach import _gather
 from asmr_classify.labels import TRIGGERS
+from asmr_classify.library.makers import Maker
 from asmr_classify.media.discover import Found
 from asmr_classify.timeline import Segment
 from tests.cli.conftest import heard

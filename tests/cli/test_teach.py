@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from asmr_classify.catalogue import Catalogue, default_path
 from asmr_classify.cli.app import app
-from asmr_classify.cli.teach import Maker, _gather
+from asmr_classify.cli.teach import _gather
 from asmr_classify.labels import TRIGGERS
+from asmr_classify.library.makers import Maker
 from asmr_classify.training.answers import said_of_clips
 from asmr_classify.training.layouts import read_clips
 from tests.conftest import DEMO

@@ -22,9 +22,10 @@ from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import UsageError
 from asmr_classify.library.alike import Copy, choose
 from asmr_classify.library.clips import PARTS, Selected, Wish, assign_parts, find_stretches
-from asmr_classify.library.extract import Order, plan_extract, shared_sound
+from asmr_classify.library.extract import Order, _groups, plan_extract, shared_sound
 from asmr_classify.library.journal import Store
 from asmr_classify.library.layouts import LayoutName, _as_text, plain, plain_names
+from asmr_classify.library.makers import Maker
 from asmr_classify.library.runs import carry_out, settle_broken
 from asmr_classify.library.template import Template
 from asmr_classify.library.undo import read_runs
@@ -510,6 +511,20 @@ def test_a_template_tells_makers_apart(library, store):
     made = planned(library, store, group_by=missing)
     assert made.entries == ()
     assert "has no kind: give a default in the template" in made.plan.left[0].reason
+
+
+@pytest.mark.parametrize(
+    ("by", "makers"),
+    [
+        ("folder", {"a/b", "c", "lib"}),
+        ("creator", {"mia", "c", "lib"}),
+        ("recording", {"a/b/Mia - Rain.flac", "c/rain.flac", "Mia - Tap.flac", "x.flac"}),
+    ],
+)
+def test_makers_are_told_apart_by_words_as_in_teach(by, makers):
+    names = ("a/b/Mia - Rain.flac", "c/rain.flac", "Mia - Tap.flac", "x.flac")
+    found = [heard(f"/lib/{name}") for name in names]
+    assert {*_groups(found, Maker(by), []).values()} == makers
 
 
 def test_packets_are_copied_with_the_borders_they_have(library, store):

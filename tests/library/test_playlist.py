@@ -27,11 +27,11 @@ from asmr_classify.library.m3u8 import (
     read_m3u8,
     write_m3u8,
 )
+from asmr_classify.library.makers import creator_of
 from asmr_classify.library.playlist import (
     Item,
     Player,
     Wish,
-    creator_of,
     fill,
     find_items,
     playing_time,
