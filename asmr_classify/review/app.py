@@ -19,6 +19,7 @@ can be asked for by ranges of bytes. What goes wrong is told as ``{"error": "...
 from __future__ import annotations
 
 import json
+import re
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
 USAGE, GONE, FAILED = 422, 404, 500
 """Statuses of what cannot be done: a wrong question, a recording, the catalogue."""
+
+PARTIAL = 206
+"""Status of a range of bytes."""
 
 
 class Review:
@@ -100,8 +104,7 @@ class Review:
     def sound(self, request: Request) -> Response:
         """Give a stretch as WAV."""
         stretch = self._session.stretch(_number(request.path_params["number"]))
-        place = self._sounds.wav(stretch)
-        return FileResponse(place, media_type="audio/wav")
+        return _by_range(self._sounds.wav(stretch), request.headers.get("range", ""))
 
     def original(self, request: Request) -> Response:
         """Give a recording as it is."""
@@ -189,6 +192,18 @@ def _number(text: str | None) -> int:
 def _json(values: Any, *, status: int = 200) -> Response:
     """Write values; names that are not UTF-8 stay as they are, by escapes."""
     return Response(json.dumps(values), status, media_type="application/json")
+
+
+def _by_range(wav: bytes, asked: str) -> Response:
+    """Give the bytes of a WAV file that are asked for; all of them where that is not understood."""
+    headers = {"accept-ranges": "bytes"}
+    found = re.fullmatch(r"bytes=([0-9]{1,9})-([0-9]{0,9})", asked)
+    first, last = (int(found[1]), int(found[2] or len(wav))) if found else (0, 0)
+    end = min(last + 1, len(wav))
+    if found is None or first >= end:
+        return Response(wav, media_type="audio/wav", headers=headers)
+    headers["content-range"] = f"bytes {first}-{end - 1}/{len(wav)}"
+    return Response(wav[first:end], PARTIAL, media_type="audio/wav", headers=headers)
 
 
 def _tell(_request: Request, error: AsmrClassifyError) -> Response:

@@ -103,8 +103,8 @@ def serve(
 
     port, token = place.getsockname()[1], make_token()
     stop = threading.Event()
-    with Sounds() as sounds, place:
-        review = Review(session, sounds, lambda: setattr(server, "should_exit", True))
+    with place:
+        review = Review(session, Sounds(), lambda: setattr(server, "should_exit", True))
         config = uvicorn.Config(
             make_app(review, token=token, port=port),
             lifespan="off",

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import base64
 import io
-import os
-import tempfile
 import threading
 import wave
 from concurrent.futures import Future
-from contextlib import suppress
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -26,7 +23,6 @@ from asmr_classify.review.stretches import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from numpy.typing import NDArray
 
@@ -51,8 +47,10 @@ TYPES = {
 HIGHEST_SR = 48000
 """In Hz: what loudspeakers play."""
 
-KEPT = 64
-"""Stretches of which sound and picture are kept; a sound has 2 MB at most."""
+KEPT = 32
+"""Stretches of which sound and picture are kept, in memory: a sound has 2.3 MB at most, a picture a
+twentieth of that. No file is made of them, as it would be left behind by whatever ends the program
+at once: the closing of its terminal, or a request of the system."""
 
 COLUMNS = 400
 """Columns of a spectrogram at most: two pixels each on a wide screen."""
@@ -127,30 +125,13 @@ def _base64(content: bytes) -> str:
 
 
 class Sounds:
-    """Sounds and pictures of stretches, each made once; the last few are kept.
-
-    Sounds are files in a folder that is gone in the end.
-    """
+    """Sounds and pictures of stretches, each made once; the last few are kept."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="asmr-classify-", ignore_cleanup_errors=True
-        )
-        self._wavs: Once[Path] = Once(_remove)
+        self._wavs: Once[bytes] = Once()
         self._pictures: Once[dict[str, Any]] = Once()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._folder.cleanup()
-
-    def wav(self, stretch: Stretch) -> Path:
+    def wav(self, stretch: Stretch) -> bytes:
         """Give the WAV file of a stretch.
 
         Raises
@@ -158,7 +139,7 @@ class Sounds:
         MediaError
             If it cannot be decoded.
         """
-        return self._wavs.get(stretch.key, lambda: self._write(stretch))
+        return self._wavs.get(stretch.key, lambda: make_wav(stretch))
 
     def picture(self, stretch: Stretch) -> dict[str, Any]:
         """Give what is drawn of a stretch.
@@ -170,26 +151,12 @@ class Sounds:
         """
         return self._pictures.get(stretch.key, lambda: draw(stretch))
 
-    def _write(self, stretch: Stretch) -> Path:
-        content = make_wav(stretch)
-        handle, name = tempfile.mkstemp(".wav", dir=self._folder.name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        return Path(name)
-
 
 class Once(Generic[T]):
-    """What is made once of a stretch, whoever asks meanwhile; the last :data:`KEPT` are kept.
+    """What is made once of a stretch, whoever asks meanwhile; the last :data:`KEPT` are kept."""
 
-    Parameters
-    ----------
-    forget : callable, optional
-        Told of what is kept no longer.
-    """
-
-    def __init__(self, forget: Callable[[T], object] = lambda _: None) -> None:
+    def __init__(self) -> None:
         self._made: dict[Key, Future[T]] = {}
-        self._forget = forget
         self._lock = threading.Lock()
 
     def get(self, key: Key, make: Callable[[], T]) -> T:
@@ -215,12 +182,6 @@ class Once(Generic[T]):
         future.set_result(made)
         with self._lock:
             done = [old for old, one in self._made.items() if one.done()]
-            dropped = [self._made.pop(old).result() for old in done[:-KEPT]]
-        for old in dropped:
-            self._forget(old)
+            for old in done[:-KEPT]:
+                del self._made[old]
         return made
-
-
-def _remove(place: Path) -> None:
-    with suppress(OSError):  # being sent, where that forbids to remove it
-        place.unlink()

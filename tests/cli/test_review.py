@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -306,6 +307,27 @@ def test_an_interrupt_ends_it_well(library):
     assert process.returncode == 0
     assert "0 answers kept" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent otherwise")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
+def test_no_file_is_left_however_it_ends(library, tmp_path, name):
+    library.add("long.wav")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = [sys.executable, "-m", "asmr_classify", "review", "--catalogue", library.place]
+    process = subprocess.Popen(
+        [*command, "--no-browser"],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    address = process.stdout.readline().strip()
+    assert httpx.get(f"{address}sound/0").content.startswith(b"RIFF")
+    process.send_signal(getattr(signal, name))
+    process.communicate(timeout=30)
+    assert [*temporary.iterdir()] == []
 
 
 def test_the_commands_of_its_guide_ask_what_they_say(review, served, library, place, monkeypatch):

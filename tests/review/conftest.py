@@ -75,31 +75,28 @@ def open_session(library):
 @pytest.fixture
 def serve_app():
     """Asks the application, as the page does unless told otherwise."""
-    with Sounds() as sounds:
 
-        def start(session):
-            ended = []
-            app = make_app(
-                Review(session, sounds, lambda: ended.append(True)), token=TOKEN, port=PORT
-            )
+    def start(session):
+        ended = []
+        app = make_app(
+            Review(session, Sounds(), lambda: ended.append(True)), token=TOKEN, port=PORT
+        )
 
-            async def send(method, place, headers, body):
-                transport = httpx.ASGITransport(app=app)
-                async with httpx.AsyncClient(transport=transport) as client:
-                    request = client.build_request(method, f"http://{HOST}{place}", **body)
-                    for name, value in headers.items():
-                        request.headers.pop(name, None)
-                        if value is not None:
-                            request.headers[name] = value
-                    return await client.send(request)
+        async def send(method, place, headers, body):
+            transport = httpx.ASGITransport(app=app)
+            async with httpx.AsyncClient(transport=transport) as client:
+                request = client.build_request(method, f"http://{HOST}{place}", **body)
+                for name, value in headers.items():
+                    request.headers.pop(name, None)
+                    if value is not None:
+                        request.headers[name] = value
+                return await client.send(request)
 
-            def ask(method, place, *, under=f"/{TOKEN}", headers=None, **body):
-                own = {"origin": f"http://{HOST}"} if method == "POST" else {}
-                return asyncio.run(
-                    send(method, f"{under}{place}", {**own, **(headers or {})}, body)
-                )
+        def ask(method, place, *, under=f"/{TOKEN}", headers=None, **body):
+            own = {"origin": f"http://{HOST}"} if method == "POST" else {}
+            return asyncio.run(send(method, f"{under}{place}", {**own, **(headers or {})}, body))
 
-            ask.ended = ended
-            return ask
+        ask.ended = ended
+        return ask
 
-        yield start
+    return start

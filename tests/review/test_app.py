@@ -170,6 +170,19 @@ def test_sound_is_given_by_ranges(ask, asked):
     assert whole.headers["accept-ranges"] == "bytes"
     part = ask("GET", asked, headers={"range": "bytes=100-199"})
     assert (part.status_code, part.content) == (206, whole.content[100:200])
+    size = len(whole.content)
+    assert part.headers["content-range"] == f"bytes 100-199/{size}"
+    rest = ask("GET", asked, headers={"range": f"bytes=44-{size + 5}"})
+    assert (rest.status_code, rest.content) == (206, whole.content[44:])
+    rest = ask("GET", asked, headers={"range": "bytes=0-"})
+    assert (rest.status_code, rest.content) == (206, whole.content)
+    assert rest.headers["content-range"] == f"bytes 0-{size - 1}/{size}"
+
+
+@pytest.mark.parametrize("meant", ["bytes=999999999-", "bytes=5-2", "bytes=a-b", "seconds=1-2"])
+def test_of_a_stretch_all_is_given_where_no_range_can_be(ask, meant):
+    whole = ask("GET", "/sound/0", headers={"range": meant})
+    assert (whole.status_code, whole.content[:4]) == (200, b"RIFF")
 
 
 def test_a_stretch_is_what_lies_there(ask):
