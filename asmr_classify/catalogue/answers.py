@@ -225,13 +225,21 @@ class Answers:
         return next(iter(self._read(rows)), None)
 
     def share(self, before_id: int, content_id: int) -> None:
-        """Give the answers of a content to another that sounds the same; later ones stand."""
-        self._database.run(
-            "INSERT INTO answers SELECT ?, start, stop, labels, asked, at, path FROM answers "
-            "WHERE content_id = ? ON CONFLICT DO UPDATE SET labels = excluded.labels, "
-            "asked = excluded.asked, at = excluded.at WHERE excluded.at > answers.at",
-            [content_id, before_id],
+        """Give the answers of a content to another that sounds the same.
+
+        Of the very same stretch the later one stands, and what the earlier says of other labels.
+        """
+        rows: list[Any] = self._database.rows(
+            "SELECT path, start, stop, labels, asked, at FROM answers WHERE content_id = ?",
+            [before_id],
         )
+        for answer in self._read(rows):
+            known = self.find(content_id, answer)
+            if known is None:
+                self.put(content_id, answer)
+            else:
+                first, last = sorted((known, answer), key=lambda x: x.at)
+                self.put(content_id, replace(first.then(last), path=known.path))
 
     def all(self, *, replaced: bool) -> list[Answer]:
         """List all, by path and time in it; of what another content replaced, if ``replaced``."""

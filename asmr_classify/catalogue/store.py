@@ -315,28 +315,29 @@ class Catalogue:
         UsageError
             As :meth:`correct` and :meth:`answer`, with the place in the file.
         """
-        places = {}
+        places: dict[str, tuple[str, int, int]] = {}
+        new: list[Edit] = []
         for edit in edits:
             with named_at(edit.place):
                 if edit.path not in places:
                     places[edit.path] = self._known(os.path.abspath(edit.path))  # noqa: PTH100
                     path, _, content_id = places[edit.path]
                     _check_heard(path, self._contents.said(content_id, None))
+                new += self._news(edit, places[edit.path])
         changed = []
-        set_by: dict[int, Edit] = {}
+        told: dict[tuple[object, ...], list[Edit]] = {}
         with self._database.transaction():
-            for edit in edits:
-                path, _, content_id = places[edit.path]
-                if edit.correction is not None:
-                    with named_at(edit.place):
-                        _check_same(set_by.setdefault(content_id, edit), edit)
+            for edit in new:
+                _, _, content_id = places[edit.path]
+                with named_at(edit.place):
+                    _check_same(told, content_id, edit)
+                    if edit.correction is not None:
                         self._correct(places[edit.path], edit.correction)
-                    changed.append(edit)
+                        changed.append(edit)
                 if edit.answer is not None:
-                    answer = replace(check_answer(edit.answer), path=path)
-                    before = self._contents.answers.find(content_id, answer)
-                    if before is None or not before.says(answer):
-                        answer = answer if before is None else before.then(answer)
+                    before = self._contents.answers.find(content_id, edit.answer)
+                    if before is None or not before.says(edit.answer):
+                        answer = edit.answer if before is None else before.then(edit.answer)
                         self._contents.answers.put(content_id, answer)
                         changed.append(replace(edit, answer=answer))
         return changed
@@ -380,6 +381,20 @@ class Catalogue:
                 if gone.asked:
                     withdrawn.append(replace(edit, answer=gone))
         return withdrawn
+
+    def _news(self, edit: Edit, known: tuple[str, int, int]) -> list[Edit]:
+        """Give an edit as it is to be kept; none if it answers what was answered so before.
+
+        Of two copies of a recording, a table that was written from the catalogue has a row each:
+        the one that nobody edited must not take back what the other says.
+        """
+        if edit.answer is None:
+            return [edit]
+        path, _, content_id = known
+        answer = replace(check_answer(edit.answer), path=path)
+        before = self._contents.answers.find(content_id, answer)
+        is_new = before is None or not before.says(answer)
+        return [replace(edit, answer=answer)] if is_new else []
 
     def answer(
         self, path: str, start: float, end: float, labels: Sequence[str], asked: Sequence[str]
@@ -647,14 +662,26 @@ def named_at(place: str) -> Iterator[None]:
         raise UsageError(f"{place}: {exc}") from exc
 
 
-def _check_same(first: Edit, later: Edit) -> None:
-    """Refuse to set files of the very same content to what differs."""
-    one, other = first.correction or Correction(), later.correction or Correction()
-    if one.then(other) != other.then(one):
-        raise UsageError(
-            f"{later.path}: holds the very same as {first.path}, which {first.place} sets to "
-            "something else"
-        )
+def _check_same(told: dict[tuple[object, ...], list[Edit]], content_id: int, edit: Edit) -> None:
+    """Refuse to set the very same content, or a stretch of it, to what differs; note what is."""
+    stretch = () if edit.answer is None else (edit.answer.start, edit.answer.end)
+    others = told.setdefault((content_id, *stretch), [])
+    for other in others:
+        if _differ(other, edit):
+            raise UsageError(
+                f"{edit.path}: holds the very same as {other.path}, which {other.place} sets to "
+                "something else"
+            )
+    others.append(edit)
+
+
+def _differ(one: Edit, other: Edit) -> bool:
+    """Tell whether it matters which of two edits comes last."""
+    if one.answer is not None and other.answer is not None:
+        last, first = one.answer.then(other.answer), other.answer.then(one.answer)
+        return {*last.labels} != {*first.labels}
+    before, after = one.correction or Correction(), other.correction or Correction()
+    return before.then(after) != after.then(before)
 
 
 def _check_heard(path: str, said: FileResult | None) -> None:

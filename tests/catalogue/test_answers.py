@@ -124,6 +124,25 @@ def test_of_two_answers_of_what_becomes_one_content_the_later_stands(catalogue, 
     ]
 
 
+@pytest.mark.parametrize("is_later", [True, False])
+def test_what_becomes_one_content_keeps_what_only_one_was_asked_of(
+    catalogue, labelled, write, is_later
+):
+    file, other = labelled("a.mp3", b"one"), labelled("b.mp3", b"two")
+    given = [
+        (file, ["whisper"], ["whisper", "tap"]),
+        (other, ["tap", "crinkle"], ["tap", "crinkle"]),
+    ]
+    for path, labels, asked in given if is_later else reversed(given):
+        catalogue.answer(str(path), 0, 3, labels, asked)
+    before = found(file)
+    write("a.mp3", b"two")
+    catalogue.follow(before, str(file))
+    (answer,) = catalogue.answers([str(file)])
+    assert {*answer.labels} == {"whisper", "crinkle"} | ({"tap"} if is_later else set())
+    assert {*answer.asked} == {"whisper", "tap", "crinkle"}
+
+
 @pytest.mark.parametrize(
     ("label", "message"),
     [

@@ -537,6 +537,35 @@ def test_copies_are_not_set_to_different_things(library, kept, place):
     assert library("set", "--from", "x.csv").exit_code == 0
 
 
+def test_copies_are_not_answered_in_different_ways(library, kept, place):
+    for name in ("y.mp3", "z.mp3"):
+        (place / name).write_bytes((place / "a.mp3").read_bytes())
+    head = "path,start,end,label\na.mp3,1,3,whisper\ny.mp3,1,3,crinkle\n"
+    (place / "x.csv").write_text(f"{head}z.mp3,1,3,none\n")
+    done = library("set", "--from", "x.csv")
+    assert done.exit_code == 2
+    told = done.stderr.replace(f"{place}/", "")
+    assert "x.csv, line 4: z.mp3: holds the very same as a.mp3, which x.csv, line 2 sets" in told
+    assert kept() == NOTHING
+    (place / "x.csv").write_text(f"{head}z.mp3,1,3,whisper\nz.mp3,4,6,none\n")
+    assert library("set", "--from", "x.csv").exit_code == 0
+    (both, none) = sorted(kept()[1].items())
+    assert both[1] == (("whisper", "crinkle"), ("whisper", "crinkle"))
+    assert none[1][0] == ()
+
+
+@pytest.mark.parametrize("edited_one", ["a.mp3", "z.mp3"])
+def test_the_row_of_a_copy_that_nobody_edited_takes_nothing_back(library, kept, place, edited_one):
+    (place / "z.mp3").write_bytes((place / "a.mp3").read_bytes())
+    with Catalogue.open(str(place / "library.sqlite")) as known:
+        known.answer("a.mp3", 1, 3, ["tap"], ["tap"])
+    rows = {"a.mp3": "tap", "z.mp3": "tap", edited_one: "none"}
+    table = "".join(f"{name},1,3,{label}\n" for name, label in rows.items())
+    (place / "x.csv").write_text(f"path,start,end,label\n{table}")
+    assert library("set", "--from", "x.csv").exit_code == 0
+    assert [labels for labels, _ in kept()[1].values()] == [()]
+
+
 def test_recordings_that_were_moved_are_known(library, kept, place):
     (place / "a.mp3").rename(place / "z.mp3")
     (place / "x.csv").write_text("path,label,start,end\nz.mp3,none,,\nz.mp3,tap,1,2\n")
