@@ -12,13 +12,14 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import UsageError
 from asmr_classify.writers.per_file import path_mark, without_links, written_below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from asmr_classify.writers.per_file import Journals
 
@@ -62,6 +63,14 @@ def recordings_of(
     by_name: dict[str, list[str]] = {}
     for path in known:
         by_name.setdefault(os.path.basename(path), []).append(path)  # noqa: PTH119 (a name may hold any byte)
+
+    @cache
+    def by_mark() -> dict[str, list[str]]:
+        marks: dict[str, list[str]] = {}
+        for path in known:
+            marks.setdefault(path_mark(path), []).append(path)
+        return marks
+
     found: dict[str, str] = {}
     by_root: dict[str, dict[str, Candidates]] = {}
     for track, stem in tracks.items():
@@ -72,13 +81,18 @@ def recordings_of(
             continue
         root = written_below(track) or os.path.abspath(top or os.path.dirname(track))  # noqa: PTH100, PTH120
         below = os.path.relpath(os.path.abspath(stem), root)  # noqa: PTH100
-        by_root.setdefault(root, {})[track] = _candidates(root, below, by_name)
+        by_root.setdefault(root, {})[track] = _candidates(root, below, by_name, by_mark)
     for candidates in by_root.values():
         found |= _choose(candidates)
     return found
 
 
-def _candidates(root: str, below: str, by_name: Mapping[str, Sequence[str]]) -> Candidates:
+def _candidates(
+    root: str,
+    below: str,
+    by_name: Mapping[str, Sequence[str]],
+    by_mark: Callable[[], Mapping[str, Sequence[str]]],
+) -> Candidates:
     folder, name = os.path.split(below)
     beside = os.path.join(root, below)  # noqa: PTH118
     if beside in by_name.get(name, ()):
@@ -86,8 +100,8 @@ def _candidates(root: str, below: str, by_name: Mapping[str, Sequence[str]]) -> 
     paths: Iterable[str] = by_name.get(name, ())
     marked = MARKED.fullmatch(name)
     if marked and not paths:
-        same = (x for stem, some in by_name.items() if stem.startswith(marked[1]) for x in some)
-        paths = [path for path in same if path_mark(path) == marked[2]]
+        same = by_mark().get(marked[2], ())
+        paths = [path for path in same if os.path.basename(path).startswith(marked[1])]  # noqa: PTH119
     ending = os.path.join(os.sep, folder) if folder else ""  # noqa: PTH118
     folders = ((os.path.dirname(path), path) for path in paths)  # noqa: PTH120
     return {

@@ -9,13 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.aggregate import Status
-from asmr_classify.catalogue import Catalogue
+from asmr_classify.catalogue import Catalogue, tracks
 from asmr_classify.cli.app import app
 from asmr_classify.cli.teach import _gather
 from asmr_classify.labels import TRIGGERS
 from asmr_classify.library.makers import Maker
 from asmr_classify.media.discover import Found
 from asmr_classify.timeline import Segment
+from asmr_classify.writers.per_file import path_mark
 from tests.cli.conftest import heard
 
 
@@ -325,6 +326,23 @@ def test_a_name_that_was_shortened_is_found(run, add, kept, place):
     track.write_text("20\t40\tspeech\n")
     assert run("set", "--from", "out").exit_code == 0
     assert kept() == ({}, {(name, 0, 40): ((), ("tap",))})
+
+
+def test_shortened_names_are_found_by_looking_each_recording_up_once(
+    run, add, kept, place, monkeypatch
+):
+    """Also where the folder does not tell any more what it wrote of which."""
+    names = [f"{'long' * 61}{k}.mp3" for k in range(10, 15)]
+    add(*names, "b.mp3")
+    run("export", "-f", "audacity", "--per-file", "out")
+    (place / "out/asmr-classify.written").unlink()
+    for track in (place / "out").glob("long*"):
+        track.write_text("20\t40\tspeech\n")
+    marked = []
+    monkeypatch.setattr(tracks, "path_mark", lambda path: marked.append(path) or path_mark(path))
+    assert run("set", "--from", "out").exit_code == 0
+    assert kept() == ({}, {(name, 0, 40): ((), ("tap",)) for name in names})
+    assert len(marked) == len(names) + 1
 
 
 def test_only_what_is_named_is_set(library, kept, place):
