@@ -255,6 +255,7 @@ def extract(
         catalogue=catalogue,
         model=model,
         dry_run=dry_run,
+        timelines=not answered,
     )
     selected = heed(found, wish)
     n_found = len(selected.results) + len(selected.lost)

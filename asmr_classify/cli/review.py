@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -14,16 +15,16 @@ from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noq
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.formats import STDOUT
-from asmr_classify.cli.select import EVERYTHING, select_results
+from asmr_classify.cli.select import EVERYTHING, select_results, selecting_results
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from socket import socket as Socket
     from threading import Event
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.catalogue import Answer
+    from asmr_classify.catalogue import Catalogue
     from asmr_classify.model import Model
     from asmr_classify.review import Session, Wish
 
@@ -91,7 +92,7 @@ def review(
     """
     from rich.console import Console
 
-    from asmr_classify.catalogue import Catalogue, default_path
+    from asmr_classify.catalogue import default_path
     from asmr_classify.catalogue.contents import renamed
     from asmr_classify.model import load_model
     from asmr_classify.review import Session, check_installed, listen, make_queue
@@ -109,21 +110,32 @@ def review(
         )
         return [renamed(x, os.path.abspath(x.path)) for x in found]  # noqa: PTH100 (links are names)
 
+    finding = partial(
+        selecting_results,
+        what or (EVERYTHING,),
+        console,
+        quiet=quiet,
+        catalogue=place,
+        model=model,
+        look=False,
+        timelines=False,
+    )
     if output is not None:
-        results = label(what or (EVERYTHING,))
-        with Catalogue.open(str(place)) as known:
-            return _list_suspicious(results, known.answers(), output, quiet=quiet)
+        with finding() as (results, known):
+            return _list_suspicious(results, cast("Catalogue", known), output, quiet=quiet)
     with listen(port) as socket:
-        results = label(what or (EVERYTHING,))
-        labels = [*dict.fromkeys(x for result in results for x in result.scores)]
-        with Catalogue.open(str(place)) as known:
+        with finding() as (results, known):
+            labels = [*dict.fromkeys(x for result in results for x in result.scores)]
+            known = cast("Catalogue", known)
             answers = known.answers()
-        named = dict.fromkeys([*labels, *(x for answer in answers for x in answer.asked)])
-        wish = _read_wish(order, similar, [*named], label)
-        stretches = make_queue(results, answers, wish)
-        if not stretches:
-            return nothing_to_do(_why_nothing(results))
+            named = dict.fromkeys([*labels, *(x for answer in answers for x in answer.asked)])
+            wish = _read_wish(order, similar, [*named], label)
+            stretches = make_queue(_iter_whole(results, known), answers, wish)
+            if not stretches:
+                return nothing_to_do(_why_nothing(results))
+        del results  # they are many, and a sitting is long
         session = Session(str(place), stretches, labels, shows_opinion=show_opinion)
+        del stretches
         _serve(session, socket, wish, load_model(model), browse=not no_browser, quiet=quiet)
     if not quiet:
         n = session.n_given
@@ -153,27 +165,30 @@ def check_listed(output: Path, order: str, similar: str | None) -> None:
         check_table(output, "--output", COLUMNS)
 
 
+def _iter_whole(results: Iterable[FileResult], known: Catalogue) -> Iterator[FileResult]:
+    """Give, one after the other, those in which something was heard, with their timelines."""
+    from asmr_classify.review.stretches import HEARD
+
+    return (known.result_of(os.path.abspath(x.path)) for x in results if x.status in HEARD)  # noqa: PTH100 (links are names)
+
+
 def _list_suspicious(
-    results: Sequence[FileResult], answers: Sequence[Answer], output: Path, *, quiet: bool
+    results: Sequence[FileResult], known: Catalogue, output: Path, *, quiet: bool
 ) -> ExitStatus:
     """Write what was said and is likely wrong."""
     from asmr_classify.batch import name_from_here
-    from asmr_classify.review import cut_stretches
-    from asmr_classify.review.suspicious import (
-        COLUMNS,
-        claim_to_row,
-        find_doubtful,
-        labels_of_folders,
-    )
+    from asmr_classify.review.stretches import by_path
+    from asmr_classify.review.suspicious import COLUMNS, claim_to_row, claims_of, find_doubtful
     from asmr_classify.writers.output import write_whole
     from asmr_classify.writers.tables import is_table_json, table_text
 
     if not results:
         return nothing_to_do(_why_nothing(results))
-    # Of others nothing is said but by answers, which have stretches of their own.
-    sorted_ = [x for x in results if labels_of_folders(x.path, {*x.scores, *x.tags})]
-    stretches = [stretch for result in sorted_ for stretch in cut_stretches(result)]
-    found = [claim_to_row(x) for x in find_doubtful(results, stretches, answers)]
+    given = by_path(known.answers())
+    claims = (
+        claim for x in _iter_whole(results, known) for claim in claims_of(x, given.get(x.path, ()))
+    )
+    found = [claim_to_row(x) for x in find_doubtful(claims)]
     rows = [row | {"path": name_from_here(row["path"])} for row in found]
     if str(output) == STDOUT:
         typer.echo(table_text(COLUMNS, rows, as_json=False), nl=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.cli.arguments import refuse_urls
@@ -63,6 +63,8 @@ class _Asked:
     dry_run, look : bool
     renew : bool
         Label what a query finds and what has changed since.
+    timelines : bool
+        Give timelines too.
     """
 
     console: Console
@@ -73,6 +75,11 @@ class _Asked:
     dry_run: bool = False
     look: bool = True
     renew: bool = True
+    timelines: bool = True
+
+    def kept(self, result: FileResult) -> FileResult:
+        """Leave out what is not asked for."""
+        return result if self.timelines else replace(result, segments=())
 
 
 def select_results(
@@ -144,8 +151,12 @@ def selecting_results(
     catalogue: Path | None = None,
     model: Path | None = None,
     look: bool = True,
+    timelines: bool = True,
 ) -> Iterator[tuple[list[FileResult], Catalogue | None]]:
     """Find what is meant by paths and a query, as :func:`select_results` does, to ask for more.
+
+    Without ``timelines``, results have no segments, which are most of a long recording's: whoever
+    needs them of one after the other asks the catalogue.
 
     Yields
     ------
@@ -153,7 +164,7 @@ def selecting_results(
     known : Catalogue or None
         The one that was asked, still open; None without one.
     """
-    asked = _Asked(console, quiet, catalogue, model, look=look)
+    asked = _Asked(console, quiet, catalogue, model, look=look, timelines=timelines)
     with _selecting(arguments, asked) as (selected, known):
         _tell_gone(selected.lost, quiet=quiet)
         yield selected.results, known
@@ -167,11 +178,13 @@ def select_as_labelled(
     catalogue: Path | None = None,
     model: Path | None = None,
     dry_run: bool = False,
+    timelines: bool = True,
 ) -> Selected:
     """Find what is meant by paths and a query, as it was labelled.
 
     Other than in :func:`select_results`, files that a query finds and that have changed since are
-    not labelled anew, unless a model is named; nor are videos looked at.
+    not labelled anew, unless a model is named; nor are videos looked at. Without ``timelines``,
+    results have no segments.
 
     Returns
     -------
@@ -184,7 +197,16 @@ def select_as_labelled(
     UsageError, QueryError, ModelError, CatalogueError, KeyboardInterrupt
         As of :func:`select_results`.
     """
-    asked = _Asked(console, quiet, catalogue, model, dry_run=dry_run, look=False, renew=False)
+    asked = _Asked(
+        console,
+        quiet,
+        catalogue,
+        model,
+        dry_run=dry_run,
+        look=False,
+        renew=False,
+        timelines=timelines,
+    )
     with _selecting(arguments, asked) as (selected, known):
         if known is not None:
             selected.answers.update(
@@ -379,7 +401,8 @@ def _find(
     results: list[FileResult] = []
     lost: list[FileResult] = []
     for result in known.find(query):
-        (results if _is_true(result, known) else lost).append(named_from_here(result))
+        kept = asked.kept(named_from_here(result))
+        (results if _is_true(kept, known) else lost).append(kept)
     return results, lost
 
 
@@ -419,16 +442,15 @@ def _label(
     memory = None if catalogue is None else KnownResults(catalogue, model, of_any=of_any)
     progress = Progress(asked.console, quiet=asked.quiet)
     with progress, interrupts_deferred(progress.on_stopping) as stop:
-        results = list(
-            label_paths(
-                paths,
-                model=model,
-                journal=memory,
-                stop=stop,
-                observer=progress,
-                video=Effort.NORMAL if asked.look else None,
-            )
+        labelled = label_paths(
+            paths,
+            model=model,
+            journal=memory,
+            stop=stop,
+            observer=progress,
+            video=Effort.NORMAL if asked.look else None,
         )
+        results = [asked.kept(result) for result in labelled]
     if stop.is_set():
         raise KeyboardInterrupt
     return results if catalogue is None else [catalogue.corrected(result) for result in results]

@@ -16,7 +16,7 @@ The same stretches come in the same order whenever they are asked for.
 
 from __future__ import annotations
 
-import random
+import hashlib
 from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -103,43 +103,48 @@ def arrange(stretches: Iterable[Stretch], order: Order, label: str | None = None
     -------
     list of Stretch
     """
-    known = sorted(stretches, key=lambda x: (x.path, x.start, x.end))
     if order is Order.RANDOM:
-        random.Random(0).shuffle(known)  # noqa: S311 (nobody is to be surprised)
-        return known
+        return sorted(stretches, key=_lot)
+    known = sorted(stretches, key=lambda x: (x.path, x.start, x.end))
     if label is not None and any(label in x.opinion for x in known):
         possible = [x for x in known if x.opinion.get(label, 0.0) >= POSSIBLE]
         return sorted(possible, key=lambda x: abs(x.opinion[label] - 0.5))
-    unsure = sorted(known, key=lambda x: -x.uncertainty)
+    uncertainty = [x.uncertainty for x in known]
+    places = sorted(range(len(known)), key=lambda k: -uncertainty[k])
+    unsure = [known[k] for k in places]
     if order is Order.UNCERTAIN:
         return unsure
-    return _spread(unsure, by_uncertainty=order is not Order.DIVERSE)
+    return _spread(unsure, None if order is Order.DIVERSE else [uncertainty[k] for k in places])
 
 
-def _spread(stretches: Sequence[Stretch], *, by_uncertainty: bool) -> list[Stretch]:
+def _lot(stretch: Stretch) -> bytes:
+    """Draw what a stretch is sorted by: whichever others there are, it is the same."""
+    return hashlib.blake2b(repr(stretch.key).encode(), digest_size=8).digest()
+
+
+def _spread(stretches: Sequence[Stretch], uncertainty: Sequence[float] | None) -> list[Stretch]:
     """Let each further stretch of a maker, and of the same labels, count for less.
 
     Of one maker, recordings take turns by the same rule.
     """
-    once = {x.key: x.uncertainty if by_uncertainty else 1.0 for x in stretches}
+    once = [1.0] * len(stretches) if uncertainty is None else uncertainty
     recordings: Counter[str] = Counter()
     turns = []
-    for stretch in stretches:
-        turns.append(once[stretch.key] * MAKER_RATE ** recordings[stretch.path])
+    for k, stretch in enumerate(stretches):
+        turns.append(once[k] * MAKER_RATE ** recordings[stretch.path])
         recordings[stretch.path] += 1
-    in_turns = _by_worth(stretches, turns)
+    in_turns = _by_worth(turns)
     makers: Counter[str] = Counter()
     maker_of = {path: creator_of(path) for path in recordings}
     sounds: Counter[tuple[str, ...]] = Counter()
     worth = []
-    for stretch in in_turns:
-        maker, sound = maker_of[stretch.path], stretch.heard
-        worth.append(once[stretch.key] * MAKER_RATE ** makers[maker] * SOUND_RATE ** sounds[sound])
+    for k in in_turns:
+        maker, sound = maker_of[stretches[k].path], stretches[k].heard
+        worth.append(once[k] * MAKER_RATE ** makers[maker] * SOUND_RATE ** sounds[sound])
         makers[maker] += 1
         sounds[sound] += 1
-    return _by_worth(in_turns, worth)
+    return [stretches[in_turns[place]] for place in _by_worth(worth)]
 
 
-def _by_worth(stretches: Sequence[Stretch], worth: Sequence[float]) -> list[Stretch]:
-    places = sorted(range(len(stretches)), key=lambda k: -worth[k])
-    return [stretches[k] for k in places]
+def _by_worth(worth: Sequence[float]) -> list[int]:
+    return sorted(range(len(worth)), key=lambda k: -worth[k])

@@ -17,18 +17,32 @@ from asmr_classify.labels import SILENCE
 from asmr_classify.review.lesson import follow
 from asmr_classify.review.likeness import hear_some, most_like, spread_out
 from asmr_classify.review.order import Order, arrange
-from asmr_classify.review.stretches import cut_stretches, stretch_around, without_answered
-from asmr_classify.review.suspicious import find_suspicious
+from asmr_classify.review.stretches import (
+    by_path,
+    cut_stretches,
+    stretch_around,
+    without_answered,
+)
+from asmr_classify.review.suspicious import claims_of, find_suspicious
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Answer
     from asmr_classify.review.likeness import Embed
     from asmr_classify.review.session import Session
     from asmr_classify.review.stretches import Stretch
+    from asmr_classify.review.suspicious import Claim
+
+
+MOST = 50_000
+"""Stretches of a queue: more than are answered in one sitting, by far, and 50 MB. Those that are
+left out, of which a library of long recordings has millions, are asked in later ones."""
+
+BEFORE_SORTED = 4
+"""Times as many are gathered before those that come last are dropped, as sorting takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,33 +111,44 @@ def place_like(result: FileResult, at: float) -> Stretch:
 
 
 def make_queue(
-    results: Sequence[FileResult], answers: Sequence[Answer], wish: Wish
+    results: Iterable[FileResult], answers: Iterable[Answer], wish: Wish, *, most: int = MOST
 ) -> list[Stretch]:
     """Cut recordings into stretches, and put these in the order in which they are asked.
 
     Parameters
     ----------
-    results : sequence of FileResult
-        By absolute paths.
-    answers : sequence of Answer
+    results : iterable of FileResult
+        By absolute paths; none is kept.
+    answers : iterable of Answer
         What was answered is not asked again, unless it is suspicious.
     wish : Wish
+    most : int
+        Of the stretches, as many as come first.
 
     Returns
     -------
     list of Stretch
     """
-    stretches = [stretch for result in results for stretch in cut_stretches(result)]
-    open_ = without_answered(stretches, answers)
-    if wish.like is not None:
-        like = wish.like
-        return sorted(open_, key=lambda x: (_unlike(x, like), x.path, x.start))
-    arranged = arrange(open_, wish.order, wish.label)
-    if wish.order is not Order.SUSPICIOUS:
-        return arranged
-    first = find_suspicious(results, stretches, answers)
-    keys = {x.key for x in first}
-    return [*first, *(x for x in arranged if x.key not in keys)]
+    given = by_path(answers)
+    found: list[Stretch] = []
+    claims: list[Claim] = []
+    for result in results:
+        own = given.get(result.path, [])
+        if wish.like is None and wish.order is Order.SUSPICIOUS:
+            claims += claims_of(result, own)
+        found += without_answered(cut_stretches(result), own)
+        if len(found) > BEFORE_SORTED * most:
+            found = _in_order(found, wish)[:most]
+    suspicious = find_suspicious(claims)
+    keys = {x.key for x in suspicious}
+    return [*suspicious, *(x for x in _in_order(found, wish)[:most] if x.key not in keys)]
+
+
+def _in_order(stretches: Iterable[Stretch], wish: Wish) -> list[Stretch]:
+    if wish.like is None:
+        return arrange(stretches, wish.order, wish.label)
+    like = wish.like
+    return sorted(stretches, key=lambda x: (_unlike(x, like), x.path, x.start))
 
 
 def refine(session: Session, wish: Wish, stop: threading.Event, embed: Embed) -> None:

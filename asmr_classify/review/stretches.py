@@ -168,10 +168,16 @@ def without_answered(stretches: Iterable[Stretch], answers: Iterable[Answer]) ->
     An answer over more than a stretch, by which fewer than half of the labels were asked, answers
     none: files tell of one label over an hour.
     """
+    given = by_path(answers)
+    return [x for x in stretches if not any(_answers(y, x) for y in given.get(x.path, ()))]
+
+
+def by_path(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
+    """Give answers by the recording that they are about."""
     given: dict[str, list[Answer]] = {}
     for answer in answers:
         given.setdefault(answer.path, []).append(answer)
-    return [x for x in stretches if not any(_answers(y, x) for y in given.get(x.path, ()))]
+    return given
 
 
 def _answers(answer: Answer, stretch: Stretch) -> bool:

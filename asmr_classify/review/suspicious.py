@@ -20,11 +20,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from asmr_classify.labels import OTHER, one_word
-from asmr_classify.review.stretches import stretch_at
+from asmr_classify.review.stretches import cut_stretches, stretch_at
 from asmr_classify.training.suspicious import DIGITS, find_wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Answer
@@ -62,43 +62,54 @@ COLUMNS = ("path", "start", "end", "about", "said", "by", "score", "right")
 """Of the table. No column is called as those that ``set --from`` reads labels from."""
 
 
-def find_doubtful(
-    results: Iterable[FileResult],
-    stretches: Sequence[Stretch],
-    answers: Sequence[Answer],
-) -> list[Claim]:
-    """Find what was said and is likely wrong.
+def claims_of(result: FileResult, answers: Iterable[Answer]) -> Iterator[Claim]:
+    """Give all that was said of a recording.
 
     Parameters
     ----------
-    results : iterable of FileResult
-        By absolute paths.
-    stretches : sequence of Stretch
-        Of these results; for a folder's claim the one in which its label is heard most surely is
-        given.
-    answers : sequence of Answer
+    result : FileResult
+        By its absolute path.
+    answers : iterable of Answer
+        About it.
+
+    Yields
+    ------
+    Claim
+        Those of folders are of the stretch in which their label is heard most surely.
+    """
+    for answer in answers:
+        stretch = stretch_at(result, answer.start, answer.end)
+        for label in answer.asked:
+            if label in stretch.opinion:
+                yield Claim(stretch, label, label in answer.labels, "answer")
+    if not labels_of_folders(result.path, {*result.scores, *result.tags}):
+        return  # nothing is said, so it need not be cut
+    stretches = cut_stretches(result)
+    opinion = stretches[0].opinion if stretches else {}
+    spoken = labels_of_folders(result.path, opinion)
+    for label in opinion if spoken else ():
+        surest = max(stretches, key=lambda x: x.opinion.get(label, 0.0))
+        if label != OTHER or label in spoken:
+            yield Claim(surest, label, label in spoken, "folder")
+
+
+def find_doubtful(claims: Iterable[Claim]) -> list[Claim]:
+    """Find what was said and is likely wrong.
 
     Returns
     -------
     list of Claim
         The most suspicious first; none of a label of which all was said to be heard, or nothing.
     """
-    known = {result.path: result for result in results}
-    claims = [*_claims_of_answers(known, answers), *_claims_of_folders(stretches)]
-    claims.sort(key=lambda claim: claim.label)
     found = []
-    for _, group in groupby(claims, key=lambda claim: claim.label):
+    for _, group in groupby(sorted(claims, key=lambda x: (x.label, x.by)), key=lambda x: x.label):
         held = list(group)
         wrong = find_wrong([x.is_heard for x in held], [x.surety for x in held])
         found += [replace(held[k], right=right) for k, right in wrong]
     return sorted(found, key=lambda claim: claim.right)
 
 
-def find_suspicious(
-    results: Iterable[FileResult],
-    stretches: Sequence[Stretch],
-    answers: Sequence[Answer],
-) -> list[Stretch]:
+def find_suspicious(claims: Iterable[Claim]) -> list[Stretch]:
     """Find stretches of which something was said that is likely wrong.
 
     Returns
@@ -106,8 +117,7 @@ def find_suspicious(
     list of Stretch
         Those of :func:`find_doubtful`, in its order, each once.
     """
-    found = find_doubtful(results, stretches, answers)
-    return [*{claim.stretch.key: claim.stretch for claim in found}.values()]
+    return [*{claim.stretch.key: claim.stretch for claim in find_doubtful(claims)}.values()]
 
 
 def claim_to_row(claim: Claim) -> dict[str, Any]:
@@ -123,30 +133,6 @@ def claim_to_row(claim: Claim) -> dict[str, Any]:
         "score": round(claim.surety, DIGITS),
         "right": round(claim.right, DIGITS),
     }
-
-
-def _claims_of_answers(
-    known: Mapping[str, FileResult], answers: Iterable[Answer]
-) -> Iterator[Claim]:
-    for answer in answers:
-        result = known.get(answer.path)
-        if result is None:
-            continue
-        stretch = stretch_at(result, answer.start, answer.end)
-        for label in answer.asked:
-            if label in stretch.opinion:
-                yield Claim(stretch, label, label in answer.labels, "answer")
-
-
-def _claims_of_folders(stretches: Iterable[Stretch]) -> Iterator[Claim]:
-    """Say of each recording in a folder of a label what its surest stretch should hold."""
-    for _, held in groupby(stretches, key=lambda x: x.path):
-        own = list(held)
-        spoken = labels_of_folders(own[0].path, own[0].opinion)
-        for label in own[0].opinion if spoken else ():
-            surest = max(own, key=lambda x: x.opinion.get(label, 0.0))
-            if label != OTHER or label in spoken:
-                yield Claim(surest, label, label in spoken, "folder")
 
 
 def labels_of_folders(path: str, labels: Collection[str]) -> set[str]:

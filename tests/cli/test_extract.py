@@ -582,6 +582,21 @@ def test_what_people_answered_is_cut_out(answered):
     assert "Left out as set by hand" not in card
 
 
+@pytest.mark.usefixtures("answered")
+def test_the_timelines_of_a_model_are_not_kept_where_those_of_people_are_cut(monkeypatch):
+    """A catalogue may have millions of segments."""
+    given, of_all = [], select.select_as_labelled
+    monkeypatch.setattr(
+        select,
+        "select_as_labelled",
+        lambda *x, **options: given.append(of_all(*x, **options)) or given[-1],
+    )
+    assert run("in", "--answered", "--to", "out", "--dry-run").exit_code == 0
+    (selected,) = given
+    assert len(selected.results) > 5
+    assert {result.segments for result in selected.results} == {()}
+
+
 def test_of_what_people_answered_labels_choose(answered):
     done = run("in", "--answered", "--label", "speech,key_clicks", "--to", "out", "--yes")
     assert done.exit_code == 0, done.stderr

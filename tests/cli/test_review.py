@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from typer.testing import CliRunner
 
 from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli.app import app
+from asmr_classify.cli.select import selecting_results
 from asmr_classify.review.server import open_browser
 from asmr_classify.timeline import Segment
 from tests.conftest import ROOT
@@ -80,6 +82,24 @@ def test_what_a_query_finds_is_asked_the_least_sure_first(review, library, serve
     assert f"0 answers kept in {library.place}" in done.stderr
     assert "teach" not in done.stderr
     assert names(served[0]) == ["half.wav", "maybe.wav", "sure.wav"]
+
+
+@pytest.mark.parametrize("options", [[], ["--order", "suspicious", "--output", "-"]])
+def test_timelines_are_read_one_after_the_other(review, library, monkeypatch, options):
+    """A catalogue may have millions of segments."""
+    for k in range(3):
+        library.add(f"tap/{k}.wav", **short(3.0 + k))
+    given, finding = [], selecting_results
+
+    @contextmanager
+    def find(*names, **how):
+        with finding(*names, **how) as (results, known):
+            given.append(results)
+            yield results, known
+
+    monkeypatch.setattr("asmr_classify.cli.review.selecting_results", find)
+    assert review(*options).exit_code == 0
+    assert [result.segments for result in given[0]] == [(), (), ()]
 
 
 def test_paths_are_labelled_first_and_kept(review, labelling, touch, served, library):
@@ -175,15 +195,15 @@ def test_a_folder_says_nothing_of_other_unless_it_is_called_so(review, library):
 
 
 def test_only_folders_of_labels_are_cut_for_a_table(review, doubtful, monkeypatch):
-    from asmr_classify import review as package
+    from asmr_classify.review import suspicious
 
-    cut, cut_stretches = [], package.cut_stretches
+    cut, cut_stretches = [], suspicious.cut_stretches
 
     def count(result):
         cut.append(result.path)
         return cut_stretches(result)
 
-    monkeypatch.setattr(package, "cut_stretches", count)
+    monkeypatch.setattr(suspicious, "cut_stretches", count)
     doubtful.add("other place/x.wav", **unsure(0.9, 0.1, 9.0))
     assert review("--order", "suspicious", "--output", "-").exit_code == 0
     assert len(cut) == 12

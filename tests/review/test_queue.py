@@ -21,6 +21,7 @@ from asmr_classify.review import (
     embedder,
     make_queue,
     place_like,
+    queue,
     read_place,
     refine,
 )
@@ -136,6 +137,33 @@ def test_any_order_holds_all_and_is_the_same_again():
         queue = arrange(asked, order)
         assert sorted(paths(queue)) == sorted(paths(asked))
         assert arrange(asked[::-1], order) == queue
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        *(Wish(order) for order in (Order.MIXED, Order.UNCERTAIN, Order.DIVERSE, Order.RANDOM)),
+        Wish(Order.LABEL, "tap"),
+        Wish(like=unsure("/0/0.wav", 0.3)),
+    ],
+    ids=lambda wish: wish.order.value if wish.like is None else "similar",
+)
+def test_of_very_many_those_that_come_first_are_asked_and_others_take_no_memory(wish, monkeypatch):
+    def results():
+        for k in range(100):
+            scores = {"tap": (37 * k % 100) / 100}
+            yield heard(f"/{k}/a.wav", **short(scores=scores, segments=()))
+
+    whole = make_queue(results(), [], wish)
+    sizes, in_order = [], queue._in_order
+
+    def count(some, wish):
+        sizes.append(len(some))
+        return in_order(some, wish)
+
+    monkeypatch.setattr(queue, "_in_order", count)
+    assert make_queue(results(), [], wish, most=10) == whole[:10]
+    assert max(sizes) <= 10 * queue.BEFORE_SORTED + 1
 
 
 def test_what_was_answered_is_left_out_even_where_it_was_cut_otherwise():
