@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.errors import ChangedFileError, NotRepresentableError, OutputError, UsageError
 from asmr_classify.media.source import is_url
+from asmr_classify.writers import FORMATS
 from asmr_classify.writers.documents import has_document
 from asmr_classify.writers.output import Replacement, explain
 
@@ -43,6 +44,9 @@ is cut off stands for nothing."""
 
 LONGEST_NAME = 255
 """Bytes, on nearly all file systems."""
+
+MARK_LENGTH = 8
+"""Of :func:`path_mark`."""
 
 NO_SUCH_FORMAT = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 """What readers raise where a file is something else."""
@@ -124,6 +128,7 @@ class PerFileWriter:
         self._written, self._recordings = _read_written(folder)
         self._placed: set[bytes] = set()
         self._mirrored: set[bytes] = set()
+        self._stems: set[bytes] = set()
 
     def write(self, result: FileResult) -> None:
         """Write the file of one result.
@@ -134,8 +139,10 @@ class PerFileWriter:
             If it cannot be written, or something else stands there.
         """
         if os.path.lexists(result.path):
-            below = self._below(os.path.abspath(result.path))  # noqa: PTH100
-            self._mirrored.add(self._spell(os.path.join(self._folder, below)))  # noqa: PTH118
+            absolute = os.path.abspath(result.path)  # noqa: PTH100
+            beside = self._spell(os.path.join(self._folder, self._below(absolute)))  # noqa: PTH118
+            self._mirrored |= {beside, b"~" + path_mark(absolute).encode()}
+            self._stems.add(os.path.splitext(beside)[0])  # noqa: PTH122
         if not self._form.holds_failures and not has_document(result, self._options.skip):
             return
         target = self._place(result.path)
@@ -184,10 +191,13 @@ class PerFileWriter:
 
         Where the folder was moved, what is noted of recordings leads nowhere.
         """
-        while b"." in name.rpartition(b"/")[2]:
-            name = name.rpartition(b".")[0]
-            if name in self._mirrored:
-                return True
+        for form in FORMATS.values():
+            if name.endswith(suffix := form.suffixes[0].encode()):
+                stem = name.removesuffix(suffix)
+                is_shortened = stem[-MARK_LENGTH - 1 :] in self._mirrored
+                is_of_stem = form.takes_stem and stem in self._stems
+                if stem in self._mirrored or is_shortened or is_of_stem:
+                    return True
         return False
 
     def _render(self, result: FileResult, folder: str) -> bytes:
@@ -328,7 +338,7 @@ class Journals:
 
 def path_mark(absolute: str) -> str:
     """Make what stands for the path of a recording where its name does not do."""
-    return hashlib.sha256(os.fsencode(absolute)).hexdigest()[:8]
+    return hashlib.sha256(os.fsencode(absolute)).hexdigest()[:MARK_LENGTH]
 
 
 def _line_of(target: str, folder: str, content: bytes) -> bytes:

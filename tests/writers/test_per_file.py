@@ -227,6 +227,28 @@ def test_a_folder_that_was_moved_holds_nothing_of_recordings_that_are_gone():
     ]
 
 
+def test_in_a_folder_that_was_moved_lists_for_kodi_and_short_names_are_known_too():
+    Path("in").mkdir()
+    long = f"in/{'long' * 61}.mp3"
+    every = [timeline(name) for name in ("in/a.mp3", "in/c.mp3", "in/d.mp3", long)]
+    for result in every:
+        Path(result.path).touch()
+    for form in ("edl", "webvtt"):
+        write(*every, base="in", form=form, options=Options(("speech",)))
+    Path("in/c.mp3").unlink()
+    Path("in/d.mp3").rename("in/d.flac")
+    Path("other/place").mkdir(parents=True)
+    moved = str(Path("out").rename("other/place/out"))
+    told = []
+    there = [timeline(name) for name in ("in/a.mp3", "in/d.flac", long)]
+    write(*there, folder=moved, base="in", form="audacity", on_stale=told.append)
+    assert [line.partition(": ")[0] for line in told] == [
+        f"{moved}/c.edl",
+        f"{moved}/c.mp3.vtt",
+        f"{moved}/d.mp3.vtt",
+    ]
+
+
 def test_files_of_recordings_that_are_gone_are_told_and_stay():
     Path("in").mkdir()
     gone, named, kept = "in/caf\udce9\t.mp3", "in/b.wav", "in/c.mp3"
