@@ -14,6 +14,7 @@ from asmr_classify.check.figures import MEANINGS, Meaning
 from asmr_classify.check.limits import Range, Verdict, Words
 from asmr_classify.cli.errors import printable
 from asmr_classify.cli.progress import clock
+from asmr_classify.counts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -167,8 +168,7 @@ def check_summary(verdicts: Sequence[Verdict | None]) -> str:
     counts = [text for text in counts if not text.startswith("0 ")]
     if None in verdicts:
         counts.append(f"{verdicts.count(None)} not read")
-    n = len(verdicts)
-    return f"{n} file{'' if n == 1 else 's'} checked: {' · '.join(counts)}"
+    return f"{counted(len(verdicts), 'file')} checked: {' · '.join(counts)}"
 
 
 def holds_check_table(path: str) -> bool:

@@ -44,6 +44,7 @@ from asmr_classify.cli.train import (
     write_text,
 )
 from asmr_classify.cli.train_output import check_folder
+from asmr_classify.counts import counted
 from asmr_classify.errors import EvaluationError, ModelNotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -276,10 +277,14 @@ def judged(
     read, n_unreadable = read_readable(sources, renames, least_groups=1, jobs=jobs, quiet=quiet)
     corpus, unknown = known_to(read, loaded)
     if unknown:
+        listed = ", ".join(f"{label} ({counted(n, 'clip')})" for label, n in unknown.items())
+        were = counted(
+            len(read.clips) - len(corpus.clips),
+            "clip that holds nothing else is",
+            "clips that hold nothing else are",
+        )
         warn(
-            f"{loaded.id} does not know "
-            f"{', '.join(f'{label} ({n} clips)' for label, n in unknown.items())}; "
-            f"{len(read.clips) - len(corpus.clips)} clips that hold nothing else are left out: "
+            f"{loaded.id} does not know {listed}; {were} left out: "
             "rename what it knows by another name (OLD=NEW), or is to be no trigger (OLD=none)"
         )
     warn_of_fitted(corpus, loaded)

@@ -24,6 +24,7 @@ from asmr_classify.cli.planned import (
     short_path,
     tell_left,
 )
+from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 from asmr_classify.library.makers import Maker
 
@@ -387,7 +388,7 @@ def tell_unplaced(made: Extraction) -> None:
         tell(f"{short_path(path)}: {describe_unplaced(label)}", lead="left out: ")
     if made.unplaced:
         n_files = len({path for path, _ in made.unplaced})
-        were = "1 recording was" if n_files == 1 else f"{n_files} recordings were"
+        were = counted(n_files, "recording was", "recordings were")
         tell(
             f"{were} set to hold what the model hears nowhere there; to have it cut out, "
             "answer where it is in 'review', and give --answered; or 'teach' a model that, and "
@@ -412,8 +413,8 @@ def tell_of(made: Extraction) -> None:
     groups = {entry.stretch.group for entry in made.entries}
     counts = ", ".join(f"{part} {count}" for part, count in sorted(parts.items()))
     hours = sum(entry.duration for entry in made.entries) / 3600
-    makers = "1 maker" if len(groups) == 1 else f"{len(groups)} makers"
-    tell(f"{len(made.entries)} clips, {hours:.2f} h, of {makers}: {counts}")
+    makers = counted(len(groups), "maker")
+    tell(f"{counted(len(made.entries), 'clip')}, {hours:.2f} h, of {makers}: {counts}")
     for names in shared_sound(made.choice):
         tell(f"{names}: have recordings of the same sound, so they are in one part", lead="note: ")
     for gap in made.gaps:

@@ -32,6 +32,7 @@ from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, repor
 from asmr_classify.cli.formats import STDOUT, is_terminal
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.cli.logs import set_up_logging
+from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
@@ -262,10 +263,9 @@ def _holds_something(output: str) -> bool:
 
 
 def _tell_left_out(count: int, output: str) -> None:
-    recordings = "1 recording" if count == 1 else f"{count} recordings"
     tell(
-        f"{output}: without {recordings} of earlier runs, not named now; rows are kept in "
-        f"{output}.parts, so naming all brings them back at once",
+        f"{output}: without {counted(count, 'recording')} of earlier runs, not named now; rows "
+        f"are kept in {output}.parts, so naming all brings them back at once",
         lead="note: ",
         style="bold",
     )

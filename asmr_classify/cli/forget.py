@@ -9,6 +9,7 @@ import typer
 from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, query_of
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.cli.select import check_words, is_path
+from asmr_classify.counts import counted
 
 
 @reporting_errors
@@ -32,5 +33,5 @@ def forget(
         rest = [word for word in words if word not in paths]
         check_words(rest)
         n_forgotten = known.forget(paths, query_of(rest) if rest else None)
-    tell(f"{n_forgotten} {'file' if n_forgotten == 1 else 'files'} forgotten")
+    tell(f"{counted(n_forgotten, 'file')} forgotten")
     return ExitStatus.OK

@@ -9,6 +9,7 @@ import typer
 
 from asmr_classify.cli.arguments import HOW
 from asmr_classify.cli.errors import tell
+from asmr_classify.counts import counted
 from asmr_classify.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -88,6 +89,6 @@ def bound_features(features: KeptFeatures, *, quiet: bool) -> None:
     n_recordings, n_bytes = features.count()
     if not quiet:
         tell(
-            f"features of {n_recordings} recordings are kept: {show_size(n_bytes)} of "
+            f"features of {counted(n_recordings, 'recording')} are kept: {show_size(n_bytes)} of "
             f"{show_size(features.most_bytes)}, in {features.folder}, which you may remove"
         )

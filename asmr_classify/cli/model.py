@@ -10,6 +10,7 @@ import typer
 
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.explain import HtmlOption, PlotsOption, check_explanations, explain
+from asmr_classify.counts import counted
 from asmr_classify.errors import EvaluationError
 
 if TYPE_CHECKING:
@@ -122,7 +123,9 @@ def _facts(model: Model, record: EvaluationRecord | None) -> list[tuple[str, str
         facts.append(("encoder", f"{len(encoder)} convolutions, {encoder[-1]} codes of a second"))
     if record is not None:
         found = summary["evaluation"]
-        facts.append(("data", f"{found['clips']} clips of {found['groups']} groups"))
+        facts.append(
+            ("data", f"{counted(found['clips'], 'clip')} of {counted(found['groups'], 'group')}")
+        )
         for name, by_group in (("by clip", False), ("by group", True)):
             pairs = main_figures(record.measures(by_group=by_group))
             facts.append((name, ", ".join(f"{key} {value}" for key, value in pairs)))

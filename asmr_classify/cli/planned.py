@@ -14,6 +14,7 @@ import typer
 
 from asmr_classify.cli.errors import ExitStatus, printable, tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
+from asmr_classify.counts import counted
 from asmr_classify.errors import CatalogueError, UsageError
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def _sum_up(plan: Plan, report: Report, manner: Manner) -> None:
     if report.number is None:
         tell("nothing to do")
         return
-    done = f"{report.n_done} of {len(plan.steps)} steps done"
+    done = f"{report.n_done} of {counted(len(plan.steps), 'step')} done"
     hint = "" if plan.undoes else f"; to take it back: asmr-classify undo {report.number}"
     tell(done + (hint if report.n_done else ""))
 

@@ -15,6 +15,7 @@ from asmr_classify.catalogue.corrections import NO_TALKING, TRIGGER
 from asmr_classify.cli.errors import printable
 from asmr_classify.cli.progress import clock
 from asmr_classify.cli.timeline_bar import Look, in_lines, legend, timeline_bar
+from asmr_classify.counts import counted
 from asmr_classify.labels import SILENCE, Kind, kind_of
 from asmr_classify.visual.seen import levels
 
@@ -319,7 +320,7 @@ def summary(tally: Tally, done: str = "labelled") -> str:
     rest = total - tally.statuses.total()
     if rest:
         counts += f"{' · ' if counts else ''}{rest} not yet {done}"
-    text = f"{total} file{'' if total == 1 else 's'} found: {counts or f'none {done}'}"
+    text = f"{counted(total, 'file')} found: {counts or f'none {done}'}"
     if tally.n_recalled:
         text += f" ({tally.n_recalled} known already)"
     if tally.ignored:

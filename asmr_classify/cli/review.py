@@ -16,6 +16,7 @@ from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: T
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.formats import STDOUT
 from asmr_classify.cli.select import EVERYTHING, select_results, selecting_results
+from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
@@ -138,9 +139,8 @@ def review(
         del stretches
         _serve(session, socket, wish, load_model(model), browse=not no_browser, quiet=quiet)
     if not quiet:
-        n = session.n_given
-        tell(f"{n} answer{'s' * (n != 1)} kept in {place}")
-        if n > 0:
+        tell(f"{counted(session.n_given, 'answer')} kept in {place}")
+        if session.n_given > 0:
             of = "" if catalogue is None else f" --catalogue {shlex.quote(str(catalogue))}"
             tell(f"teach makes a model of them: asmr-classify teach{of} --output mine.safetensors")
     return ExitStatus.OK

@@ -19,6 +19,7 @@ from asmr_classify.cli.catalogue import (
 )
 from asmr_classify.cli.errors import tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
+from asmr_classify.counts import counted
 from asmr_classify.errors import QueryError, UsageError
 from asmr_classify.labels import Kind, kind_of
 from asmr_classify.media.source import is_url
@@ -396,7 +397,7 @@ def _find(
     stale = [path for path in stale if os.path.isfile(path)]  # noqa: PTH113 (any name)
     if stale and (asked.renew or named is not None):
         if named is None and not asked.quiet:
-            tell(f"labelled anew: {len(stale)} recording{'s' * (len(stale) > 1)}, changed since")
+            tell(f"labelled anew: {counted(len(stale), 'recording')}, changed since")
         _label(stale, asked, known, named)
     results: list[FileResult] = []
     lost: list[FileResult] = []
@@ -411,7 +412,7 @@ def _tell_gone(lost: Sequence[FileResult], *, quiet: bool) -> None:
     counts = (n_far, "in storage"), (len(lost) - n_far, "no longer there")
     for count, why in () if quiet else counts:
         if count:
-            tell(f"left out: {count} recording{'s' * (count > 1)}, {why}")
+            tell(f"left out: {counted(count, 'recording')}, {why}")
 
 
 def _is_true(result: FileResult, known: Catalogue) -> bool:

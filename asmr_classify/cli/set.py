@@ -13,6 +13,7 @@ import typer
 from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, write_results
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.formats import STDOUT, FormatName
+from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
@@ -144,8 +145,8 @@ def set_from(
     if not changed:
         tell("nothing differs from what is known")
     elif not quiet:
-        stretches = f"{len(answered)} stretch{'es' * (len(answered) != 1)}"
-        recordings = f"{len(named)} recording{'s' * (len(named) != 1)}"
+        stretches = counted(len(answered), "stretch", "stretches")
+        recordings = counted(len(named), "recording")
         tell(f"set: {recordings}; answered: {stretches}" + f"; {UNCHANGED}" * dry_run)
     return ExitStatus.OK
 
@@ -195,7 +196,7 @@ def tell_copies(copies: Sequence[str], *, is_reset: bool) -> None:
     shown = ", ".join(map(name_from_here, copies[:N_NAMED]))
     rest = len(copies) - N_NAMED
     tell(
-        f"{len(copies)} other file{'s' * (len(copies) > 1)} of the very same content "
+        f"{counted(len(copies), 'other file')} of the very same content "
         f"{'was' if len(copies) == 1 else 'were'} {'reset' if is_reset else 'set'} too: {shown}"
         + (f" and {rest} more" if rest > 0 else ""),
         lead="note: ",
@@ -227,7 +228,11 @@ def tell_heard(known: Catalogue, files: Sequence[str]) -> None:
             )
     if n_lacking > N_NAMED:
         tell(
-            f"{n_lacking - N_NAMED} more files are set to lack what was heard in a stretch of them",
+            counted(
+                n_lacking - N_NAMED,
+                "more file is set to lack what was heard in a stretch of it",
+                "more files are set to lack what was heard in a stretch of them",
+            ),
             lead="note: ",
             style="bold",
         )

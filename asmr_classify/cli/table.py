@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.cli.errors import tell
 from asmr_classify.cli.formats import STDOUT, FormatName
+from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 from asmr_classify.media.source import as_source, is_url
 
@@ -137,10 +138,8 @@ def finish_table(table: Table, tally: Tally, *, quiet: bool) -> Finished | None:
     for part in sorted(table.strange):
         text = f"{name}{part}: is left out, as it holds results of other settings; move it away"
         tell(text, lead="note: ", style="bold")
-    parts = "part" if done.n_parts == 1 else "parts"
-    text = f"{name}: {done.n_rows} rows in {done.n_parts} {parts}"
-    if not done.is_changed:
-        text = f"{name}: nothing new; it is whole, {done.n_rows} rows in {done.n_parts} {parts}"
+    held = f"{counted(done.n_rows, 'row')} in {counted(done.n_parts, 'part')}"
+    text = f"{name}: {held}" if done.is_changed else f"{name}: nothing new; it is whole, {held}"
     n_gone = done.n_rows - tally.statuses.total()
     if table.goes_on:
         text += f"; {n_gone} of what was not listed again, as it was done when a run was stopped"

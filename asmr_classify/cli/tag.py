@@ -20,6 +20,7 @@ from asmr_classify.cli.planned import (
     results_to_plan,
     settle_first,
 )
+from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 from asmr_classify.visual.seen import MotionLevel
 
@@ -149,6 +150,5 @@ def tell_notes(planned: TagPlan, *, remove: bool) -> None:
     for note in planned.notes:
         tell(f"{short_path(note.path)}: {note.reason}", lead="note: ", style="bold")
     if planned.unchanged:
-        n_files = len(planned.unchanged)
         state = "without tags of ours" if remove else "tagged so already"
-        tell(f"{n_files} file{'' if n_files == 1 else 's'} {state}")
+        tell(f"{counted(len(planned.unchanged), 'file')} {state}")

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from asmr_classify.cli.errors import ExitStatus
+from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class Then:
     def _tell(self, status: int, n_files: int) -> None:
         how = f"ended with status {status}" if status >= 0 else f"was killed (signal {-status})"
         self._notice(
-            f"--then {shlex.join(self._words)!r} {how} on {n_files} file{'s' * (n_files > 1)}; "
+            f"--then {shlex.join(self._words)!r} {how} on {counted(n_files, 'file')}; "
             "watching goes on, without running it on them again"
         )
 

@@ -13,6 +13,7 @@ from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads 
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_tell
 from asmr_classify.cli.train_output import check_trained
+from asmr_classify.counts import counted
 from asmr_classify.errors import MissingExtraError, UsageError
 from asmr_classify.labels import one_word
 
@@ -263,7 +264,10 @@ def tell_unreadable(n_unreadable: int) -> ExitStatus:
     """Tell at the end how many clips were left out, and give the status that says so."""
     if not n_unreadable:
         return ExitStatus.OK
-    warn(f"{n_unreadable} clips could not be read and were left out; each is named above")
+    were = counted(
+        n_unreadable, "clip could not be read and was", "clips could not be read and were"
+    )
+    warn(f"{were} left out; each is named above")
     return ExitStatus.SOME_FAILED
 
 
@@ -357,7 +361,8 @@ def warn_of_corpus(corpus: Corpus, flaws: Flaws) -> None:
     from asmr_classify.training.splits import LEAST_CLIPS, N_FOLDS, small_labels
 
     small = [
-        f"{name} ({clips} clips of {groups} groups)" for name, clips, groups in small_labels(corpus)
+        f"{name} ({counted(clips, 'clip')} of {counted(groups, 'group')})"
+        for name, clips, groups in small_labels(corpus)
     ]
     if small:
         warn(
@@ -377,7 +382,8 @@ def warn_of_corpus(corpus: Corpus, flaws: Flaws) -> None:
     if flaws.among_sounds:
         first = flaws.among_sounds[0]
         warn(
-            f"{len(flaws.among_sounds)} recordings among the sounds without labels hold what a "
+            "among the sounds without labels, "
+            f"{counted(len(flaws.among_sounds), 'recording holds', 'recordings hold')} what a "
             "clip of a fold holds, which makes figures too good: take out, say, "
             f"{everything[max(first.first, first.second)].path}"
         )
@@ -398,10 +404,11 @@ def warn(text: str) -> None:
 
 def warn_each(texts: Sequence[str], more: str) -> None:
     """Warn of the first few, and of how many more there are."""
-    for text in texts[:MOST_NAMED]:
+    n_more = max(0, len(texts) - MOST_NAMED)
+    for text in texts if n_more == 1 else texts[:MOST_NAMED]:
         warn(text)
-    if len(texts) > MOST_NAMED:
-        warn(f"{len(texts) - MOST_NAMED} more {more}")
+    if n_more > 1:
+        warn(f"{n_more} more {more}")
 
 
 def parse_renames(renames: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -34,6 +34,7 @@ from asmr_classify.cli.interrupts import (
 )
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.cli.then import Then, parse_then
+from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
@@ -362,7 +363,7 @@ class Session:
             there, failed = self._arrivals.n_there, self._known.n_failed
             labelled = self._arrivals.n_known - failed
             self._say(
-                f"{there} recording{'s' * (there != 1)} there, {labelled} labelled already"
+                f"{counted(there, 'recording')} there, {labelled} labelled already"
                 + (f", {failed} failed before" if failed else "")
             )
         self._has_told = True

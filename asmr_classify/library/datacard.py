@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from asmr_classify.counts import counted
 from asmr_classify.library.layouts import COLUMNS, LayoutName, Table
 from asmr_classify.media.cut import FADE_SECONDS
 from asmr_classify.writers.escapes import escape
@@ -125,8 +126,8 @@ def _total(entries: Sequence[Entry]) -> str:
     makers = {entry.stretch.group for entry in entries}
     sources = {entry.source for entry in entries}
     return (
-        f"{len(entries)} clips, {_hours(entries)} hours, of {len(sources)} recordings by "
-        f"{len(makers)} makers"
+        f"{counted(len(entries), 'clip')}, {_hours(entries)} hours, of "
+        f"{counted(len(sources), 'recording')} by {counted(len(makers), 'maker')}"
     )
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from asmr_classify.counts import counted
 from asmr_classify.errors import MediaError, StepError, UsageError
 from asmr_classify.library.alike import choose
 from asmr_classify.library.clips import assign_parts, find_stretches, fits, unplaced_labels
@@ -159,7 +160,7 @@ class Gap:
     n_makers: int
 
     def __str__(self) -> str:
-        makers = "1 maker has" if self.n_makers == 1 else f"{self.n_makers} makers have"
+        makers = counted(self.n_makers, "maker has", "makers have")
         return f"{self.label}: no clip is in {' and '.join(self.parts)}, as {makers} it"
 
 
@@ -575,10 +576,9 @@ def _wanting(steps: Sequence[Clip | WriteText], folder: str, own: Mapping[str, A
 def _refuse_others(folder: str, there: Collection[str]) -> None:
     if there:
         named = ", ".join(sorted(os.path.relpath(path, folder) for path in there)[:N_NAMED])
-        count = "1 file" if len(there) == 1 else f"{len(there)} files"
         raise UsageError(
-            f"--to {folder}: holds {count} that this command would not make so, such as {named}; "
-            "name a new or empty folder, or undo the run that wrote them"
+            f"--to {folder}: holds {counted(len(there), 'file')} that this command would not make "
+            f"so, such as {named}; name a new or empty folder, or undo the run that wrote them"
         )
 
 

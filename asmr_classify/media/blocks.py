@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakValueDictionary
 
+from asmr_classify.counts import counted
 from asmr_classify.errors import OpenError
 from asmr_classify.media.remote import STORES, ask, check_bucket, connect
 from asmr_classify.media.source import WEB, Url
@@ -59,7 +60,7 @@ class Fetched:
     n_requests: int = 0
 
     def __str__(self) -> str:
-        return f"{self.n_bytes} bytes in {self.n_requests} request{'s' * (self.n_requests != 1)}"
+        return f"{self.n_bytes} bytes in {counted(self.n_requests, 'request')}"
 
 
 _fetched = Fetched()

@@ -23,6 +23,7 @@ import numpy as np
 from av.filter import Graph
 
 from asmr_classify.config import ANALYSIS_SR
+from asmr_classify.counts import counted
 from asmr_classify.errors import DecodeError
 from asmr_classify.media.downmix import mix_down
 from asmr_classify.media.probe import EXACT_CODECS, describe, open_container
@@ -313,11 +314,10 @@ class AudioStream:
         if self._track.broke_off is not None:
             yield f"reading broke off after {self.decoded:.1f} s ({self._track.broke_off})"
         if self._track.damaged_packets:
-            were = "packet was" if self._track.damaged_packets == 1 else "packets were"
-            yield (
-                f"{self._track.damaged_packets} damaged {were} left out; "
-                "what could be decoded is labelled"
+            left = counted(
+                self._track.damaged_packets, "damaged packet was", "damaged packets were"
             )
+            yield f"{left} left out; what could be decoded is labelled"
         if self._is_short():
             is_whole = self.info.held == 1 and not (self._track.skipped or self._track.unread)
             to_do = "" if is_whole else "; fetch or copy it again"

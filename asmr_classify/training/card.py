@@ -16,6 +16,7 @@ from urllib.parse import quote
 import numpy as np
 
 from asmr_classify.aggregate import PLAIN_SECONDS, PLAIN_SHARE, contradictions
+from asmr_classify.counts import counted
 from asmr_classify.labels import DEFINITIONS, kind_of
 from asmr_classify.training.metrics import (
     N_RESAMPLED,
@@ -166,8 +167,9 @@ def taught_card(
     said = [each for each in examples.said if each.asked]
     n_files, n_groups = len({each.path for each in said}), len({each.group for each in said})
     made = (
-        f"By `asmr-classify teach`, on top of {base.id}, from {len(said)} stretches of "
-        f"{n_files} recordings of {n_groups} makers; a maker is a {by}."
+        f"By `asmr-classify teach`, on top of {base.id}, from "
+        f"{counted(len(said), 'stretch', 'stretches')} of {counted(n_files, 'recording')} of "
+        f"{counted(n_groups, 'maker')}; a maker is a {by}."
     )
     if n_others := len(examples.said) - len(said):
         made += (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from asmr_classify.counts import counted
 from asmr_classify.labels import DEFINITIONS, kind_of
 from asmr_classify.training.metrics import average_precision, figure_text
 from asmr_classify.training.record import label_counts
@@ -207,7 +208,7 @@ def _source_part(record: EvaluationRecord) -> Part:
         f"{wrong} of {len(sources)} groups have clips with a wrong main tag; those come first.",
         ("group", "with a trigger", "of them right", "without one", "of them with a tag"),
         [(s.group, *map(str, (s.n_held, s.n_right, s.n_clear, s.n_false))) for s in sources],
-        folded=f"Table of {len(sources)} groups",
+        folded=f"Table of {counted(len(sources), 'group')}",
     )
 
 
@@ -230,8 +231,8 @@ def _worst_part(record: EvaluationRecord) -> Part:
     mistakes = worst_mistakes(record)
     return Part(
         "Worst errors",
-        f"{len(mistakes)} clips got a wrong main tag. These {min(N_WORST, len(mistakes))} are the "
-        "furthest off: listen to them first, the label may be what is wrong.",
+        f"{counted(len(mistakes), 'clip')} got a wrong main tag. Listen first to what is furthest "
+        f"off, of which at most {N_WORST} stand here: the label may be what is wrong.",
         ("clip", "group", "finer label", "holds", "got", "scores"),
         [
             (

@@ -76,7 +76,7 @@ def test_triggers_that_the_model_does_not_know_are_left_out_and_named(judge, man
     clips = {"tap_wood": "tap,brush", "noise_pink": "brush", "none_talk": "none"}
     done, told = judge(manifest(**clips))
     assert done.exit_code == 0, done.output
-    assert "does not know brush (2 clips); 1 clips that hold nothing else are left out" in told
+    assert "does not know brush (2 clips); 1 clip that holds nothing else is left out" in told
     assert [each["path"].rsplit("/")[-1] for each in predictions(tmp_path)] == [
         "tap-wood.flac",
         "none-talk.flac",
@@ -165,7 +165,7 @@ def test_an_unreadable_clip_is_named_and_left_out(judge, manifest, tmp_path):
     done, told = judge(path, "--quiet")
     assert done.exit_code == 3
     assert re.search(r"warning: \S+noise-pink\.flac: .*; the clip is left out", told)
-    assert "1 clips could not be read" in told
+    assert "1 clip could not be read" in told
     assert "white_noise: AP n/a, F1 n/a, recall n/a: no clip holds it" in told
     assert len(predictions(tmp_path)) == 2
 

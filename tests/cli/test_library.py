@@ -43,7 +43,7 @@ def found(run, *query):
 def test_a_query_is_organised_and_the_catalogue_follows(run, place):
     run("set", "in/b.wav", "trigger=whisper")
     done = run("organise", "tap", "-whisper", "--to", TEMPLATE, "--root", ".", "--yes")
-    assert "1 of 1 steps" in done.stderr or "2 of 2 steps" in done.stderr
+    assert "1 of 1 step done" in done.stderr or "2 of 2 steps" in done.stderr
     assert (place / "tap" / "a.wav").exists()
     assert found(run, "-status:failed") == ["in/b.wav", "tap/a.wav"]
     run("undo", "--yes")

@@ -51,7 +51,7 @@ def test_fresh_begins_anew(label, labelling, touch, place):
     label(".", *TABLE)
     (place / "a.wav").unlink()
     done = label(".", "--fresh", *TABLE)
-    assert "out/: 1 rows" in done.stderr
+    assert "out/: 1 row in" in done.stderr
     assert "note:" not in done.stderr
     assert sorted(labelling) == ["a.wav", "b.wav", "b.wav"]
     assert [*pd.read_parquet("out").path] == ["b.wav"]
@@ -101,7 +101,7 @@ def test_a_part_of_other_settings_beside_a_whole_table_is_named(label, touch, pl
     done = label(".", *TABLE)
     assert done.exit_code == 0
     assert f"note: out/{late.name}: is left out, as it holds" in " ".join(done.stderr.split())
-    assert "out/: nothing new; it is whole, 1 rows in 1 part" in done.stderr
+    assert "out/: nothing new; it is whole, 1 row in 1 part" in done.stderr
     assert late.read_bytes() == content
 
 

@@ -287,7 +287,7 @@ def test_an_unreadable_clip_is_named_and_left_out(run, mine, tmp_path, command, 
     assert done.exit_code == 3, done.output
     told = " ".join(done.stderr.split())
     assert re.search(rf"warning: {re.escape(str(clip))}: .*; the clip is left out", told)
-    assert told.endswith("1 clips could not be read and were left out; each is named above")
+    assert told.endswith("1 clip could not be read and was left out; each is named above")
     assert (tmp_path / written).read_text().count(".flac") == 9
 
 
