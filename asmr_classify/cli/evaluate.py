@@ -146,8 +146,6 @@ def evaluate(
                 sources, rename or (), model, jobs=n_jobs, quiet=quiet
             )
     else:
-        corpus, n_unreadable = read_readable(sources, rename or (), jobs=n_jobs, quiet=quiet)
-        corpus = with_all(corpus, corrections, kinds, sounds or ())
         spec = training_spec(
             seed=seed,
             members=members,
@@ -158,9 +156,20 @@ def evaluate(
         )
         report = phase_reporter(quiet=quiet)
         kept = cache or default_cache(quiet=quiet)
+        corpus, n_unreadable = read_readable(
+            sources, rename or (), spec=spec.takes, cache=kept, jobs=n_jobs, quiet=quiet
+        )
+        corpus = with_all(corpus, corrections, kinds, sounds or ())
         with interrupts_tell(f"no predictions were written; {what_is_kept(kept)}"):
             folds = assign_folds(corpus, seed=seed)
-            flaws = find_flaws(corpus, folds, jobs=n_jobs, on_progress=report)
+            flaws = find_flaws(
+                corpus,
+                folds,
+                cache=kept,
+                cache_needed=cache is not None,
+                jobs=n_jobs,
+                on_progress=report,
+            )
             warn_of_corpus(corpus, flaws)
             prepared = prepare(
                 corpus,
@@ -173,8 +182,8 @@ def evaluate(
             )
             evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
     write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))
-    record = EvaluationRecord.of_evaluation(corpus, evaluation)
-    if html or plots:
+    if html or plots or issues:
+        record = EvaluationRecord.of_evaluation(corpus, evaluation)
         explain(record, html, plots, of_folds=model is None)
     if model is None:
         if issues is not None:

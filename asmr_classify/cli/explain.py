@@ -72,6 +72,8 @@ def explain(
     from asmr_classify.training.plots import draw_pictures, save_pictures
     from asmr_classify.writers.output import write_whole
 
+    if not (html or plots):
+        return
     pictures = draw_pictures(record)
     if html:
         write_whole(html, evaluation_page(record, pictures, of_folds=of_folds).encode())

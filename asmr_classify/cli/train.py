@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from asmr_classify.training.evaluate import Evaluation
     from asmr_classify.training.plots import Picture
     from asmr_classify.training.spec import TrainingSpec
+    from asmr_classify.training.takes import TakeSpec
 
 SourcesArgument = Annotated[
     list[Path],
@@ -169,8 +170,6 @@ def train(
     check_trained(output, PICTURES)
     check_teaching(teacher, sounds)
     n_jobs = jobs if jobs is not None else -1
-    corpus, n_unreadable = read_readable(sources, rename or (), jobs=n_jobs, quiet=quiet)
-    corpus = with_all(corpus, corrections, kinds, sounds or ())
     spec = replace(
         training_spec(
             seed=seed,
@@ -185,9 +184,21 @@ def train(
     )
     report = phase_reporter(quiet=quiet)
     kept = cache or default_cache(quiet=quiet)
+    corpus, n_unreadable = read_readable(
+        sources, rename or (), spec=spec.takes, cache=kept, jobs=n_jobs, quiet=quiet
+    )
+    corpus = with_all(corpus, corrections, kinds, sounds or ())
     with interrupts_tell(f"no model was written; {what_is_kept(kept)}"):
         folds = assign_folds(corpus, seed=seed)
-        warn_of_corpus(corpus, find_flaws(corpus, folds, jobs=n_jobs, on_progress=report))
+        flaws = find_flaws(
+            corpus,
+            folds,
+            cache=kept,
+            cache_needed=cache is not None,
+            jobs=n_jobs,
+            on_progress=report,
+        )
+        warn_of_corpus(corpus, flaws)
         prepared = prepare(
             corpus,
             spec,
@@ -228,10 +239,14 @@ def read_readable(
     renames: Iterable[str],
     *,
     least_groups: int = 2,
+    spec: TakeSpec | None = None,
+    cache: Path | None = None,
     jobs: int,
     quiet: bool,
 ) -> tuple[Corpus, int]:
     """Read clips of one or several sources, and warn of each that cannot be decoded.
+
+    Those whose rows are kept in the cache are known to be decoded.
 
     Returns
     -------
@@ -252,6 +267,8 @@ def read_readable(
         read_sources(sources, parse_renames(renames), least_groups=least_groups),
         ", ".join(map(str, sources)),
         least_groups=least_groups,
+        spec=spec,
+        cache=cache,
         jobs=jobs,
         on_progress=phase_reporter(quiet=quiet),
     )

@@ -31,7 +31,7 @@ from asmr_classify.features.encoder import named_with
 from asmr_classify.features.windows import WindowRows
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from numpy.typing import NDArray
 
@@ -76,6 +76,39 @@ def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
         with suppress(OSError):
             scratch.unlink()
         raise OutputError(f"{path.parent}: cannot write the cache: {exc.strerror}") from exc
+
+
+def kept_array(
+    place: Path | None, name: str, make: Callable[[], NDArray[Any]], *, needed: bool
+) -> NDArray[Any]:
+    """Read an array from a file of a cache, else make it and keep it there.
+
+    Parameters
+    ----------
+    place : path or None
+        None to keep nothing.
+    name : str
+        Of the array in the file.
+    make : callable
+    needed : bool
+        Whether it is an error if it cannot be written.
+
+    Raises
+    ------
+    OutputError
+        If it is needed and cannot be written.
+    """
+    if place is not None and place.is_file():
+        with np.load(place, allow_pickle=False) as saved:
+            return np.asarray(saved[name])
+    made = make()
+    if place is not None:
+        try:
+            save_arrays(place, **{name: made})
+        except OutputError:
+            if needed:
+                raise
+    return made
 
 
 class KeptFeatures:

@@ -7,6 +7,7 @@ knows the other, and figures say too much. Copies are found by their fingerprint
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.checksums import file_sha256
+from asmr_classify.features.cache import kept_array
 from asmr_classify.features.fingerprints import SR, bit_error, candidate_pairs, fingerprint
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.splits import folds_of_sounds
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 
     from asmr_classify.features.fingerprints import Bits
     from asmr_classify.training.corpus import Clip, Corpus
+
+
+PRINT_VERSION = 1
+"""Raised when fingerprints of the same clip come out otherwise, as those that are kept no longer
+hold then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,8 @@ def find_duplicates(
     corpus: Corpus,
     folds: NDArray[np.int64],
     *,
+    cache: Path | None = None,
+    cache_needed: bool = True,
     jobs: int = -1,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Duplicate]:
@@ -58,6 +67,10 @@ def find_duplicates(
     ----------
     corpus : Corpus
     folds : ndarray of int64, shape (n_clips,)
+    cache : path, optional
+        Folder that keeps fingerprints from run to run.
+    cache_needed : bool
+        Whether it is an error if that cannot be written; else nothing is kept.
     jobs : int
         Processes; -1 for one per core.
     on_progress : callable, optional
@@ -72,10 +85,14 @@ def find_duplicates(
     ------
     CorpusError
         If a clip cannot be decoded.
+    OutputError
+        If the cache is needed and cannot be written.
     """
     from joblib import delayed
 
-    calls = (delayed(_clip_fingerprint)(clip) for clip in corpus.clips)
+    calls = (
+        delayed(_clip_fingerprint)(clip, cache, cache_needed=cache_needed) for clip in corpus.clips
+    )
     prints, found = [], []
     for bits in iter_results(calls, jobs=jobs, batch_size=16):
         prints.append(bits)
@@ -140,13 +157,22 @@ def find_flaws(
     corpus: Corpus,
     folds: NDArray[np.int64],
     *,
+    cache: Path | None = None,
+    cache_needed: bool = True,
     jobs: int = -1,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Flaws:
     """Find all of these; parameters and what is raised are as of :func:`find_duplicates`."""
     everything = replace(corpus, clips=(*corpus.clips, *corpus.sounds))
     all_folds = np.concatenate([folds, folds_of_sounds(corpus, folds)])
-    found = find_duplicates(everything, all_folds, jobs=jobs, on_progress=on_progress)
+    found = find_duplicates(
+        everything,
+        all_folds,
+        cache=cache,
+        cache_needed=cache_needed,
+        jobs=jobs,
+        on_progress=on_progress,
+    )
     n_clips = len(corpus.clips)
     return Flaws(
         find_contradictions(corpus),
@@ -155,5 +181,16 @@ def find_flaws(
     )
 
 
-def _clip_fingerprint(clip: Clip) -> Bits:
-    return fingerprint(clip_sound(clip, SR))
+def _clip_fingerprint(clip: Clip, cache: Path | None, *, cache_needed: bool) -> Bits:
+    place = None
+    if cache is not None:
+        parts = (PRINT_VERSION, clip.sha256 or file_sha256(clip.path), clip.span)
+        name = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
+        place = cache / f"{name}.print.npz"
+    packed = kept_array(
+        place,
+        "bits",
+        lambda: np.packbits(fingerprint(clip_sound(clip, SR)), axis=1),
+        needed=cache_needed,
+    )
+    return np.unpackbits(packed, axis=1).astype(bool)

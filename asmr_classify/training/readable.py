@@ -8,9 +8,11 @@ from asmr_classify.errors import CorpusError, MediaError
 from asmr_classify.media.decode import read_audio
 from asmr_classify.training.corpus import make_corpus
 from asmr_classify.training.parallel import iter_results
+from asmr_classify.training.takes import TakeSpec, kept_clips
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from asmr_classify.training.corpus import Clip, Corpus
 
@@ -19,11 +21,13 @@ MOST_UNREADABLE = 0.5
 or a right is missing, or the files are of a format that was mistaken for another."""
 
 
-def readable(
+def readable(  # noqa: PLR0913 (options by name)
     corpus: Corpus,
     source: str,
     *,
     least_groups: int = 2,
+    spec: TakeSpec | None = None,
+    cache: Path | None = None,
     jobs: int = -1,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> tuple[Corpus, list[str]]:
@@ -35,6 +39,9 @@ def readable(
         Without kinds.
     source, least_groups
         As :func:`asmr_classify.training.corpus.make_corpus` takes them.
+    spec, cache
+        As :func:`asmr_classify.training.takes.compute_rows` takes them: clips whose rows are kept
+        are not decoded again.
     jobs, on_progress
         As :func:`asmr_classify.training.evaluate.prepare` takes them.
 
@@ -51,12 +58,14 @@ def readable(
     """
     from joblib import delayed
 
-    calls = (delayed(_why_unreadable)(clip) for clip in corpus.clips)
-    reasons = []
-    for reason in iter_results(calls, jobs=jobs, batch_size=16):
-        reasons.append(reason)
+    are_kept = kept_clips(corpus, spec or TakeSpec(), cache)
+    unknown = [k for k, is_kept in enumerate(are_kept) if not is_kept]
+    calls = (delayed(_why_unreadable)(corpus.clips[k]) for k in unknown)
+    reasons: list[str | None] = [None] * len(corpus.clips)
+    for done, reason in enumerate(iter_results(calls, jobs=jobs, batch_size=16), start=1):
+        reasons[unknown[done - 1]] = reason
         if on_progress is not None:
-            on_progress("clips read", len(reasons), len(corpus.clips))
+            on_progress("clips read", done, len(unknown))
     unreadable = [reason for reason in reasons if reason is not None]
     if not unreadable:
         return corpus, []

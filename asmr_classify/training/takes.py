@@ -40,7 +40,7 @@ from asmr_classify.training.scenes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -250,6 +250,21 @@ def compute_rows(  # noqa: PLR0913 (options by name)
     )
 
 
+def kept_clips(corpus: Corpus, spec: TakeSpec, cache: Path | None) -> list[bool]:
+    """Tell of which clips, as they are, a cache keeps rows: these have been decoded before."""
+    if cache is None or not cache.is_dir():
+        return [False] * len(corpus.clips)
+
+    def is_kept(clip: Clip) -> bool:
+        try:
+            key = _key([TakeKind.ORIGINAL, "0", _content(clip), _of_features(spec)])
+        except OSError:  # whoever decodes it tells
+            return False
+        return (cache / f"{key}.npz").is_file()
+
+    return [is_kept(clip) for clip in corpus.clips]
+
+
 def clip_targets(corpus: Corpus, *, to_fit: bool = False) -> NDArray[np.float32]:
     """Tell which labels each clip holds.
 
@@ -271,12 +286,11 @@ def clip_targets(corpus: Corpus, *, to_fit: bool = False) -> NDArray[np.float32]
 
 def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
     """Name each take by all that changes its rows."""
-    rest = (*SAVED, POINTS_PER_SECOND, CONTEXT_SECONDS)
-    of_features = " ".join(map(str, (fingerprint(spec.features), *rest)))
+    of_features = _of_features(spec)
     of_copies = json.dumps([of_features, asdict(spec.augmentation), spec.seed])
     heard = (AUDIBLE_DB, MASKED_DB, FADED_DB)
     of_scenes = json.dumps([of_features, asdict(spec.scene), spec.seed, corpus.labels, heard])
-    contents = [f"{clip.sha256 or file_sha256(clip.path)} {clip.span}" for clip in corpus.clips]
+    contents = [_content(clip) for clip in corpus.clips]
     labelled = [
         f"{content} {clip.to_fit} {clip.group}"
         for content, clip in zip(contents, corpus.clips, strict=True)
@@ -292,8 +306,21 @@ def _take_keys(corpus: Corpus, takes: list[Take], spec: TakeSpec) -> list[str]:
             (clip,) = take.clips
             original = take.kind is TakeKind.ORIGINAL
             parts += [contents[clip], *([of_features] if original else [of_copies, str(clip)])]
-        keys.append(hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32])
+        keys.append(_key(parts))
     return keys
+
+
+def _key(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _content(clip: Clip) -> str:
+    return f"{clip.sha256 or file_sha256(clip.path)} {clip.span}"
+
+
+def _of_features(spec: TakeSpec) -> str:
+    rest = (*SAVED, POINTS_PER_SECOND, CONTEXT_SECONDS)
+    return " ".join(map(str, (fingerprint(spec.features), *rest)))
 
 
 def _take_rows(

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.checksums import file_sha256
-from asmr_classify.errors import MissingExtraError, OutputError, UsageError
-from asmr_classify.features.cache import save_arrays
+from asmr_classify.errors import MissingExtraError, UsageError
+from asmr_classify.features.cache import kept_array
 from asmr_classify.threads import one_thread
 from asmr_classify.training.parallel import iter_results
 from asmr_classify.training.takes import clip_sound
@@ -212,19 +212,13 @@ def _opinion(
     parts = (digest, OPINION_VERSION, clip.sha256 or file_sha256(clip.path), clip.span, windows)
     name = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
     place = None if cache is None else cache / f"{name}.opinion.npz"
-    if place is not None and place.is_file():
-        with np.load(place, allow_pickle=False) as saved:
-            return np.asarray(saved["opinion"], dtype=np.float32)
-    y = clip_sound(clip, TEACHER_SR)
-    with one_thread():
-        opinion = _teacher(teacher).opinion(y, windows).astype(np.float16)
-    if place is not None:
-        try:
-            save_arrays(place, opinion=opinion)
-        except OutputError:
-            if cache_needed:
-                raise
-    return opinion.astype(np.float32)
+
+    def listen() -> NDArray[np.float16]:
+        y = clip_sound(clip, TEACHER_SR)
+        with one_thread():
+            return _teacher(teacher).opinion(y, windows).astype(np.float16)
+
+    return kept_array(place, "opinion", listen, needed=cache_needed).astype(np.float32)
 
 
 @lru_cache(maxsize=1)

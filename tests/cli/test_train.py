@@ -291,6 +291,22 @@ def test_an_unreadable_clip_is_named_and_left_out(run, mine, tmp_path, command, 
     assert (tmp_path / written).read_text().count(".flac") == 9
 
 
+def test_a_second_evaluation_decodes_nothing_and_makes_no_record_for_nobody(tmp_path, monkeypatch):
+    command = ["evaluate", DEMO / "manifest.csv", "--cache", tmp_path / "cache", *QUICK, "-o"]
+    first, again = tmp_path / "p.jsonl", tmp_path / "again.jsonl"
+    assert CliRunner().invoke(app, [*map(str, command), str(first)]).exit_code == 0
+
+    def refuse(*_, **__):
+        pytest.fail("not needed")
+
+    for module in ("readable", "takes"):
+        monkeypatch.setattr(f"asmr_classify.training.{module}.read_audio", refuse)
+    monkeypatch.setattr("asmr_classify.training.record.EvaluationRecord.of_evaluation", refuse)
+    done = CliRunner().invoke(app, [*map(str, command), str(again)])
+    assert done.exit_code == 0, done.output
+    assert again.read_text() == first.read_text()
+
+
 def test_one_file_under_two_labels_is_warned_of(run, mine, tmp_path):
     shutil.copy(DEMO / "tap-wood.flac", mine / "hiss" / "maker-0")
     done = run("evaluate", mine, "--output", tmp_path / "p.jsonl")

@@ -39,6 +39,17 @@ def test_copies_on_both_sides_of_a_split_are_found(copied):
     assert steps[-1] == ("search for copies", 25, 25)
 
 
+def test_fingerprints_are_kept_from_run_to_run(copied, tmp_path, monkeypatch):
+    folds = np.array([clip.fold for clip in copied.clips])
+    whole = find_duplicates(copied, folds, jobs=1)
+    cache = tmp_path / "cache"
+    assert find_duplicates(copied, folds, cache=cache, jobs=1) == whole
+    monkeypatch.setattr(
+        "asmr_classify.training.duplicates.clip_sound", lambda *_: pytest.fail("decoded again")
+    )
+    assert find_duplicates(copied, folds, cache=cache, jobs=1) == whole
+
+
 def test_the_same_file_with_other_labels_is_found(corpus_folder, tmp_path):
     corpus = read_corpus(corpus_folder / "manifest.csv")
     taken = shutil.copy(corpus.clips[3].path, tmp_path / "taken.wav")
