@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -160,26 +160,12 @@ def evaluate(
             sources, rename or (), spec=spec.takes, cache=kept, jobs=n_jobs, quiet=quiet
         )
         corpus = with_all(corpus, corrections, kinds, sounds or ())
+        how: dict[str, Any] = {"cache": kept, "cache_needed": cache is not None}
+        how |= {"jobs": n_jobs, "on_progress": report}
         with interrupts_tell(f"no predictions were written; {what_is_kept(kept)}"):
-            folds = assign_folds(corpus, seed=seed)
-            flaws = find_flaws(
-                corpus,
-                folds,
-                cache=kept,
-                cache_needed=cache is not None,
-                jobs=n_jobs,
-                on_progress=report,
-            )
+            flaws = find_flaws(corpus, assign_folds(corpus, seed=seed), **how)
             warn_of_corpus(corpus, flaws)
-            prepared = prepare(
-                corpus,
-                spec,
-                teacher=teacher,
-                cache=kept,
-                cache_needed=cache is not None,
-                jobs=n_jobs,
-                on_progress=report,
-            )
+            prepared = prepare(corpus, spec, teacher=teacher, **how)
             evaluation = cross_validate(prepared, spec, jobs=n_jobs, on_progress=report)
     write_text(output, "".join(result_to_line(result) + "\n" for result in evaluation.results))
     if html or plots or issues:

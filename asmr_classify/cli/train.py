@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -188,26 +188,12 @@ def train(
         sources, rename or (), spec=spec.takes, cache=kept, jobs=n_jobs, quiet=quiet
     )
     corpus = with_all(corpus, corrections, kinds, sounds or ())
+    how: dict[str, Any] = {"cache": kept, "cache_needed": cache is not None}
+    how |= {"jobs": n_jobs, "on_progress": report}
     with interrupts_tell(f"no model was written; {what_is_kept(kept)}"):
         folds = assign_folds(corpus, seed=seed)
-        flaws = find_flaws(
-            corpus,
-            folds,
-            cache=kept,
-            cache_needed=cache is not None,
-            jobs=n_jobs,
-            on_progress=report,
-        )
-        warn_of_corpus(corpus, flaws)
-        prepared = prepare(
-            corpus,
-            spec,
-            teacher=teacher,
-            cache=kept,
-            cache_needed=cache is not None,
-            jobs=n_jobs,
-            on_progress=report,
-        )
+        warn_of_corpus(corpus, find_flaws(corpus, folds, **how))
+        prepared = prepare(corpus, spec, teacher=teacher, **how)
         evaluation = evaluate(prepared, spec, whole=True, jobs=n_jobs, on_progress=report)
         model = fit_model(prepared, evaluation, spec, jobs=n_jobs)
     pictures = save_with_card(output, model, corpus, evaluation, spec)
