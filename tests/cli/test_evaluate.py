@@ -105,7 +105,7 @@ def test_quiet_leaves_figures_and_what_goes_wrong(judge, manifest):
     done, told = judge(clips, "--quiet")
     assert done.exit_code == 0, done.output
     assert told.startswith("warning: asmr-4@")
-    assert "does not know brush (1 clips)" in told
+    assert "does not know brush (1 clip)" in told
     assert "by clip: mean AP 1.000" in told
     assert "labelled the clips as it is" not in told
 
