@@ -633,10 +633,14 @@ def conclude_model(
 ) -> Model:
     """Calibrate what was fitted on all clips by what cross-validation heard."""
     everything = np.zeros(len(prepared.folds), dtype=np.int64)
-    rows = concatenate_rows(
-        list(clip_rows(prepared, [ensemble.encoder], everything, spec, jobs=jobs))
+    of_clips = list(clip_rows(prepared, [ensemble.encoder], everything, spec, jobs=jobs))
+    rows = concatenate_rows(of_clips)
+    heard = rows.levels_db >= spec.decision.silence_dbfs
+    of_row = np.repeat(np.arange(len(of_clips)), [len(one.X) for one in of_clips])
+    clips = [prepared.corpus.clips[k] for k in of_row[heard]]
+    embedding = fit_embedding(
+        ensemble, rows.X[heard], [clip.label for clip in clips], [clip.group for clip in clips]
     )
-    embedding = fit_embedding(ensemble, rows.X[rows.levels_db >= spec.decision.silence_dbfs])
     return finish_model(
         replace(ensemble, embedding=embedding),
         Weighed.of_heard(evaluation.heard, spec.decision, len(prepared.corpus.labels)),

@@ -154,8 +154,15 @@ def make_folds(
         if fitted.encoder is not None:
             codes = clip_codes(clips, fitted.encoder, spec.takes.features, jobs=jobs)
             columns = [np.hstack(pair) for pair in zip(columns, codes, strict=True)]
-        inside = [columns[k] for k in np.flatnonzero(prepared.folds != fold)]
-        ensemble = replace(fitted, embedding=fit_embedding(fitted, np.concatenate(inside)))
+        inside = np.flatnonzero(prepared.folds != fold)
+        of_row = np.repeat(inside, [len(columns[k]) for k in inside])
+        embedding = fit_embedding(
+            fitted,
+            np.concatenate([columns[k] for k in inside]),
+            [clips[k].label for k in of_row],
+            [clips[k].group for k in of_row],
+        )
+        ensemble = replace(fitted, embedding=embedding)
         heard = [ensemble.listen(X) for X in columns]
         said = tuple(Said(clip.path, 0.0, 1.0, (), (), clip.group) for clip in clips)
         examples = Examples(

@@ -13,7 +13,7 @@ from asmr_classify.model import load_model, save_model
 from asmr_classify.training.answers import Examples, Said
 from asmr_classify.training.ask import next_to_ask
 from asmr_classify.training.card import taught_rows
-from asmr_classify.training.embedding import fit_embedding
+from asmr_classify.training.embedding import fit_embedding, spread_within
 from asmr_classify.training.teach import check_names, fit_head, teach
 
 
@@ -22,7 +22,7 @@ def model(tiny_model):
     """The tiny model, with an embedding of what its network makes of rows."""
     n_features = tiny_model.ensemble.mean.size
     X = 20 * np.random.default_rng(2).standard_normal((400, n_features)).astype(np.float32)
-    embedding = fit_embedding(tiny_model.ensemble, X)
+    embedding = fit_embedding(tiny_model.ensemble, X, [""] * len(X), [""] * len(X))
     return replace(tiny_model, ensemble=replace(tiny_model.ensemble, embedding=embedding))
 
 
@@ -48,6 +48,32 @@ def test_the_embedding_is_turned_and_whitened(model, rng):
     covariance = np.cov(embedded, rowvar=False)
     spread = np.sqrt(np.diag(covariance))
     assert np.abs(covariance / spread / spread[:, None] - np.eye(len(spread))).max() < 0.15
+
+
+def test_what_makers_of_one_label_differ_in_is_shrunk_against_what_parts_labels(tiny_model, rng):
+    n_features = tiny_model.ensemble.mean.size
+    sounds, makers = rng.integers(0, 12, 3000), rng.integers(0, 40, 3000)
+    of_sounds = rng.standard_normal((12, 1)) @ rng.standard_normal((1, n_features))
+    of_makers = rng.standard_normal((480, 1)) @ rng.standard_normal((1, n_features))
+    X = 20 * (of_sounds[sounds] + of_makers[40 * sounds + makers]).astype(np.float32)
+
+    def parted(named):
+        """How much of the spread of embedded sounds is between labels."""
+        embedding = fit_embedding(
+            tiny_model.ensemble, X, [str(k) for k in named], makers.astype(str)
+        )
+        embedded = replace(tiny_model.ensemble, embedding=embedding).embed(X)
+        means = np.stack([embedded[sounds == k].mean(axis=0) for k in range(12)])
+        return np.square(means).sum(axis=1).mean() / np.square(embedded).sum(axis=1).mean()
+
+    assert parted(sounds) > 1.3 * parted(np.zeros(3000, dtype=int))
+
+
+def test_each_maker_of_a_label_counts_alike_in_how_it_spreads():
+    points = np.array([[0.0, 0.0], [4.0, 2.0], [4.0, 2.0], [4.0, 2.0], [9.0, 9.0], [7.0, -7.0]])
+    sounds, makers = ["tap", "tap", "tap", "tap", "rain", ""], list("abbbab")
+    assert spread_within(points, sounds, makers) == pytest.approx(np.array([[4, 2], [2, 1]]))
+    assert spread_within(points, ["tap"] * 5 + [""], ["a"] * 6) is None
 
 
 def test_a_model_without_an_embedding_cannot_be_taught(tiny_model, model, rng):
