@@ -59,18 +59,26 @@ class Answer:
     asked: tuple[str, ...]
     at: float
 
-    def says(self, other: Answer) -> bool:
+    def says(self, other: Answer, labels: Collection[str]) -> bool:
         """Tell whether this tells all that another one of the same stretch does.
 
-        That nothing is heard says no more once further labels have been named.
+        That nothing is heard, of all there is, says no more once further labels have been named.
+
+        Parameters
+        ----------
+        other : Answer
+        labels : collection of str
+            Those that the catalogue has.
         """
-        if self._hears_nothing() and other._hears_nothing():
+        if self._hears_nothing(labels) and other._hears_nothing(labels):
             return True
         same = {*self.labels}.intersection(other.asked) == {*other.labels}
         return same and {*self.asked}.issuperset(other.asked)
 
-    def _hears_nothing(self) -> bool:
-        return not self.labels and len(self.asked) > 1  # who speaks of one label says no more
+    def _hears_nothing(self, labels: Collection[str]) -> bool:
+        """Tell whether all was asked that nobody had to name, of several labels, and none heard."""
+        never_named = {*TRIGGERS, *CONTEXTS}.intersection(labels)
+        return not self.labels and len(self.asked) > 1 and never_named.issubset(self.asked)
 
     def then(self, later: Answer) -> Answer:
         """Say more, or otherwise: of what was asked again, the later counts."""

@@ -23,7 +23,7 @@ from asmr_classify.folders import user_data
 from asmr_classify.labels import SILENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from types import TracebackType
 
     from asmr_classify.aggregate import FileResult
@@ -315,6 +315,7 @@ class Catalogue:
         UsageError
             As :meth:`correct` and :meth:`answer`, with the place in the file.
         """
+        labels = self.labels
         places: dict[str, tuple[str, int, int]] = {}
         new: list[Edit] = []
         for edit in edits:
@@ -323,7 +324,7 @@ class Catalogue:
                     places[edit.path] = self._known(os.path.abspath(edit.path))  # noqa: PTH100
                     path, _, content_id = places[edit.path]
                     _check_heard(path, self._contents.said(content_id, None))
-                new += self._news(edit, places[edit.path])
+                new += self._news(edit, places[edit.path], labels)
         changed = []
         told: dict[tuple[object, ...], list[Edit]] = {}
         with self._database.transaction():
@@ -336,7 +337,7 @@ class Catalogue:
                         changed.append(edit)
                 if edit.answer is not None:
                     before = self._contents.answers.find(content_id, edit.answer)
-                    if before is None or not before.says(edit.answer):
+                    if before is None or not before.says(edit.answer, labels):
                         answer = edit.answer if before is None else before.then(edit.answer)
                         self._contents.answers.put(content_id, answer)
                         changed.append(replace(edit, answer=answer))
@@ -382,7 +383,7 @@ class Catalogue:
                     withdrawn.append(replace(edit, answer=gone))
         return withdrawn
 
-    def _news(self, edit: Edit, known: tuple[str, int, int]) -> list[Edit]:
+    def _news(self, edit: Edit, known: tuple[str, int, int], labels: Collection[str]) -> list[Edit]:
         """Give an edit as it is to be kept; none if it answers what was answered so before.
 
         Of two copies of a recording, a table that was written from the catalogue has a row each:
@@ -393,7 +394,7 @@ class Catalogue:
         path, _, content_id = known
         answer = replace(check_answer(edit.answer), path=path)
         before = self._contents.answers.find(content_id, answer)
-        is_new = before is None or not before.says(answer)
+        is_new = before is None or not before.says(answer, labels)
         return [replace(edit, answer=answer)] if is_new else []
 
     def answer(

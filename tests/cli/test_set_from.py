@@ -456,6 +456,19 @@ def test_a_file_that_is_read_again_says_the_same_though_labels_were_named_since(
     assert {*kept()[1]["a.mp3", 5, 6][1]} == {"tap", "whisper", "speech", "soap", "hum"}
 
 
+def test_that_nothing_is_heard_says_more_than_that_two_labels_are_not(run, add, kept, place):
+    timeline = (Segment(5, 9, "tap", 0.9), Segment(5, 9, "speech", 0.9))
+    add("a.mp3", segments=timeline)
+    (place / "a.mp3.labels.txt").write_text("20\t30\twhisper\n")  # both are taken away
+    assert run("set", "--from", "a.mp3.labels.txt").exit_code == 0
+    assert kept()[1]["a.mp3", 5, 9] == ((), ("tap", "speech"))
+    (place / "x.csv").write_text("path,label,start,end\na.mp3,none,5,9\n")
+    assert run("set", "--from", "x.csv").exit_code == 0
+    labels, asked = kept()[1]["a.mp3", 5, 9]
+    assert (labels, {*asked}) == ((), {"tap", "whisper", "speech"})
+    assert run("set", "--from", "x.csv").stderr == "nothing differs from what is known\n"
+
+
 def test_what_a_file_told_of_stretches_is_listed_and_taken_back(library, kept, place):
     """What others said of the same stretches stays, and so does what was set."""
     with Catalogue.open(str(place / "library.sqlite")) as known:
