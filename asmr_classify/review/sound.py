@@ -125,10 +125,14 @@ def _base64(content: bytes) -> str:
 
 
 class Sounds:
-    """Sounds and pictures of stretches, each made once; the last few are kept."""
+    """Sounds and pictures of stretches, each made once; the last few are kept.
+
+    Of what is longer than stretches that are cut, as answers of files may be, one sound is.
+    """
 
     def __init__(self) -> None:
         self._wavs: Once[bytes] = Once()
+        self._long: Once[bytes] = Once(1)
         self._pictures: Once[dict[str, Any]] = Once()
 
     def wav(self, stretch: Stretch) -> bytes:
@@ -139,7 +143,8 @@ class Sounds:
         MediaError
             If it cannot be decoded.
         """
-        return self._wavs.get(stretch.key, lambda: make_wav(stretch))
+        wavs = self._wavs if stretch.end - stretch.start <= LONGEST else self._long
+        return wavs.get(stretch.key, lambda: make_wav(stretch))
 
     def picture(self, stretch: Stretch) -> dict[str, Any]:
         """Give what is drawn of a stretch.
@@ -153,9 +158,16 @@ class Sounds:
 
 
 class Once(Generic[T]):
-    """What is made once of a stretch, whoever asks meanwhile; the last :data:`KEPT` are kept."""
+    """What is made once of a stretch, whoever asks meanwhile.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    kept : int
+        As many are kept, the last.
+    """
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
         self._made: dict[Key, Future[T]] = {}
         self._lock = threading.Lock()
 
@@ -182,6 +194,6 @@ class Once(Generic[T]):
         future.set_result(made)
         with self._lock:
             done = [old for old, one in self._made.items() if one.done()]
-            for old in done[:-KEPT]:
+            for old in done[: -self._kept]:
                 del self._made[old]
         return made

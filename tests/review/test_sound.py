@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 from asmr_classify.errors import MediaError
-from asmr_classify.review import cut_stretches, listen, serve
+from asmr_classify.review import cut_stretches, listen, serve, sound
 from asmr_classify.review.app import Review
 from asmr_classify.review.sound import KEPT, Once, Sounds, media_type
+from asmr_classify.review.stretches import stretch_at
 from tests.catalogue.results import heard
 from tests.review.conftest import short
 
@@ -54,6 +55,18 @@ def test_only_the_last_are_kept():
     assert once.get(many[-1], lambda: "anew") == KEPT + 2
     assert once.get(many[3], lambda: "anew") == 3
     assert once.get(many[0], lambda: "anew") == "anew"
+
+
+def test_of_long_stretches_one_sound_is_kept(monkeypatch):
+    """Files may tell of an hour, whose sound has 700 MB."""
+    made = []
+    monkeypatch.setattr(sound, "make_wav", lambda x: made.append(x.end) or b"RIFF")
+    whole = heard("/night.wav", duration=7200.0, decoded=7200.0)
+    short_one, *long_ones = (stretch_at(whole, 0, end) for end in (6, 3600, 3601))
+    sounds = Sounds()
+    for stretch in (short_one, *long_ones, long_ones[-1], short_one, long_ones[0]):
+        assert sounds.wav(stretch) == b"RIFF"
+    assert made == [6, 3600, 3601, 3600]
 
 
 def test_what_could_not_be_made_is_tried_again():
