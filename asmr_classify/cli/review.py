@@ -133,7 +133,7 @@ def review(
             wish = _read_wish(order, similar, [*named], label)
             stretches = make_queue(_iter_whole(results, known), answers, wish)
             if not stretches:
-                return nothing_to_do(_why_nothing(results))
+                return nothing_to_do(_why_nothing(results, known))
         del results  # they are many, and a sitting is long
         session = Session(str(place), stretches, labels, shows_opinion=show_opinion)
         del stretches
@@ -183,7 +183,7 @@ def _list_suspicious(
     from asmr_classify.writers.tables import is_table_json, table_text
 
     if not results:
-        return nothing_to_do(_why_nothing(results))
+        return nothing_to_do(_why_nothing(results, known))
     given = by_path(known.answers())
     claims = (
         claim for x in _iter_whole(results, known) for claim in claims_of(x, given.get(x.path, ()))
@@ -220,12 +220,12 @@ def _read_wish(
     return Wish(like=place_like(result, at))
 
 
-def _why_nothing(results: Sequence[FileResult]) -> str:
+def _why_nothing(results: Sequence[FileResult], known: Catalogue) -> str:
     from asmr_classify.review import cut_stretches
 
     if not results:
         return "no recordings were found, so there is nothing to review"
-    if any(map(cut_stretches, results)):
+    if any(map(cut_stretches, _iter_whole(results, known))):
         return (
             "all stretches of these recordings were answered, or cannot hold the label; name "
             "others, or look through answers by --order suspicious"

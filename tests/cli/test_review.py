@@ -267,6 +267,10 @@ def test_silent_files_and_files_that_are_gone_are_nothing_to_review(review, libr
     done = review()
     assert done.exit_code == 4
     assert "nothing to review" in done.stderr
+    library.add("night.wav", segments=(Segment(0, 40, "silence", 1.0),))
+    done = review()
+    assert done.exit_code == 4
+    assert "nothing is heard in these recordings" in done.stderr
 
 
 def test_a_port_in_use_is_told(review, library):
