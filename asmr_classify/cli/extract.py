@@ -303,9 +303,12 @@ def why_nothing_fits(selected: Selected, wish: Wish) -> str:
     from asmr_classify.library.extract import describe_denied, describe_unplaced
 
     reasons: dict[str, None] = {}
+    denied_in: dict[str, set[str]] = {}
+    for path, segment in selected.denied:
+        denied_in.setdefault(path, set()).add(segment.label)
     for result in (*selected.results, *selected.lost):
         wanted, unplaced = wanted_labels(result, wish), unplaced_labels(result, wish)
-        denied = {segment.label for path, segment in selected.denied if path == result.path}
+        denied = denied_in.get(result.path, set())
         reasons |= dict.fromkeys(map(describe_denied, sorted(denied)))
         reasons |= dict.fromkeys(map(describe_unplaced, unplaced))
         absent = {label for label in wanted if result.rules_out(label)}

@@ -171,7 +171,7 @@ def take_back(withdrawn: Sequence[Edit], *, dry_run: bool, quiet: bool) -> ExitS
     if not answers:
         tell("no answer says what the files say of stretches; whole recordings: set FILE reset")
     elif not quiet:
-        stretches = f"{len(answers)} stretch{'es' * (len(answers) != 1)}"
+        stretches = counted(len(answers), "stretch", "stretches")
         tell(f"taken back, of answers: {stretches}" + f"; {UNCHANGED}" * dry_run)
     return ExitStatus.OK
 

@@ -267,11 +267,15 @@ def denied_in(result: FileResult, answers: Iterable[Answer]) -> list[Segment]:
         for label in answer.asked:
             of_label = spans.setdefault((label, label in answer.labels), [])
             of_label.append((answer.start, answer.end))
+    denied = {
+        label: [part for span in told for part in rest_of(*span, spans.get((label, True), ()))]
+        for (label, is_heard), told in spans.items()
+        if not is_heard
+    }
     return [
         replace(segment, start=max(start, segment.start), end=min(end, segment.end))
         for segment in result.segments
-        for span in spans.get((segment.label, False), ())
-        for start, end in rest_of(*span, spans.get((segment.label, True), ()))
+        for start, end in denied.get(segment.label, ())
         if start < segment.end and segment.start < end
     ]
 

@@ -17,11 +17,20 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asmr_classify.catalogue.answers import Answer, rest_of
 from asmr_classify.catalogue.ranges import Range
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import UsageError
+from asmr_classify.library import clips
 from asmr_classify.library.alike import Copy, choose
-from asmr_classify.library.clips import PARTS, Selected, Wish, assign_parts, find_stretches
+from asmr_classify.library.clips import (
+    PARTS,
+    Selected,
+    Wish,
+    assign_parts,
+    find_stretches,
+    without_denied,
+)
 from asmr_classify.library.extract import Order, _groups, plan_extract, shared_sound
 from asmr_classify.library.journal import Store
 from asmr_classify.library.layouts import LayoutName, _as_text, plain, plain_names
@@ -64,6 +73,21 @@ def test_seconds_that_two_answers_tell_of_cover_a_clip_once():
     whole = find_stretches([heard("/a.wav", segments=segments)], Wish(), {"/a.wav": "a"})
     (longest,) = [x for x in whole if x.label == "whisper"]
     assert set(longest.labels) == {"whisper", "speech"}
+
+
+def test_what_was_denied_is_cut_out_in_a_few_looks(monkeypatch):
+    """Files may tell of hundreds of stretches of a long night."""
+    n, looked = 40, []
+    monkeypatch.setattr(clips, "rest_of", lambda *spans: looked.append(spans) or rest_of(*spans))
+    segments = tuple(Segment(10 * k, 10 * k + 8, "tap", 0.9) for k in range(n))
+    answers = [
+        Answer("/a.wav", 10 * k + start, 10 * k + end, ("tap",) * is_heard, ("tap",), 0.0)
+        for k in range(n)
+        for start, end, is_heard in ((0, 6, False), (4, 8, True))
+    ]
+    left = without_denied(heard("/a.wav", segments=segments), answers)
+    assert left.segments == tuple(Segment(10 * k + 4, 10 * k + 8, "tap", 0.9) for k in range(n))
+    assert len(looked) == 2 * n
 
 
 def results(place, library=LIBRARY):
