@@ -169,7 +169,12 @@ def _iter_whole(results: Iterable[FileResult], known: Catalogue) -> Iterator[Fil
     """Give, one after the other, those in which something was heard, with their timelines."""
     from asmr_classify.review.stretches import HEARD
 
-    return (known.result_of(os.path.abspath(x.path)) for x in results if x.status in HEARD)  # noqa: PTH100 (links are names)
+    for result in results:
+        if result.status in HEARD:
+            try:
+                yield known.result_of(os.path.abspath(result.path))  # noqa: PTH100 (links are names)
+            except UsageError as exc:  # it changed while others were labelled
+                tell(str(exc), lead="left out: ")
 
 
 def _list_suspicious(

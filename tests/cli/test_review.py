@@ -102,6 +102,25 @@ def test_timelines_are_read_one_after_the_other(review, library, monkeypatch, op
     assert [result.segments for result in given[0]] == [(), (), ()]
 
 
+def test_a_file_that_changes_meanwhile_is_left_out(review, library, place, served, monkeypatch):
+    """Labelling what is new takes hours, in which a download goes on."""
+    for name in ("grows.wav", "stays.wav"):
+        library.add(name, **short())
+    finding = selecting_results
+
+    @contextmanager
+    def find(*names, **how):
+        with finding(*names, **how) as found:
+            write_wav(place / "grows.wav", 5.0)
+            yield found
+
+    monkeypatch.setattr("asmr_classify.cli.review.selecting_results", find)
+    done = review()
+    assert done.exit_code == 0, done.output
+    assert names(served[0]) == ["stays.wav"]
+    assert "grows.wav: has changed since it was labelled; label it first" in done.stderr
+
+
 def test_paths_are_labelled_first_and_kept(review, labelling, touch, served, library):
     touch("in/a.mp3")
     done = review("in/a.mp3", "--order", "label=tap")
