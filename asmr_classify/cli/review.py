@@ -38,9 +38,9 @@ def review(
         typer.Option(
             "--order",
             metavar="ORDER",
-            help="What is asked first: mixed (of what the model is unsure, over all makers and "
-            "sounds), uncertain, diverse, random, suspicious (what was answered or put into "
-            "folders, and is likely wrong), or label=LABEL.",
+            help="What is asked first: mixed (of what the model is unsure, over all makers, "
+            "recordings and sounds), uncertain, diverse, random, suspicious (what was answered or "
+            "put into folders, and is likely wrong), or label=LABEL.",
         ),
     ] = "mixed",
     similar: Annotated[
