@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asmr_classify.catalogue.answers import check_new_label
+from asmr_classify.counts import counted
 from asmr_classify.errors import CorpusError, ModelError, UsageError
 from asmr_classify.estimators import Network, calibrate
 from asmr_classify.labels import SILENCE
@@ -265,14 +266,9 @@ def _labels_to_teach(examples: Examples, only: Sequence[str], needed: Collection
             )
     told, reasons = [], {}
     for label in only or dict.fromkeys([*examples.labels, *needed]):
-        _, holds = examples.of_label(label)
-        if label == SILENCE:
-            reasons[label] = "is decided by level, and cannot be taught"
-        elif not len(holds):
-            reasons[label] = "nothing can be heard in what holds it"
-        elif holds.all() or not holds.any():
-            there = "hold it: add some that do not" if holds.all() else "hold none: add some"
-            reasons[label] = f"all {len(holds)} examples {there}"
+        reason = _why_not(label, examples.of_label(label)[1])
+        if reason:
+            reasons[label] = reason
         else:
             told.append(label)
     lacking = [label for label in reasons if label in needed or not told]
@@ -281,6 +277,21 @@ def _labels_to_teach(examples: Examples, only: Sequence[str], needed: Collection
         beside = "" if only or not told else "; or name what is to be taught by --only"
         raise CorpusError(f"nothing can be learnt of {shown}{beside}")
     return told
+
+
+def _why_not(label: str, holds: NDArray[np.bool_]) -> str:
+    """Say why nothing can be learnt of a label, if so."""
+    if label == SILENCE:
+        return "is decided by level, and cannot be taught"
+    if not len(holds):
+        return "nothing can be heard in what holds it"
+    if holds.all():
+        there = counted(len(holds), "example, which holds it", "examples, which all hold it")
+        return f"{there}: add some that do not"
+    if not holds.any():
+        there = counted(len(holds), "example, which lacks it", "examples, which all lack it")
+        return f"{there}: add some that hold it"
+    return ""
 
 
 def fit_head(

@@ -247,7 +247,7 @@ def test_one_label_for_all_teaches_nothing(run, tmp_path):
     shutil.copy(DEMO / "tap-keys.flac", tmp_path / "sorted" / "keys")
     done = run("teach", tmp_path / "sorted", "--output", tmp_path / "mine.safetensors")
     assert done.exit_code == 1
-    assert "keys: all 1 examples hold it: add some that do not" in done.stderr
+    assert "keys: 1 example, which holds it: add some that do not" in done.stderr
 
 
 def test_no_file_of_somebody_is_written_over(run, folders, tmp_path):
@@ -332,7 +332,7 @@ def test_a_folder_of_whose_label_nothing_can_be_learnt_is_an_error(run, spoken_o
     done = run(*both)
     told = " ".join(done.stderr.split())
     assert done.exit_code == 1
-    assert "nothing can be learnt of soap_cutting: all 1 examples hold it: add some" in told
+    assert "nothing can be learnt of soap_cutting: 1 example, which holds it: add some" in told
     assert "or name what is to be taught by --only" in told
     assert not mine.exists()
     assert run(*both, "--only", "keys").exit_code == 0

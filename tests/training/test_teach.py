@@ -275,7 +275,10 @@ def test_a_label_that_cannot_be_told_is_found_seldom(model, rng):
 
 @pytest.mark.parametrize(
     ("n_held", "n_others", "message"),
-    [(5, 0, "brush: all 5 examples hold it"), (0, 5, "brush: all 5 examples hold none")],
+    [
+        (5, 0, "brush: 5 examples, which all hold it"),
+        (0, 5, "brush: 5 examples, which all lack it"),
+    ],
 )
 def test_one_class_teaches_nothing(model, rng, n_held, n_others, message):
     with pytest.raises(CorpusError, match=message):
