@@ -24,6 +24,7 @@ import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,7 +123,7 @@ class _Reader:
     """Reads files one after the other, and gathers what they say."""
 
     def __init__(self, known: Catalogue, only: Sequence[str], new: Iterable[str]) -> None:
-        self._known = known
+        self._result_of = lru_cache(maxsize=1)(known.result_of)  # rows are mostly by recording
         self._only = [os.path.abspath(path) for path in only]  # noqa: PTH100
         self._paths = [path for path in known.paths() if self._wants(path)]
         self._there = frozenset(self._paths)
@@ -209,7 +210,7 @@ class _Reader:
         path = self._find(cells[PATH] and row[PATH], file)
         if path is None:
             return
-        result = self._known.result_of(path)
+        result = self._result_of(path)
         if cells.get(START) or cells.get(END):
             names = _names_in(cells)
             if SILENCE in names:
@@ -305,7 +306,7 @@ class _Reader:
         with _placed(file):
             if other != file:
                 raise UsageError(f"{path}: its timeline is in {other} too; give one of them")
-            result = self._known.result_of(path)
+            result = self._result_of(path)
         edited: dict[str, list[tuple[float, float]]] = {}
         heard: dict[str, list[tuple[float, float]]] = {}
         for segment in without_ruled_out(result).segments:

@@ -315,15 +315,10 @@ class Catalogue:
         UsageError
             As :meth:`correct` and :meth:`answer`, with the place in the file.
         """
-        labels = self.labels
-        places: dict[str, tuple[str, int, int]] = {}
+        labels, places = self.labels, self._places(edits, are_heard=True)
         new: list[Edit] = []
         for edit in edits:
             with named_at(edit.place):
-                if edit.path not in places:
-                    places[edit.path] = self._known(os.path.abspath(edit.path))  # noqa: PTH100
-                    path, _, content_id = places[edit.path]
-                    _check_heard(path, self._contents.said(content_id, None))
                 new += self._news(edit, places[edit.path], labels)
         changed = []
         told: dict[tuple[object, ...], list[Edit]] = {}
@@ -362,14 +357,14 @@ class Catalogue:
         UsageError
             As :meth:`take_back`, with the place in the file.
         """
-        withdrawn = []
+        withdrawn, places = [], self._places(edits, are_heard=False)
         with self._database.transaction():
             for edit in edits:
                 if edit.answer is None:
                     continue
+                path, _, content_id = places[edit.path]
                 with named_at(edit.place):
-                    path, _, content_id = self._known(os.path.abspath(edit.path))  # noqa: PTH100
-                said = replace(check_answer(edit.answer), path=path)
+                    said = replace(check_answer(edit.answer), path=path)
                 before = self._contents.answers.find(content_id, said)
                 if before is None:
                     continue
@@ -382,6 +377,18 @@ class Catalogue:
                 if gone.asked:
                     withdrawn.append(replace(edit, answer=gone))
         return withdrawn
+
+    def _places(self, edits: Iterable[Edit], *, are_heard: bool) -> dict[str, tuple[str, int, int]]:
+        """Find the contents that edits are about, and check whether something is heard in them."""
+        places: dict[str, tuple[str, int, int]] = {}
+        for edit in edits:
+            if edit.path not in places:
+                with named_at(edit.place):
+                    place = self._known(os.path.abspath(edit.path))  # noqa: PTH100
+                    if are_heard:
+                        _check_heard(place[0], self._contents.said(place[2], None))
+                places[edit.path] = place
+        return places
 
     def _news(self, edit: Edit, known: tuple[str, int, int], labels: Collection[str]) -> list[Edit]:
         """Give an edit as it is to be kept; none if it answers what was answered so before.

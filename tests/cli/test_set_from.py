@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.aggregate import Status
-from asmr_classify.catalogue import Catalogue, tracks
+from asmr_classify.catalogue import Catalogue, store, tracks
 from asmr_classify.cli.app import app
 from asmr_classify.cli.teach import _gather
 from asmr_classify.labels import TRIGGERS
@@ -495,6 +495,19 @@ def test_what_a_file_told_of_stretches_is_listed_and_taken_back(library, kept, p
     done = library("set", "reset", "--from", "x.csv")
     assert (done.exit_code, done.stdout) == (0, "")
     assert "no answer says what the files say of stretches; whole recordings: set" in done.stderr
+
+
+def test_a_recording_is_read_once_however_many_rows_tell_of_it(library, place, monkeypatch):
+    """One that was touched is known by its content alone, which may be gigabytes."""
+    rows = "".join(f"a.mp3,tap,{k},{k + 1}\n" for k in range(9))
+    (place / "x.csv").write_text(f"path,label,start,end\n{rows}")
+    os.utime(place / "a.mp3", (1, 1))
+    read, hash_file = [], store.hash_file
+    monkeypatch.setattr(store, "hash_file", lambda *x, **y: read.append(x) or hash_file(*x, **y))
+    for words, told in ((("set",), "answered: 9"), (("set", "reset"), "of answers: 9")):
+        read.clear()
+        assert told in library(*words, "--from", "x.csv").stderr
+        assert len(read) <= 3  # to compare, to keep and to tell
 
 
 def test_files_go_with_no_setting(library):
