@@ -317,12 +317,12 @@ class Catalogue:
         """
         labels, places = self.labels, self._places(edits, are_heard=True)
         new: list[Edit] = []
-        for edit in edits:
-            with named_at(edit.place):
-                new += self._news(edit, places[edit.path], labels)
         changed = []
         told: dict[tuple[object, ...], list[Edit]] = {}
         with self._database.transaction():
+            for edit in edits:
+                with named_at(edit.place):
+                    new += self._news(edit, places[edit.path], labels)
             for edit in new:
                 _, _, content_id = places[edit.path]
                 with named_at(edit.place):
