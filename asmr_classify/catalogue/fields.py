@@ -366,6 +366,8 @@ def _meant(name: str, vocabulary: Vocabulary) -> str:
     """Guess what an unknown name was meant to be; empty if it is like none."""
     if name.upper() in LOGIC:
         return "; terms side by side must all hold, a comma stands for or, a dash for not"
+    if name.startswith("!"):
+        return f"; a dash stands for not: -{name[1:]}"
     folded = name.casefold()
     names = [*FIELDS, *_all_labels(vocabulary)]
     if _is_kind(folded, vocabulary):

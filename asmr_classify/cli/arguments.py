@@ -212,6 +212,20 @@ def refuse_urls(paths: Iterable[str], why: str) -> None:
             raise UsageError(f"{as_source(path)}: {why}")
 
 
+def refuse_empty(words: Iterable[str]) -> None:
+    """Refuse an empty name, which an unset variable of a shell gives, and which asks for all.
+
+    Raises
+    ------
+    UsageError
+        If there is one.
+    """
+    if "" in words:
+        raise UsageError(
+            "'': an empty name asks for every recording of the catalogue; name their folder"
+        )
+
+
 def parse_threshold(text: str) -> tuple[str, float]:
     """Parse ``LABEL=X``.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from asmr_classify.cli.arguments import refuse_empty
 from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, query_of
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
 from asmr_classify.cli.select import check_words, is_path
@@ -28,6 +29,7 @@ def forget(
     `forget missing` takes out those that are no longer there. Corrections by hand are kept for
     the case that the same content comes back.
     """
+    refuse_empty(words)
     with open_catalogue(catalogue) as known:
         paths = [word for word in words if is_path(word, known)]
         rest = [word for word in words if word not in paths]

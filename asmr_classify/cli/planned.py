@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from asmr_classify.cli.arguments import refuse_empty
 from asmr_classify.cli.errors import ExitStatus, printable, tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.counts import counted
@@ -103,11 +104,19 @@ def results_to_plan(
     model: Path | None,
     look: bool,
 ) -> list[FileResult]:
-    """Give the results of what is named, see :func:`asmr_classify.cli.select.select_results`."""
+    """Give the results of what is named, see :func:`asmr_classify.cli.select.select_results`.
+
+    Whoever changes files is told where a name of none of them is taken for a query.
+    """
     from rich.console import Console
 
     from asmr_classify.cli.select import select_results
 
+    refuse_empty(what or ())
+    for word in what or ():
+        if word.isidentifier() and not os.path.lexists(word):
+            told = f"{word}: no file or folder here is called so; it asks for recordings anywhere"
+            tell(told, lead="note: ")
     return select_results(
         what or (),
         Console(stderr=True),

@@ -76,7 +76,7 @@ def teach(
     from asmr_classify.training.answers import hear, said_of_clips
     from asmr_classify.training.card import taught_card
     from asmr_classify.training.layouts import read_clips
-    from asmr_classify.training.teach import check_names, check_teachable
+    from asmr_classify.training.teach import check_names, check_only, check_teachable
     from asmr_classify.training.teach import teach as teach_model
     from asmr_classify.writers.output import write_whole
 
@@ -87,9 +87,11 @@ def teach(
     check_teachable(base)
     in_folders = said_of_clips(read_clips(sources)) if sources else None
     said = _gather(in_folders, catalogue, group_by, base.triggers)
-    asked = {label for each in said for label in each.asked}
+    asked = [*dict.fromkeys(label for each in said for label in each.asked)]
     only = [label if label in asked else one_word(label) for label in only or ()]
-    named = only or dict.fromkeys(label for each in said for label in each.asked)
+    if asked:
+        check_only(only, asked)
+    named = only or asked
     check_names(named, base)
     if all(label in base.labels for label in named):  # none is told from a library at large
         said = [each for each in said if each.asked]

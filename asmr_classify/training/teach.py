@@ -198,6 +198,19 @@ def check_names(labels: Iterable[str], model: Model) -> None:
             raise UsageError(f"{exc}; rename it, or teach other labels by --only") from exc
 
 
+def check_only(only: Iterable[str], asked: Collection[str]) -> None:
+    """Check that something was said of each label that is to be taught.
+
+    Raises
+    ------
+    UsageError
+        If nothing was said of one.
+    """
+    for label in only:
+        if label not in asked:
+            raise UsageError(f"--only {label}: nothing was said of it; there is {', '.join(asked)}")
+
+
 def teach(
     model: Model,
     examples: Examples,
@@ -259,11 +272,7 @@ def _labels_to_teach(examples: Examples, only: Sequence[str], needed: Collection
             "nothing was said of any recording: answer some stretches by 'asmr-classify review', "
             "set files by 'asmr-classify set', or name a folder with a folder per label"
         )
-    for label in only:
-        if label not in examples.labels:
-            raise UsageError(
-                f"--only {label}: nothing was said of it; there is {', '.join(examples.labels)}"
-            )
+    check_only(only, examples.labels)
     told, reasons = [], {}
     for label in only or dict.fromkeys([*examples.labels, *needed]):
         reason = _why_not(label, examples.of_label(label)[1])

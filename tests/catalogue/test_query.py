@@ -82,6 +82,7 @@ def test_nothing_means_everything(text):
         pytest.param(", tap", "a comma stands between", "^", id="comma first"),
         pytest.param("tap ,", "a comma stands between", "    ^", id="comma last"),
         pytest.param("tap whimper", "'whimper'; did you mean whisper?", "    ^^^^^^^", id="name"),
+        pytest.param("!whisper", "a dash stands for not: -whisper", "^" * 8, id="exclaimed"),
         pytest.param("xyz:1", "no field or label is called 'xyz'", "^^^^^", id="no such"),
         pytest.param("share.tep>0", "or label is called 'share.tep'", "^" * 11, id="share"),
         pytest.param("a\nb tap", "no field or label is called 'a'", "^", id="control character"),

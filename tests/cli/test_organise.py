@@ -106,6 +106,22 @@ def test_the_run_does_what_the_dry_run_shows_and_undo_takes_it_back(place):
 
 
 @pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("command", [["organise", "--to", TEMPLATE, "-y"], ["tag", "-y"], ["forget"]])
+def test_an_empty_name_is_refused_where_files_change(command):
+    done = run(*command, "")
+    assert done.exit_code == 2
+    assert "'': an empty name asks for every recording of the catalogue" in done.stderr
+
+
+@pytest.mark.usefixtures("library")
+def test_a_name_of_no_file_is_told_to_be_a_query(place):
+    told = "note: music: no file or folder here is called so; it asks for recordings anywhere"
+    assert told in run("tag", "music", "-n").stderr
+    (place / "music").mkdir()
+    assert told not in run("tag", "music", "-n").stderr
+
+
+@pytest.mark.usefixtures("library")
 def test_undo_says_which_folder_it_kept(place):
     run("organise", "in", "--to", TEMPLATE, "--yes")
     (place / "in" / "tap" / "mine.txt").write_text("dear diary")

@@ -361,6 +361,16 @@ def test_answers_of_which_nothing_can_be_learnt_are_told_apart(run, tmp_path):
     assert "warning: nothing is learnt of hum, and the model is not taught it: all" in told
 
 
+def test_a_misspelt_label_is_told_before_anything_is_heard(run, tmp_path, monkeypatch):
+    assert run("label", DEMO / KEYS[0], "--catalogue", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        catalogue.answer(str(DEMO / KEYS[0]), 0.0, 3.0, ("tap",), ("tap",))
+    monkeypatch.setattr("asmr_classify.training.answers.hear", pytest.fail)
+    done = run("teach", "--output", tmp_path / "mine.safetensors", "--only", "tep")
+    assert done.exit_code == 2
+    assert "--only tep: nothing was said of it; there is tap" in done.stderr
+
+
 def test_an_answer_that_contradicts_what_was_set_is_told_and_counts(run, tmp_path):
     names = [*KEYS, *OTHERS]
     assert run("label", *(DEMO / name for name in names), "--catalogue", "-q").exit_code == 0
