@@ -86,13 +86,22 @@ def teach(
     base = load_model(model)
     check_teachable(base)
     in_folders = said_of_clips(read_clips(sources)) if sources else None
-    said = _gather(in_folders, catalogue, group_by, base.triggers)
+    said, set_without = _gather(in_folders, catalogue, group_by, base.triggers)
     asked = [*dict.fromkeys(label for each in said for label in each.asked)]
     only = [label if label in asked else one_word(label) for label in only or ()]
     if asked:
         check_only(only, asked)
     named = only or asked
     check_names(named, base)
+    warn_each(
+        [
+            f"{path}: was set without {label}, which hides it there whatever is taught: take that "
+            "back by 'set FILE reset'"
+            for path, label in set_without
+            if label in named
+        ],
+        "were set without what was answered there",
+    )
     if all(label in base.labels for label in named):  # none is told from a library at large
         said = [each for each in said if each.asked]
     with interrupts_tell("no model was written; answers are kept"):
@@ -127,8 +136,11 @@ def _gather(
     catalogue: Path | None,
     group_by: Maker,
     triggers: Sequence[str],
-) -> list[Said]:
+) -> tuple[list[Said], list[tuple[str, str]]]:
     """Gather what was said: in folders, and in the catalogue if it is named or there is no folder.
+
+    Beside that, which recordings were set without which labels that were answered there, and that
+    had no name then.
 
     Raises
     ------
@@ -137,8 +149,9 @@ def _gather(
     """
     said = [*(in_folders or ())]
     if catalogue is None and (in_folders is not None or not has_default()):
-        return said
-    return said + _gather_from_catalogue(catalogue, group_by, triggers, said)
+        return said, []
+    known, set_without = _gather_from_catalogue(catalogue, group_by, triggers, said)
+    return said + known, set_without
 
 
 def _gather_from_catalogue(
@@ -146,7 +159,7 @@ def _gather_from_catalogue(
     group_by: Maker,
     triggers: Sequence[str],
     in_folders: Sequence[Said],
-) -> list[Said]:
+) -> tuple[list[Said], list[tuple[str, str]]]:
     from asmr_classify.catalogue import parse_query
     from asmr_classify.training.answers import (
         MOST_OTHERS,
@@ -162,7 +175,7 @@ def _gather_from_catalogue(
             Said(x.path, x.start, x.end, x.labels, x.asked, maker_of(x.path, group_by))
             for x in known.answers(replaced=False)
         ]
-        corrected, unplaced = [], []
+        corrected, unplaced, tags_set = [], [], {}
         for result in known.find(parse_query("corrected")):
             # Who set a file may not have known yet of a label that the model does not tell.
             spoken_of = dict.fromkeys([*triggers, *result.tags])
@@ -171,6 +184,7 @@ def _gather_from_catalogue(
             if "trigger" in result.corrected:
                 placed = {label for each in said for label in each.labels}
                 unplaced += [(result.path, tag) for tag in result.tags if tag not in placed]
+                tags_set[result.path] = result.tags
         gathered, against = settle(answered, corrected)
         paths = dict.fromkeys(each.path for each in gathered)
         changed = {x for x in paths if os.path.lexists(x) and not known.is_current(x)}
@@ -202,7 +216,12 @@ def _gather_from_catalogue(
         "were set to hold other than what was answered",
     )
     spoken = spread(each for each in gathered if each.path not in changed)
-    return [*spoken, *others]
+    set_without = [
+        (path, label)
+        for path, label in sorted(held)
+        if label not in triggers and label not in tags_set.get(path, (label,))
+    ]
+    return [*spoken, *others], set_without
 
 
 def _denied(said: Said) -> str:

@@ -106,7 +106,9 @@ def test_the_run_does_what_the_dry_run_shows_and_undo_takes_it_back(place):
 
 
 @pytest.mark.usefixtures("library")
-@pytest.mark.parametrize("command", [["organise", "--to", TEMPLATE, "-y"], ["tag", "-y"], ["forget"]])
+@pytest.mark.parametrize(
+    "command", [["organise", "--to", TEMPLATE, "-y"], ["tag", "-y"], ["forget"]]
+)
 def test_an_empty_name_is_refused_where_files_change(command):
     done = run(*command, "")
     assert done.exit_code == 2

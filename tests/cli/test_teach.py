@@ -152,7 +152,7 @@ def test_what_lies_in_folders_of_labels_is_not_taken_for_what_nobody_spoke_of(ru
     assert run("label", DEMO, folders, "--catalogue", "-q", "--output", "-").exit_code == 0
     with Catalogue.open(default_path()) as known:
         known.answer(str(DEMO / "none-melody.flac"), 0, 5, ["music"], ["music"])
-    said = _gather(
+    said, _ = _gather(
         said_of_clips(read_clips([folders])), Path(default_path()), Maker.CREATOR, TRIGGERS
     )
     unasked = {Path(each.path) for each in said if not each.asked}
@@ -361,6 +361,21 @@ def test_answers_of_which_nothing_can_be_learnt_are_told_apart(run, tmp_path):
     assert "warning: nothing is learnt of hum, and the model is not taught it: all" in told
 
 
+def test_what_was_set_before_a_label_had_a_name_is_told_to_hide_it(run, tmp_path):
+    names = [*KEYS, *OTHERS]
+    assert run("label", *(DEMO / name for name in names), "--catalogue", "-q").exit_code == 0
+    assert run("set", DEMO / KEYS[0], "trigger=none", "-q").exit_code == 0
+    with Catalogue.open(default_path()) as catalogue:
+        for name in names:
+            labels = ("keys",) if name in KEYS else ()
+            catalogue.answer(str(DEMO / name), 0.0, 3.0, labels, ("keys",))
+    done = run("teach", "--output", tmp_path / "mine.safetensors", "--only", "keys")
+    assert done.exit_code == 0, done.stderr
+    told = f"{KEYS[0]}: was set without keys, which hides it there whatever is taught"
+    assert told in " ".join(done.stderr.split())
+    assert "was set without keys" not in done.stderr.replace(f"{KEYS[0]}: was set", "", 1)
+
+
 def test_a_misspelt_label_is_told_before_anything_is_heard(run, tmp_path, monkeypatch):
     assert run("label", DEMO / KEYS[0], "--catalogue", "-q").exit_code == 0
     with Catalogue.open(default_path()) as catalogue:
@@ -458,13 +473,13 @@ def test_what_was_set_says_nothing_of_a_label_that_the_model_does_not_tell(run):
     assert run("set", DEMO / "tap-wood.flac", "trigger=tap", "-q").exit_code == 0
     with Catalogue.open(default_path()) as catalogue:
         catalogue.answer(str(DEMO / "tap-keys.flac"), 0.0, 5.0, ("keys",), ("keys",))
-    said = _gather(None, None, Maker.RECORDING, TRIGGERS)
+    said, _ = _gather(None, None, Maker.RECORDING, TRIGGERS)
     assert {x.path for x in said if "keys" in x.asked} == {str(DEMO / "tap-keys.flac")}
     assert {x.asked for x in said if x.path == str(DEMO / "tap-wood.flac")} >= {
         ("tap",),
         ("whisper",),
     }
-    knows = _gather(None, None, Maker.RECORDING, (*TRIGGERS, "keys"))
+    knows, _ = _gather(None, None, Maker.RECORDING, (*TRIGGERS, "keys"))
     assert ("keys",) in {x.asked for x in knows if x.path == str(DEMO / "tap-wood.flac")}
 
 
