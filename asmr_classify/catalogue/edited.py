@@ -127,8 +127,7 @@ class _Reader:
         self._only = [os.path.abspath(path) for path in only]  # noqa: PTH100
         self._paths = [path for path in known.paths() if self._wants(path)]
         self._there = frozenset(self._paths)
-        asked = (label for answer in known.answers() for label in answer.asked)
-        offered = [*known.labels, *asked]
+        offered = known.named
         named = dict.fromkeys([*TRIGGERS, *CONTEXTS, *offered])
         added = [x if x in named else check_new_label(x, named) for x in map(one_word, new)]
         self._offered = tuple(dict.fromkeys([*offered, *added]))

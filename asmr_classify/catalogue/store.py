@@ -116,6 +116,12 @@ class Catalogue:
         return tuple(label for label in self._contents.vocabulary.labels if label != SILENCE)
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """The labels that any model gave or anyone set, and those that answers are about."""
+        asked = (label for answer in self.answers() for label in answer.asked)
+        return tuple(dict.fromkeys([*self.labels, *asked]))
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of sound that were told of any file, in the order of their first coming."""
         return tuple(self._contents.vocabulary.kinds)

@@ -98,7 +98,7 @@ def set_(
         raise UsageError("--new-label: is for labels that --from reads")
     files, settings = split_settings(words or ())
     with open_catalogue(catalogue, as_copy=dry_run) as known:
-        correction = read_settings(settings, known.labels)
+        correction = read_settings(settings, known.named)
         check_files(files, settings, known)
         results = known.correct(files, correction)
         if not quiet:
@@ -209,11 +209,11 @@ def tell_heard(known: Catalogue, files: Sequence[str]) -> None:
     from asmr_classify.batch import name_from_here
     from asmr_classify.labels import TRIGGERS
 
-    # What could not be set is not set as absent.
-    could_be_set = {*TRIGGERS, *known.labels}
+    # Where something else is set, nothing is said of what no model tells and nobody ever set.
+    settled = {*TRIGGERS, *known.labels}
     said: dict[str, set[str]] = {}
     for answer in known.answers(files):
-        said.setdefault(answer.path, set()).update(could_be_set.intersection(answer.labels))
+        said.setdefault(answer.path, set()).update(settled.intersection(answer.labels))
     n_lacking = 0
     for path, heard in said.items():
         result = known.result_of(path)

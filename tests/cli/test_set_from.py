@@ -433,6 +433,16 @@ def test_a_new_label_is_named_first(library, kept, place):
     assert "is for labels that --from reads" in library("set", "--new-label", "soap").stderr
 
 
+def test_set_takes_a_label_that_was_named_by_a_file(library, kept, place):
+    (place / "x.csv").write_text("path,label,start,end\na.mp3,gum,1,2\n")
+    assert "'gum' is no trigger" in library("set", "in/b.mp3", "trigger=tap,gum").stderr
+    assert library("set", "--from", "x.csv", "--new-label", "gum").exit_code == 0
+    done = library("set", "in/b.mp3", "trigger=tap,gum")
+    assert done.exit_code == 0, done.stderr
+    assert kept()[0] == {"in/b.mp3": ("tap", "gum")}
+    assert "'gun' is no trigger" in library("set", "in/b.mp3", "trigger=gun").stderr
+
+
 def test_a_file_that_is_read_again_says_the_same_though_labels_were_named_since(
     library, kept, place
 ):
