@@ -55,8 +55,8 @@ def playlist(
         list[str] | None,
         typer.Option(
             metavar="LABELS",
-            help="Leave out recordings that may hold any of these labels or kinds; with "
-            "--segments, cut labels out.",
+            help="Leave out recordings that may hold any of these labels or kinds, or in which "
+            "somebody heard them; with --segments, cut labels out.",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -179,7 +179,7 @@ def playlist(
     """
     from rich.console import Console
 
-    from asmr_classify.cli.select import EVERYTHING, known_kinds, selecting_results
+    from asmr_classify.cli.select import EVERYTHING, answers_to, known_kinds, selecting_results
     from asmr_classify.library.m3u8 import entry_of, write_m3u8
     from asmr_classify.library.playlist import fill, find_items, known_labels, widen_avoided
     from asmr_classify.library.variety import iter_ordered
@@ -208,13 +208,15 @@ def playlist(
         # Other names than those of labels may be kinds.
         names_more = not {*wish.want, *wish.avoid}.issubset(known_labels(results))
         kinds = known_kinds(results, known, model) if names_more else ()
-        wish, widened = widen_avoided(wish, results, kinds)
-        found = find_items(results, wish, kinds)
+        named = () if known is None else known.named
+        answers = answers_to(results, known) if wish.kept_out else {}
+        wish, widened = widen_avoided(wish, results, kinds, named)
+        found = find_items(results, wish, kinds, named, answers)
         paths = dict.fromkeys(item.path for item in found)
         repeated = frozenset(() if known is None else known.repeated(paths))
     for label, broader in widened.items():
         tell(
-            f"--avoid {label}: is told only as part of {broader}, so all of that is left out",
+            f"--avoid {label}: the model tells it as part of {broader}, so all of that is left out",
             lead="warning: ",
             style="yellow",
         )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.catalogue import Catalogue
+    from asmr_classify.catalogue import Answer, Catalogue
     from asmr_classify.library.clips import Selected
     from asmr_classify.model import Model
 
@@ -209,12 +209,16 @@ def select_as_labelled(
         timelines=timelines,
     )
     with _selecting(arguments, asked) as (selected, known):
-        if known is not None:
-            selected.answers.update(
-                (result.path, known.answers([result.path]))
-                for result in (*selected.results, *selected.lost)
-            )
+        selected.answers.update(answers_to((*selected.results, *selected.lost), known))
         return selected
+
+
+def answers_to(results: Iterable[FileResult], known: Catalogue | None) -> dict[str, list[Answer]]:
+    """Give what people said of stretches of recordings, by path, where they said something."""
+    if known is None:
+        return {}
+    given = ((result.path, known.answers([result.path])) for result in results)
+    return {path: answers for path, answers in given if answers}
 
 
 @contextmanager

@@ -14,7 +14,9 @@ How videos look is asked of whole recordings too, also where stretches are playe
 it and names no label wants all that looks so, be it without a trigger or without any sound.
 
 What was set by hand counts more than what the model says: where the trigger was, a trigger that is
-no tag is neither wanted nor avoided there. Recordings that are no longer there are left out.
+no tag is neither wanted nor avoided there. An avoided label that people heard in a stretch, by an
+answer, leaves out the recording, or that stretch, whatever else is said: it is the closer look.
+Recordings that are no longer there are left out.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from asmr_classify.config import DecisionSpec
@@ -31,9 +34,10 @@ from asmr_classify.library.makers import creator_of
 from asmr_classify.visual.seen import levels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from asmr_classify.aggregate import FileResult
+    from asmr_classify.catalogue.answers import Answer
     from asmr_classify.visual.seen import LightLevel, MotionLevel
 
 AVOIDED_FROM = 0.5
@@ -158,7 +162,12 @@ class Item:
         return creator_of(self.path)
 
 
-def check_labels(wish: Wish, results: Iterable[FileResult], kinds: Iterable[str] = ()) -> None:
+def check_labels(
+    wish: Wish,
+    results: Iterable[FileResult],
+    kinds: Iterable[str] = (),
+    named: Collection[str] = (),
+) -> None:
     """Check that results tell of what is wanted and avoided.
 
     Parameters
@@ -167,6 +176,8 @@ def check_labels(wish: Wish, results: Iterable[FileResult], kinds: Iterable[str]
     results : iterable of FileResult
     kinds : iterable of str
         That are known beside those which the results hold.
+    named : collection of str
+        Labels that may be avoided beside those, as answers may tell of them.
 
     Raises
     ------
@@ -176,12 +187,14 @@ def check_labels(wish: Wish, results: Iterable[FileResult], kinds: Iterable[str]
     """
     results = list(results)
     known, kinds = known_labels(results), _known_kinds(results, kinds)
-    for name in (*wish.want, *wish.avoid):
-        if known and name not in known and name not in kinds:
+    avoidable = tuple(dict.fromkeys([*known, *named]))
+    asked = [(name, known) for name in wish.want] + [(name, avoidable) for name in wish.avoid]
+    for name, labels in asked:
+        if known and name not in labels and name not in kinds:
             broader = _broader(name, known)
             hint = f"; what you seek is part of {broader}" if broader else ""
             listed = f", the kinds {', '.join(kinds)}" if kinds else ""
-            raise UsageError(f"{name!r}: the labels are {', '.join(known)}{listed}{hint}")
+            raise UsageError(f"{name!r}: the labels are {', '.join(labels)}{listed}{hint}")
     for name in wish.want if wish.segments else ():
         if name not in known and name in kinds:
             raise UsageError(
@@ -190,7 +203,10 @@ def check_labels(wish: Wish, results: Iterable[FileResult], kinds: Iterable[str]
 
 
 def widen_avoided(
-    wish: Wish, results: Iterable[FileResult], kinds: Iterable[str] = ()
+    wish: Wish,
+    results: Iterable[FileResult],
+    kinds: Iterable[str] = (),
+    named: Collection[str] = (),
 ) -> tuple[Wish, dict[str, str]]:
     """Avoid what holds a finer label, where results tell no finer: too much rather than too little.
 
@@ -200,6 +216,8 @@ def widen_avoided(
     results : iterable of FileResult
     kinds : iterable of str
         That are known beside those which the results hold; a kind is avoided as such.
+    named : collection of str
+        Labels that answers may tell of: one of them is avoided beside what holds it.
 
     Returns
     -------
@@ -211,8 +229,9 @@ def widen_avoided(
     finer = [name for name in wish.avoid if name not in known and name not in kinds]
     broader = {label: _broader(label, known) for label in finer}
     widened = {label: name for label, name in broader.items() if name}
-    avoid = tuple(dict.fromkeys(widened.get(label, label) for label in wish.avoid))
-    return replace(wish, avoid=avoid), widened
+    avoid = [widened.get(label, label) for label in wish.avoid]
+    avoid += [label for label in widened if label in named]
+    return replace(wish, avoid=tuple(dict.fromkeys(avoid))), widened
 
 
 def known_labels(results: Iterable[FileResult]) -> tuple[str, ...]:
@@ -236,7 +255,13 @@ def _broader(label: str, known: Iterable[str]) -> str:
     return ""
 
 
-def find_items(results: Iterable[FileResult], wish: Wish, kinds: Iterable[str] = ()) -> list[Item]:
+def find_items(
+    results: Iterable[FileResult],
+    wish: Wish,
+    kinds: Iterable[str] = (),
+    named: Collection[str] = (),
+    answers: Mapping[str, Sequence[Answer]] = MappingProxyType({}),
+) -> list[Item]:
     """Find what fits a wish.
 
     Parameters
@@ -245,6 +270,10 @@ def find_items(results: Iterable[FileResult], wish: Wish, kinds: Iterable[str] =
     wish : Wish
     kinds : iterable of str
         That are known beside those which the results hold.
+    named : collection of str
+        Labels that may be avoided beside those, as answers may tell of them.
+    answers : mapping of str to sequence of Answer
+        What people said of stretches of recordings, by path.
 
     Returns
     -------
@@ -257,10 +286,14 @@ def find_items(results: Iterable[FileResult], wish: Wish, kinds: Iterable[str] =
         If labels or kinds are wanted or avoided that no result knows.
     """
     results = list(results)
-    check_labels(wish, results, kinds)
+    check_labels(wish, results, kinds, named)
     find = _stretches if wish.segments else _whole
     shown = [result for result in results if playing_time(result) > 0 and _looks(result, wish)]
-    items = [item for result in shown for item in find(result, wish)]
+    items = [
+        item
+        for result in shown
+        for item in find(result, wish, _unbearable(answers.get(result.path, ()), wish))
+    ]
     return sorted(items, key=lambda item: (item.path, item.start))
 
 
@@ -350,7 +383,17 @@ def _may_hold(result: FileResult, label: str) -> bool:
     return is_likely or label in result.tags or _has_segment(result, label)
 
 
-def _whole(result: FileResult, wish: Wish) -> Iterator[Item]:
+def _unbearable(answers: Iterable[Answer], wish: Wish) -> list[tuple[float, float]]:
+    """Give the stretches in which people heard what is kept out."""
+    kept_out = wish.kept_out
+    return [(x.start, x.end) for x in answers if not kept_out.isdisjoint(x.labels)]
+
+
+def _whole(
+    result: FileResult, wish: Wish, unbearable: Sequence[tuple[float, float]]
+) -> Iterator[Item]:
+    if unbearable:
+        return
     if wish.no_talking and not (result.no_talking or _is_mute(result)):
         return
     if any(_may_hold(result, label) for label in wish.avoid):
@@ -377,7 +420,9 @@ def _is_mute(result: FileResult) -> bool:
     return result.status in {Status.NO_AUDIO, Status.SILENT}
 
 
-def _stretches(result: FileResult, wish: Wish) -> Iterator[Item]:
+def _stretches(
+    result: FileResult, wish: Wish, unbearable: Sequence[tuple[float, float]]
+) -> Iterator[Item]:
     from asmr_classify.timeline import join_spans
 
     if any(_is_told(result, name) for name in wish.avoid):
@@ -387,7 +432,7 @@ def _stretches(result: FileResult, wish: Wish) -> Iterator[Item]:
         if not result.no_talking:
             return  # nobody knows where the talk is
         kept_out = frozenset(wish.avoid)
-    avoided = join_spans(_spans(result, kept_out))
+    avoided = join_spans([*_spans(result, kept_out), *unbearable])
     wanted = {segment.label for segment in result.segments if wish.wants(segment.label)}
     spans = _spans(result, wanted, wish.min_score)
     for stretch in join_spans(spans, MAX_GAP):

@@ -107,6 +107,38 @@ def test_kinds_that_the_catalogue_knows_are_wanted_and_avoided(library, place):
     assert names_in(library("kind:typing", "kind.chewing>0.7")) == ["d.mp3"]
 
 
+@pytest.fixture
+def answer(library, place):  # noqa: ARG001 (the catalogue)
+    """Answers that labels are heard in a stretch of a recording."""
+
+    def answer(name, start, end, *labels):
+        with Catalogue.open(str(place / "library.sqlite")) as catalogue:
+            catalogue.answer(str(place / name), start, end, labels, labels)
+
+    return answer
+
+
+def test_what_was_answered_to_be_heard_is_avoided(library, answer, place):
+    answer("in/d.mp3", 5, 8, "gum")
+    calm = library("--avoid", "gum")
+    assert sorted(names_in(calm)) == ["Mia - a.mp3", "Mia - b.mp3", "Zoe - c.mp3"]
+    assert "warning" not in calm.stderr
+    done = library("in", "--segments", "--avoid", "gum,speech")
+    assert [(entry.start, entry.end) for entry in entries_in(done)] == [(8, 20)]
+    assert len(names_in(library("path:Mia", "--avoid", "gum"))) == 2
+    (place / "copy").mkdir()
+    shutil.copyfile(place / "in" / "d.mp3", place / "copy" / "d.mp3")
+    assert library("copy", "--avoid", "gum").exit_code == 4
+
+
+def test_talk_that_was_answered_to_be_heard_is_no_talking(library, answer):
+    answer("in/d.mp3", 0, 8, "whisper")
+    done = library("in", "--segments", "--no-talking")
+    assert [(entry.start, entry.end) for entry in entries_in(done)] == [(8, 20)]
+    assert CliRunner().invoke(app, ["set", "in/d.mp3", "no_talking=true", "-q"]).exit_code == 0
+    assert library("in", "--no-talking").exit_code == 4
+
+
 def test_kinds_of_the_model_are_known_where_it_labelled_all(monkeypatch, tiny_model):
     model = replace(tiny_model, kinds={"chewing": 0.5})
     monkeypatch.setattr("asmr_classify.model.load_model", lambda _path: model)

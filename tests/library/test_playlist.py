@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asmr_classify.aggregate import FileResult, Problem, Status
+from asmr_classify.catalogue.answers import Answer
 from asmr_classify.errors import UsageError
 from asmr_classify.library.m3u8 import (
     Entry,
@@ -71,9 +72,17 @@ def names(items):
     return [item.path for item in items]
 
 
-def stretches(results, **wish):
-    items = find_items(results, Wish(segments=True, **wish))
+def stretches(results, answers=None, **wish):
+    items = find_items(results, Wish(segments=True, **wish), answers=answers or {}, named=NAMED)
     return [(item.label, item.start, item.end) for item in items]
+
+
+NAMED = ("gum", "speech")
+
+
+def answers(path, *heard, asked=NAMED):
+    """What people said of stretches: start, end and what is heard there."""
+    return {path: [Answer(path, start, end, labels, asked, 0.0) for start, end, *labels in heard]}
 
 
 # What is chosen
@@ -178,6 +187,56 @@ def test_what_was_set_by_hand_counts():
     assert stretches([quiet], want=("whisper",)) == []
     loud = replace(TAP, no_talking=False, corrected=("no_talking",))
     assert stretches([loud], no_talking=True) == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        pytest.param({}, ["mind.mp3", "tap.mp3"], id="not avoided"),
+        pytest.param({"avoid": ("gum",)}, ["mind.mp3"], id="own label"),
+        pytest.param({"avoid": ("speech",)}, ["tap.mp3"], id="label"),
+        pytest.param({"no_talking": True}, ["tap.mp3"], id="talk"),
+    ],
+)
+def test_what_was_heard_in_a_stretch_leaves_the_recording_out(wish, expected):
+    mind = replace(TAP, path="mind.mp3", corrected=("trigger", "no_talking"))
+    said = answers("tap.mp3", (3, 4, "gum"), (8, 9)) | answers("mind.mp3", (3, 4, "speech"))
+    assert names(find_items([TAP, mind], Wish(**wish), (), NAMED, said)) == expected
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        pytest.param({}, [(0, 60)], id="not avoided"),
+        pytest.param({"avoid": ("gum",)}, [(0, 20), (25, 60)], id="own label"),
+        pytest.param({"avoid": ("gum", "speech")}, [(0, 20), (40, 60)], id="both"),
+        pytest.param({"no_talking": True}, [(0, 24), (40, 60)], id="talk"),
+    ],
+)
+@pytest.mark.parametrize("corrected", [(), ("trigger", "no_talking")])
+def test_a_stretch_in_which_it_was_heard_is_cut_out(wish, expected, corrected):
+    said = answers("tap.mp3", (20, 25, "gum"), (24, 40, "speech"), (45, 50))
+    found = stretches([replace(TAP, corrected=corrected)], said, **wish)
+    assert [(start, end) for _, start, end in found] == expected
+
+
+def test_a_label_that_only_answers_tell_of_may_be_avoided_and_not_wanted():
+    wish = Wish(avoid=("gum",))
+    assert widen_avoided(wish, [TAP], (), NAMED) == (wish, {})
+    assert names(find_items([TAP], wish, (), NAMED)) == ["tap.mp3"]
+    with pytest.raises(UsageError, match=r"'gun': the labels are whisper, .*, silence, gum"):
+        find_items([TAP], Wish(avoid=("gun",)), (), NAMED)
+    with pytest.raises(UsageError, match=r"'gum': the labels are whisper, .*, silence$"):
+        find_items([TAP], Wish(want=("gum",)), (), NAMED)
+
+
+def test_a_finer_label_that_answers_tell_of_is_avoided_beside_what_holds_it():
+    known = result("tap.mp3", ("tap", 0, 60), scores=dict.fromkeys([*LABELS, "other"], 0.1))
+    wish, widened = widen_avoided(Wish(avoid=("chew", "speech")), [known], (), ("chew",))
+    assert (wish.avoid, widened) == (("other", "speech", "chew"), {"chew": "other"})
+    assert find_items([known], wish, (), ("chew",))
+    said = answers("tap.mp3", (3, 4, "chew"))
+    assert not find_items([known], wish, (), ("chew",), said)
 
 
 def test_what_holds_a_finer_label_is_avoided_with_it():
