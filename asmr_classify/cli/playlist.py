@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections import Counter
@@ -28,6 +29,9 @@ Level = TypeVar("Level", MotionLevel, LightLevel)
 
 WHAT, HOW, WHERE = "What to play", "In which order", "The playlist"
 """Panels of the help."""
+
+ALIKE = 0.7
+"""How like a kind a name is that may be meant for it, by difflib's ratio."""
 
 
 @reporting_errors
@@ -215,8 +219,11 @@ def playlist(
         paths = dict.fromkeys(item.path for item in found)
         repeated = frozenset(() if known is None else known.repeated(paths))
     for label, broader in widened.items():
+        alike = difflib.get_close_matches(label, kinds, n=1, cutoff=ALIKE)
+        meant = f"; did you mean {alike[0]}, which it tells by itself?" if alike else ""
         tell(
-            f"--avoid {label}: the model tells it as part of {broader}, so all of that is left out",
+            f"--avoid {label}: the model tells it as part of {broader}, so all of that is left "
+            f"out{meant}",
             lead="warning: ",
             style="yellow",
         )

@@ -427,6 +427,8 @@ def _stretches(
 
     if any(_is_told(result, name) for name in wish.avoid):
         return
+    if any(name in result.tags and not _has_segment(result, name) for name in wish.avoid):
+        return  # it was set, and nobody knows where it is
     kept_out = wish.kept_out
     if wish.no_talking and (result.no_talking is None or "no_talking" in result.corrected):
         if not result.no_talking:

@@ -95,7 +95,14 @@ def test_a_query_and_a_path_choose(library):
 def test_kinds_that_the_catalogue_knows_are_wanted_and_avoided(library, place):
     with Catalogue.open(str(place / "library.sqlite")) as catalogue:
         path = place / "in" / "d.mp3"
-        catalogue.add(found(path), heard(path, kinds={"typing": 0.9, "chewing": 0.8}), "another")
+        scores = {"tap": 0.9, "other": 0.1}
+        known = heard(path, scores=scores, kinds={"typing": 0.9, "chewing": 0.8})
+        catalogue.add(found(path), known, "another")
+    mistyped = library("--avoid", "chewin")
+    assert (
+        "--avoid chewin: the model tells it as part of other, so all of that is" in mistyped.stderr
+    )
+    assert "did you mean chewing, which it tells by itself?" in mistyped.stderr
     assert names_in(library("--want", "typing")) == ["d.mp3"]
     calm = library("--avoid", "chewing")
     assert sorted(names_in(calm)) == ["Mia - a.mp3", "Mia - b.mp3", "Zoe - c.mp3"]

@@ -286,6 +286,12 @@ def test_a_kind_counts_whatever_trigger_was_set_by_hand():
     assert (only.label, only.score, only.is_whole) == ("typing", 0.8, True)
 
 
+def test_what_was_set_and_lies_nobody_knows_where_leaves_out_all_stretches():
+    known = replace(TAP, tags=("tap", "crinkle"), corrected=("trigger",))
+    assert stretches([known]) == [("tap", 0, 60)]
+    assert not stretches([known], avoid=("crinkle",))
+
+
 def test_kinds_leave_out_all_stretches_and_have_none():
     assert stretches([TAP, TYPING], avoid=("chewing",)) == [("tap", 0, 60)]
     with pytest.raises(UsageError, match="'typing' is a kind, and kinds are told of whole record"):
