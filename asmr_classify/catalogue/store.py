@@ -226,7 +226,8 @@ class Catalogue:
         What was known of the content before gives way, but for corrections. Another content at a
         known place takes its corrections over if the same model hears the very same in it, as
         where only tags were changed; else it is another recording. A file that cannot be read
-        adds nothing to what is known of one at that place.
+        adds nothing to what is known of one at that place, and one that is not there and was never
+        known, as where a name was mistyped, is not kept.
 
         Parameters
         ----------
@@ -241,7 +242,7 @@ class Catalogue:
         digest = self._contents.hash_of(found)
         with self._database.transaction():
             before = self._contents.place(path)
-            if digest is None and before is not None and before.hash is not None:
+            if digest is None and (before.hash if before else not os.path.lexists(path)):
                 return
             content_id = self._contents.id_of(digest)
             if content_id is None:

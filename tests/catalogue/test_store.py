@@ -227,9 +227,19 @@ def test_a_file_that_cannot_be_read_takes_nothing_away(catalogue, labelled, path
     path.unlink()
     catalogue.add(Found(str(path), 0), failed(path), SETTINGS)
     assert paths_found("tap") == ["a.mp3"]
-    gone = Found("never.mp3", 0)
-    catalogue.add(gone, failed("never.mp3"), SETTINGS)
-    assert paths_found("status:failed missing") == ["never.mp3"]
+
+
+def test_a_name_at_which_nothing_ever_was_is_not_kept(catalogue, write, place, paths_found):
+    catalogue.add(Found("never.mp3", 0), failed("never.mp3"), SETTINGS)
+    assert paths_found() == []
+    assert catalogue._database.rows("SELECT count(*) FROM contents") == [(0,)]
+    (place / "leads nowhere.mp3").symlink_to("never.mp3")
+    catalogue.add(Found("leads nowhere.mp3", 0), failed("leads nowhere.mp3"), SETTINGS)
+    vanishing = write("vanishing.mp3")
+    catalogue.add(found(vanishing), failed(vanishing), SETTINGS)
+    vanishing.unlink()
+    catalogue.add(Found("vanishing.mp3", 0), failed("vanishing.mp3"), SETTINGS)
+    assert paths_found("status:failed") == ["leads nowhere.mp3", "vanishing.mp3"]
 
 
 def test_a_file_that_changes_while_it_is_labelled_is_labelled_again(catalogue, write):

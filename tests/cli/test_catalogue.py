@@ -394,6 +394,14 @@ def test_a_damaged_catalogue_is_told_by_every_command(library, label, place):
     assert f"error: {path}: is damaged" in done.stderr
 
 
+def test_a_name_that_was_mistyped_is_told_and_not_kept(library, label):
+    known = paths_in(library("find", "--json"))
+    done = label("fail-typo", "a.mp3", "-q", "--catalogue", "--json")
+    assert done.exit_code == 3
+    assert done.stderr == "failed: fail-typo: no such file; check the name\n"
+    assert paths_in(library("find", "--json")) == known
+
+
 def test_a_name_that_is_not_utf_8_comes_back_as_it_is(run, label, place):
     name = os.fsdecode(b"caf\xe9.mp3")
     (place / name).write_bytes(b"sound")
