@@ -130,6 +130,15 @@ class Catalogue:
         row = self._database.row("SELECT count(*) FROM files")
         return int(str(row[0])) if row else 0
 
+    def n_labelled_by(self, name: str) -> int:
+        """Count the files that were labelled by a model of some name, in any version."""
+        row: Any = self._database.row(
+            "SELECT count(*) FROM files f JOIN contents c ON c.id = f.content_id "
+            "WHERE substr(c.model, 1, length(?1)) = ?1 AND c.status != ?2",
+            [f"{name}@", Status.FAILED.value],
+        )
+        return int(row[0])
+
     def find(
         self, query: Query = EVERYTHING, *, sort: Sequence[str] = (), limit: int | None = None
     ) -> Iterator[FileResult]:

@@ -12,10 +12,11 @@ from typer.core import TyperCommand
 
 from asmr_classify.cli.errors import ExitStatus, report_error, tell
 from asmr_classify.cli.results import open_writer
+from asmr_classify.counts import counted
 from asmr_classify.errors import CatalogueError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from asmr_classify.aggregate import FileResult
@@ -222,7 +223,12 @@ def open_to_label(path: str | None) -> AbstractContextManager[Catalogue | None]:
 
 
 def join_memories(
-    journal: Journal | None, catalogue: Catalogue | None, model: Model, *, fresh: bool
+    journal: Journal | None,
+    catalogue: Catalogue | None,
+    model: Model,
+    *,
+    fresh: bool,
+    on_other: Callable[[FileResult], None] | None,
 ) -> Memory[FileResult]:
     """Make one memory of the journal of an output, which is asked first, and a catalogue."""
     from asmr_classify.batch import Memories
@@ -230,8 +236,49 @@ def join_memories(
 
     memories: list[Memory[FileResult]] = [] if journal is None else [journal]
     if catalogue is not None:
-        memories.append(KnownResults(catalogue, model, fresh=fresh))
+        memories.append(KnownResults(catalogue, model, fresh=fresh, on_other=on_other))
     return Memories(*memories)
+
+
+def other_teller(
+    catalogue: Catalogue, model: Model, *, is_named: bool, warn: Callable[[str], None]
+) -> Callable[[FileResult], None]:
+    """Make what tells once that results of another model give way.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    model : Model
+        Labels anew.
+    is_named : bool
+        Whether the user named it: then only labels that are lost are worth a warning.
+    warn : callable
+        Called with the text.
+
+    Returns
+    -------
+    callable
+        For :class:`~asmr_classify.catalogue.KnownResults`.
+    """
+    from asmr_classify.catalogue.memory import name_of
+
+    told: set[str] = set()
+
+    def tell_of(other: FileResult) -> None:
+        name = name_of(other)
+        lost = [label for label in other.scores if label not in model.labels]
+        if name in told or not other.scores or (is_named and not lost):
+            return
+        told.add(name)
+        does_not_tell = f", which does not tell {', '.join(lost)}" if lost else ""
+        count = counted(catalogue.n_labelled_by(name), "recording")
+        warn(
+            f"labelled by {other.model}: {count} of the catalogue; those at hand are labelled anew "
+            f"by {model.id}{does_not_tell}. To label by {name}, stop this and give its file by "
+            "--model"
+        )
+
+    return tell_of
 
 
 class CorrectedWriter:

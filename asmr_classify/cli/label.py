@@ -35,7 +35,12 @@ from asmr_classify.cli.arguments import (
     read_list,
     refuse_urls,
 )
-from asmr_classify.cli.catalogue import CorrectedWriter, join_memories, open_to_label
+from asmr_classify.cli.catalogue import (
+    CorrectedWriter,
+    join_memories,
+    open_to_label,
+    other_teller,
+)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors, tell
 from asmr_classify.cli.formats import (
     STDOUT,
@@ -53,7 +58,7 @@ from asmr_classify.cli.kept_features import (
     open_features,
     parse_size,
 )
-from asmr_classify.cli.logs import set_up_logging
+from asmr_classify.cli.logs import SHOWN, set_up_logging
 from asmr_classify.cli.results import open_journal, open_per_file, open_writer
 from asmr_classify.cli.table import NoWriter, check_table, finish_table, is_table, open_table
 from asmr_classify.errors import UsageError
@@ -69,6 +74,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch import Journal, Memory
+    from asmr_classify.catalogue import Catalogue
     from asmr_classify.cli.progress import Progress, Tally
     from asmr_classify.features.cache import KeptFeatures
     from asmr_classify.model import Model
@@ -322,7 +328,13 @@ def run(request: Request, console: Console) -> ExitStatus:
             forgets = any(x is not None for x in (table, journal, catalogue))
             if request.fresh and not forgets and not request.quiet:
                 tell(FRESH_ANYWAY, lead="note: ", style="bold")
-            memory = table or join_memories(journal, catalogue, model, fresh=request.fresh)
+            memory = table or join_memories(
+                journal,
+                catalogue,
+                model,
+                fresh=request.fresh,
+                on_other=_on_other(request, model, catalogue, progress),
+            )
             corrected = CorrectedWriter(writer, catalogue)
             complete = _label_all(
                 request, model, memory, features, stop, corrected, progress, executor
@@ -341,6 +353,21 @@ def run(request: Request, console: Console) -> ExitStatus:
         is_well = done is not None and not done.statuses.get(Status.FAILED)
         return ExitStatus.OK if is_well else ExitStatus.SOME_FAILED
     return _exit_status(progress) if complete else ExitStatus.ERROR
+
+
+def _on_other(
+    request: Request, model: Model, catalogue: Catalogue | None, progress: Progress
+) -> Callable[[FileResult], None] | None:
+    """Make what tells, above the line of progress, that another model's results give way."""
+    if catalogue is None:
+        return None
+
+    def warn(text: str) -> None:
+        logger.warning("%s", printable(text), extra={SHOWN: True})
+        with progress.paused():
+            tell(text, lead="warning: ", style="bold yellow")
+
+    return other_teller(catalogue, model, is_named=request.model is not None, warn=warn)
 
 
 def _what_is_kept(request: Request) -> str:

@@ -25,7 +25,7 @@ from asmr_classify.cli.arguments import (
     ModelOption,
     check_writable,
 )
-from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue
+from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, other_teller
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors, tell
 from asmr_classify.cli.interrupts import (
     interrupts_deferred,
@@ -234,7 +234,9 @@ def run(request: Request) -> ExitStatus:
         interrupts_deferred() as stop,
         terminations_deferred(stop) as was_ended,
     ):
-        memory = KnownResults(catalogue, model)
+        is_named = request.model is not None
+        on_other = other_teller(catalogue, model, is_named=is_named, warn=notice)
+        memory = KnownResults(catalogue, model, on_other=on_other)
         known = Known(catalogue, memory)
         arrivals = Arrivals(request.terms, known.needs_nothing, notice, once=request.once)
         then = _make_then(request, catalogue, stop)

@@ -242,6 +242,24 @@ def test_a_name_at_which_nothing_ever_was_is_not_kept(catalogue, write, place, p
     assert paths_found("status:failed") == ["leads nowhere.mp3", "vanishing.mp3"]
 
 
+def test_what_a_model_of_another_name_said_is_told_before_it_gives_way(
+    catalogue, labelled, tiny_model
+):
+    path = labelled("mine.mp3", model="mine@1.0.0")
+    other = labelled("earlier.mp3", model="tiny@0.0")
+    labelled("copy.mp3", b"mine.mp3", model="mine@1.0.0")
+    labelled("not-mine.mp3", model="jasmine@1.0.0")
+    failing = labelled("failing.mp3")
+    catalogue.add(found(failing), replace(failed(failing), model="mine@1.0.0"), SETTINGS)
+    assert catalogue.n_labelled_by("mine") == 2
+    told = []
+    for fresh in (False, True):
+        known = KnownResults(catalogue, tiny_model, fresh=fresh, on_other=told.append)
+        results = [known.recall_other(found(each)) for each in (path, other, failing)]
+        assert [result is not None for result in results] == [not fresh, not fresh, False]
+    assert [(result.path, result.model) for result in told] == [(str(path), "mine@1.0.0")] * 2
+
+
 def test_a_file_that_changes_while_it_is_labelled_is_labelled_again(catalogue, write):
     path = write("a.mp3")
     as_it_was = found(path)

@@ -402,6 +402,42 @@ def test_a_name_that_was_mistyped_is_told_and_not_kept(library, label):
     assert paths_in(library("find", "--json")) == known
 
 
+def by_mine(*names, scores):
+    """Has files been labelled by another model."""
+    with Catalogue.open("library.sqlite") as catalogue:
+        for name in names:
+            status = Path(name).stat()
+            found = Found(name, status.st_size, status.st_mtime_ns)
+            catalogue.add(found, heard(name, model="mine@1.0.0", scores=scores), "mine")
+
+
+@pytest.mark.usefixtures("library")
+def test_labels_of_another_model_that_give_way_are_told_once(label, place):
+    by_mine("a.mp3", "b.mp3", "in/sleep.mp3", scores={"tap": 0.9, "brush": 0.8, "hum": 0.1})
+    done = label("in", "a.mp3", "-q", "--catalogue", "--log-file", "log")
+    assert done.exit_code == 0
+    told = (
+        "labelled by mine@1.0.0: 3 recordings of the catalogue; those at hand are labelled anew by "
+        "tiny@0.1, which does not tell brush, hum. To label by mine, stop this and give its "
+        "file by --model"
+    )
+    assert done.stderr == f"warning: {told}\n"
+    assert (place / "log").read_text().count(told) == 1
+    assert label("in", "a.mp3", "-q", "--catalogue").stderr == ""
+    assert label("b.mp3", "-v", "--catalogue").stderr.count("labelled by mine@1.0.0: 1 rec") == 1
+
+
+def test_a_model_that_is_named_and_tells_all_labels_replaces_another_in_silence(library, label):
+    """As a taught one does the shipped one, while the way back was hardly meant."""
+    by_mine("a.mp3", scores={"tap": 0.9})
+    assert label("a.mp3", "-q", "--catalogue").stderr == ""
+    by_mine("a.mp3", scores={"tap": 0.9})
+    done = library("label", "a.mp3", "-q", "--catalogue")
+    assert done.exit_code == 0
+    assert "labelled by mine@1.0.0: 1 recording of the catalogue; those at hand" in done.stderr
+    assert "does not tell" not in done.stderr
+
+
 def test_a_name_that_is_not_utf_8_comes_back_as_it_is(run, label, place):
     name = os.fsdecode(b"caf\xe9.mp3")
     (place / name).write_bytes(b"sound")

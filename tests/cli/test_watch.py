@@ -14,11 +14,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from asmr_classify.catalogue import Catalogue, default_path
 from asmr_classify.cli import then
 from asmr_classify.cli import watch as watch_command
 from asmr_classify.cli.app import app
 from asmr_classify.errors import UsageError
+from asmr_classify.media.discover import Found
 from asmr_classify.watch import wakes
+from tests.cli.conftest import heard
 
 PATIENCE = 120.0
 """Seconds in which a process must do what it should."""
@@ -80,6 +83,23 @@ def test_a_copy_of_what_is_known_arrives_without_being_labelled(
     assert paths_of(done.stdout) == ["in/b.wav"]
     assert labelling == ["in/a.wav"]
     assert [Path(call[2]).name for call in commands.calls] == ["a.wav", "b.wav"]
+
+
+def test_labels_of_another_model_that_give_way_are_told_once(watch, touch, place):
+    touch("in/a.wav", "in/b.wav")
+    assert watch("in", "-q").stderr == ""
+    path = place / "in" / "a.wav"
+    found = Found(str(path), path.stat().st_size, path.stat().st_mtime_ns)
+    with Catalogue.open(default_path()) as catalogue:
+        result = heard(path, model="mine@1.0.0", scores={"tap": 0.9, "brush": 0.8})
+        catalogue.add(found, result, "mine")
+    done = watch("in", "-q")
+    assert done.exit_code == 0
+    (told,) = done.stderr.splitlines()
+    assert told[20:].startswith(
+        "note: labelled by mine@1.0.0: 1 recording of the catalogue; those at hand are labelled "
+        "anew by tiny@0.1, which does not tell brush. To label by mine"
+    )
 
 
 def test_each_line_has_a_time_and_a_file(watch, touch):
