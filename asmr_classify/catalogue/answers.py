@@ -252,9 +252,9 @@ class Answers:
     def all(self, *, replaced: bool) -> list[Answer]:
         """List all, by path and time in it; of what another content replaced, if ``replaced``."""
         rows: list[Any] = self._database.rows(
-            "SELECT coalesce("
-            "(SELECT f.path FROM files f WHERE f.path = a.path AND f.content_id = a.content_id), "
-            "(SELECT min(f.path) FROM files f WHERE f.content_id = a.content_id), a.path) AS place,"
+            "SELECT coalesce((SELECT path FROM (SELECT f.path, is_missing(f.path) AS is_gone, "
+            "f.path != a.path AS is_other FROM files f WHERE f.content_id = a.content_id) "
+            "ORDER BY is_gone, is_other, path LIMIT 1), a.path) AS place,"
             " start, stop, labels, asked, at FROM answers a "
             "WHERE ?1 OR a.content_id IN (SELECT content_id FROM files) "
             "OR a.path NOT IN (SELECT path FROM files) ORDER BY place, start, stop",

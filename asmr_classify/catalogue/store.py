@@ -474,8 +474,9 @@ class Catalogue:
         Returns
         -------
         list of Answer
-            By path and time in it. Each has a path at which its content lies today, of several the
-            one where it was asked if that is among them; else the last that it had.
+            By path and time in it. Each has a path at which its content lies today, of several one
+            that is there, and the one where it was asked if that is among them; else the last that
+            it had.
         """
         answers = self._contents.answers
         if paths is None:

@@ -177,6 +177,9 @@ def _gather_from_catalogue(
         ]
         corrected, unplaced, tags_set = [], [], {}
         for result in known.find(parse_query("corrected")):
+            copies = [] if os.path.lexists(result.path) else known.copies_of([result.path])
+            if any(map(known.is_current, copies)):  # which were set, too
+                continue
             # Who set a file may not have known yet of a label that the model does not tell.
             spoken_of = dict.fromkeys([*triggers, *result.tags])
             said = said_of_correction(result, spoken_of, maker_of(result.path, group_by))

@@ -71,6 +71,17 @@ def test_answers_go_with_the_content(catalogue, labelled, place):
     assert len(said(catalogue)) == 2
 
 
+def test_of_copies_one_that_is_there_is_named(catalogue, labelled):
+    asked, *copies = (labelled(name, b"same") for name in ("b.mp3", "a.mp3", "c.mp3"))
+    catalogue.answer(str(asked), 0, 3, ["tap"], ASKED)
+    asked.unlink()
+    assert [row[0] for row in said(catalogue)] == [str(copies[0])]
+    copies[0].unlink()
+    assert [row[0] for row in said(catalogue)] == [str(copies[1])]
+    copies[1].unlink()
+    assert [row[0] for row in said(catalogue)] == [str(asked)]
+
+
 def test_they_outlive_labelling_anew_and_being_forgotten(catalogue, labelled, place):
     file = labelled("a.mp3")
     catalogue.answer(str(file), 0, 3, ["tap"], ASKED)

@@ -175,6 +175,29 @@ def test_recordings_that_vanished_are_told_and_the_others_teach(run, folders, tm
     assert (tmp_path / "mine.safetensors").exists()
 
 
+def test_what_is_there_no_more_is_heard_in_a_copy(run, folders, tmp_path):
+    """Of a whole recording that was set, as of an answer."""
+    assert run("label", folders, "--catalogue", "-q").exit_code == 0
+    answered, was_set = (next(folders.rglob(name)) for name in ("tap-keys.flac", "none-talk.flac"))
+    with Catalogue.open(default_path()) as catalogue:
+        for path in sorted(folders.rglob("*.flac")):
+            if path != was_set:
+                labels = ("tap",) if path.name in KEYS else ()
+                catalogue.answer(str(path), 0.0, 5.0, labels, ("tap",))
+    assert run("set", was_set, "trigger=none", "-q").exit_code == 0
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for path in (answered, was_set):
+        shutil.copy(path, copies)
+    assert run("label", copies, "--catalogue", "-q").exit_code == 0
+    answered.unlink()
+    was_set.unlink()
+    mine = tmp_path / "mine.safetensors"
+    done = run("teach", "--output", mine, "--only", "tap")
+    assert (done.exit_code, done.stderr.count("warning")) == (0, 0), done.stderr
+    assert "| tap | 2 | 4 |" in mine.with_suffix(".md").read_text()
+
+
 @pytest.mark.usefixtures("in_this_process")
 def test_kept_features_are_labelled_anew_without_decoding(run, folders, tmp_path, monkeypatch):
     monkeypatch.setattr("asmr_classify.folders.user_cache", lambda: tmp_path / "cache")
