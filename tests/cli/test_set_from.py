@@ -638,5 +638,5 @@ def test_what_has_no_sound_is_refused(run, add, kept, place):
 def test_what_was_told_of_a_long_stretch_is_taught_in_places(library, place):
     (place / "x.csv").write_text("path,label,start,end\na.mp3,tap,0,40\n")
     library("set", "--from", "x.csv")
-    said = _gather(None, place / "library.sqlite", Maker.FOLDER, TRIGGERS)
+    said, _ = _gather(None, place / "library.sqlite", Maker.FOLDER, TRIGGERS)
     assert [(x.start, x.end) for x in said if x.asked] == [(5, 15), (15, 25), (25, 35)]
