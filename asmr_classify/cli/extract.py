@@ -269,9 +269,10 @@ def extract(
         tell_left(made.plan.left)
         tell_denied(made)
         tell_unplaced(made)
-        noun = "recording" if n_found == 1 else "recordings"
         why = why_nothing_fits(selected, wish)
-        return nothing_to_do(f"nothing fits, of {n_found} {noun} ({why}); nothing is written")
+        return nothing_to_do(
+            f"nothing fits, of {counted(n_found, 'recording')} ({why}); nothing is written"
+        )
     if not quiet:
         tell_of(made)
     return carry_out_asked(made.plan, store, manner, catalogue=catalogue, labelled=True)

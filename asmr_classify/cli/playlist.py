@@ -15,6 +15,7 @@ from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noq
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.formats import STDOUT
+from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 from asmr_classify.library.playlist import MIN_SEGMENT, Player, Wish
 from asmr_classify.library.variety import Order
@@ -228,7 +229,7 @@ def playlist(
             style="yellow",
         )
     if not found:
-        total = _count(len(results), "recording")
+        total = counted(len(results), "recording")
         return nothing_to_do(f"nothing fits, of {total}{_limit(wish)}; no playlist is written")
     found = [item for item in found if item.path not in repeated]
     items = list(fill(iter_ordered(found, order, seed=seed), seconds))
@@ -240,7 +241,7 @@ def playlist(
     if not quiet:
         _tell_of(items, seconds, wish)
         if repeated:
-            tell(f"left out {_count(len(repeated), 'file')} of the very same content as another")
+            tell(f"left out {counted(len(repeated), 'file')} of the very same content as another")
     return ExitStatus.OK
 
 
@@ -326,7 +327,7 @@ def _tell_of(items: Sequence[Item], length: float | None, wish: Wish) -> None:
     from asmr_classify.cli.progress import clock
 
     total = sum(item.duration for item in items)
-    noun = "recording" if items[0].is_whole else "stretch"
+    nouns = ("recording", "recordings") if items[0].is_whole else ("stretch", "stretches")
     counts = Counter(item.label for item in items)
     seconds = dict.fromkeys(counts, 0.0)
     for item in items:
@@ -334,12 +335,6 @@ def _tell_of(items: Sequence[Item], length: float | None, wish: Wish) -> None:
     parts = ", ".join(
         f"{label} {count} ({clock(seconds[label])})" for label, count in counts.most_common()
     )
-    tell(f"{_count(len(items), noun)}, {clock(total)}: {parts}")
+    tell(f"{counted(len(items), *nouns)}, {clock(total)}: {parts}")
     if length is not None and total < length - 1:
         tell(f"not enough for {clock(length)}: that is all that fits{_limit(wish)}")
-
-
-def _count(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun}{'es' if noun.endswith('ch') else 's'}"
