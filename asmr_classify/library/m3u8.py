@@ -16,9 +16,11 @@ No standard says how M3U plays a part of a file, so each player has its own way 
 
 Names are relative to the playlist's folder where they can be, so that both may be moved together.
 A name that a player would misread is written as an absolute ``file:`` URI: VLC takes ``%41`` for
-an escape, ``?`` and ``#`` for parts of a URL and ``a:b`` for a scheme, lines end names, and a file
-in UTF-8 has no place for other bytes. In ``edl://`` names are absolute, as mpv would take them to
-be relative to the folder it was started in.
+an escape (but none in a name where a ``%`` begins none, as in ``100% rain``), ``?`` and ``#`` for
+parts of a URL and ``a:b`` for a scheme, lines end names, and a file in UTF-8 has no place for other
+bytes. No relative name serves both players there: VLC alone reads escapes, as ``%23``, and of
+``./#1.mp3``, which mpv plays, it plays the whole folder. In ``edl://`` names are absolute, as mpv
+would take them to be relative to the folder it was started in.
 
 References
 ----------
@@ -49,7 +51,10 @@ SUFFIXES = (".m3u8", ".m3u")
 BEGIN = "#EXTM3U\n# Written by asmr-classify\n"
 """Tells our playlists from those of others, which are never written over."""
 
-MISREAD = re.compile(r"[%?#\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$|^[^/]*:|://")
+MISREAD = re.compile(
+    r"[?#\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$|^[^/]*:|://"
+    r"|^(?:[^%]*%[0-9A-Fa-f]{2})+[^%]*$"
+)
 """Names that some player takes for something else."""
 
 FILE_SCHEME = "file://"

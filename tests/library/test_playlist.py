@@ -564,6 +564,9 @@ def test_the_form_of_the_file():
         pytest.param("/m/囁き.mp3", "囁き.mp3", id="other script"),
         pytest.param("/m/#a.mp3", "file:///m/%23a.mp3", id="comment"),
         pytest.param("/m/a%41.mp3", "file:///m/a%2541.mp3", id="escape"),
+        pytest.param("/m/5%aF/%20b.mp3", "file:///m/5%25aF/%2520b.mp3", id="escapes alone"),
+        pytest.param("/m/100% a.mp3", "100% a.mp3", id="no escape"),
+        pytest.param("/m/a%41 100%.mp3", "a%41 100%.mp3", id="not all escapes"),
         pytest.param("/m/a\nb.mp3", "file:///m/a%0Ab.mp3", id="line"),
         pytest.param("/m/caf\udce9.mp3", "file:///m/caf%E9.mp3", id="not UTF-8"),
         pytest.param("/m/a:b.mp3", "file:///m/a%3Ab.mp3", id="scheme"),
@@ -596,7 +599,15 @@ def test_only_playlists_of_ours_are_replaced(tmp_path):
 TONE_HZ = 300
 STEP_HZ = 100
 SR = 16000
-ODD_NAMES = ("#a.wav", "b%41?.wav", os.fsdecode(b"caf\xe9\n.wav"), "d:e.wav", "囁き f.wav")
+ODD_NAMES = (
+    "#a.wav",
+    "b%41?.wav",
+    os.fsdecode(b"caf\xe9\n.wav"),
+    "d:e.wav",
+    "囁き f.wav",
+    "100% g.wav",
+    "9%z/h%41.wav",
+)
 
 
 @pytest.fixture
@@ -610,6 +621,7 @@ def tones():
             [np.sin(2 * np.pi * (TONE_HZ + STEP_HZ * k) * seconds) / 4 for k in range(20)]
         )
         for name in ODD_NAMES:
+            (folder / name).parent.mkdir(exist_ok=True)
             with (folder / name).open("wb") as file:
                 soundfile.write(file, y, SR, format="WAV")
         yield folder
