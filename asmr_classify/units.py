@@ -6,6 +6,34 @@ Seconds are floats, all else integers. Positions are counted from 0; frame ``k``
 
 from __future__ import annotations
 
+import re
+
+CLOCK = re.compile(r"(?:(\d+):(?=\d\d:))?(\d+):(\d\d(?:\.\d*)?)", re.ASCII)
+
+MINUTE = 60
+
+
+def time_to_seconds(text: str) -> float:
+    """Convert a time that somebody wrote: seconds, or with minutes and hours as players show them.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+
+    Examples
+    --------
+    >>> time_to_seconds("62.5"), time_to_seconds("1:02.5"), time_to_seconds("1:00:01")
+    (62.5, 62.5, 3601.0)
+    """
+    match = CLOCK.fullmatch(text)
+    if match is None:
+        return float(text)
+    hours, minutes, seconds = int(match[1] or 0), int(match[2]), float(match[3])
+    if seconds >= MINUTE or (match[1] and minutes >= MINUTE):
+        raise ValueError(f"{text!r} has sixty or more where a minute or an hour is full")
+    return MINUTE * (MINUTE * hours + minutes) + seconds
+
 
 def seconds_to_samples(seconds: float, sr: int) -> int:
     """Convert a time or duration to the nearest number of samples.

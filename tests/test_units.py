@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,10 +9,26 @@ from asmr_classify.units import (
     samples_to_frames,
     samples_to_seconds,
     seconds_to_samples,
+    time_to_seconds,
 )
 
 counts = st.integers(0, 10**9)
 lengths = st.integers(1, 5000)
+
+
+@given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59_999))
+def test_times_are_read_as_players_show_them(hours, minutes, ms):
+    seconds = ms / 1000
+    text = f"{hours}:{minutes:02}:{seconds:06.3f}"
+    assert time_to_seconds(text) == pytest.approx(3600 * hours + 60 * minutes + seconds)
+    assert time_to_seconds(f"{60 * hours + minutes}:{seconds:06.3f}") == time_to_seconds(text)
+    assert time_to_seconds(f"{seconds}") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1:", ":30", "1:5", "1:60", "1:60:00", "1:5:00", "-1:00"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(ValueError, match=r"has sixty or more|could not convert"):
+        time_to_seconds(text)
 
 
 @given(counts, st.integers(1, 400_000))

@@ -47,6 +47,7 @@ from asmr_classify.catalogue.store import named_at
 from asmr_classify.catalogue.tracks import recordings_of
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, one_word, same_but_for_case
+from asmr_classify.units import time_to_seconds
 from asmr_classify.writers import audacity, format_by_name, raven
 from asmr_classify.writers.csv import unescape_cell
 from asmr_classify.writers.documents import without_ruled_out
@@ -405,9 +406,9 @@ def _names_in(cells: Mapping[str, str]) -> tuple[str, ...]:
 
 def _seconds(cell: str, column: str) -> float:
     try:
-        return float(cell)
+        return time_to_seconds(cell)
     except ValueError:
-        raise UsageError(f"{column} {cell!r} is no number of seconds, as in 12.5") from None
+        raise UsageError(f"{column} {cell!r} is no time, as 72.5 or 1:12.5") from None
 
 
 def _read_text(file: str) -> str:

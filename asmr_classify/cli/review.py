@@ -47,8 +47,9 @@ def review(
         str | None,
         typer.Option(
             "--similar",
-            metavar="FILE@SECONDS",
-            help="Ask first what sounds like a place in a recording, as film.mkv@12.5.",
+            metavar="FILE@TIME",
+            help="Ask first what sounds like a place in a recording, as film.mkv@12.5 or "
+            "film.mkv@1:02:03.",
             show_default=False,
         ),
     ] = None,

@@ -24,6 +24,7 @@ from asmr_classify.review.stretches import (
     without_answered,
 )
 from asmr_classify.review.suspicious import claims_of, find_suspicious
+from asmr_classify.units import time_to_seconds
 
 if TYPE_CHECKING:
     import threading
@@ -73,17 +74,18 @@ def read_place(text: str) -> tuple[str, float]:
 
     Examples
     --------
-    >>> read_place("me@home.mkv@12.5")
-    ('me@home.mkv', 12.5)
+    >>> read_place("me@home.mkv@12.5"), read_place("night.mkv@1:02:03")
+    (('me@home.mkv', 12.5), ('night.mkv', 3723.0))
     """
     path, _, seconds = text.rpartition("@")
     try:
-        at = float(seconds)
+        at = time_to_seconds(seconds)
     except ValueError:
         at = math.nan
     if not path or not (math.isfinite(at) and at >= 0):
         raise UsageError(
-            f"--similar {text}: give a file and seconds from its start, as rain.mp3@12.5"
+            f"--similar {text}: give a file and a time from its start, as rain.mp3@12.5 or "
+            "rain.mp3@1:02:03"
         )
     return path, at
 

@@ -264,7 +264,7 @@ def test_a_table_that_cannot_be_written_is_refused(review, doubtful, place, argu
     [
         pytest.param(["--order", "best"], 2, "give mixed, uncertain", id="order"),
         pytest.param(["--order", "label=fizz"], 2, "'fizz' is no label", id="label"),
-        pytest.param(["--similar", "a.wav"], 2, "give a file and seconds", id="no time"),
+        pytest.param(["--similar", "a.wav"], 2, "give a file and a time", id="no time"),
         pytest.param(["--similar", "no.wav@2"], 2, "there is no file no.wav", id="no file"),
         pytest.param(["--similar", "a.wav@99"], 2, "holds no sound at 99 s", id="beyond"),
         pytest.param(

@@ -181,6 +181,12 @@ def test_rows_with_start_and_end_are_answers(library, kept, place):
     assert "set: 1 recording; answered: 2 stretches" in done.stderr
 
 
+def test_times_may_be_written_as_players_show_them(library, kept, place):
+    (place / "x.csv").write_text("path,start,end,label\na.mp3,0:01.5,0:00:10,tap\n")
+    assert library("set", "--from", "x.csv").exit_code == 0
+    assert list(kept()[1]) == [("a.mp3", 1.5, 10)]
+
+
 def test_an_answer_keeps_what_was_said_of_other_labels(library, kept, place):
     with Catalogue.open(str(place / "library.sqlite")) as known:
         known.answer("a.mp3", 1, 3, ["tap", "speech"], ["tap", "speech", "crinkle"])
@@ -373,6 +379,7 @@ def test_only_what_is_named_is_set(library, kept, place):
         ("x.csv", "path,tags,trigger\na.mp3,tap,none\n", "trigger is none, and tags are given"),
         ("x.csv", "path,no_talking\na.mp3,maybe\n", "line 2: no_talking=maybe: cannot be set"),
         ("x.csv", "path,label,start,end\na.mp3,none,,\na.mp3,tap,1,\n", "line 3: end '' is no"),
+        ("x.csv", "path,label,start,end\na.mp3,tap,1:60,3:00\n", "start '1:60' is no time, as"),
         ("x.csv", "path,label,start,end\na.mp3,none,,\na.mp3,tap,9,1\n", "9.0 to 1.0 is no stret"),
         ("x.csv", "path,label,start,end\na.mp3,tap,9,50\n", "9 to 50 is not within"),
         ("x.csv", "path,label,start,end\na.mp3,tap,1,nan\n", "1.0 to nan is no stretch"),

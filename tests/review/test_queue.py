@@ -203,9 +203,11 @@ def test_listening_ahead_ends_when_told(library, open_session):
     refine(session, Wish(Order.MIXED), stop, lambda _: pytest.fail("heard"))
 
 
-@pytest.mark.parametrize("text", ["a.wav", "@3", "a.wav@", "a.wav@x", "a.wav@-1", "a.wav@inf"])
+@pytest.mark.parametrize(
+    "text", ["a.wav", "@3", "a.wav@", "a.wav@x", "a.wav@-1", "a.wav@inf", "a.wav@1:60"]
+)
 def test_what_is_no_place_is_refused(text):
-    with pytest.raises(UsageError, match="give a file and seconds"):
+    with pytest.raises(UsageError, match="give a file and a time"):
         read_place(text)
 
 
