@@ -55,7 +55,7 @@ from asmr_classify.writers.escapes import unescape
 from asmr_classify.writers.per_file import Journals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Catalogue
@@ -91,7 +91,12 @@ class Edit:
 
 
 def read_edits(
-    files: Iterable[str], known: Catalogue, *, only: Sequence[str] = (), new: Iterable[str] = ()
+    files: Iterable[str],
+    known: Catalogue,
+    *,
+    only: Sequence[str] = (),
+    new: Iterable[str] = (),
+    on_empty: Callable[[str, str], object] | None = None,
 ) -> list[Edit]:
     """Read what files say of recordings that is not as the catalogue has it.
 
@@ -104,6 +109,8 @@ def read_edits(
         Recordings, and folders for all below them: of others nothing is read. By default, all.
     new : iterable of str
         Labels of stretches that nobody named yet.
+    on_empty : callable, optional
+        Told each label track that holds no label, and its recording.
 
     Returns
     -------
@@ -114,7 +121,7 @@ def read_edits(
     UsageError
         With the file and line of what cannot be read, or contradicts something else.
     """
-    reader = _Reader(known, only, new)
+    reader = _Reader(known, only, new, on_empty)
     for file in files:
         reader.read(file)
     return reader.edits()
@@ -123,7 +130,14 @@ def read_edits(
 class _Reader:
     """Reads files one after the other, and gathers what they say."""
 
-    def __init__(self, known: Catalogue, only: Sequence[str], new: Iterable[str]) -> None:
+    def __init__(
+        self,
+        known: Catalogue,
+        only: Sequence[str],
+        new: Iterable[str],
+        on_empty: Callable[[str, str], object] | None,
+    ) -> None:
+        self._on_empty = on_empty
         self._result_of = lru_cache(maxsize=1)(known.result_of)  # rows are mostly by recording
         self._only = [os.path.abspath(path) for path in only]  # noqa: PTH100
         self._paths = [path for path in known.paths() if self._wants(path)]
@@ -298,6 +312,8 @@ class _Reader:
             for number, row in audacity.iter_rows(tracks[file].splitlines()):
                 with _placed(f"{file}, line {number}"):
                     segments.append((f"{file}, line {number}", audacity.segment_of(row)))
+            if not segments and self._on_empty is not None:
+                self._on_empty(file, path)
             self._compare(file, path, segments)
 
     def _compare(self, file: str, path: str, segments: Sequence[tuple[str, Segment]]) -> None:

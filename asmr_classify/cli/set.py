@@ -17,7 +17,7 @@ from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from asmr_classify.catalogue import Answer, Catalogue
     from asmr_classify.catalogue.corrections import Correction
@@ -128,7 +128,14 @@ def set_from(
     words = [word for word in words if word not in settings]
     with open_catalogue(catalogue, as_copy=dry_run) as known:
         check_named(words, known)
-        edits = read_edits([str(x) for x in sources], known, only=words, new=new)
+        emptied: dict[str, str] = {}
+        edits = read_edits(
+            [str(x) for x in sources],
+            known,
+            only=words,
+            new=new,
+            on_empty=emptied.setdefault,
+        )
         if settings:
             return take_back(known.withdraw(edits), dry_run=dry_run, quiet=quiet)
         changed = known.take(edits)
@@ -140,6 +147,8 @@ def set_from(
         if not quiet:
             for answer in answered:
                 typer.echo(printable(describe(answer)))
+        told = {edit.place for edit in changed}
+        tell_emptied({file: path for file, path in emptied.items() if file in told})
         tell_copies(known.copies_of(named), is_reset=False)
         tell_heard(known, [edit.path for edit in changed])
     if not changed:
@@ -149,6 +158,21 @@ def set_from(
         recordings = counted(len(named), "recording")
         tell(f"set: {recordings}; answered: {stretches}" + f"; {UNCHANGED}" * dry_run)
     return ExitStatus.OK
+
+
+def tell_emptied(emptied: Mapping[str, str]) -> None:
+    """Warn of label tracks without labels, which may never have been filled."""
+    from asmr_classify.batch import name_from_here
+    from asmr_classify.cli.train import warn_each
+
+    warn_each(
+        [
+            f"{file}: holds no label, so all that the model hears in {name_from_here(path)} counts "
+            f"as not heard; to take that back: set reset --from {shlex.quote(file)}"
+            for file, path in emptied.items()
+        ],
+        "label tracks hold no label",
+    )
 
 
 def check_named(words: Sequence[str], known: Catalogue) -> None:

@@ -266,6 +266,21 @@ def test_a_stretch_that_was_given_another_label_is_one_answer(library, kept, pla
     assert kept() == ({}, {("a.mp3", 0, 40): (("crinkle",), ("crinkle", "tap"))})
 
 
+def test_a_track_without_labels_is_warned_of_and_can_be_taken_back(library, kept, place):
+    (place / "a.mp3.labels.txt").write_text("")
+    (place / "b.mp3.labels.txt").write_text("0\t40\ttap\n")
+    track = ("set", "--from", "a.mp3.labels.txt")
+    warning = (
+        "warning: a.mp3.labels.txt: holds no label, so all that the model hears in a.mp3 counts as "
+        "not heard; to take that back: set reset --from a.mp3.labels.txt\n"
+    )
+    done = library(*track, "--from", "b.mp3.labels.txt", "-q")
+    assert done.stderr == warning
+    assert library(*track).stderr == "nothing differs from what is known\n"
+    assert library("set", "reset", "--from", "a.mp3.labels.txt", "-q").stderr == ""
+    assert set(kept()[1]) == {("in/b.mp3", 20, 40)}
+
+
 def test_files_as_they_were_written_say_nothing_of_a_later_timeline(library, add, kept):
     library("export", "-f", "audacity", "--per-file", "out")
     add("a.mp3", segments=(Segment(5, 9, "whisper", 0.9),))
