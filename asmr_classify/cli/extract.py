@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from asmr_classify.library.clips import Selected, Wish
     from asmr_classify.library.extract import Extraction
     from asmr_classify.library.template import Template
+    from asmr_classify.timeline import Segment
 
 WHAT, HOW, WHERE = "What to extract", "How clips are written", "The data set"
 """Panels of the help."""
@@ -376,12 +377,16 @@ def read_wish(
 
 
 def tell_denied(made: Extraction) -> None:
-    """Tell of what the model hears, and people answered that it is not heard."""
+    """Tell, a line a recording and label, of what the model hears and people answered not to."""
     from asmr_classify.library.extract import describe_denied
 
+    denied: dict[tuple[str, str], list[Segment]] = {}
     for path, segment in made.denied:
-        place = f"{short_path(path)} {segment.start:.3f}-{segment.end:.3f} s"
-        tell(f"{place}: {describe_denied(segment.label)}", lead="left out: ")
+        denied.setdefault((path, segment.label), []).append(segment)
+    for (path, label), (first, *more) in denied.items():
+        place = f"{short_path(path)} {first.start:.3f}-{first.end:.3f} s"
+        place += f" and {counted(len(more), 'stretch', 'stretches')} more" if more else ""
+        tell(f"{place}: {describe_denied(label)}", lead="left out: ")
 
 
 def tell_unplaced(made: Extraction) -> None:

@@ -632,6 +632,18 @@ def test_what_people_answered_as_not_heard_is_not_cut_out(answered):
     assert "Left out as answered not to be heard: 2 (see left-out.csv)." in card
 
 
+def test_stretches_that_were_answered_as_not_heard_are_told_once_a_recording(answered):
+    with Catalogue.open(str(answered / "library.sqlite")) as catalogue:
+        for start in (0, 2, 3):
+            catalogue.answer("in/crinkle-plastic.flac", start, start + 0.5, [], ["crinkle"])
+    done = run("--label", "crinkle", "--min", "0.1s", "--to", "out", "--dry-run")
+    told = [line for line in done.stderr.splitlines() if DENIED in line]
+    assert told == [
+        f"left out: in/crinkle-paper.flac 2.000-4.000 s: {DENIED}",
+        f"left out: in/crinkle-plastic.flac 2.000-2.500 s and 1 stretch more: {DENIED}",
+    ]
+
+
 def test_where_all_was_answered_as_not_heard_that_is_said(known):
     with Catalogue.open(str(known / "library.sqlite")) as catalogue:
         catalogue.answer("in/crinkle-paper.flac", 0, 6, [], ["crinkle"])
