@@ -221,6 +221,20 @@ def compile_order(name: str, vocabulary: Vocabulary) -> Sql:
     return Sql(f"{field.sql.text} {direction} NULLS LAST", field.sql.parameters)
 
 
+def kinds_asked(query: Query) -> tuple[str, ...]:
+    """List the kinds that a query asks for, by name or by score; not those that it leaves out.
+
+    Examples
+    --------
+    >>> from asmr_classify.catalogue import parse_query
+    >>> kinds_asked(parse_query("tap kind:typing -kind:rain, kind.soap>0.8"))
+    ('typing', 'soap')
+    """
+    asked = [term for terms in query.alternatives for term in terms if not term.negated]
+    names = [x.value if x.name == KIND else x.name for x in asked if x.name.startswith(KIND)]
+    return tuple(dict.fromkeys(name.removeprefix(KIND_SCORE) for name in names))
+
+
 def known_names(vocabulary: Vocabulary) -> str:
     """List what can be asked for."""
     examples = ", ".join(field.example for field in FIELDS.values())

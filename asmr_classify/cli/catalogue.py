@@ -182,6 +182,7 @@ def write_results(
     *,
     per_file: PerFile | None = None,
     skip: Sequence[str] = (),
+    kinds: Sequence[str] = (),
 ) -> ExitStatus:
     """Write results in their order, and tell if there are none.
 
@@ -190,7 +191,8 @@ def write_results(
     OutputError
         If the output cannot be written.
     """
-    with open_writer(output, form, labels, per_file=per_file, skip=skip, keep_order=True) as writer:
+    options: dict[str, Any] = {"per_file": per_file, "skip": skip, "kinds": kinds}
+    with open_writer(output, form, labels, keep_order=True, **options) as writer:
         return write_found(results, writer)
 
 

@@ -63,6 +63,7 @@ def export(
     """Write what the catalogue holds, or what a query finds in it, in a format for others."""
     from rich.console import Console
 
+    from asmr_classify.catalogue.fields import kinds_asked
     from asmr_classify.writers.output import check_output
 
     console = Console(stderr=True)
@@ -74,7 +75,8 @@ def export(
     with open_catalogue(catalogue) as known:
         if str(output) != STDOUT:
             check_output(str(output), [known.path])
-        results: Iterable[FileResult] = known.find(query_of(query), sort=sort or (), limit=limit)
+        asked_for = query_of(query)
+        results: Iterable[FileResult] = known.find(asked_for, sort=sort or (), limit=limit)
         paths: list[str] = []
         if folder is not None or is_document(form):  # how many there are, and where, matters
             results = list(results)
@@ -91,4 +93,5 @@ def export(
             form or FormatName.TABLE,
             per_file=open_per_file(folder, paths, console),
             skip=skip or (),
+            kinds=kinds_asked(asked_for),
         )

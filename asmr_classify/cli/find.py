@@ -90,8 +90,11 @@ def find(
         raise UsageError(f"{option} and --format {form} exclude each other: leave one out")
     if needs_skip(form):
         raise UsageError(f"--format {form}: is written by `export --format {form} --skip LABEL`")
+    from asmr_classify.catalogue.fields import kinds_asked
+
     with open_catalogue(catalogue) as known:
-        results: Iterable[FileResult] = known.find(query_of(query), sort=sort or (), limit=limit)
+        asked_for = query_of(query)
+        results: Iterable[FileResult] = known.find(asked_for, sort=sort or (), limit=limit)
         if paths or null:
             return write_found(results, PathWriter(b"\0" if null else b"\n"))
         n_found = 0
@@ -99,7 +102,7 @@ def find(
             results = list(results)
             n_found = len(results)
         check_output_options(STDOUT, form, is_one=n_found < 2)
-        return write_results(results, known.labels, STDOUT, form)
+        return write_results(results, known.labels, STDOUT, form, kinds=kinds_asked(asked_for))
 
 
 class PathWriter:

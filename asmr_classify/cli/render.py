@@ -20,7 +20,7 @@ from asmr_classify.labels import SILENCE, Kind, kind_of
 from asmr_classify.visual.seen import levels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console, RenderableType
 
@@ -53,7 +53,12 @@ STATUS_STYLES = {Status.FAILED: "bold red", Status.PARTIAL: "yellow"}
 
 
 def results_table(
-    results: Sequence[FileResult], labels: Sequence[str], *, width: int, plain: bool = False
+    results: Sequence[FileResult],
+    labels: Sequence[str],
+    *,
+    width: int,
+    plain: bool = False,
+    kinds: Sequence[str] = (),
 ) -> RenderableType:
     """Build the table of results, with what went wrong and a legend below it.
 
@@ -67,6 +72,8 @@ def results_table(
         Cells that the table may take.
     plain : bool
         Tell labels apart by letters, not by colours.
+    kinds : sequence of str
+        That were asked for, and are shown where they were told, whatever room that takes.
 
     Returns
     -------
@@ -78,7 +85,7 @@ def results_table(
     widths = _column_widths(results, max(width, MIN_WIDTH))
     parts: list[RenderableType] = []
     if heard:
-        parts.append(_heard_table(heard, look, widths))
+        parts.append(_heard_table(heard, look, widths, kinds))
     if lost:
         parts += [Text(), _lost_table(lost, widths)] if heard else [_lost_table(lost, widths)]
     shown = {segment.label for result in heard for segment in result.segments}
@@ -88,11 +95,15 @@ def results_table(
 
 
 def results_view(
-    results: Sequence[FileResult], labels: Sequence[str], console: Console
+    results: Sequence[FileResult],
+    labels: Sequence[str],
+    console: Console,
+    *,
+    kinds: Sequence[str] = (),
 ) -> RenderableType:
     """Build the table of results for a console, which decides width and colour."""
     plain = console.no_color or console.color_system is None
-    return results_table(results, labels, width=console.width, plain=plain)
+    return results_table(results, labels, width=console.width, plain=plain, kinds=kinds)
 
 
 def _column_widths(results: Sequence[FileResult], width: int) -> dict[str, int]:
@@ -109,7 +120,8 @@ def _column_widths(results: Sequence[FileResult], width: int) -> dict[str, int]:
         picture = {}
     longest_name = max(cell_len(printable(result.path)) for result in results)
     longest_also = max(
-        cell_len(", ".join([*_also_texts(result), *_kind_texts(result)])) for result in results
+        cell_len(", ".join([*_also_texts(result), *_kind_texts(result).values()]))
+        for result in results
     )
     also = min(max(4, longest_also), int(rest * ALSO_SHARE))
     name = min(max(4, longest_name), max(int(rest * NAME_SHARE), rest - also - BAR_LIMIT))
@@ -138,13 +150,15 @@ def _new_table(widths: Mapping[str, int], *, show_header: bool) -> Table:
     return table
 
 
-def _heard_table(results: Sequence[FileResult], look: Look, widths: Mapping[str, int]) -> Table:
+def _heard_table(
+    results: Sequence[FileResult], look: Look, widths: Mapping[str, int], kinds: Sequence[str]
+) -> Table:
     table = _new_table(widths, show_header=True)
     for result in results:
         cells: dict[str, RenderableType] = {
             "file": _name(result.path, widths["file"]),
             "trigger": _main(result, look),
-            "also": _also(result, look, widths["also"]),
+            "also": _also(result, look, widths["also"], kinds),
             "picture": Text(_picture_text(result), style="dim"),
             "length": _length_text(result),
             "timeline": timeline_bar(result, widths["timeline"], look),
@@ -261,30 +275,33 @@ def _also_texts(result: FileResult) -> list[str]:
     return texts if talk is None else [*texts, talk]
 
 
-def _also(result: FileResult, look: Look, width: int) -> Text:
-    """Further labels, then kinds; lines break between labels only."""
+def _also(result: FileResult, look: Look, width: int, kinds: Sequence[str]) -> Text:
+    """Further labels, then kinds, first those asked for; lines break between these only."""
     parts = []
     for label, text in zip_longest(_also_labels(result), _also_texts(result)):
         part = Text(text, style="dim")
         if label is not None and kind_of(label) is Kind.TRIGGER:
             part.stylize(f"not dim {look.styles[label]}", 0, len(printable(label)))
         parts.append(part)
-    return _with_kinds(in_lines(parts, ", ", width), result, width)
+    texts = _kind_texts(result)
+    asked = [texts.pop(kind) for kind in kinds if kind in texts]
+    parts += [Text(text, style="dim") for text in asked]
+    return _with_kinds(in_lines(parts, ", ", width), texts.values(), width)
 
 
-def _kind_texts(result: FileResult) -> list[str]:
+def _kind_texts(result: FileResult) -> dict[str, str]:
     """Kinds of sound with their scores, the surest first, but for those that are labels too."""
-    return [
-        f"{printable(kind)} {score:.2f}"
+    return {
+        kind: f"{printable(kind)} {score:.2f}"
         for kind, score in result.kinds.items()
         if kind not in result.scores
-    ]
+    }
 
 
-def _with_kinds(text: Text, result: FileResult, width: int) -> Text:
+def _with_kinds(text: Text, kinds: Iterable[str], width: int) -> Text:
     """Add as many kinds as the last line has room for: they take no line of their own."""
     used = cell_len(text.plain.rpartition("\n")[2])
-    for kind in _kind_texts(result):
+    for kind in kinds:
         piece = f", {kind}" if used else kind
         used += cell_len(piece)
         if used > width:

@@ -49,6 +49,8 @@ class TableWriter:
         Gives a context in which nothing else is written to the terminal.
     keep_order : bool
         Print them in the order in which they come, not by name.
+    kinds : sequence of str
+        That were asked for, see :func:`~asmr_classify.cli.render.results_table`.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class TableWriter:
         paused: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
         *,
         keep_order: bool = False,
+        kinds: Sequence[str] = (),
     ) -> None:
         self._console = console
+        self._kinds = kinds
         self._keep_order = keep_order
         self._labels = tuple(labels)
         self._paused = paused
@@ -80,7 +84,8 @@ class TableWriter:
             results.sort(key=lambda result: result.path)
         if results:
             with self._paused():
-                self._console.print(results_view(results, self._labels, self._console))
+                view = results_view(results, self._labels, self._console, kinds=self._kinds)
+                self._console.print(view)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,7 @@ def open_writer(
     per_file: PerFile | None = None,
     skip: Sequence[str] = (),
     keep_order: bool = False,
+    kinds: Sequence[str] = (),
 ) -> Iterator[Writer]:
     """Open the output in the format asked for, and close it whatever happens.
 
@@ -163,6 +169,8 @@ def open_writer(
         Labels that edit decision lists leave out.
     keep_order : bool
         Do not sort a table by name.
+    kinds : sequence of str
+        That were asked for: a table shows them whatever room they take.
 
     Raises
     ------
@@ -177,7 +185,9 @@ def open_writer(
     with contextlib.ExitStack() as stack:
         if form is FormatName.TABLE:
             stream = _open_for_table(output, stack)
-            writer: Writer = TableWriter(console_on(stream), labels, paused, keep_order=keep_order)
+            writer: Writer = TableWriter(
+                console_on(stream), labels, paused, keep_order=keep_order, kinds=kinds
+            )
         elif per_file is not None:
             stack.callback(per_file.on_left_out.close)
             stack.callback(per_file.on_changed.close)

@@ -89,6 +89,20 @@ def test_results_stay_in_the_order_asked_for(library):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("command", [["find"], ["export", "-f", "table"]], ids=" ".join)
+def test_kinds_that_a_query_names_are_in_the_table(command, library, place, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    status = (place / "a.mp3").stat()
+    kinds = {"typing": 0.9, "rain": 0.8, "purr": 0.7, "soap": 0.6}
+    with Catalogue.open(str(place / "library.sqlite")) as known:
+        found = Found(str(place / "a.mp3"), status.st_size, status.st_mtime_ns)
+        known.add(found, heard(found.path, kinds=kinds), "settings")
+    assert "soap" not in library(*command, "tap").stdout
+    for query in ("kind:soap", "tap kind.soap>0.5 -kind:chewing, whisper"):
+        assert "soap 0.60" in library(*command, query).stdout
+        assert "purr" not in library(*command, query).stdout
+
+
 def test_paths_outside_of_the_working_directory_are_absolute(library, place, monkeypatch):
     monkeypatch.chdir(place / "in")
     assert paths_in(library("find", "tap", "path:sleep", "--json")) == ["sleep.mp3"]

@@ -23,9 +23,9 @@ from tests.cli.conftest import heard, lost
 LABELS = ("tap", "whisper", "speech")
 
 
-def draw(results, width, *, plain=True, labels=LABELS):
+def draw(results, width, *, plain=True, labels=LABELS, kinds=()):
     console = Console(file=io.StringIO(), width=width, force_terminal=not plain)
-    console.print(results_table(results, labels, width=width, plain=plain))
+    console.print(results_table(results, labels, width=width, plain=plain, kinds=kinds))
     return console.file.getvalue()
 
 
@@ -228,6 +228,16 @@ def test_kinds_stand_behind_the_tags_as_far_as_there_is_room():
     assert "page_turn" not in narrow
     assert len(narrow.splitlines()) == len(draw([replace(result, kinds={})], 80).splitlines())
     assert "\x1b[2mtyping 0.93" in draw([replace(result, tags=("tap",))], 120, plain=False)
+
+
+def test_kinds_that_were_asked_for_are_always_shown():
+    kinds = {"typing": 0.934, "rain": 0.8, "page_turn": 0.71}
+    result = heard("a.mp3", shares={}, tags=("tap", "whisper"), kinds=kinds)
+    narrow = draw([result], 80, kinds=("page_turn", "soap"))
+    assert "page_turn 0.71" in narrow
+    assert "typing" not in narrow
+    assert "  whisper 0.10, rain 0.80    " in draw([result], 120, kinds=("rain",))
+    assert draw([result], 160, kinds=("rain",)).count("rain") == 1
 
 
 def test_kinds_do_not_act_on_the_terminal():
