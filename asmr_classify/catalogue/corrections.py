@@ -16,15 +16,23 @@ from asmr_classify.errors import UsageError
 from asmr_classify.labels import WHISPER, Kind, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from asmr_classify.aggregate import FileResult
 
-TRIGGER, NO_TALKING = "trigger", "no_talking"
+TRIGGER, NO_TALKING, KINDS = "trigger", "no_talking", "kinds"
 """What can be set."""
 
 NONE = "none"
-"""In place of a trigger: there is none."""
+"""In place of a trigger, or of kinds: there is none."""
+
+NAMED = {TRIGGER: ("trigger", "LABEL"), KINDS: ("kind", "KIND")}
+"""What lists are of, and how that is written where it is explained."""
+
+OWN = "; a label of your own is given to stretches in 'asmr-classify review', for 'teach'"
+
+SET_SCORE = 1.0
+"""Of a kind that was set and that the model does not tell."""
 
 TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -38,10 +46,12 @@ class Correction:
     tags : tuple of str or None
         The main trigger first.
     no_talking : bool or None
+    kinds : tuple of str or None
     """
 
     tags: tuple[str, ...] | None = None
     no_talking: bool | None = None
+    kinds: tuple[str, ...] | None = None
 
     @classmethod
     def from_json(cls, text: str | None) -> Self:
@@ -49,14 +59,17 @@ class Correction:
         if text is None:
             return cls()
         values = json.loads(text)
-        tags = values[TRIGGER]
-        return cls(None if tags is None else tuple(tags), values[NO_TALKING])
+        tags, kinds = (
+            None if names is None else tuple(names)
+            for names in (values[TRIGGER], values.get(KINDS))
+        )
+        return cls(tags, values[NO_TALKING], kinds)
 
     def to_json(self) -> str | None:
         """Write as text; None if nothing was set."""
         if self == Correction():
             return None
-        return json.dumps({TRIGGER: self.tags, NO_TALKING: self.no_talking})
+        return json.dumps({TRIGGER: self.tags, NO_TALKING: self.no_talking, KINDS: self.kinds})
 
     def then(self, later: Correction) -> Correction:
         """Set more, or again.
@@ -69,6 +82,7 @@ class Correction:
         both = Correction(
             self.tags if later.tags is None else later.tags,
             self.no_talking if later.no_talking is None else later.no_talking,
+            self.kinds if later.kinds is None else later.kinds,
         )
         if both.no_talking and WHISPER in (both.tags or ()):
             raise UsageError(
@@ -79,7 +93,7 @@ class Correction:
 
     def apply(self, result: FileResult) -> FileResult:
         """Put what was set in the place of what the model said."""
-        tags, no_talking = result.tags, result.no_talking
+        tags, no_talking, kinds = result.tags, result.no_talking, result.kinds
         corrected = []
         if self.tags is not None:
             corrected.append(TRIGGER)
@@ -90,6 +104,10 @@ class Correction:
             no_talking = self.no_talking
             if no_talking and self.tags is None:
                 tags = tuple(tag for tag in tags if tag != WHISPER)
+        if self.kinds is not None:
+            corrected.append(KINDS)
+            scores = {kind: result.kinds.get(kind, SET_SCORE) for kind in self.kinds}
+            kinds = dict(sorted(scores.items(), key=lambda item: -item[1]))
         if not corrected:
             return result
         return replace(
@@ -99,17 +117,21 @@ class Correction:
             no_talking=no_talking,
             longest_talk=0.0 if no_talking else result.longest_talk,
             corrected=tuple(corrected),
+            kinds=kinds,
         )
 
 
-def parse_correction(settings: Iterable[str], labels: Iterable[str]) -> Correction:
+def parse_correction(
+    settings: Iterable[str], labels: Iterable[str], kinds: Iterable[str] = ()
+) -> Correction:
     """Read what is to be set.
 
     Parameters
     ----------
     settings : iterable of str
-        Each ``trigger=LABEL[,LABEL]``, ``trigger=none`` or ``no_talking=true|false``.
-    labels : iterable of str
+        Each ``trigger=LABEL[,LABEL]``, ``trigger=none``, ``kinds=KIND[,KIND]``, ``kinds=none`` or
+        ``no_talking=true|false``.
+    labels, kinds : iterable of str
         Those that are known.
 
     Returns
@@ -119,49 +141,53 @@ def parse_correction(settings: Iterable[str], labels: Iterable[str]) -> Correcti
     Raises
     ------
     UsageError
-        If something else is to be set, the same is twice, or a trigger is unknown.
+        If something else is to be set, the same is twice, or a trigger or kind is unknown.
 
     Examples
     --------
     >>> parse_correction(["trigger=tap,whisper"], ["tap", "whisper"])
-    Correction(tags=('tap', 'whisper'), no_talking=None)
+    Correction(tags=('tap', 'whisper'), no_talking=None, kinds=None)
     """
     triggers = [label for label in labels if kind_of(label) is Kind.TRIGGER]
     correction, seen = Correction(), set[str]()
     for setting in settings:
         name, _, value = setting.partition("=")
         if name in seen:
-            lists = f", with all triggers in a list: {TRIGGER}=LABEL,LABEL" * (name == TRIGGER)
+            what, word = NAMED.get(name, ("", ""))
+            lists = f", with all {what}s in a list: {name}={word},{word}" if what else ""
             raise UsageError(f"{setting}: {name} is set twice; give it once{lists}")
         seen.add(name)
         if name == TRIGGER:
-            one = Correction(tags=_parse_tags(setting, value, triggers))
+            one = Correction(tags=_parse_names(setting, triggers, OWN))
+        elif name == KINDS:
+            one = Correction(kinds=_parse_names(setting, tuple(kinds)))
         elif name == NO_TALKING and value.lower() in TRUTHS:
             one = Correction(no_talking=TRUTHS[value.lower()])
         else:
             raise UsageError(
-                f"{setting}: cannot be set; give trigger=LABEL,…, trigger=none, no_talking=true "
-                "or no_talking=false"
+                f"{setting}: cannot be set; give trigger=LABEL,…, trigger=none, kinds=KIND,…, "
+                "kinds=none, no_talking=true or no_talking=false"
             )
         correction = correction.then(one)
     return correction
 
 
-def _parse_tags(setting: str, value: str, triggers: list[str]) -> tuple[str, ...]:
+def _parse_names(setting: str, known: Sequence[str], hint: str = "") -> tuple[str, ...]:
+    """Read a list of labels or kinds, or that there is none."""
+    name, _, value = setting.partition("=")
+    what, word = NAMED[name]
     if value == NONE:
         return ()
     if not value:
-        raise UsageError(f"{setting}: names nothing; give {TRIGGER}=LABEL,… or {TRIGGER}={NONE}")
-    tags = tuple(dict.fromkeys(value.split(",")))
-    if NONE in tags:
+        raise UsageError(f"{setting}: names nothing; give {name}={word},… or {name}={NONE}")
+    names = tuple(dict.fromkeys(value.split(",")))
+    if NONE in names:
         raise UsageError(
-            f"{setting}: {NONE} means that there is no trigger, so it stands alone: give "
-            f"{TRIGGER}={NONE}, or leave it out"
+            f"{setting}: {NONE} means that there is no {what}, so it stands alone: give "
+            f"{name}={NONE}, or leave it out"
         )
-    unknown = [tag for tag in tags if tag not in triggers]
+    unknown = [x for x in names if x not in known]
     if unknown:
-        raise UsageError(
-            f"{setting}: {unknown[0]!r} is no trigger; known are {', '.join(triggers)}, and none; "
-            "a label of your own is given to stretches in 'asmr-classify review', for 'teach'"
-        )
-    return tags
+        listed = f"{', '.join(known)}, and {NONE}"
+        raise UsageError(f"{setting}: {unknown[0]!r} is no {what}; known are {listed}{hint}")
+    return names

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asmr_classify.aggregate import Status
-from asmr_classify.catalogue.corrections import NO_TALKING, TRIGGER
+from asmr_classify.catalogue.corrections import KINDS, NO_TALKING, TRIGGER
 from asmr_classify.cli.errors import printable
 from asmr_classify.cli.progress import clock
 from asmr_classify.cli.timeline_bar import Look, in_lines, legend, timeline_bar
@@ -246,11 +246,11 @@ def _main(result: FileResult, look: Look) -> Text:
     return text
 
 
-def _set_talk_text(result: FileResult) -> str | None:
-    """Say whether somebody talks, where that was set by hand; no other column shows it."""
-    if NO_TALKING not in result.corrected:
-        return None
-    return f"{'no talking' if result.no_talking else 'talking'} {SET}"
+def _set_texts(result: FileResult) -> list[str]:
+    """Say what was set by hand of talking and kinds; no other column shows it."""
+    talking = ["no talking" if result.no_talking else "talking"] * (NO_TALKING in result.corrected)
+    kinds = [*map(printable, result.kinds)] or ["no kinds"] if KINDS in result.corrected else []
+    return [f"{text} {SET}" for text in (*talking, *kinds)]
 
 
 def _also_labels(result: FileResult) -> list[str]:
@@ -264,15 +264,14 @@ def _also_labels(result: FileResult) -> list[str]:
 
 
 def _also_texts(result: FileResult) -> list[str]:
-    """Tags with their scores, the rest with what they cover, and what was set of talking."""
+    """Tags with their scores, the rest with what they cover, and what was set beside these."""
     texts = [
         _with_score(result, label)
         if label in result.tags
         else f"{printable(label)} {result.shares[label]:.0%}"
         for label in _also_labels(result)
     ]
-    talk = _set_talk_text(result)
-    return texts if talk is None else [*texts, talk]
+    return [*texts, *_set_texts(result)]
 
 
 def _also(result: FileResult, look: Look, width: int, kinds: Sequence[str]) -> Text:
@@ -290,11 +289,11 @@ def _also(result: FileResult, look: Look, width: int, kinds: Sequence[str]) -> T
 
 
 def _kind_texts(result: FileResult) -> dict[str, str]:
-    """Kinds of sound with their scores, the surest first, but for those that are labels too."""
+    """Kinds that the model tells, with scores, the surest first, but for those that are labels."""
     return {
         kind: f"{printable(kind)} {score:.2f}"
         for kind, score in result.kinds.items()
-        if kind not in result.scores
+        if kind not in result.scores and KINDS not in result.corrected
     }
 
 

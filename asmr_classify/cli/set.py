@@ -46,8 +46,9 @@ def set_(
         typer.Argument(
             metavar="FILE… SETTING…",
             help="Files of the catalogue, and what is true of them: trigger=whisper,tap (the main "
-            "one first), trigger=none, no_talking=true or false; or reset. With --from, files and "
-            "folders to which that is limited, and no setting but reset.",
+            "one first), trigger=none, kinds=typing,rain (and no others), kinds=none, "
+            "no_talking=true or false; or reset. With --from, files and folders to which that is "
+            "limited, and no setting but reset.",
             show_default=False,
         ),
     ] = None,
@@ -98,7 +99,7 @@ def set_(
         raise UsageError("--new-label: is for labels that --from reads")
     files, settings = split_settings(words or ())
     with open_catalogue(catalogue, as_copy=dry_run) as known:
-        correction = read_settings(settings, known.named)
+        correction = read_settings(settings, known)
         check_files(files, settings, known)
         results = known.correct(files, correction)
         if not quiet:
@@ -281,8 +282,8 @@ def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:
         raise UsageError("no file is named: write set FILE trigger=tap")
     if not settings:
         raise UsageError(
-            "nothing is set: add trigger=LABEL,…, trigger=none, no_talking=true, "
-            "no_talking=false, or reset"
+            "nothing is set: add trigger=LABEL,…, trigger=none, kinds=KIND,…, kinds=none, "
+            "no_talking=true, no_talking=false, or reset"
         )
     return files, settings
 
@@ -317,13 +318,17 @@ def check_files(files: Sequence[str], settings: Sequence[str], known: Catalogue)
 
 def is_setting(word: str) -> bool:
     """Tell a setting, right or wrong, from a file."""
-    from asmr_classify.catalogue.corrections import NO_TALKING, TRIGGER
+    from asmr_classify.catalogue.corrections import KINDS, NO_TALKING, TRIGGER
 
     is_like_one = LIKE_SETTING.fullmatch(word) is not None and not os.path.lexists(word)
-    return word == RESET or word.startswith((f"{TRIGGER}=", f"{NO_TALKING}=")) or is_like_one
+    return (
+        word == RESET
+        or word.startswith((f"{TRIGGER}=", f"{NO_TALKING}=", f"{KINDS}="))
+        or is_like_one
+    )
 
 
-def read_settings(settings: Sequence[str], labels: Sequence[str]) -> Correction | None:
+def read_settings(settings: Sequence[str], known: Catalogue) -> Correction | None:
     """Read what to set; None to take back what was set.
 
     Raises
@@ -331,11 +336,17 @@ def read_settings(settings: Sequence[str], labels: Sequence[str]) -> Correction 
     UsageError
         If it makes no sense.
     """
-    from asmr_classify.catalogue.corrections import parse_correction
+    from asmr_classify.catalogue.corrections import KINDS, parse_correction
     from asmr_classify.labels import TRIGGERS
 
     if RESET not in settings:
-        return parse_correction(settings, dict.fromkeys([*TRIGGERS, *labels]))
+        labels = dict.fromkeys([*TRIGGERS, *known.named])
+        kinds: dict[str, None] = {}
+        if any(setting.startswith(f"{KINDS}=") for setting in settings):
+            from asmr_classify.model import load_model
+
+            kinds = dict.fromkeys([*known.kinds, *load_model().kinds])
+        return parse_correction(settings, labels, kinds)
     if len(settings) > 1:
         raise UsageError("reset takes back all that was set: give it alone, then set anew")
     return None

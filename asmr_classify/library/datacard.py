@@ -172,7 +172,7 @@ def _corrected(entries: Sequence[Entry]) -> str:
     if not n_corrected:
         return "Nobody has checked the labels: they are what the model says."
     return (
-        f"Of {len(entries)} clips, {n_corrected} are of recordings whose triggers somebody set by "
+        f"Of {len(entries)} clips, {n_corrected} are of recordings that somebody corrected by "
         "hand; all other labels, and all times, are what the model says."
     )
 

@@ -312,6 +312,7 @@ corrections = st.builds(
     Correction,
     st.none() | st.lists(st.sampled_from(["tap", "whisper", "crinkle"]), unique=True).map(tuple),
     st.none() | st.booleans(),
+    st.none() | st.lists(st.sampled_from(["rain", "typing", "soap"]), unique=True).map(tuple),
 )
 
 
@@ -327,6 +328,7 @@ def test_no_corrected_result_both_whispers_and_holds_no_talking(settings, result
     if both.tags is not None or both.no_talking is not None:
         assert not ("whisper" in corrected.tags and corrected.no_talking)
         assert corrected.trigger == (corrected.tags[0] if corrected.tags else None)
+    assert both.kinds is None or {*corrected.kinds} == {*both.kinds}
     assert Correction.from_json(both.to_json()) == both
     assert both.apply(corrected) == corrected
 
@@ -339,6 +341,9 @@ def test_no_corrected_result_both_whispers_and_holds_no_talking(settings, result
         (["trigger="], "trigger=: names nothing"),
         (["no_talking=perhaps"], "no_talking=perhaps: cannot be set; give trigger=LABEL"),
         (["length=3"], "length=3: cannot be set"),
+        (["kinds=ran"], "kinds=ran: 'ran' is no kind; known are rain, typing, and none$"),
+        (["kinds=rain,none"], "none means that there is no kind, so it stands alone: give kinds=n"),
+        (["kinds="], "kinds=: names nothing; give kinds=KIND,… or kinds=none"),
         (["trigger=whisper", "no_talking=true"], "whispering is talk"),
         (
             ["trigger=tap", "no_talking=true", "trigger=none"],
@@ -350,7 +355,11 @@ def test_no_corrected_result_both_whispers_and_holds_no_talking(settings, result
 )
 def test_what_cannot_be_set_is_refused(settings, message):
     with pytest.raises(UsageError, match=message):
-        parse_correction(settings, ["tap", "whisper", "speech"])
+        parse_correction(settings, ["tap", "whisper", "speech"], ["rain", "typing"])
+
+
+def test_what_was_set_before_kinds_could_be_is_read():
+    assert Correction.from_json('{"trigger": ["tap"], "no_talking": null}') == Correction(("tap",))
 
 
 def test_unknown_and_changed_files_are_not_corrected_nor_those_beside_them(

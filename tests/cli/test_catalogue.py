@@ -103,6 +103,25 @@ def test_kinds_that_a_query_names_are_in_the_table(command, library, place, monk
         assert "purr" not in library(*command, query).stdout
 
 
+def test_false_kinds_are_taken_away_by_hand(library, place):
+    status = (place / "a.mp3").stat()
+    found = Found(str(place / "a.mp3"), status.st_size, status.st_mtime_ns)
+    with Catalogue.open(str(place / "library.sqlite")) as known:
+        known.add(found, heard(found.path, kinds={"soap": 0.9, "purr": 0.8}), "settings")
+    done = library("set", "a.mp3", "kinds=rain,purr")
+    assert re.findall(r"(\w+) \(set\)", done.stdout) == ["rain", "purr"]
+    assert "soap" not in done.stdout
+    (record,) = map(json.loads, library("find", "path:a.mp3", "--json").stdout.splitlines())
+    assert (record["kinds"], record["corrected"]) == ({"rain": 1.0, "purr": 0.8}, ["kinds"])
+    assert paths_in(library("find", "kind:soap", "--json")) == []
+    assert paths_in(library("find", "kind:rain corrected", "--json")) == ["a.mp3"]
+    assert "no kinds (set)" in library("set", "a.mp3", "kinds=none").stdout
+    assert "soap 0.90" in library("set", "a.mp3", "reset").stdout
+    wrong = library("set", "a.mp3", "kinds=sope")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "kinds=sope: 'sope' is no kind; known are soap, purr, " in wrong.stderr
+
+
 def test_paths_outside_of_the_working_directory_are_absolute(library, place, monkeypatch):
     monkeypatch.chdir(place / "in")
     assert paths_in(library("find", "tap", "path:sleep", "--json")) == ["sleep.mp3"]

@@ -412,7 +412,14 @@ def test_it_fits_a_phone(show, library, width):
 
 SET_BY_HAND = (
     heard("a.wav", tags=("whisper", "tap"), trigger="whisper", corrected=("trigger",)),
-    heard("b.wav", tags=(), trigger=None, no_talking=True, corrected=("trigger", "no_talking")),
+    heard(
+        "b.wav",
+        tags=(),
+        trigger=None,
+        no_talking=True,
+        kinds={"rain": 1.0},
+        corrected=("trigger", "no_talking", "kinds"),
+    ),
     heard("c.wav"),
     heard("d.wav", tags=("whisper",), trigger="whisper", scores={"whisper": 0.9}),
 )
@@ -429,7 +436,7 @@ def test_what_was_set_by_hand_says_so_and_has_no_score(show, make_page, tmp_path
     tags = [" ".join(text.split()) for text in cells["tags"]]
     assert tags == [
         "W whisper T tap set by hand",
-        "none set by hand",
+        "none set by hand rain set by hand",
         "T tap 0.90",
         "W whisper 0.90",
     ]
@@ -438,7 +445,7 @@ def test_what_was_set_by_hand_says_so_and_has_no_score(show, make_page, tmp_path
     heading(page, "Triggers").get_by_role("button").click()
     assert names(page) == ["a.wav", "d.wav", "c.wav", "b.wav"]  # what a person says is surest
     for name, about, lane in (
-        ("b.wav", "set by hand: triggers: none; talking: none", "T tap 0.90"),
+        ("b.wav", "set by hand: triggers: none; talking: none; kinds: rain", "T tap 0.90"),
         ("a.wav", "set by hand: triggers: whisper, tap", "T tap set by hand"),
     ):
         page.get_by_role("button", name=f"Play {name}", exact=True).click()

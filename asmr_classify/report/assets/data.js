@@ -22,6 +22,7 @@ function describeCorrection(file) {
   const parts = [];
   if (isSet(file, "trigger")) parts.push(`triggers: ${tags}`);
   if (isSet(file, "no_talking")) parts.push(`talking: ${file.quiet ? "none" : "some"}`);
+  if (isSet(file, "kinds")) parts.push(`kinds: ${kindsOf(file).map(({ kind }) => kindName(kind)).join(", ") || "none"}`);
   return parts.length ? `${SET}: ${parts.join("; ")}` : "";
 }
 

@@ -114,7 +114,7 @@ function setMark(file, what) {
 
 // The kinds of sound below the triggers; what has no room is in the title.
 function kindsLine(file) {
-  const text = kindsOf(file).map(({ kind, score }) => `${kindName(kind)} ${score.toFixed(2)}`).join(", ");
+  const text = kindsOf(file).map(({ kind, score }) => `${kindName(kind)} ${isSet(file, "kinds") ? SET : score.toFixed(2)}`).join(", ");
   return text ? [make("span", { class: "kinds", title: text, text })] : [];
 }
 
