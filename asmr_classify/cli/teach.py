@@ -125,8 +125,8 @@ def teach(
     card = taught_card(taught_model, base, taught, examples, by=group_by.value)
     write_whole(output.with_suffix(".md"), card.encode("utf-8", "backslashreplace"))
     _tell_untaught(examples, taught, only)
+    _show(taught)
     if not quiet:
-        _show(taught)
         tell(f"{output}: {taught_model.id}; label by it with --model {output}")
     return ExitStatus.SOME_FAILED if errors else ExitStatus.OK
 

@@ -76,7 +76,10 @@ def test_folders_teach_a_label_that_is_then_labelled(run, folders, tmp_path):
     before = json.loads(shipped.stdout)["scores"]
     assert {k: v for k, v in scores["none-talk.flac"].items() if k != "keys"} == before
     # taught again, in its own place
-    assert run("teach", folders, "--output", mine, "-q").exit_code == 0
+    again = run("teach", folders, "--output", mine, "-q", "--cache", tmp_path / "cache")
+    assert again.exit_code == 0, again.stderr
+    assert "too few answers to tell" in again.stdout
+    assert "mine.safetensors" not in again.stderr
 
 
 def test_one_example_is_too_few_for_a_threshold_which_is_said(run, folders, tmp_path):
