@@ -189,7 +189,7 @@ def read_manifest(manifest: Path, renamed: Collection[str] = ()) -> tuple[Clip, 
             clips[line] = _clip(row, manifest.parent, renamed)
         except CorpusError as exc:
             problems[line] = str(exc)
-    _refuse_rows(manifest, problems | _audio_problems(clips))
+    refuse_rows(manifest, problems | _audio_problems(clips))
     _check_folds_stated(clips.values())
     return tuple(clips.values())
 
@@ -198,7 +198,7 @@ MOST_NAMED = 10
 """Of wrong rows, so many are named."""
 
 
-def _refuse_rows(table: Path, problems: Mapping[int, str]) -> None:
+def refuse_rows(table: Path, problems: Mapping[int, str]) -> None:
     """Tell what is wrong with rows, by line of their table: of all at once, to be mended at once.
 
     Raises
@@ -250,14 +250,25 @@ def make_corpus(clips: Sequence[Clip], source: str, *, least_groups: int = 2) ->
 
 def _check_row(row: dict[str, str], folder: Path, listed: dict[str, str]) -> None:
     """Check that a row is whole, and of a clip that is not ``listed`` yet, and list it."""
-    empty = [name for name in REQUIRED if not (row[name] or "").strip()]
-    if empty:
-        raise CorpusError(f"nothing in column {', '.join(empty)}")
+    check_cells(row, REQUIRED)
     place = os.path.normpath(folder / row["path"])
     if place in listed:
         also = "" if listed[place] == row["path"] else f", as {listed[place]} too"
         raise CorpusError(f"{row['path']} is listed twice{also}")
     listed[place] = row["path"]
+
+
+def check_cells(row: Mapping[str, str | None], columns: Iterable[str]) -> None:
+    """Check that no cell of some columns is empty or missing.
+
+    Raises
+    ------
+    CorpusError
+        If one is.
+    """
+    empty = [name for name in columns if not (row[name] or "").strip()]
+    if empty:
+        raise CorpusError(f"nothing in column {', '.join(empty)}")
 
 
 def read_table(path: Path, columns: Sequence[str], what: str, needs: str) -> list[dict[str, str]]:
@@ -342,14 +353,25 @@ def check_case(labels: Iterable[str], place: str, renamed: Collection[str] = ())
             )
 
 
+def parse_fold(text: str, place: str) -> int:
+    """Parse the number of a fold.
+
+    Raises
+    ------
+    CorpusError
+        If it is none; ``place`` begins the message.
+    """
+    if not text.isdecimal():
+        raise CorpusError(f"{place}: fold {text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
 def _clip(row: dict[str, str], folder: Path, renamed: Collection[str]) -> Clip:
     named = parse_labels(row["trigger"], row["path"])
     check_case(named, row["path"], renamed)
     triggers = tuple(part for part in named if part not in {NONE, UNSURE})
     finer = row.get("label") or ""
     fold = row.get("fold") or ""
-    if fold and not fold.isdecimal():
-        raise CorpusError(f"{row['path']}: fold {fold!r} is not a whole number of 0 or more")
     return Clip(
         path=str(folder / row["path"]),
         labels=() if UNSURE in named else triggers or (CONTEXT_OF.get(finer, "other"),),
@@ -359,7 +381,7 @@ def _clip(row: dict[str, str], folder: Path, renamed: Collection[str]) -> Clip:
         recording=row.get("recording") or row["path"],
         source=row.get("source") or "unknown",
         licence=row.get("licence") or "unknown",
-        fold=int(fold) if fold else None,
+        fold=parse_fold(fold, row["path"]) if fold else None,
         sha256=row.get("sha256") or None,
     )
 
@@ -378,7 +400,7 @@ def check_audio(clips: Iterable[Clip], table: Path) -> None:
     CorpusError
         With the clips that are missing or whose checksum differs.
     """
-    _refuse_rows(table, _audio_problems(dict(enumerate(clips, start=2))))
+    refuse_rows(table, _audio_problems(dict(enumerate(clips, start=2))))
 
 
 def _audio_problems(clips: Mapping[int, Clip]) -> dict[int, str]:

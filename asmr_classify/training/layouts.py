@@ -22,13 +22,14 @@ References
 from __future__ import annotations
 
 import csv
-import io
 import json
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from asmr_classify.counts import counted
 from asmr_classify.errors import CorpusError, MediaError
 from asmr_classify.labels import one_word
 from asmr_classify.media.discover import Found, discover
@@ -38,19 +39,25 @@ from asmr_classify.training.corpus import (
     Clip,
     check_audio,
     check_case,
+    check_cells,
     make_corpus,
+    parse_fold,
     parse_labels,
     read_manifest,
     read_table,
     read_text,
+    refuse_rows,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from asmr_classify.training.corpus import Corpus
 
 Names = tuple[str, ...]
+Row = dict[str, str]
+Facts = dict[str, dict[str, str]]
+T = TypeVar("T")
 
 
 def read_sources(
@@ -207,42 +214,57 @@ def _read_folders(source: Path, renamed: Collection[str]) -> list[Clip]:
 
 def _read_esc50(source: Path) -> list[Clip]:
     table = source / "meta" / "esc50.csv"
-    clips = [
-        _clip(
+
+    def read(row: Row) -> Clip:
+        return _clip(
             source / "audio" / row["filename"],
             [row["category"]],
             group=f"freesound:{row['src_file']}",
             source="ESC-50",
-            fold=int(row["fold"]),
+            fold=parse_fold(row["fold"], row["filename"]),
             licence="CC BY-NC 3.0",
         )
-        for row in _rows(table, "filename fold category src_file".split())
-    ]
+
+    clips = _read_rows(table, "filename fold category src_file".split(), read)
     check_audio(clips, table)
     return clips
 
 
 def _read_fsd50k(source: Path) -> list[Clip]:
-    clips = []
-    for part in ("dev", "eval"):
-        table = source / "FSD50K.ground_truth" / f"{part}.csv"
-        about = source / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json"
-        facts = json.loads(read_text(about, "metadata")) if about.is_file() else {}
-        of_part = []
-        for row in _rows(table, ["fname", "labels"]) if table.is_file() else ():
-            fact = facts.get(row["fname"], {})
-            of_part.append(
-                _clip(
-                    source / f"FSD50K.{part}_audio" / f"{row['fname']}.wav",
-                    row["labels"].split(","),
-                    group=f"freesound:{fact.get('uploader', row['fname'])}",
-                    source="FSD50K",
-                    licence=fact.get("license", "unknown"),
-                )
-            )
-        check_audio(of_part, table)
-        clips += of_part
+    return [clip for part in ("dev", "eval") for clip in _read_fsd50k_part(source, part)]
+
+
+def _read_fsd50k_part(source: Path, part: str) -> list[Clip]:
+    table = source / "FSD50K.ground_truth" / f"{part}.csv"
+    about = source / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json"
+    if not table.is_file():
+        return []
+    facts = _read_facts(about) if about.is_file() else {}
+
+    def read(row: Row) -> Clip:
+        fact = facts.get(row["fname"], {})
+        return _clip(
+            source / f"FSD50K.{part}_audio" / f"{row['fname']}.wav",
+            row["labels"].split(","),
+            group=f"freesound:{fact.get('uploader', row['fname'])}",
+            source="FSD50K",
+            licence=fact.get("license", "unknown"),
+        )
+
+    clips = _read_rows(table, ["fname", "labels"], read)
+    check_audio(clips, table)
     return clips
+
+
+def _read_facts(about: Path) -> Facts:
+    """Read what is known of clips by their names."""
+    try:
+        facts = json.loads(read_text(about, "metadata"))
+    except ValueError as exc:
+        raise CorpusError(f"{about}: is no JSON; unpack the metadata again: {exc}") from exc
+    if not isinstance(facts, dict) or not all(isinstance(x, dict) for x in facts.values()):
+        raise CorpusError(f"{about}: tells no facts by clip; unpack the metadata again")
+    return facts
 
 
 SEGMENT_COLUMNS = ("YTID", "start_seconds", "end_seconds", "positive_labels")
@@ -263,21 +285,55 @@ def _read_segments(source: Path) -> list[Clip]:
     for found in discover([str(source.parent)]):
         if isinstance(found, Found):
             audio.setdefault(Path(found.path).stem, []).append(Path(found.path))
-    clips = []
-    text = io.StringIO(read_text(source, "list of segments"), newline="")
-    lines = (line for line in text if not line.startswith("#"))
-    for row in csv.DictReader(lines, SEGMENT_COLUMNS, skipinitialspace=True):
-        begin, end = float(row["start_seconds"]), float(row["end_seconds"])
+
+    def read(row: Row) -> Clip | None:
+        begin, end = _span_of(row)
         path = _audio_of(row["YTID"], begin, audio)
-        if path is not None:  # copies of AudioSet are never whole: videos were taken down
-            labels = [names.get(x, x) for x in row["positive_labels"].split(",")]
-            group = f"youtube:{row['YTID']}"
-            clips.append(_clip(path, labels, group=group, source="AudioSet", span=(begin, end)))
+        if path is None:  # copies of AudioSet are never whole: videos were taken down
+            return None
+        labels = [names.get(x, x) for x in row["positive_labels"].split(",")]
+        group = f"youtube:{row['YTID']}"
+        return _clip(path, labels, group=group, source="AudioSet", span=(begin, end))
+
+    rows = _read_each(source, _segment_rows(source), SEGMENT_COLUMNS, read)
+    clips = [clip for clip in rows if clip is not None]
     if not clips:
         raise CorpusError(
             f"{source}: no audio of its segments lies beside it; names must begin with the YTID"
         )
     return clips
+
+
+def _segment_rows(source: Path) -> dict[int, Row]:
+    """Read the rows of a list of segments, which has no head, by their lines."""
+    rows = {}
+    for line, text in enumerate(read_text(source, "list of segments").split("\n"), start=1):
+        if text.strip() and not text.startswith("#"):
+            try:
+                (cells,) = csv.reader([text], skipinitialspace=True)
+            except csv.Error as exc:
+                raise CorpusError(f"{source}, line {line}: cannot be read: {exc}") from exc
+            if len(cells) != len(SEGMENT_COLUMNS):
+                raise CorpusError(
+                    f"{source}, line {line}: has {counted(len(cells), 'cell')}, not "
+                    f"{', '.join(SEGMENT_COLUMNS)}; several labels stand in quotes"
+                )
+            rows[line] = dict(zip(SEGMENT_COLUMNS, cells, strict=True))
+    return rows
+
+
+def _span_of(row: Row) -> tuple[float, float]:
+    """Read from which second to which a segment lasts."""
+    begin, end = row["start_seconds"], row["end_seconds"]
+    try:
+        span = float(begin), float(end)
+    except ValueError:
+        span = 0.0, 0.0
+    if not 0 <= span[0] < span[1] < math.inf:
+        raise CorpusError(
+            f"{row['YTID']}: {begin} to {end} are no seconds of a segment, as 30 to 40"
+        )
+    return span
 
 
 def _audio_of(ytid: str, begin: float, audio: Mapping[str, list[Path]]) -> Path | None:
@@ -294,8 +350,26 @@ def _display_names(folder: Path) -> dict[str, str]:
     table = folder / "class_labels_indices.csv"
     if not table.is_file():
         return {}
-    return {row["mid"]: row["display_name"] for row in _rows(table, ["mid", "display_name"])}
+    columns = ["mid", "display_name"]
+    return dict(_read_rows(table, columns, lambda row: (row["mid"], row["display_name"])))
 
 
-def _rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    return read_table(table, columns, "table", f"it needs {', '.join(columns)}")
+def _read_rows(table: Path, columns: Sequence[str], read: Callable[[Row], T]) -> list[T]:
+    rows = read_table(table, columns, "table", f"it needs {', '.join(columns)}")
+    return _read_each(table, dict(enumerate(rows, start=2)), columns, read)
+
+
+def _read_each(
+    table: Path, rows: Mapping[int, Row], columns: Sequence[str], read: Callable[[Row], T]
+) -> list[T]:
+    """Read rows by their lines, or tell what is wrong with all that cannot be."""
+    done: list[T] = []
+    problems: dict[int, str] = {}
+    for line, row in rows.items():
+        try:
+            check_cells(row, columns)
+            done.append(read(row))
+        except CorpusError as exc:
+            problems[line] = str(exc)
+    refuse_rows(table, problems)
+    return done

@@ -137,7 +137,31 @@ def test_missing_audio_is_told_before_any_work(esc50):
         read_sources([esc50])
 
 
-def test_fsd50k(tmp_path):
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        pytest.param(
+            ",1,0,dog", ",one,0,dog", r"2: 1-100032-A-0\.wav: fold 'one' is not", id="fold"
+        ),
+        pytest.param(
+            "rain,True,155312,A", "rain", "line 5: nothing in column src_file", id="short"
+        ),
+        pytest.param(",dog,", ",,", "line 2: nothing in column category", id="no label"),
+        pytest.param("src_file", "source", "no column src_file; it needs filename", id="no column"),
+        pytest.param(
+            ",1,", ",,", "3 rows are wrong:\n  line 2: nothing in column fold", id="folds"
+        ),
+    ],
+)
+def test_odd_rows_of_esc50_are_told_by_line(before, after, message, esc50):
+    table = esc50 / "meta" / "esc50.csv"
+    table.write_text(table.read_text().replace(before, after))
+    with pytest.raises(CorpusError, match=rf"esc50\.csv(?s:.*){message}"):
+        read_sources([esc50])
+
+
+@pytest.fixture
+def fsd50k(tmp_path):
     truth, about = tmp_path / "FSD50K.ground_truth", tmp_path / "FSD50K.metadata"
     truth.mkdir()
     about.mkdir()
@@ -150,9 +174,27 @@ def test_fsd50k(tmp_path):
     )
     for name in ("dev_audio/64760", "dev_audio/16399", "eval_audio/37199"):
         sound(tmp_path / f"FSD50K.{name}.wav")
-    corpus = read_sources(
-        [tmp_path], {"Tap": ("tap",), "Wood": ("none",), "Rain": ("white_noise",)}
-    )
+    return tmp_path
+
+
+def test_odd_rows_of_fsd50k_are_told_by_line(fsd50k):
+    table = fsd50k / "FSD50K.ground_truth" / "dev.csv"
+    table.write_text("fname,labels\n64760,\n16399\n")
+    with pytest.raises(
+        CorpusError, match=r"dev\.csv: 2 rows are wrong:\s+line 2: .* column labels"
+    ):
+        read_sources([fsd50k])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"64760": "anna"}'])
+def test_metadata_of_fsd50k_that_are_none_are_told(text, fsd50k):
+    (fsd50k / "FSD50K.metadata" / "dev_clips_info_FSD50K.json").write_text(text)
+    with pytest.raises(CorpusError, match=r"dev_clips_info_FSD50K\.json: .*unpack the metadata"):
+        read_sources([fsd50k])
+
+
+def test_fsd50k(fsd50k):
+    corpus = read_sources([fsd50k], {"Tap": ("tap",), "Wood": ("none",), "Rain": ("white_noise",)})
     assert corpus.labels == ("tap", "white_noise")
     first, second, third = corpus.clips
     assert (first.labels, first.group, first.licence) == (("tap",), "freesound:anna", "CC0")
@@ -196,6 +238,34 @@ def test_audioset_segments(audioset):
     )
     # of the whole video only the segment is heard, and all of what was cut
     assert [rows.of(k).intervals[-1, 1] for k in range(len(takes))] == pytest.approx([2, 4, 4])
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        pytest.param("aaaaaaaaaaa, x, 3, /m/09x0r", "line 4: aaaaaaaaaaa: x to 3 are", id="text"),
+        pytest.param("aaaaaaaaaaa, 3, 1, /m/09x0r", "line 4: aaaaaaaaaaa: 3 to 1 are", id="back"),
+        pytest.param("aaaaaaaaaaa, 0, nan, /m/09x0r", "0 to nan are no seconds", id="nan"),
+        pytest.param("aaaaaaaaaaa, 1, 3", "line 4: has 3 cells, not YTID, start", id="few"),
+        pytest.param("aaaaaaaaaaa, 1, 3, /m/0,/m/1", "has 5 cells, .* stand in quotes", id="many"),
+        pytest.param(
+            'aaaaaaaaaaa, 1, 3, ""', "line 4: nothing in column positive_l", id="no label"
+        ),
+    ],
+)
+def test_odd_segments_are_told_by_line(line, message, audioset):
+    table = audioset / "balanced.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([*lines[:3], line, *lines[4:]]))
+    with pytest.raises(CorpusError, match=rf"balanced\.csv, .*{message}"):
+        read_sources([table])
+
+
+def test_odd_rows_of_names_of_classes_are_told_by_line(audioset):
+    with (audioset / "class_labels_indices.csv").open("a") as file:
+        file.write("9,/m/0\n")
+    with pytest.raises(CorpusError, match=r"indices\.csv, line 5: nothing in column display_name"):
+        read_sources([audioset / "balanced.csv"])
 
 
 def test_tables_with_a_byte_order_mark_are_read(audioset):
