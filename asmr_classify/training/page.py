@@ -146,7 +146,8 @@ def label_rows(record: EvaluationRecord) -> list[tuple[str, ...]]:
     Returns
     -------
     list of tuple of str
-        F1 and recall are empty for contexts: they are of the main tag, which is a trigger.
+        F1 and recall are empty for contexts: they are of the main tag, which is a trigger. Labels
+        that no clip holds come last.
     """
     clips, groups = label_counts(record)
     by_clip, by_group = record.measures(), record.measures(by_group=True)
@@ -165,6 +166,11 @@ def label_rows(record: EvaluationRecord) -> list[tuple[str, ...]]:
                 *(figure_text(sources), f1_by_group),
             )
         )
+    nan = figure_text(float("nan"))
+    for label in record.unheld:
+        if label not in record.labels:
+            threshold = f"{record.thresholds[label]:.2f}"
+            rows.append((label, kind_of(label).value, "0", "0", threshold, *[nan] * 5))
     return rows
 
 
@@ -192,8 +198,12 @@ def _kind_parts(record: EvaluationRecord) -> list[Part]:
 
 def _label_part(record: EvaluationRecord) -> Part:
     known = [label for label in record.labels if label in DEFINITIONS]
-    about = "; ".join(f"{label}: {DEFINITIONS[label]}" for label in known)
-    return Part("Label by label", about, LABEL_HEAD, label_rows(record))
+    about = ["; ".join(f"{label}: {DEFINITIONS[label]}" for label in known)]
+    about += [
+        f"{label}: no clip holds it, and {n_tagged} of {len(record.clips)} are tagged with it"
+        for label, n_tagged in record.unheld.items()
+    ]
+    return Part("Label by label", ". ".join(filter(None, about)), LABEL_HEAD, label_rows(record))
 
 
 def _picture_part(picture: Picture) -> Part:

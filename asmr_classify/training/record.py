@@ -28,6 +28,7 @@ import numpy as np
 
 from asmr_classify.config import SCORE_DIGITS
 from asmr_classify.errors import EvaluationError
+from asmr_classify.labels import Kind, kind_of
 from asmr_classify.training.kinds import KindFigures
 from asmr_classify.training.metrics import Measures, group_balance, measure
 from asmr_classify.writers.output import write_whole
@@ -161,6 +162,13 @@ class EvaluationRecord:
         if by_group:
             return group_balance([clip.group for clip in self.clips])
         return np.ones(len(self.clips))
+
+    @property
+    def unheld(self) -> dict[str, int]:
+        """Triggers of the model that no clip holds, and how many clips are tagged with each."""
+        held = {trigger for clip in self.clips for trigger in self.held(clip)}
+        triggers = [x for x in self.thresholds if x not in held and kind_of(x) is Kind.TRIGGER]
+        return {x: sum(x in clip.tags for clip in self.clips) for x in triggers}
 
     def measures(self, *, by_group: bool = False) -> Measures:
         """Compute the figures that the card states."""

@@ -88,16 +88,21 @@ def test_triggers_that_the_model_does_not_know_are_left_out_and_named(judge, man
     assert "does not know" not in told
 
 
-def test_triggers_that_no_clip_holds_have_their_line_too(judge, manifest):
+def test_triggers_that_no_clip_holds_have_their_line_too(judge, manifest, tmp_path):
     """What they are tagged with, wrongly or not, would be nowhere to be seen."""
     clips = manifest(tap_wood="tap", noise_pink="none", noise_fan="none", none_talk="none")
-    done, told = judge(clips)
+    page = tmp_path / "page.html"
+    done, told = judge(clips, "--html", page)
     assert done.exit_code == 0, done.output
     assert told.count("tap: AP 1.000, F1 1.000, recall 1.000") == 2
     line = "white_noise: AP n/a, F1 n/a, recall n/a: no clip holds it, and 2 of 4 are tagged with"
     assert told.count(line) == 2
     assert "crinkle: AP n/a, F1 n/a, recall n/a: no clip holds it, and 0 of 4" in told
     assert "speech" not in told
+    shown = page.read_text(encoding="utf-8")
+    assert "white_noise: no clip holds it, and 2 of 4 are tagged with it" in shown
+    cells = r"<td>trigger</td>(<td>0</td>){2}<td>0\.\d\d</td>(<td>n/a</td>){5}"
+    assert re.search(rf">white_noise</th>{cells}</tr>", shown)
 
 
 def test_quiet_leaves_figures_and_what_goes_wrong(judge, manifest):
