@@ -536,3 +536,30 @@ def read_audio(
         if stream.problem is not None:
             raise stream.problem
     return np.concatenate(blocks, axis=-1)
+
+
+def duration_of(path: str) -> float:
+    """Tell how long a recording is.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    float
+        Seconds that its headers claim, or, where these say nothing, to which it can be decoded.
+
+    Raises
+    ------
+    OpenError, NoAudioError
+        If the file cannot be opened or has no sound.
+    DecodeError
+        If nothing could be decoded that had to be.
+    """
+    with AudioStream.open(path) as stream:
+        if stream.duration is not None:
+            return stream.duration
+        for _block in stream.iter_blocks():
+            pass
+        return stream.decoded

@@ -19,7 +19,7 @@ from asmr_classify.catalogue.hashing import hash_file
 from asmr_classify.errors import MediaError, OutputError
 from asmr_classify.features.cache import DAMAGED, save_arrays
 from asmr_classify.labels import SPEECH, WHISPER
-from asmr_classify.media.probe import probe
+from asmr_classify.media.decode import duration_of
 from asmr_classify.media.stretch import read_stretch
 from asmr_classify.threads import one_thread
 from asmr_classify.training.corpus import NONE
@@ -128,7 +128,7 @@ def said_of_clips(clips: Sequence[Clip]) -> list[Said]:
     for clip in clips:
         if not clip.labels:
             continue
-        first, last = clip.span or (0.0, duration_of(clip.path))
+        first, last = clip.span or (0.0, _length_of(clip.path))
         for start in _places(first, last):
             end = min(start + STRETCH_SECONDS, last)
             held = tuple(label for label in clip.labels if label in asked)
@@ -147,10 +147,9 @@ def spread(said: Iterable[Said]) -> list[Said]:
     ]
 
 
-def duration_of(path: str) -> float:
-    """Tell how long a recording is, in seconds; 0 where that is not known."""
+def _length_of(path: str) -> float:
     try:
-        return probe(path).duration or 0.0
+        return duration_of(path)
     except MediaError:
         return 0.0
 

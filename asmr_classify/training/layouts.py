@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from asmr_classify.counts import counted
 from asmr_classify.errors import CorpusError, MediaError
 from asmr_classify.labels import one_word
+from asmr_classify.media.decode import duration_of
 from asmr_classify.media.discover import Found, discover
-from asmr_classify.media.probe import probe
 from asmr_classify.training.corpus import (
     UNSURE,
     Clip,
@@ -138,7 +138,7 @@ def with_sounds(corpus: Corpus, folders: Sequence[Path]) -> Corpus:
             raise CorpusError(f"{folder}: no recording in it, of which a student could learn")
         for path in found:
             try:
-                duration = probe(str(path)).duration or 0.0
+                duration = duration_of(str(path))
             except MediaError:
                 continue
             first = max(0.0, (duration - SOUND_SECONDS) / 2)

@@ -24,6 +24,7 @@ from asmr_classify.training.answers import (
 )
 from asmr_classify.training.layouts import read_clips
 from tests.conftest import DEMO
+from tests.media.make_media import RECIPES, tone, write_media
 
 
 def place(folder, *names):
@@ -48,6 +49,15 @@ def test_a_folder_named_other_is_a_label(tmp_path):
     said = said_of_clips(read_clips([tmp_path]))
     assert {x.labels for x in said} == {("keys",), ("other",)}
     assert {x.asked for x in said} == {("keys", "other")}
+
+
+def test_recordings_that_do_not_say_how_long_they_are_are_heard_all_over(tmp_path):
+    place(tmp_path / "none", "none-talk.flac")
+    (tmp_path / "keys").mkdir()
+    write_media(tmp_path / "keys" / "long.aac", tone(40.0, 44100), RECIPES["aac"])
+    said = said_of_clips(read_clips([tmp_path]))
+    spans = [(x.start, x.end) for x in said if x.labels]
+    assert spans == [pytest.approx(span, abs=0.1) for span in ((5, 15), (15, 25), (25, 35))]
 
 
 def result_of(**changes):

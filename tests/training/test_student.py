@@ -31,6 +31,7 @@ from asmr_classify.training.student import Lecture, Lessons, found_school, make_
 from asmr_classify.training.takes import Take, TakeKind, TakeSpec
 from asmr_classify.training.teacher import TEACHER_SR, Teacher, ask_teacher
 from tests.conftest import DEMO
+from tests.media.make_media import RECIPES, tone, write_media
 
 SPEC = TrainingSpec(
     name="toy",
@@ -196,6 +197,12 @@ def test_of_long_sounds_the_middle_is_heard(corpus, tmp_path):
     wavfile.write(tmp_path / "long.wav", 8000, np.zeros(8000 * 40, dtype=np.float32))
     (clip,) = with_sounds(corpus, [tmp_path]).sounds
     assert clip.span == (14.0, 14.0 + SOUND_SECONDS)
+
+
+def test_the_middle_of_sounds_that_do_not_say_how_long_they_are_is_heard(corpus, tmp_path):
+    write_media(tmp_path / "long.aac", tone(40.0, 44100), RECIPES["aac"])
+    (clip,) = with_sounds(corpus, [tmp_path]).sounds
+    assert clip.span == pytest.approx((14.0, 14.0 + SOUND_SECONDS), abs=0.1)
 
 
 def test_what_nobody_could_label_is_sound_of_its_makers_fold(manifest_rows, write_rows):
