@@ -107,14 +107,14 @@ def check_answer(answer: Answer) -> Answer:
     >>> check_answer(Answer("/a.mp3", 1.00001, 3, ("tap",), ("whisper",), 0.0))
     Answer(path='/a.mp3', start=1.0, end=3.0, labels=('tap',), asked=('whisper', 'tap'), at=0.0)
     """
-    if not (math.isfinite(answer.end) and 0 <= answer.start < answer.end):
+    start, end = round(float(answer.start), DIGITS), round(float(answer.end), DIGITS)
+    if not (math.isfinite(end) and 0 <= start < end):
         raise UsageError(
             f"{answer.path}: {answer.start} to {answer.end} is no stretch: give seconds from 0 on, "
             "the end after the start"
         )
     labels = tuple(dict.fromkeys(map(check_label, answer.labels)))
     asked = tuple(dict.fromkeys([*map(check_label, answer.asked), *labels]))
-    start, end = round(float(answer.start), DIGITS), round(float(answer.end), DIGITS)
     return replace(answer, start=start, end=end, labels=labels, asked=asked)
 
 

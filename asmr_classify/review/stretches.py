@@ -140,7 +140,7 @@ def _iter_stretches(result: FileResult, spans: Iterable[Span]) -> Iterator[Stret
         for segment in near:
             shared = min(segment.end, end) - max(segment.start, start)
             if segment.label != SILENCE:
-                share = min(1.0, shared / min(seconds, SHORTEST))
+                share = min(1.0, shared / min(seconds, SHORTEST)) if seconds else 1.0
                 opinion[segment.label] = max(opinion.get(segment.label, 0.0), segment.score * share)
         yield Stretch(result.path, start, end, duration, opinion, tuple(settled) if is_set else ())
 
@@ -151,15 +151,15 @@ def stretch_around(result: FileResult, at: float) -> Stretch:
 
 
 def overlap(one: Span, other: Span) -> float:
-    """Tell which share of the shorter of two spans they have in common.
+    """Tell which share of the shorter of two spans they have in common: nothing, of an instant.
 
     Examples
     --------
-    >>> overlap((0, 4), (3, 10)), overlap((0, 4), (5, 6))
-    (0.25, 0.0)
+    >>> overlap((0, 4), (3, 10)), overlap((0, 4), (5, 6)), overlap((0, 4), (3, 3))
+    (0.25, 0.0, 0.0)
     """
     shared = min(one[1], other[1]) - max(one[0], other[0])
-    return max(0.0, shared) / min(one[1] - one[0], other[1] - other[0])
+    return shared / min(one[1] - one[0], other[1] - other[0]) if shared > 0 else 0.0
 
 
 def without_answered(stretches: Iterable[Stretch], answers: Iterable[Answer]) -> list[Stretch]:

@@ -186,6 +186,7 @@ def test_a_new_label_is_what_its_query_asks_for(label):
     ("start", "end", "label", "message"),
     [
         pytest.param(3, 3, "tap", "3 to 3 is no stretch: give seconds from 0 on", id="empty"),
+        pytest.param(3, 3.0004, "tap", "3 to 3.0004 is no stretch", id="empty once rounded"),
         pytest.param(-1, 3, "tap", "is no stretch", id="before the start"),
         pytest.param(0, float("inf"), "tap", "is no stretch", id="endless"),
         pytest.param(float("nan"), 3, "tap", "is no stretch", id="no number"),

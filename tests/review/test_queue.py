@@ -27,6 +27,7 @@ from asmr_classify.review import (
 )
 from asmr_classify.review.likeness import spread_out
 from asmr_classify.review.stretches import LONGEST, SHORTEST
+from asmr_classify.review.suspicious import claims_of
 from asmr_classify.timeline import Segment
 from tests.catalogue.results import heard
 from tests.review.conftest import short, write_wav
@@ -172,6 +173,13 @@ def test_what_was_answered_is_left_out_even_where_it_was_cut_otherwise():
     queue = make_queue([result], answers, Wish(Order.UNCERTAIN))
     assert 20 not in [x.start for x in queue]
     assert len(queue) == 2
+
+
+def test_an_answer_about_an_instant_answers_no_stretch_and_is_compared():
+    result = heard("/a.wav", decoded=60.0, duration=60.0, segments=(Segment(20, 24, "tap", 0.9),))
+    answers = [Answer("/a.wav", 21.001, end, (), ("tap",), 0.0) for end in (21.001, 21.004)]
+    assert len(make_queue([result], answers[:1], Wish(Order.UNCERTAIN))) == 3
+    assert [claim.surety for claim in claims_of(result, answers)] == [0.9, 0.9]
 
 
 def test_one_label_over_much_of_a_recording_answers_no_stretch():
