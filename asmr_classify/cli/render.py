@@ -79,7 +79,8 @@ def results_table(
     -------
     rich renderable
     """
-    look = Look.of_labels(labels, plain=plain)
+    set_by_hand = (tag for result in results for tag in result.tags)  # may be no label of the model
+    look = Look.of_labels(dict.fromkeys([*labels, *set_by_hand]), plain=plain)
     heard = [result for result in results if result.status is not Status.FAILED]
     lost = [result for result in results if result.error and result.status in STATUS_STYLES]
     widths = _column_widths(results, max(width, MIN_WIDTH))

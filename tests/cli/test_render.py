@@ -120,6 +120,14 @@ def test_failures_come_last_with_their_reason_and_without_their_name_twice():
     assert "partial" in text
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_trigger_that_was_set_need_be_none_of_the_model(plain):
+    result = heard("a.mp3", trigger="brush", tags=("brush", "soap"), corrected=("trigger",))
+    shown = draw([result], 120, plain=plain)
+    assert "brush" in shown
+    assert "soap" in shown
+
+
 def test_what_has_no_trigger_says_why():
     text = draw(MANY, 120)
     rows = {line.split()[0]: line for line in text.splitlines() if line.strip()}
