@@ -311,6 +311,8 @@ def _look_at(
         return Ignored(entry.path, Reason.EXCLUDED)
     try:
         status = entry.stat()
+        if stat.S_ISDIR(status.st_mode):
+            status = os.stat(entry.path)  # on Windows, an entry tells no inode
     except OSError:  # a dangling link, or gone since the folder was read
         is_media = extension_of(entry.name) in MEDIA_EXTENSIONS
         return Found(entry.path, 0) if is_media else Ignored(entry.path, Reason.NOT_MEDIA)
@@ -342,7 +344,7 @@ def _once(path: str, real: str, status: os.stat_result, seen: set[int]) -> Found
         return Ignored(path, Reason.SPECIAL)
     # Hard links are files of their own, with names of their own; only a link or a second
     # mention of the same name is a duplicate.
-    key = hash((status.st_dev, real))
+    key = hash(real)
     if key in seen:
         return Ignored(path, Reason.DUPLICATE)
     seen.add(key)

@@ -4,6 +4,7 @@ import io
 import os
 import socket
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,37 @@ def test_links_are_followed_but_not_in_circles(tree):
     reasons = ignored("lib")
     assert reasons[Reason.LOOP] == 2
     assert reasons[Reason.DUPLICATE] == 1
+
+
+class EntryOfWindows:
+    """What is listed, as Windows tells of it: neither device nor inode."""
+
+    def __init__(self, entry):
+        self.name, self.path, self.is_symlink = entry.name, entry.path, entry.is_symlink
+        self._stat = entry.stat
+
+    def stat(self):
+        status = self._stat()
+        times = {"st_mtime_ns": status.st_mtime_ns, "st_ctime_ns": status.st_ctime_ns}
+        return os.stat_result([status.st_mode, 0, 0, 0, *status[4:]], times)
+
+
+@pytest.mark.usefixtures("tree")
+def test_all_folders_are_searched_and_files_found_once_on_windows(monkeypatch):
+    for name in ("wake/e.mp3", "wake/zz/f.mp3"):
+        Path("lib", name).parent.mkdir()
+        Path("lib", name).write_bytes(b"x")
+    whole = found("lib", "lib/b.mp3")
+    assert "lib/wake/zz/f.mp3" in whole
+    scandir = os.scandir
+
+    def scan(folder):
+        with scandir(folder) as entries:
+            return nullcontext([*map(EntryOfWindows, entries)])
+
+    monkeypatch.setattr(os, "scandir", scan)
+    assert found("lib", "lib/b.mp3") == whole
+    assert found("lib/b.mp3", "lib") == ["lib/b.mp3", *(x for x in whole if x != "lib/b.mp3")]
 
 
 def test_a_linked_folder_outside_is_searched(tree, tmp_path):
