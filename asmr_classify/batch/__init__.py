@@ -26,7 +26,7 @@ from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.batch.memory import Memories, Memory
 from asmr_classify.batch.observe import Observer
 from asmr_classify.batch.parts import Extracted, Parts
-from asmr_classify.batch.pool import Limits, count_cores, iter_parallel
+from asmr_classify.batch.pool import Limits, count_cores, iter_parallel, working_directory
 from asmr_classify.batch.table import Table
 from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.discover import Found, discover
@@ -315,10 +315,10 @@ def name_from_here(path: str) -> str:
 
 
 def _below_here(path: str) -> str | None:
-    try:
-        here = str(Path.cwd()).rstrip(os.sep) + os.sep
-    except OSError:  # the folder was removed
+    here = working_directory()
+    if here is None:
         return None
+    here = here.rstrip(os.sep) + os.sep
     if not f"{path}{os.sep}".startswith(here):
         return None
     return path[len(here) :].strip(os.sep)

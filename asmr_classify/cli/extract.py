@@ -21,7 +21,6 @@ from asmr_classify.cli.planned import (
     check_can_ask,
     command_line,
     settle_first,
-    short_path,
     tell_left,
 )
 from asmr_classify.counts import counted
@@ -378,23 +377,25 @@ def read_wish(
 
 def tell_denied(made: Extraction) -> None:
     """Tell, a line a recording and label, of what the model hears and people answered not to."""
+    from asmr_classify.batch import name_from_here
     from asmr_classify.library.extract import describe_denied
 
     denied: dict[tuple[str, str], list[Segment]] = {}
     for path, segment in made.denied:
         denied.setdefault((path, segment.label), []).append(segment)
     for (path, label), (first, *more) in denied.items():
-        place = f"{short_path(path)} {first.start:.3f}-{first.end:.3f} s"
+        place = f"{name_from_here(path)} {first.start:.3f}-{first.end:.3f} s"
         place += f" and {counted(len(more), 'stretch', 'stretches')} more" if more else ""
         tell(f"{place}: {describe_denied(label)}", lead="left out: ")
 
 
 def tell_unplaced(made: Extraction) -> None:
     """Tell of what was set by hand, and that nothing tells where it is to be cut out."""
+    from asmr_classify.batch import name_from_here
     from asmr_classify.library.extract import describe_unplaced
 
     for path, label in made.unplaced:
-        tell(f"{short_path(path)}: {describe_unplaced(label)}", lead="left out: ")
+        tell(f"{name_from_here(path)}: {describe_unplaced(label)}", lead="left out: ")
     if made.unplaced:
         n_files = len({path for path, _ in made.unplaced})
         were = counted(n_files, "recording was", "recordings were")
@@ -408,13 +409,14 @@ def tell_unplaced(made: Extraction) -> None:
 
 def tell_of(made: Extraction) -> None:
     """Tell what is left out, and how clips fall to the parts."""
+    from asmr_classify.batch import name_from_here
     from asmr_classify.library.clips import LEARNT
     from asmr_classify.library.extract import describe_copy, shared_sound
 
     for copy in made.choice.copies:
         one = copy.stretch
-        place = f"{short_path(one.result.path)} {one.first:.3f}-{one.last:.3f} s ({one.label})"
-        told = describe_copy(copy, short_path(copy.of.result.path))
+        place = f"{name_from_here(one.result.path)} {one.first:.3f}-{one.last:.3f} s ({one.label})"
+        told = describe_copy(copy, name_from_here(copy.of.result.path))
         tell(f"{place}: {told}", lead="left out: ")
     tell_denied(made)
     tell_unplaced(made)

@@ -294,8 +294,10 @@ def _sum_up(plan: Plan, report: Report, manner: Manner) -> None:
 
 def tell_left(left: Iterable[Left]) -> None:
     """Tell what is left as it is, and why."""
+    from asmr_classify.batch import name_from_here
+
     for item in left:
-        tell(f"{short_path(item.path)}: {item.reason}", lead="left: ", style="yellow")
+        tell(f"{name_from_here(item.path)}: {item.reason}", lead="left: ", style="yellow")
 
 
 def plan_lines(steps: Iterable[Step]) -> Iterator[Text]:
@@ -307,13 +309,15 @@ def plan_lines(steps: Iterable[Step]) -> Iterator[Text]:
     """
     from rich.text import Text
 
+    from asmr_classify.batch import name_from_here
+
     for step in steps:
         shown = step.describe()
         line = Text(f"{shown.verb}  ", style="dim")
-        line.append(printable(short_path(shown.path)), style="not dim")
+        line.append(printable(name_from_here(shown.path)), style="not dim")
         if shown.target is not None:
             line.append(" → ")
-            folder, _, name = printable(short_path(shown.target)).rpartition("/")
+            folder, _, name = printable(name_from_here(shown.target)).rpartition("/")
             line.append(f"{folder}/" if folder else "", style="not dim cyan")
             line.append(name, style="not dim bold")
         if shown.detail:
@@ -331,12 +335,9 @@ def totals(steps: Sequence[Step]) -> str:
     return ", ".join(texts) or "nothing to do"
 
 
-def short_path(path: str) -> str:
-    """Give a path relative to the working directory when it is inside, else as it is."""
-    here = str(Path.cwd())
-    return path[len(here) + 1 :] if path.startswith(here + os.sep) else path
-
-
 def _shown_paths(text: str) -> str:
-    """Shorten the paths in a text in the same way."""
-    return text.replace(str(Path.cwd()) + os.sep, "")
+    """Name the paths in a text relative to the working directory where they lie inside."""
+    from asmr_classify.batch.pool import working_directory
+
+    here = working_directory()
+    return text if here is None else text.replace(here + os.sep, "")

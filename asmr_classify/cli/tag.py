@@ -145,10 +145,10 @@ def make_plan(
 
 def tell_notes(planned: TagPlan, *, remove: bool) -> None:
     """Tell what needs no change, and what was wished and cannot be."""
-    from asmr_classify.cli.planned import short_path
+    from asmr_classify.batch import name_from_here
 
     for note in planned.notes:
-        tell(f"{short_path(note.path)}: {note.reason}", lead="note: ", style="bold")
+        tell(f"{name_from_here(note.path)}: {note.reason}", lead="note: ", style="bold")
     if planned.unchanged:
         state = "without tags of ours" if remove else "tagged so already"
         tell(f"{counted(len(planned.unchanged), 'file')} {state}")

@@ -141,6 +141,17 @@ def test_undo_says_which_folder_it_kept(place):
 
 
 @pytest.mark.usefixtures("library")
+def test_undo_may_remove_the_folder_in_which_it_runs(place, monkeypatch):
+    run("organise", "in", "--to", TEMPLATE, "--yes")
+    (place / "in" / "tap" / "a [tap].srt").write_text("changed")
+    monkeypatch.chdir(place / "in" / "whisper")
+    done = run("undo", "--yes")
+    assert done.exit_code == 3
+    assert not (place / "in" / "whisper").exists()
+    assert f"{place}/in/tap/a [tap].srt" in done.stderr
+
+
+@pytest.mark.usefixtures("library")
 def test_undo_lists_runs_and_says_what_is_undone():
     assert "no runs are kept" in run("undo", "--list").stderr
     run("organise", "in", "--to", TEMPLATE, "-y")
