@@ -33,7 +33,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
@@ -261,8 +261,9 @@ class Database:
 
     def row(self, sql: str, parameters: Sequence[object] = ()) -> tuple[object, ...] | None:
         """Run one query and give the first row it finds."""
-        found = self.rows(sql, parameters)
-        return found[0] if found else None
+        with _translated(self.path), closing(self._connection.execute(sql, parameters)) as found:
+            row: tuple[object, ...] | None = found.fetchone()
+            return row
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

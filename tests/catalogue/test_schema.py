@@ -62,6 +62,14 @@ def test_every_query_uses_what_the_schema_offers(library):
     assert "PRIMARY KEY" in str(plan)
 
 
+def test_of_one_row_that_is_wanted_no_more_are_made(library):
+    made = []
+    with Catalogue.open(library) as catalogue:
+        catalogue._database._connection.create_function("made", 1, made.append)
+        assert catalogue._database.row("SELECT made(id) FROM files") == (None,)
+    assert len(made) <= 2  # Python steps to the next one ahead
+
+
 def test_there_must_be_a_catalogue(place):
     with pytest.raises(CatalogueError, match=r"none\.sqlite: there is no catalogue; 'asmr-classif"):
         Catalogue.open("none.sqlite")
