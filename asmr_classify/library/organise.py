@@ -125,7 +125,7 @@ class _Planner:
         self._claimed: set[tuple[str, str]] = set()
         self._new_folders: dict[str, str] = {}
         self._taken_along: set[str] = set()
-        self._n_used: Counter[tuple[str, str]] = Counter()
+        self._n_used: Counter[tuple[str, ...]] = Counter()
         self.steps: list[Move | Copy | Hardlink | Symlink] = []
 
     def add(self, result: FileResult) -> None:
@@ -207,18 +207,23 @@ class _Planner:
 
     def _find_names(self, group: list[tuple[str, str]], folder: str, stem: str) -> None:
         """Plan steps to the first number with which all names of a group are free."""
-        key = (_path_key(folder), name_key(stem))
         moves = self._wish.action == "move"
-        for number in itertools.count(self._n_used[key] + 1 if moves else 1):
+        tails = () if moves else (tail for _, tail in group)
+        key = (_path_key(folder), name_key(stem), *tails)
+        for number in itertools.count(self._n_used[key] + 1):
             fitted = _fitted(stem, number, group)
             targets = [os.path.join(folder, f"{fitted}{tail}") for _, tail in group]
+            if number == self._n_used[key] + 1 and self._is_claimed(targets[0]):
+                self._n_used[key] = number
+                continue
             pairs = [(source, to) for (source, _), to in zip(group, targets, strict=True)]
             wanting = [pair for pair in pairs if not self._is_done(*pair)]
             if all(self._is_free(*pair) for pair in wanting):
                 break
         self._check_reachable(group[0][0], folder, targets)
         self._claim(targets)
-        self._n_used[key] = number
+        if moves:  # a copy may be there already, at a later number than one that is free
+            self._n_used[key] = number
         make = STEPS[self._wish.action]
         # The recording goes last: were it in its place, a run that was killed before would not be
         # finished by the next one.

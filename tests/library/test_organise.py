@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -105,6 +106,26 @@ def test_what_is_in_its_place_stays_and_names_do_not_grow(place, store):
 def test_a_file_keeps_its_number_when_the_name_without_gets_free(place):
     fill(place, {"tap/rain (2).mp3": b"1"})
     assert plan([heard(place / "tap/rain (2).mp3")], place, "{trigger}/rain.{ext}").steps == ()
+
+
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_many_files_of_one_name_are_numbered_without_looking_at_all_before(
+    place, action, monkeypatch
+):
+    looks = []
+    lexists = os.path.lexists
+    monkeypatch.setattr(os.path, "lexists", lambda path: looks.append(path) or lexists(path))
+
+    def n_looks(n_files):
+        names = [f"{number:03d}/a.mp3" for number in range(n_files)]
+        fill(place, {name: name.encode() for name in names})
+        looks.clear()
+        planned = plan([heard(place / name) for name in names], place / "to", action=action)
+        last = f"a ({n_files}).mp3"
+        assert os.path.basename(targets(planned, place)[-1]) == last
+        return len(looks)
+
+    assert n_looks(60) < 2.5 * n_looks(30)
 
 
 def test_a_copy_that_is_there_is_not_made_again(place, store):
