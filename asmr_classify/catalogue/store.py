@@ -168,10 +168,11 @@ class Catalogue:
         vocabulary = self._contents.vocabulary
         where = compile_query(query, vocabulary)
         orders = [compile_order(name, vocabulary) for name in sort]
+        most = -1 if limit is None else limit
         found = self._database.rows(
             f"SELECT f.id FROM files f JOIN contents c ON c.id = f.content_id WHERE {where.text} "  # noqa: S608 (made of constants; values are parameters)
             f"ORDER BY {', '.join([*(order.text for order in orders), 'f.path'])} LIMIT ?",
-            [*where.parameters, *(x for order in orders for x in order.parameters), limit or -1],
+            [*where.parameters, *(x for order in orders for x in order.parameters), most],
         )
         yield from self._results(found)
 
@@ -334,7 +335,7 @@ class Catalogue:
         labels, places = self.labels, self._places(edits, are_heard=True)
         new: list[Edit] = []
         changed = []
-        told: dict[tuple[object, ...], list[Edit]] = {}
+        told: dict[tuple[object, ...], dict[object, Edit]] = {}
         with self._database.transaction():
             for edit in edits:
                 with named_at(edit.place):
@@ -687,17 +688,21 @@ def named_at(place: str) -> Iterator[None]:
         raise UsageError(f"{place}: {exc}") from exc
 
 
-def _check_same(told: dict[tuple[object, ...], list[Edit]], content_id: int, edit: Edit) -> None:
+def _check_same(
+    told: dict[tuple[object, ...], dict[object, Edit]], content_id: int, edit: Edit
+) -> None:
     """Refuse to set the very same content, or a stretch of it, to what differs; note what is."""
-    stretch = () if edit.answer is None else (edit.answer.start, edit.answer.end)
-    others = told.setdefault((content_id, *stretch), [])
-    for other in others:
+    answer = edit.answer
+    stretch = () if answer is None else (answer.start, answer.end)
+    said = edit.correction if answer is None else (answer.labels, answer.asked)
+    others = told.setdefault((content_id, *stretch), {})
+    for other in () if said in others else others.values():
         if _differ(other, edit):
             raise UsageError(
                 f"{edit.path}: holds the very same as {other.path}, which {other.place} sets to "
                 "something else"
             )
-    others.append(edit)
+    others.setdefault(said, edit)
 
 
 def _differ(one: Edit, other: Edit) -> bool:

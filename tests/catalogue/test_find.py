@@ -267,6 +267,7 @@ def test_a_limit_takes_the_first(library):
         list(catalogue.find(sort=["length-"], limit=3))
         == list(catalogue.find(sort=["length-"]))[:3]
     )
+    assert list(catalogue.find(limit=0)) == []
 
 
 def test_an_unknown_field_to_sort_by_is_refused(library):

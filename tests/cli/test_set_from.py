@@ -613,6 +613,19 @@ def test_copies_are_not_set_to_different_things(library, kept, place):
     assert library("set", "--from", "x.csv").exit_code == 0
 
 
+def test_copies_that_are_set_to_the_same_are_compared_once(library, place, monkeypatch):
+    compared = []
+    differ = store._differ
+    monkeypatch.setattr(store, "_differ", lambda *edits: compared.append(edits) or differ(*edits))
+    names = [f"{number}.mp3" for number in range(20)]
+    for name in names:
+        (place / name).write_bytes((place / "a.mp3").read_bytes())
+    rows = "".join(f"{name},none\n" for name in names)
+    (place / "x.csv").write_text(f"path,label\na.mp3,none\n{rows}")
+    assert library("set", "--from", "x.csv").exit_code == 0
+    assert compared == []
+
+
 def test_copies_are_not_answered_in_different_ways(library, kept, place):
     for name in ("y.mp3", "z.mp3"):
         (place / name).write_bytes((place / "a.mp3").read_bytes())
