@@ -9,7 +9,7 @@ import typer
 from asmr_classify.cli.arguments import refuse_empty
 from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, query_of
 from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
-from asmr_classify.cli.select import check_words, is_path
+from asmr_classify.cli.select import check_words, split_words
 from asmr_classify.counts import counted
 
 
@@ -31,8 +31,7 @@ def forget(
     """
     refuse_empty(words)
     with open_catalogue(catalogue) as known:
-        paths = [word for word in words if is_path(word, known)]
-        rest = [word for word in words if word not in paths]
+        paths, rest = split_words(words, known)
         check_words(rest)
         n_forgotten = known.forget(paths, query_of(rest) if rest else None)
     tell(f"{counted(n_forgotten, 'file')} forgotten")

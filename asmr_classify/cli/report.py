@@ -139,8 +139,10 @@ def gather_results(
     """
     from asmr_classify.report import is_results_file, read_results
 
-    kept = [source for source in sources if is_results_file(source)]
-    others = [source for source in sources if source not in kept]
+    kept: list[str] = []
+    others: list[str] = []
+    for source in sources:
+        (kept if is_results_file(source) else others).append(source)
     if model is not None and not others:
         raise UsageError(f"--model {model}: only results are named, which are shown as they are")
     results = {result.path: result for source in kept for result in read_results(source)}

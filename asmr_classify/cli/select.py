@@ -330,14 +330,24 @@ def _split(arguments: Sequence[str], *, may_ask: bool) -> tuple[list[str], list[
     """Tell paths from the words of a query, which needs a catalogue that may be asked."""
     if not arguments:
         raise UsageError("nothing is named: give files, folders or a query")
-    paths = [argument for argument in arguments if is_path(argument)]
-    words = [argument for argument in arguments if argument not in paths]
+    paths, words = split_words(arguments)
     check_words(words)
     if words and words[0] and not may_ask:  # an empty query asks for all
         raise UsageError(
             f"{as_typed(words[0])}: no such file or folder, and there is no catalogue to ask: "
             "check the name, or make one by 'asmr-classify label … --catalogue'"
         )
+    return paths, words
+
+
+def split_words(
+    arguments: Iterable[str], known: Catalogue | None = None
+) -> tuple[list[str], list[str]]:
+    """Tell paths from the words of a query, see :func:`is_path`."""
+    paths: list[str] = []
+    words: list[str] = []
+    for argument in arguments:
+        (paths if is_path(argument, known) else words).append(argument)
     return paths, words
 
 
