@@ -25,6 +25,7 @@ import csv
 import json
 import math
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -282,13 +283,17 @@ def _is_segment_list(source: Path) -> bool:
 def _read_segments(source: Path) -> list[Clip]:
     names = _display_names(source.parent)
     audio: dict[str, list[Path]] = {}
+    cuts: dict[str, list[Path]] = {}
     for found in discover([str(source.parent)]):
         if isinstance(found, Found):
-            audio.setdefault(Path(found.path).stem, []).append(Path(found.path))
+            path = Path(found.path)
+            audio.setdefault(path.stem, []).append(path)
+            for mark in re.finditer("_", path.stem):  # identifiers may hold it as well
+                cuts.setdefault(path.stem[: mark.start()], []).append(path)
 
     def read(row: Row) -> Clip | None:
         begin, end = _span_of(row)
-        path = _audio_of(row["YTID"], begin, audio)
+        path = _audio_of(row["YTID"], begin, audio, cuts)
         if path is None:  # copies of AudioSet are never whole: videos were taken down
             return None
         labels = [names.get(x, x) for x in row["positive_labels"].split(",")]
@@ -336,13 +341,15 @@ def _span_of(row: Row) -> tuple[float, float]:
     return span
 
 
-def _audio_of(ytid: str, begin: float, audio: Mapping[str, list[Path]]) -> Path | None:
+def _audio_of(
+    ytid: str, begin: float, audio: Mapping[str, list[Path]], cuts: Mapping[str, list[Path]]
+) -> Path | None:
     """Find the audio of a segment: the whole video's, or a cut's that names its start."""
     for stem in (ytid, f"{ytid}_{begin:g}", f"{ytid}_{begin:.3f}", f"{ytid}_{round(1000 * begin)}"):
         if stem in audio:
             return audio[stem][0]
-    cut = [path for stem, paths in audio.items() if stem.startswith(f"{ytid}_") for path in paths]
-    return cut[0] if len(cut) == 1 else None
+    only, *more = cuts.get(ytid, (None,))
+    return None if more else only
 
 
 def _display_names(folder: Path) -> dict[str, str]:
