@@ -78,6 +78,17 @@ def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
         raise OutputError(f"{path.parent}: cannot write the cache: {exc.strerror}") from exc
 
 
+def kept_arrays(place: Path | None) -> dict[str, NDArray[Any]] | None:
+    """Read what :func:`save_arrays` wrote; None if it is not there, or is damaged."""
+    try:
+        if place is not None:
+            with place.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+                return dict(saved)
+    except DAMAGED:
+        pass  # a power cut may leave a part of a file, or none of it
+    return None
+
+
 def kept_array(
     place: Path | None, name: str, make: Callable[[], NDArray[Any]], *, needed: bool
 ) -> NDArray[Any]:
@@ -98,9 +109,9 @@ def kept_array(
     OutputError
         If it is needed and cannot be written.
     """
-    if place is not None and place.is_file():
-        with np.load(place, allow_pickle=False) as saved:
-            return np.asarray(saved[name])
+    saved = kept_arrays(place)
+    if saved is not None:
+        return saved[name]
     made = make()
     if place is not None:
         try:

@@ -17,7 +17,7 @@ import numpy as np
 
 from asmr_classify.catalogue.hashing import hash_file
 from asmr_classify.errors import MediaError, OutputError
-from asmr_classify.features.cache import DAMAGED, save_arrays
+from asmr_classify.features.cache import kept_arrays, save_arrays
 from asmr_classify.labels import SPEECH, WHISPER
 from asmr_classify.media.decode import duration_of
 from asmr_classify.media.stretch import read_stretch
@@ -374,12 +374,9 @@ def _rows(
     """Compute the rows of a stretch and their levels, or read what was kept of them."""
     from asmr_classify.features.windows import window_rows
 
-    try:
-        if place is not None:
-            with place.open("rb") as file, np.load(file, allow_pickle=False) as saved:
-                return saved["X"], saved["levels_db"]
-    except DAMAGED:
-        pass  # it is not there, or is made anew
+    saved = kept_arrays(place)
+    if saved is not None:
+        return saved["X"], saved["levels_db"]
     try:
         y = read_stretch(said.path, said.start, said.end, sr=features.frames.sr)
     except MediaError as exc:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-import zipfile
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,7 @@ from asmr_classify import estimators
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import OutputError
 from asmr_classify.features import encoder
-from asmr_classify.features.cache import save_arrays
+from asmr_classify.features.cache import kept_arrays, save_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -48,10 +46,6 @@ F = TypeVar("F", bound=Fitted)
 
 DIGEST = "digest"
 """Of all other arrays in a file."""
-
-DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError)
-"""What damaged archives raise beside what all damaged files do."""
-
 
 MOST_DAYS = 30
 """For which fits are kept of a training that is not gone on with."""
@@ -109,13 +103,9 @@ class Checkpoints:
         if self.folder is None:
             return fit()
         place = self.folder / f"{_digest([kind.__name__, *decided_by])}.npz"
-        try:
-            with place.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-                arrays = dict(kept)
-            if str(arrays.pop(DIGEST)) == _digest([*arrays, *arrays.values()]):
-                return kind.of_arrays(arrays)
-        except (OSError, ValueError, KeyError, EOFError, *DAMAGED):
-            pass  # there is none, or it is damaged
+        kept = kept_arrays(place) or {}
+        if str(kept.pop(DIGEST, "")) == _digest([*kept, *kept.values()]):
+            return kind.of_arrays(kept)
         made = fit()
         arrays = made.arrays()
         digest = np.array(_digest([*arrays, *arrays.values()]))

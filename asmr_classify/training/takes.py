@@ -20,7 +20,7 @@ import numpy as np
 from asmr_classify.checksums import file_sha256
 from asmr_classify.config import FeatureSpec
 from asmr_classify.errors import CorpusError, MediaError, OutputError
-from asmr_classify.features.cache import save_arrays
+from asmr_classify.features.cache import kept_arrays, save_arrays
 from asmr_classify.features.edges import CONTEXT_SECONDS, POINTS_PER_SECOND
 from asmr_classify.features.schema import fingerprint
 from asmr_classify.features.windows import WindowRows, concatenate_rows, window_rows
@@ -327,17 +327,17 @@ def _take_rows(
     corpus: Corpus, take: Take, spec: TakeSpec, path: Path | None, *, place_needed: bool
 ) -> tuple[WindowRows, NDArray[np.float32]]:
     """Compute the rows of a take and what each holds, or read them from the cache."""
-    if path is not None and path.is_file():
-        with np.load(path, allow_pickle=False) as saved:
-            rows = WindowRows(**{name: saved[name] for name in SAVED})
-            held = saved["held"]
+    saved = kept_arrays(path)
+    if saved is not None:
+        rows = WindowRows(**{name: saved[name] for name in SAVED})
+        held = saved["held"]
     elif take.kind is TakeKind.SCENE:
         rows, held = _scene_rows(corpus, take, spec)
     else:
         with one_thread():
             rows = window_rows(take_sound(corpus, take, spec), spec.features)
         held = np.zeros(0, dtype=np.float32)
-    if path is not None and not path.is_file():
+    if path is not None and saved is None:
         try:
             save_arrays(path, held=held, **{name: getattr(rows, name) for name in SAVED})
         except OutputError:

@@ -154,6 +154,20 @@ def test_rows_come_from_the_cache_the_second_time(corpus, tmp_path, monkeypatch)
     assert np.array_equal(first.offsets, second.offsets)
 
 
+def test_rows_whose_file_is_damaged_are_computed_anew(corpus, tmp_path):
+    takes = plan_takes(corpus, FOLDS, spec := TakeSpec(copies=0, scenes=0))[:3]
+    first = compute_rows(corpus, takes, spec, cache=tmp_path, jobs=1)
+    kept = sorted(tmp_path.glob("*.npz"))
+    kept[0].write_bytes(b"")
+    kept[1].write_bytes(kept[1].read_bytes()[:-100])
+    damaged = bytearray(kept[2].read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    kept[2].write_bytes(damaged)
+    second = compute_rows(corpus, takes, spec, cache=tmp_path, jobs=1)
+    np.testing.assert_array_equal(second.rows.X, first.rows.X)
+    assert all(np.load(path)["X"].size for path in kept)  # whole again
+
+
 def test_an_interrupted_run_leaves_whole_files_only(corpus, tmp_path, monkeypatch):
     spec, calls = TakeSpec(copies=0, scenes=0, noises=0), []
     real = takes_module.read_audio
