@@ -167,6 +167,26 @@ def test_a_recording_that_ends_early_is_said(stereo, tmp_path):
         cut(source, tmp_path / "b.flac", SR, 3 * SR)
 
 
+@pytest.mark.parametrize("ext", ["mp3", "m4a"])
+def test_damage_is_of_the_stretches_that_hold_it_whatever_was_read_before(ext, tmp_path):
+    y = np.random.default_rng(4).normal(0, 0.1, (2, 24 * SR)).astype(np.float32)
+    source = write_media(tmp_path / f"a.{ext}", y, RECIPES[ext])
+    content = bytearray(source.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = bytes(range(256))[:250] * 12
+    source.write_bytes(content)
+    is_whole = {(1, 2): True, (11.5, 13): False, (12, 13.5): False, (15, 16): True, (19, 20): True}
+    spans = [*is_whole, (11.5, 13), (1, 2), (19, 20)]
+    with SpanReader(str(source), sr=SR, mono=False) as reader:
+        for span in spans:
+            pieces = reader.iter_span(*(round(seconds * SR) for seconds in span))
+            if is_whole[span]:
+                assert sum(y.shape[1] for y in pieces) == round((span[1] - span[0]) * SR)
+            else:
+                with pytest.raises(DecodeError, match="is damaged there: fetch or copy"):
+                    list(pieces)
+
+
 COPIED = {
     "mp3": "mp3", "m4a": "m4a", "mp4": "m4a", "ogg": "ogg", "webm": "opus", "wav": "wav",
     "wma": "wma", "aiff": "mka",
