@@ -129,11 +129,11 @@ class FileResult:
     longest_talk : float or None
         Seconds of the longest stretch of speech or whisper or both; None where nothing was heard.
     corrected : tuple of str
-        What was set by hand, of ``trigger`` (with ``tags``) and ``no_talking``; empty for what
-        the model says. Scores, shares, segments and kinds always are the model's.
+        What was set by hand, of ``trigger`` (with ``tags``), ``no_talking`` and ``kinds``; empty
+        for what the model says. Scores, shares and segments always are the model's.
     kinds : mapping of str to float
         Kinds of sound, finer than labels, whose calibrated probability to be anywhere in the file
-        reaches their threshold, surest first.
+        reaches their threshold, surest first; 1 for one that only was set by hand.
     visual : Visual or None
         What was seen in a file that was looked at; None for one that was only listened to.
     visual_error : Problem or None

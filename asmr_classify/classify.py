@@ -61,6 +61,10 @@ def label_file(
 
     Raises
     ------
+    UsageError
+        If the address of an object cannot be read at all.
+    MissingExtraError
+        If a library is missing that reads it.
     ModelError
         If a model that is named by its file, or the shipped one by default, cannot be loaded.
 

@@ -126,9 +126,9 @@ def label_paths(  # noqa: PLR0913 (options by name)
     Raises
     ------
     UsageError
-        If ``jobs`` is less than one, or given beside an executor, as ``features`` may not be
-        either, ``video`` is no effort, a Dask client is asynchronous, or an address cannot be
-        read at all.
+        If ``paths``, ``include`` or ``exclude`` is one name and no list, ``jobs`` is less than
+        one, or given beside an executor, as ``features`` may not be either, ``video`` is no
+        effort, a Dask client is asynchronous, or an address cannot be read at all.
     MissingExtraError
         If a library is missing that reads an address.
     ModelError
@@ -144,6 +144,7 @@ def label_paths(  # noqa: PLR0913 (options by name)
     ['failed']
     """
     check_jobs(jobs)
+    _check_lists(paths=paths, include=include, exclude=exclude)
     if jobs is not None and executor is not None:
         raise UsageError("jobs are of this machine: leave them out where an executor works")
     if features is not None and executor is not None:
@@ -191,7 +192,8 @@ def extract_paths(  # noqa: PLR0913 (options by name)
     Raises
     ------
     UsageError
-        If ``jobs`` is less than one, or an address cannot be read at all.
+        If ``paths``, ``include`` or ``exclude`` is one name and no list, ``jobs`` is less than
+        one, or an address cannot be read at all.
     MissingExtraError
         If a library is missing that reads an address.
     AsmrClassifyError
@@ -200,6 +202,7 @@ def extract_paths(  # noqa: PLR0913 (options by name)
         From the generator, if rows cannot be kept.
     """
     check_jobs(jobs)
+    _check_lists(paths=paths, include=include, exclude=exclude)
     run = Run(jobs, limits or Limits(), stop or Event(), observer or Observer())
     return _iter_extracted(
         _iter_results(_find(paths, include, exclude, run), FeatureTask(parts), parts, run)
@@ -322,6 +325,13 @@ def _below_here(path: str) -> str | None:
     if not f"{path}{os.sep}".startswith(here):
         return None
     return path[len(here) :].strip(os.sep)
+
+
+def _check_lists(**given: object) -> None:
+    """Refuse a single name, whose letters would be searched: of a path, ``/`` is the whole disk."""
+    for name, value in given.items():
+        if isinstance(value, str | bytes | os.PathLike):
+            raise UsageError(f"{name}={os.fsdecode(value)!r}: give a list, if only of one")
 
 
 def _find(

@@ -151,6 +151,14 @@ def test_no_jobs_are_refused(tiny_model):
         label_paths(["a"], model=tiny_model, jobs=0)
 
 
+@pytest.mark.parametrize("name", ["a/b.wav", b"a/b.wav", Path("a/b.wav")])
+@pytest.mark.parametrize("option", ["paths", "include", "exclude"])
+def test_one_name_is_no_list_whose_letters_are_searched(name, option, tiny_model):
+    given = {"paths": ["a"], option: name}
+    with pytest.raises(UsageError, match=rf"{option}='a/b\.wav': give a list, if only of one"):
+        label_paths(**given, model=tiny_model)
+
+
 def test_paths_outside_are_named_as_given(place, labelled, tiny_model):
     outside = [str(place.parent / "x.wav"), "../y.wav", f"{place}/../z.wav", f"{place}-w.wav"]
     list(label_paths(outside, model=tiny_model))

@@ -113,3 +113,12 @@ def test_no_workers_are_refused():
         pytest.raises(UsageError, match="0 jobs: give 1 or more"),
     ):
         extract_paths(["a.wav"], parts, jobs=0)
+
+
+@pytest.mark.usefixtures("place")
+def test_one_name_is_no_list_whose_letters_are_searched():
+    with (
+        Parts.open(None, SPEC, By.WINDOW) as parts,
+        pytest.raises(UsageError, match=r"paths='/a\.wav': give a list, if only of one"),
+    ):
+        extract_paths("/a.wav", parts)
