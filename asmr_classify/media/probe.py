@@ -21,7 +21,7 @@ from av.stream import Disposition
 
 from asmr_classify.errors import NoAudioError, OpenError
 from asmr_classify.media.source import Url, as_source, close_container, open_bytes
-from asmr_classify.media.whole import held_share, wav_data
+from asmr_classify.media.whole import ID3_HEADER_BYTES, held_share, id3_size, wav_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -428,14 +428,7 @@ def _path_of(container: InputContainer) -> str:
 def _has_frame_count(path: str) -> bool:
     """Whether an MP3 begins with a frame that states how many follow."""
     with open_bytes(path) as file:
-        head = file.read(10)
-        if head[:3] == b"ID3":
-            size = 0
-            for byte in head[6:10]:
-                size = size << 7 | byte & 0x7F
-            file.seek(10 + size)
-        else:
-            file.seek(0)
+        file.seek(id3_size(file.read(ID3_HEADER_BYTES)))
         first = file.read(2048)
     return any(mark in first for mark in (b"Xing", b"Info", b"VBRI"))
 

@@ -17,6 +17,8 @@ from asmr_classify.media.source import open_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ID3_HEADER_BYTES = 10
+
 OPEN = (0, 0xFFFFFFFF)
 """Sizes in 32 bits that mean that the size was not known when it was written."""
 
@@ -28,6 +30,22 @@ W64_RIFF = b"riff\x2e\x91\xcf\x11"
 ASF_HEADER = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"
 ASF_INDEX = b"\x90\x08\x00\x33\xb1\xe5\xcf\x11"
 BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"pnot"})
+
+
+def id3_size(head: bytes) -> int:
+    r"""Tell how many bytes the ID3 tag has with which a file begins, by its first ten; 0 if none.
+
+    Examples
+    --------
+    >>> id3_size(b"ID3\x04\0\0\0\0\x02\x01"), id3_size(b"fLaC\0\0\0\x22\x10\0")
+    (267, 0)
+    """
+    if len(head) < ID3_HEADER_BYTES or head[:3] != b"ID3":
+        return 0
+    size = 0
+    for byte in head[6:ID3_HEADER_BYTES]:
+        size = size << 7 | byte & 0x7F
+    return ID3_HEADER_BYTES + size
 
 
 def held_share(path: str) -> float | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import NotCarriedError, OpenError
+from asmr_classify.media.whole import id3_size
 
 if TYPE_CHECKING:
     from asmr_classify.library.tags.state import Carrier
@@ -84,21 +85,14 @@ def _kind(path: str) -> str | None:
     try:
         with Path(path).open("rb") as file:
             head = file.read(HEAD_BYTES)
-            if head[:3] == b"ID3":
-                file.seek(_id3_size(head))
+            if size := id3_size(head):
+                file.seek(size)
                 head = file.read(HEAD_BYTES)
                 # Between a tag and the sound some programs leave a gap.
                 return _by_head(head) or (None if head[:1] == b"\xff" else "mp3")
     except OSError as exc:
         raise OpenError(path, f"cannot be read: {exc.strerror}") from exc
     return _by_head(head)
-
-
-def _id3_size(head: bytes) -> int:
-    size = 0
-    for byte in head[6:10]:
-        size = size << 7 | byte & 0x7F
-    return 10 + size
 
 
 def _by_head(head: bytes) -> str | None:

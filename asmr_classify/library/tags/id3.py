@@ -28,6 +28,7 @@ from asmr_classify.errors import NotCarriedError, TagError
 from asmr_classify.library.tags.fields import FIELD_NAMES
 from asmr_classify.library.tags.foreign import translating
 from asmr_classify.library.tags.state import Chapter, TagState, replace_range
+from asmr_classify.media.whole import ID3_HEADER_BYTES, id3_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from mutagen.id3 import Frame
 
-HEADER_BYTES = 10
 NEW_VERSION = 4
 """Of a tag that we create: the newest, which is UTF-8 throughout."""
 
@@ -98,8 +98,8 @@ class Id3:
     def _place(self, path: str) -> tuple[int, int]:
         """Find the tag: its first byte, and the bytes that are kept for it."""
         with Path(path).open("rb") as file:
-            head = file.read(HEADER_BYTES)
-        return 0, _size(head)
+            head = file.read(ID3_HEADER_BYTES)
+        return 0, id3_size(head)
 
     def _put(self, path: str, tag: _Tag, data: bytes) -> None:
         replace_range(path, tag.start, tag.start + tag.size, data)
@@ -229,16 +229,6 @@ def _to_text(content: bytes) -> str:
         return content.decode("latin-1").strip()
 
 
-def _size(head: bytes) -> int:
-    """Bytes of the tag with this header, the header included; 0 if it is none."""
-    if len(head) < HEADER_BYTES or head[:3] != b"ID3":
-        return 0
-    size = 0
-    for byte in head[6:10]:
-        size = size << 7 | byte & 0x7F
-    return HEADER_BYTES + size
-
-
 def _split(path: str, start: int, size: int) -> _Tag:
     """Split a tag into frames, and make sure that nothing was lost."""
     from mutagen.id3 import ID3
@@ -248,14 +238,14 @@ def _split(path: str, start: int, size: int) -> _Tag:
     with Path(path).open("rb") as file:
         file.seek(start)
         raw = file.read(size)
-    if len(raw) < HEADER_BYTES or not _size(raw[:HEADER_BYTES]) <= len(raw) == size:
+    if len(raw) < ID3_HEADER_BYTES or not id3_size(raw) <= len(raw) == size:
         raise TagError(path, "its ID3 tag is cut short; the file may be damaged")
     version, flags = raw[3], raw[5]
     if version not in (3, 4) or flags:
         raise NotCarriedError(path, f"its ID3v2.{version} tag is of a kind that we do not change")
     parsed = ID3(BytesIO(raw), known_frames={}, translate=False, load_v1=False)
     frames = tuple(map(bytes, parsed.unknown_frames))
-    if raw[HEADER_BYTES:].rstrip(b"\0") != b"".join(frames).rstrip(b"\0"):
+    if raw[ID3_HEADER_BYTES:].rstrip(b"\0") != b"".join(frames).rstrip(b"\0"):
         raise NotCarriedError(path, "its ID3 tag holds what we cannot keep as it is")
     return _Tag(start, size, version, frames)
 
@@ -407,13 +397,13 @@ def _render_frame(frame: Frame, version: int) -> bytes:
     tags, file = ID3(), BytesIO()
     tags.add(frame)
     tags.save(file, v1=0, v2_version=version, padding=lambda _: 0)
-    return file.getvalue()[HEADER_BYTES:]
+    return file.getvalue()[ID3_HEADER_BYTES:]
 
 
 def _render_tag(frames: Sequence[bytes], version: int, room: int) -> bytes:
     """Write a tag, into the room of the old one if it fits."""
     content = b"".join(frames)
-    size = HEADER_BYTES + len(content)
+    size = ID3_HEADER_BYTES + len(content)
     padding = room - size if size <= room else NEW_PADDING
     head = b"ID3" + bytes([version, 0, 0]) + _syncsafe(len(content) + padding)
     return head + content + b"\0" * padding

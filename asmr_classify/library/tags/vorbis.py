@@ -23,6 +23,7 @@ from asmr_classify.library.tags.chapters import read_chapters
 from asmr_classify.library.tags.fields import FIELD_NAMES
 from asmr_classify.library.tags.foreign import translating
 from asmr_classify.library.tags.state import Chapter, TagState, replace_range
+from asmr_classify.media.whole import ID3_HEADER_BYTES, id3_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -240,12 +241,7 @@ def _read_blocks(path: str) -> list[_Block]:
 
 def _find_flac(file: BinaryIO) -> int:
     """Where a FLAC file begins: behind the ID3 tag that some programs put in front."""
-    head = file.read(10)
-    start = 0
-    if head[:3] == b"ID3":
-        for byte in head[6:10]:
-            start = start << 7 | byte & 0x7F
-        start += 10
+    start = id3_size(file.read(ID3_HEADER_BYTES))
     file.seek(start)
     if file.read(4) != b"fLaC":
         raise ValueError("it begins with something else")
