@@ -22,7 +22,7 @@ import io
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import CorpusError
@@ -37,7 +37,9 @@ from asmr_classify.labels import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+T = TypeVar("T")
 
 NONE = "none"
 UNSURE = "unsure"
@@ -298,6 +300,31 @@ def read_table(path: Path, columns: Sequence[str], what: str, needs: str) -> lis
     return rows
 
 
+def read_each(
+    table: Path,
+    rows: Mapping[int, dict[str, str]],
+    columns: Sequence[str],
+    read: Callable[[dict[str, str]], T],
+) -> list[T]:
+    """Read rows by their lines, or tell what is wrong with all that cannot be.
+
+    Raises
+    ------
+    CorpusError
+        If a cell of these columns is empty, or ``read`` raises that.
+    """
+    done: list[T] = []
+    problems: dict[int, str] = {}
+    for line, row in rows.items():
+        try:
+            check_cells(row, columns)
+            done.append(read(row))
+        except CorpusError as exc:
+            problems[line] = str(exc)
+    refuse_rows(table, problems)
+    return done
+
+
 def read_text(path: Path, what: str) -> str:
     """Read a text file in UTF-8, without the mark that Excel sets at its beginning.
 
@@ -382,7 +409,7 @@ def _clip(row: dict[str, str], folder: Path, renamed: Collection[str]) -> Clip:
         source=row.get("source") or "unknown",
         licence=row.get("licence") or "unknown",
         fold=parse_fold(fold, row["path"]) if fold else None,
-        sha256=row.get("sha256") or None,
+        sha256=(row.get("sha256") or "").strip().lower() or None,
     )
 
 

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import CorpusError
 from asmr_classify.labels import OTHER
-from asmr_classify.training.corpus import NONE, UNSURE, Clip, Corpus, parse_labels, read_table
+from asmr_classify.training.corpus import (
+    NONE,
+    UNSURE,
+    Clip,
+    Corpus,
+    parse_labels,
+    read_each,
+    read_table,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,17 +66,15 @@ def read_corrections(path: Path) -> tuple[Correction, ...]:
     """
     rows = read_table(path, COLUMNS, "corrections", f"corrections need {', '.join(COLUMNS)}")
     seen: set[str] = set()
-    for number, row in enumerate(rows, start=2):
-        empty = [name for name in COLUMNS if not (row[name] or "").strip()]
-        if empty:
-            raise CorpusError(f"{path}, line {number}: nothing in column {', '.join(empty)}")
-        if row["sha256"] in seen:
-            raise CorpusError(f"{path}, line {number}: {row['path']} is corrected twice")
-        seen.add(row["sha256"])
-    return tuple(
-        Correction(row["sha256"], row["path"], _labels(row["trigger"], row["path"]), row["reason"])
-        for row in rows
-    )
+
+    def read(row: dict[str, str]) -> Correction:
+        sha256 = row["sha256"].strip().lower()
+        if sha256 in seen:
+            raise CorpusError(f"{row['path']} is corrected twice")
+        seen.add(sha256)
+        return Correction(sha256, row["path"], _labels(row["trigger"], row["path"]), row["reason"])
+
+    return tuple(read_each(path, dict(enumerate(rows, start=2)), COLUMNS, read))
 
 
 def _labels(text: str, place: str) -> tuple[str, ...] | None:

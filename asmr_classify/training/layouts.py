@@ -40,14 +40,13 @@ from asmr_classify.training.corpus import (
     Clip,
     check_audio,
     check_case,
-    check_cells,
     make_corpus,
     parse_fold,
     parse_labels,
+    read_each,
     read_manifest,
     read_table,
     read_text,
-    refuse_rows,
 )
 
 if TYPE_CHECKING:
@@ -300,7 +299,7 @@ def _read_segments(source: Path) -> list[Clip]:
         group = f"youtube:{row['YTID']}"
         return _clip(path, labels, group=group, source="AudioSet", span=(begin, end))
 
-    rows = _read_each(source, _segment_rows(source), SEGMENT_COLUMNS, read)
+    rows = read_each(source, _segment_rows(source), SEGMENT_COLUMNS, read)
     clips = [clip for clip in rows if clip is not None]
     if not clips:
         raise CorpusError(
@@ -363,20 +362,4 @@ def _display_names(folder: Path) -> dict[str, str]:
 
 def _read_rows(table: Path, columns: Sequence[str], read: Callable[[Row], T]) -> list[T]:
     rows = read_table(table, columns, "table", f"it needs {', '.join(columns)}")
-    return _read_each(table, dict(enumerate(rows, start=2)), columns, read)
-
-
-def _read_each(
-    table: Path, rows: Mapping[int, Row], columns: Sequence[str], read: Callable[[Row], T]
-) -> list[T]:
-    """Read rows by their lines, or tell what is wrong with all that cannot be."""
-    done: list[T] = []
-    problems: dict[int, str] = {}
-    for line, row in rows.items():
-        try:
-            check_cells(row, columns)
-            done.append(read(row))
-        except CorpusError as exc:
-            problems[line] = str(exc)
-    refuse_rows(table, problems)
-    return done
+    return read_each(table, dict(enumerate(rows, start=2)), columns, read)

@@ -10,7 +10,7 @@ import pytest
 from asmr_classify.errors import CorpusError
 from asmr_classify.training import fit as fit_module
 from asmr_classify.training import takes as takes_module
-from asmr_classify.training.corpus import Clip, read_corpus
+from asmr_classify.training.corpus import Clip, read_corpus, read_manifest
 from asmr_classify.training.corrections import (
     COLUMNS,
     read_corrections,
@@ -116,8 +116,27 @@ def test_a_wrong_file_is_refused(write, lines, head, message):
         read_corrections(path)
 
 
+def test_checksums_may_be_in_capitals_as_windows_writes_them(corpus, write, tmp_path):
+    clip = named(corpus, "tap-0-0")
+    path = write(f"{clip.sha256.upper()},tap-0-0,none,a bird")
+    assert read_corrections(path)[0].sha256 == clip.sha256
+    manifest = tmp_path / "capitals.csv"
+    manifest.write_text(
+        f"path,trigger,group,sha256\n{clip.path},tap,a,{clip.sha256.upper()}\n", encoding="utf-8"
+    )
+    assert read_manifest(manifest)[0].sha256 == clip.sha256
+
+
+def test_all_wrong_lines_are_told(write):
+    path = write("a,b,tap,x", "a,c,tap,y", "d,,tap,z")
+    told = r"2 rows are wrong:\n  line 3: c is corrected twice\n  line 4: nothing in column path"
+    with pytest.raises(CorpusError, match=told):
+        read_corrections(path)
+
+
 def test_a_correction_to_none_and_a_label_is_refused(write):
-    with pytest.raises(CorpusError, match="a: 'none,tap': none means that there is no trigger"):
+    told = r"\.csv, line 2: a: 'none,tap': none means that there is no trigger"
+    with pytest.raises(CorpusError, match=told):
         read_corrections(write('0,a,"none,tap",heard'))
 
 
