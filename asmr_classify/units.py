@@ -68,14 +68,3 @@ def samples_to_frames(n_samples: int, n_fft: int, hop_length: int) -> int:
     (2, 0)
     """
     return 0 if n_samples < n_fft else 1 + (n_samples - n_fft) // hop_length
-
-
-def frames_to_samples(n_frames: int, n_fft: int, hop_length: int) -> int:
-    """Count the samples that a number of frames covers, the least that yields them.
-
-    Examples
-    --------
-    >>> frames_to_samples(2, 1024, 500)
-    1524
-    """
-    return 0 if n_frames == 0 else n_fft + (n_frames - 1) * hop_length
