@@ -28,7 +28,6 @@ MOST_ELEMENTS = 100_000
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 W64_RIFF = b"riff\x2e\x91\xcf\x11"
 ASF_HEADER = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"
-ASF_INDEX = b"\x90\x08\x00\x33\xb1\xe5\xcf\x11"
 BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"pnot"})
 
 
