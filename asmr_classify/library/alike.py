@@ -223,34 +223,29 @@ def _hear(
             natives.append((block.sr, len(block.y)))
 
     parts: list[list[NDArray[np.float32]]] = [[] for _ in spans]
-    damaged: set[int] = set()
     bounds = [(seconds_to_samples(a, SR), seconds_to_samples(b, SR)) for a, b in spans]
     until = max(stop for _, stop in bounds) + seconds_to_samples(AFTER_SECONDS, SR)
     end: float | None = None
     with AudioStream.open(path, sr=SR, block_duration=1.0, listener=listen) as stream:
-        n_damaged = 0
         for block in stream.iter_blocks():
             after = block.start + len(block.y)
-            touched = [k for k, (a, b) in enumerate(bounds) if a < after and b > block.start]
-            for k in touched:
-                first = bounds[k][0]
-                last = min(bounds[k][1], first + seconds_to_samples(HEARD_SECONDS, SR))
-                part = block.y[max(0, first - block.start) : max(0, last - block.start)]
-                parts[k].append(part.copy())
-            if stream.n_damaged > n_damaged:
-                damaged.update(touched)
-            n_damaged = stream.n_damaged
+            for (first, stop), held in zip(bounds, parts, strict=True):
+                if first < after and stop > block.start:
+                    last = min(stop, first + seconds_to_samples(HEARD_SECONDS, SR))
+                    part = block.y[max(0, first - block.start) : max(0, last - block.start)]
+                    held.append(part.copy())
             if block.start >= until:
                 break
         else:
             end = samples_to_seconds(after, SR)
         info = stream.info
+        are_damaged = [stream.is_damaged(*span) for span in spans]
     sr, n_channels = natives[0]
     if end is not None:
         end = _exact_end(end, samples_to_seconds(n_native_samples, sr))
     sounds = [
-        None if k in damaged else np.concatenate([*part, np.zeros(0, np.float32)])
-        for k, part in enumerate(parts)
+        None if is_damaged else np.concatenate([*part, np.zeros(0, np.float32)])
+        for is_damaged, part in zip(are_damaged, parts, strict=True)
     ]
     return Recording(info, sr, n_channels, end), sounds
 

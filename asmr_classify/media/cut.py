@@ -158,19 +158,6 @@ def rate_of(form: Form, sr: int) -> int:
     return next((rate for rate in OPUS_RATES_HZ if rate >= sr), 48000) if form is Form.OPUS else sr
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Held:
-    """A block of sound, by its first sample, and whether it may hold what is damaged."""
-
-    start: int
-    y: Samples
-    is_damaged: bool
-
-    @property
-    def stop(self) -> int:
-        return int(self.start + self.y.shape[1])
-
-
 class SpanReader:
     """Reads stretches of one recording, in one pass where each begins after the one before.
 
@@ -201,8 +188,7 @@ class SpanReader:
             block_duration=1.0,
         )
         self._blocks = self._stream.iter_blocks()
-        self._held: deque[_Held] = deque(maxlen=HELD_BLOCKS)
-        self._n_damaged = deque((0, 0), maxlen=2)  # after the last blocks
+        self._held: deque[tuple[int, Samples]] = deque(maxlen=HELD_BLOCKS)
         is_mixed = self._mono and self._stream.info.n_channels > 1
         self._gain = MID_TO_MEAN if is_mixed else np.float32(1)
 
@@ -234,35 +220,30 @@ class SpanReader:
         DecodeError
             If some of it is damaged, or the recording ends before it does.
         """
-        if self._held and start < self._held[0].start:
+        if self._held and start < self._held[0][0]:
             self.close()
             self._open()
-        given, is_damaged = start, False
-        for block in self._iter_from(start):
-            piece = block.y[:, max(0, start - block.start) : max(0, stop - block.start)]
+        given = start
+        for first, y in self._iter_from(start):
+            piece = y[:, max(0, start - first) : max(0, stop - first)]
             if piece.shape[1]:
                 yield piece
                 given += piece.shape[1]
-            is_damaged = is_damaged or block.is_damaged
             if given >= stop:
                 break
-        if is_damaged:
+        if self._stream.is_damaged(start / self._sr, given / self._sr):
             raise DecodeError(self.path, "is damaged there: fetch or copy the file again")
         if stop - given > seconds_to_samples(LACKING_SECONDS, self._sr):
             lacking = (stop - given) / self._sr
             raise DecodeError(self.path, f"ends {lacking:.3f} s before the stretch does")
 
-    def _iter_from(self, start: int) -> Iterator[_Held]:
+    def _iter_from(self, start: int) -> Iterator[tuple[int, Samples]]:
         """Give the blocks that are held, and those that follow."""
-        yield from [block for block in self._held if block.stop > start]
+        yield from [block for block in self._held if block[0] + block[1].shape[1] > start]
         for block in self._blocks:
-            # FFmpeg is handed packets ahead: what is damaged may be counted one block early.
-            is_damaged = self._stream.n_damaged > self._n_damaged[0]
-            self._n_damaged.append(self._stream.n_damaged)
-            held = _Held(block.start, np.atleast_2d(block.y) * self._gain, is_damaged)
-            self._held.append(held)
-            if held.stop > start:
-                yield held
+            self._held.append((block.start, np.atleast_2d(block.y) * self._gain))
+            if block.start + block.y.shape[-1] > start:
+                yield self._held[-1]
 
 
 def fade_edges(

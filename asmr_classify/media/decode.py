@@ -28,7 +28,7 @@ from asmr_classify.errors import DecodeError
 from asmr_classify.media.downmix import mix_down
 from asmr_classify.media.probe import EXACT_CODECS, describe, open_container
 from asmr_classify.media.source import as_source, close_container
-from asmr_classify.media.track import SoundTrack
+from asmr_classify.media.track import AMISS_SECONDS, SoundTrack
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ class AudioStream:
         self._listener = listener
         self._block_samples = max(1, seconds_to_samples(block_duration, sr))
         self._bad_samples = 0
+        self._checked_until = 0.0
         self._track = SoundTrack(container, info)
         self._is_decoded = False
 
@@ -200,10 +201,13 @@ class AudioStream:
     ) -> None:
         close_container(self._container)
 
-    @property
-    def n_damaged(self) -> int:
-        """Packets that could not be decoded so far, and samples that were no sound."""
-        return self._track.damaged_packets + self._track.bad_samples + self._bad_samples
+    def is_damaged(self, start: float, end: float) -> bool:
+        """Tell whether, as far as was decoded, something between two times could not be.
+
+        Also shortly after it, where codecs lack what they keep from packet to packet.
+        """
+        spans = self._track.damaged
+        return any(first < end and start < last + AMISS_SECONDS for first, last in spans)
 
     @property
     def duration(self) -> float | None:
@@ -260,6 +264,7 @@ class AudioStream:
                 raise
             except (av.error.FFmpegError, ValueError):
                 self._track.damaged_packets += 1
+                self._track.note_damaged(self._track.placer.end, 0.0)
                 continue
             for piece in pieces:
                 yield self._checked(piece)
@@ -279,10 +284,13 @@ class AudioStream:
 
     def _checked(self, frame: av.AudioFrame) -> list[Samples]:
         channels = _channels(frame)
+        start, seconds = self._checked_until, frame.samples / self._sr
+        self._checked_until = start + seconds
         if all(np.isfinite(np.vdot(y, y)) for y in channels):  # faster than to ask each sample
             return channels
         y = np.stack(channels)
         self._bad_samples += int((~np.isfinite(y)).any(axis=0).sum())
+        self._track.note_damaged(start, seconds)
         return [*np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)]
 
     def _conclude(self) -> None:

@@ -35,6 +35,9 @@ SKIPPED_SECONDS, SKIPPED_BYTES = 0.25, 1024
 """What lies between two packets does not but wrap them if so much sounds in as many bytes, and
 they are so many: headers of pages and clusters are shorter."""
 
+AMISS_SECONDS = 0.25
+"""What follows a packet that cannot be decoded may sound amiss for so long."""
+
 LOUDEST = 1000.0
 """Samples beyond this many times full scale are no sound but damage."""
 
@@ -50,6 +53,8 @@ class SoundTrack:
         How many could not be decoded.
     bad_samples : int
         How many were no sound and were replaced.
+    damaged : list of [float, float]
+        From which second to which something could not be decoded so far, by time.
     broke_off : str or None
         Why reading ended before the file did.
     may_pass : bool
@@ -68,6 +73,7 @@ class SoundTrack:
         self.placer = Placer(self.axis)
         self.damaged_packets = 0
         self.bad_samples = 0
+        self.damaged: list[list[float]] = []
         self.broke_off: str | None = None
         self.may_pass = False
         self.heard_until = 0.0
@@ -111,8 +117,16 @@ class SoundTrack:
         """Count a packet that cannot be decoded, or the end of them (None)."""
         if packet is None or (packet.size < PADDING_BYTES and not any(bytes(packet))):
             return
+        seconds = float((packet.duration or 0) * (packet.time_base or 0))
         self.damaged_packets += 1
-        self.placer.lose(float((packet.duration or 0) * (packet.time_base or 0)))
+        self.note_damaged(self.placer.end, seconds)
+        self.placer.lose(seconds)
+
+    def note_damaged(self, start: float, seconds: float) -> None:
+        """Note where something could not be decoded; what lies close together is one span."""
+        if not self.damaged or start > self.damaged[-1][1] + AMISS_SECONDS:
+            self.damaged.append([start, start])
+        self.damaged[-1][1] = max(self.damaged[-1][1], start) + seconds
 
     def _iter_packets(self, container: InputContainer, index: int) -> Iterator[Any]:
         """Yield the packets of a stream; others are read too, to see where the file ends."""
@@ -174,6 +188,7 @@ class SoundTrack:
         if not bad.any():
             return frame
         self.bad_samples += int(bad.sum())
+        self.note_damaged(self.placer.end, frame.samples / frame.sample_rate)
         mended = av.AudioFrame.from_ndarray(
             np.where(bad, y.dtype.type(0), y),
             format=frame.format.name,

@@ -22,7 +22,7 @@ from asmr_classify.catalogue.ranges import Range
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import UsageError
 from asmr_classify.library import clips
-from asmr_classify.library.alike import Copy, choose
+from asmr_classify.library.alike import Copy, _hear, choose
 from asmr_classify.library.clips import (
     PARTS,
     Selected,
@@ -41,6 +41,7 @@ from asmr_classify.library.undo import read_runs
 from asmr_classify.timeline import Segment
 from tests.library.test_bad_disks import file_size_limit
 from tests.library.worlds import heard, look, reasons, run_in_child, undo, undo_what_was_begun
+from tests.media.make_media import write_damaged
 
 SR = 16_000
 DURATION = 6.0
@@ -701,6 +702,14 @@ def test_what_vanished_or_is_damaged_is_left_and_said(library, store):
     assert "not an audio or video file" in left["zoe/rain.wav"]
     assert report.n_done == len(report.outcomes)
     assert len(rows(library / "out/left-out.csv")) == 3
+
+
+@pytest.mark.parametrize("ext", ["mp3", "m4a"])
+def test_only_what_holds_damage_is_left_out_of_a_plan(ext, tmp_path):
+    path = write_damaged(tmp_path / f"a.{ext}", seconds=24)
+    spans = [(5.0, 7.0), (10.0, 11.5), (11.5, 13.0), (12.05, 14.0), (13.0, 15.0), (20.0, 22.0)]
+    _, sounds = _hear(str(path), spans)
+    assert [sound is None for sound in sounds] == [False, False, True, True, False, False]
 
 
 def test_what_changes_after_it_was_planned_is_skipped_and_tables_wait(library, store):

@@ -100,6 +100,17 @@ def write_media(
     return path
 
 
+def write_damaged(path: Path, *, seconds: int) -> Path:
+    """Write noise of which some packets in the middle cannot be decoded."""
+    recipe = RECIPES[path.suffix[1:]]
+    y = np.random.default_rng(4).normal(0, 0.1, (2, seconds * recipe.sr)).astype(np.float32)
+    content = bytearray(write_media(path, y, recipe).read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = bytes(range(256))[:250] * 12
+    path.write_bytes(content)
+    return path
+
+
 def _encode_video(container, stream, duration: float) -> None:
     for k in range(max(1, round(duration * VIDEO_RATE))):
         image = np.full((48, 64, 3), (k * 8) % 256, dtype=np.uint8)

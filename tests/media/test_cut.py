@@ -26,7 +26,7 @@ from asmr_classify.media.cut import (
 )
 from asmr_classify.media.decode import AudioStream
 from asmr_classify.media.probe import probe
-from tests.media.make_media import RECIPES, Recipe, write_media
+from tests.media.make_media import RECIPES, Recipe, write_damaged, write_media
 
 SR = 44100
 N_FADE = round(0.005 * SR)
@@ -169,12 +169,7 @@ def test_a_recording_that_ends_early_is_said(stereo, tmp_path):
 
 @pytest.mark.parametrize("ext", ["mp3", "m4a"])
 def test_damage_is_of_the_stretches_that_hold_it_whatever_was_read_before(ext, tmp_path):
-    y = np.random.default_rng(4).normal(0, 0.1, (2, 24 * SR)).astype(np.float32)
-    source = write_media(tmp_path / f"a.{ext}", y, RECIPES[ext])
-    content = bytearray(source.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 3000] = bytes(range(256))[:250] * 12
-    source.write_bytes(content)
+    source = write_damaged(tmp_path / f"a.{ext}", seconds=24)
     is_whole = {(1, 2): True, (11.5, 13): False, (12, 13.5): False, (15, 16): True, (19, 20): True}
     spans = [*is_whole, (11.5, 13), (1, 2), (19, 20)]
     with SpanReader(str(source), sr=SR, mono=False) as reader:
