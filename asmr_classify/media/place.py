@@ -247,9 +247,9 @@ class Placer:
             return
         sr = frame.sample_rate
         n_silent = round(gap * sr)
+        self.missing += n_silent / sr if self.n_samples else 0.0
         for first in range(0, n_silent, sr):
             yield _silence(frame, min(sr, n_silent - first))
-        self.missing += n_silent / sr if self.n_samples else 0.0
         self.n_samples += frame.samples
         self.end += (n_silent + frame.samples) / sr
         yield frame

@@ -82,6 +82,7 @@ class SoundTrack:
         self.skipped = self.unread = 0.0
         self._info = info
         self._n_bytes, self._page, self._read_until = 0, -1, 0
+        self._skipped_before = 0.0
 
     def iter_frames(self, container: InputContainer) -> Iterator[av.AudioFrame]:
         """Decode the sound track.
@@ -110,8 +111,18 @@ class SoundTrack:
                 if placer.follows(frame):
                     yield frame
                 else:
-                    yield from placer.place(frame)
+                    yield from self._place(frame)
         yield from placer.finish()
+
+    def _place(self, frame: av.AudioFrame) -> Iterator[av.AudioFrame]:
+        """Place a frame, and note the silence before it where bytes were passed over."""
+        end, missing = self.placer.end, self.placer.missing
+        for placed in self.placer.place(frame):
+            seconds = self.placer.missing - missing
+            if seconds > 0 and self.skipped > self._skipped_before:
+                self._skipped_before = self.skipped
+                self.note_damaged(end, seconds)
+            yield placed
 
     def _note_damage(self, packet: Any) -> None:
         """Count a packet that cannot be decoded, or the end of them (None)."""

@@ -182,6 +182,18 @@ def test_damage_is_of_the_stretches_that_hold_it_whatever_was_read_before(ext, t
                     list(pieces)
 
 
+@pytest.mark.parametrize("ext", ["ogg", "opus", "mkv", "webm"])
+def test_silence_in_the_place_of_wrecked_bytes_is_damage(ext, tmp_path):
+    source = write_damaged(tmp_path / f"a.{ext}", seconds=24)
+    sr = RECIPES[ext].sr
+    with SpanReader(str(source), sr=sr, mono=False) as reader:
+        for first, last in ((12.0, 12.1), (11.0, 16.0)):
+            with pytest.raises(DecodeError, match="is damaged there: fetch or copy"):
+                list(reader.iter_span(round(first * sr), round(last * sr)))
+        assert sum(y.shape[1] for y in reader.iter_span(8 * sr, 10 * sr)) == 2 * sr
+        assert sum(y.shape[1] for y in reader.iter_span(16 * sr, 18 * sr)) == 2 * sr
+
+
 COPIED = {
     "mp3": "mp3", "m4a": "m4a", "mp4": "m4a", "ogg": "ogg", "webm": "opus", "wav": "wav",
     "wma": "wma", "aiff": "mka",
