@@ -100,9 +100,9 @@ def plan_organise(results: Iterable[FileResult], wish: Wish, command: tuple[str,
     TemplateError
         If the template names a label that no result tells of.
     """
-    planner = _Planner(wish)
     left = []
     results = sorted(results, key=lambda result: result.path)
+    planner = _Planner(wish, Folders(os.path.abspath(result.path) for result in results))
     wish.template.check_labels(known_labels(results), option="--to")
     for result in results:
         try:
@@ -119,9 +119,9 @@ def plan_organise(results: Iterable[FileResult], wish: Wish, command: tuple[str,
 class _Planner:
     """Finds a free name for one file after the other."""
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: Wish, folders: Folders) -> None:
         self._wish = wish
-        self._folders = Folders()
+        self._folders = folders
         self._claimed: set[tuple[str, str]] = set()
         self._new_folders: dict[str, str] = {}
         self._taken_along: set[str] = set()

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from asmr_classify.library.names import name_key, split_name
 from asmr_classify.media.discover import MEDIA_EXTENSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EXTENSIONS = frozenset(
     "ass cue description edl idx jpeg jpg json labels lrc nfo png sbv srt ssa sub tsv ttml txt vtt "
@@ -24,9 +28,16 @@ MOST_PIECES = 3
 
 
 class Folders:
-    """What folders hold, looked at once."""
+    """What folders hold, looked at once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    recordings : iterable of str
+        Paths of files that are known to be media, whatever their endings say.
+    """
+
+    def __init__(self, recordings: Iterable[str] = ()) -> None:
+        self._recordings = frozenset(recordings)
         self._names: dict[str, tuple[str, ...]] = {}
         self._spellings: dict[str, dict[str, list[str]]] = {}
         self._sidecars: dict[str, dict[str, list[str]]] = {}
@@ -60,15 +71,19 @@ class Folders:
         folder, name = os.path.split(path)
         stem = split_name(name)[0]
         if folder not in self._sidecars:
-            self._sidecars[folder] = _find_sidecars(self.names(folder))
+            names = self.names(folder)
+            media = [name for name in names if self._is_media(folder, name)]
+            self._sidecars[folder] = _find_sidecars(names, media)
         found = self._sidecars[folder]
-        names = sorted({*found.get(stem, ()), *found.get(name, ())})
-        return [(os.path.join(folder, sidecar), sidecar[len(stem) :]) for sidecar in names]
+        shared = sorted({*found.get(stem, ()), *found.get(name, ())})
+        return [(os.path.join(folder, sidecar), sidecar[len(stem) :]) for sidecar in shared]
+
+    def _is_media(self, folder: str, name: str) -> bool:
+        return _ending(name) in MEDIA_EXTENSIONS or os.path.join(folder, name) in self._recordings
 
 
-def _find_sidecars(names: tuple[str, ...]) -> dict[str, list[str]]:
+def _find_sidecars(names: tuple[str, ...], media: list[str]) -> dict[str, list[str]]:
     """Find the stem or whole name to which each file belongs that may go along."""
-    media = [name for name in names if _ending(name) in MEDIA_EXTENSIONS]
     owners = {*media, *(split_name(name)[0] for name in media)}
     found: dict[str, list[str]] = {}
     for name in names:

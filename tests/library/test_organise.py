@@ -40,6 +40,13 @@ def test_files_go_where_the_template_says_with_what_shares_their_stem(place, sto
     assert after[f"{place}/a.flac"] == before[f"{place}/a.flac"]
 
 
+def test_what_goes_along_with_a_recording_of_a_strange_ending_does(place):
+    fill(place, {"live.ts": b"1", "live.srt": b"2", "live.ts.asmr.json": b"3"})
+    assert targets(plan([heard(place / "live.ts")], place, "{trigger}.{ext}"), place) == [
+        "tap.ts.asmr.json", "tap.srt", "tap.ts"
+    ]  # fmt: skip
+
+
 def test_taken_names_are_numbered_in_whatever_case(place):
     names = [
         "x/Rain.mp3",

@@ -11,8 +11,9 @@ NAMES = [
 ]  # fmt: skip
 
 
-def along(place, name):
-    return [(os.path.basename(path), tail) for path, tail in Folders().sidecars(f"{place}/{name}")]
+def along(place, name, recordings=()):
+    folders = Folders(f"{place}/{recording}" for recording in recordings)
+    return [(os.path.basename(path), tail) for path, tail in folders.sidecars(f"{place}/{name}")]
 
 
 def test_what_shares_the_stem_goes_along_but_no_media(place):
@@ -34,6 +35,16 @@ def test_what_shares_the_stem_goes_along_but_no_media(place):
 def test_the_longest_stem_owns(place):
     fill(place, dict.fromkeys(NAMES, b""))
     assert along(place, "rain.2.mp3") == [("rain.2.srt", ".srt")]
+
+
+def test_what_was_labelled_owns_whatever_its_ending(place):
+    names = ["live.ts", "live.srt", "live.ts.asmr.json", "code.ts", "code.txt"]
+    fill(place, dict.fromkeys(names, b""))
+    assert along(place, "live.ts", ["live.ts"]) == [
+        ("live.srt", ".srt"),
+        ("live.ts.asmr.json", ".ts.asmr.json"),
+    ]
+    assert along(place, "live.ts") == []
 
 
 def test_a_folder_that_cannot_be_read_holds_nothing(place):
