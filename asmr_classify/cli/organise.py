@@ -95,7 +95,8 @@ def organise(
     )
     if not results:
         return nothing_to_do("nothing to organise was found")
-    wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]))
+    searched = tuple(os.path.abspath(name) for name in what or () if Path(name).is_dir())  # noqa: PTH100
+    wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]), searched)
     return carry_out_asked(
         plan_organise(results, wish, command_line()),
         store,

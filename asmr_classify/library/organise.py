@@ -71,6 +71,9 @@ class Wish:
     origins : mapping of str to str
         For files that were moved by earlier runs, the paths that they had before, as
         :func:`~asmr_classify.library.undo.origins` gives them.
+    searched : tuple of str
+        Absolute paths of the folders in which the recordings were looked for. What only a link in
+        one of them leads to, out of all of them, is not moved.
     """
 
     template: Template
@@ -78,6 +81,7 @@ class Wish:
     action: Action = "move"
     include_failed: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)
+    searched: tuple[str, ...] = ()
 
 
 def plan_organise(results: Iterable[FileResult], wish: Wish, command: tuple[str, ...]) -> Plan:
@@ -122,9 +126,10 @@ class _Planner:
     def __init__(self, wish: Wish, folders: Folders) -> None:
         self._wish = wish
         self._folders = folders
+        self._searched = {folder: os.path.realpath(folder) for folder in wish.searched}
         self._claimed: set[tuple[str, str]] = set()
         self._new_folders: dict[str, str] = {}
-        self._taken_along: set[str] = set()
+        self._planned: set[str] = set()  # real paths: a link may lead to one by another name
         self._n_used: Counter[tuple[str, ...]] = Counter()
         self.steps: list[Move | Copy | Hardlink | Symlink] = []
 
@@ -133,14 +138,14 @@ class _Planner:
         if result.status is Status.FAILED and not self._wish.include_failed:
             raise _LeaveError("could not be labelled; --failed takes it all the same")
         source = self._source(result.path)
-        if source in self._taken_along:
+        if os.path.realpath(source) in self._planned:
             return
         origin = self._wish.origins.get(source, source)
         names, stem = self._place(result, source, origin)
         folder = self._spelt(names)
         extension = safe_tail(split_name(os.path.basename(origin))[1])
         group = list(_distinct([(source, extension), *self._along(source)]))
-        self._taken_along.update(path for path, _ in group)
+        self._planned.update(os.path.realpath(path) for path, _ in group)
         if not self._is_in_place(group, folder, stem):
             self._find_names(group, folder, stem)
 
@@ -158,7 +163,16 @@ class _Planner:
             raise _LeaveError(f"cannot be looked at: {reason}") from exc
         if not stat.S_ISREG(mode):
             raise _LeaveError("is no regular file")
+        if self._wish.action == "move":
+            self._check_not_elsewhere(os.path.dirname(source))
         return source
+
+    def _check_not_elsewhere(self, folder: str) -> None:
+        """Leave what lies elsewhere than in the folders that were searched."""
+        real = os.path.realpath(folder)
+        was_searched = any(_is_below(folder, top) for top in self._searched)
+        if was_searched and not any(_is_below(real, top) for top in self._searched.values()):
+            raise _LeaveError(f"lies in {real}, where a link leads; organise that folder")
 
     def _place(self, result: FileResult, source: str, origin: str) -> tuple[tuple[str, ...], str]:
         folder, name = os.path.split(origin)
@@ -189,7 +203,7 @@ class _Planner:
         return [
             (path, safe_tail(tail))
             for path, tail in self._folders.sidecars(source)
-            if path not in self._taken_along and stat.S_ISREG(os.lstat(path).st_mode)
+            if os.path.realpath(path) not in self._planned and stat.S_ISREG(os.lstat(path).st_mode)
         ]
 
     def _is_in_place(self, group: list[tuple[str, str]], folder: str, stem: str) -> bool:
@@ -292,6 +306,10 @@ def _fitted(stem: str, number: int, group: list[tuple[str, str]]) -> str:
 
 def _path_key(*parts: str) -> str:
     return "/".join(name_key(piece) for part in parts for piece in part.split(os.sep))
+
+
+def _is_below(path: str, top: str) -> bool:
+    return path == top or path.startswith(os.path.join(top, ""))
 
 
 def _is_same_folder(one: str, other: str) -> bool:

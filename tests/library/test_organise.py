@@ -195,6 +195,35 @@ def test_a_file_keeps_its_owner_on_another_disk(place, three, other_disk, store,
     assert owners == [(status.st_uid, status.st_gid)]
 
 
+def test_what_a_link_leads_to_out_of_the_searched_folders_is_not_moved(place):
+    fill(place, {"in/a.mp3": b"1", "in/deep/b.mp3": b"2", "nas/c.mp3": b"3"})
+    (place / "in/deep/nas").symlink_to(place / "nas")
+    (place / "in/again").symlink_to("deep")
+    (place / "name").symlink_to("in")
+    results = [heard(place / name) for name in ("name/a.mp3", "name/again/b.mp3")]
+    elsewhere = heard(place / "name/again/nas/c.mp3")
+    searched = (str(place / "name"),)
+    planned = plan([*results, elsewhere], place / "name", searched=searched)
+    assert targets(planned, place) == ["name/tap/a.mp3", "name/tap/b.mp3"]
+    reason = f"lies in {place / 'nas'}, where a link leads; organise that folder"
+    assert reasons(planned) == {"c.mp3": reason}
+    options = {"searched": (*searched, str(place / "nas"))}
+    assert plan([elsewhere], place / "in", **options).left == ()
+    assert plan([elsewhere], place / "in").left == ()  # as a query finds it
+    assert plan([elsewhere], place, searched=searched, action="copy").left == ()
+
+
+def test_a_file_that_has_two_names_by_links_is_planned_once(place, store):
+    fill(place, {"a.mp3": b"1", "a.srt": b"2"})
+    (place / "link").symlink_to(place)
+    results = [heard(place / "a.mp3"), heard(place / "link/a.mp3")]
+    for action in ("copy", "hardlink", "symlink", "move"):
+        made = plan(results, place / action, action=action)
+        assert targets(made, place / action) == ["tap/a.srt", "tap/a.mp3"]
+    report = organise(results, place, store)
+    assert report.n_done == len(report.outcomes)
+
+
 def test_hard_links_to_another_disk_are_refused_by_the_plan(place, other_disk):
     fill(place, {"a.mp3": b"1"})
     planned = plan([heard(place / "a.mp3")], other_disk / "new", action="hardlink")
