@@ -26,6 +26,9 @@ from asmr_classify.cli.planned import (
 if TYPE_CHECKING:
     from asmr_classify.library.journal import Run, Store
 
+MOST_SHOWN = 200
+"""Characters of a command; `watch` puts the paths of a whole batch behind one."""
+
 
 @reporting_errors
 def undo(
@@ -76,7 +79,9 @@ def undo(
         return ExitStatus.OK
     status = ExitStatus.OK
     for one in (chosen, *broken_off_before(chosen, runs)):
-        if one is not chosen:
+        if one is chosen and not quiet:
+            tell(f"run {one.number}: {_begin_of(one)}", lead="takes back ")
+        elif one is not chosen:
             told = f"run {one.number} is of the same command, and was broken off: it goes along"
             tell(told, lead="note: ")
         n_runs = len(store.numbers())
@@ -87,6 +92,12 @@ def undo(
         if is_asked and len(store.numbers()) == n_runs:
             break  # as the user did not agree
     return status
+
+
+def _begin_of(run: Run) -> str:
+    """Give the command of a run, or the begin of a long one."""
+    command = printable(shlex.join(run.command))
+    return command if len(command) <= MOST_SHOWN else command[: MOST_SHOWN - 1] + "…"
 
 
 def _catalogue_of(run: Run) -> Path | None:

@@ -189,6 +189,18 @@ def test_undo_lists_runs_and_says_what_is_undone():
 
 
 @pytest.mark.usefixtures("library")
+def test_undo_tells_which_run_it_takes_back(place, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["asmr-classify", "organise", "in", "--to", "x" * 300])
+    run("organise", "in", "--to", TEMPLATE, "-y")
+    told = f"takes back run 1: asmr-classify organise in --to {'x' * 168}…\n"
+    for options in (["-n"], ["-y"]):
+        assert run("undo", *options).stderr.startswith(told)
+    assert files(place) == BEFORE
+    run("organise", "in", "--to", TEMPLATE, "-y")
+    assert "takes back" not in run("undo", "-y", "-q").stderr
+
+
+@pytest.mark.usefixtures("library")
 def test_without_any_run_there_is_nothing_to_undo(state):
     told = f"no runs are kept in {state}/runs; tag, organise and extract keep them\n"
     for options in ([], ["-y"], ["-n"]):
