@@ -112,9 +112,10 @@ For players and web pages: `<track src="evening.flac.vtt" kind="metadata">`, or
     "youtube": """\
 For creators: paste it into the description. YouTube takes a list only if it begins at 0:00 and has
 three chapters or more, of ten seconds or more each. Shorter stretches are joined with what is most
-like them; a chapter is named after the labels that fill at least half of it. With `--skip lively`,
-where much moves in a video is told too (`tap + lively`), so that viewers can skip it as they can
-the labels. Where there is no such list the program says so, and writes none.
+like them; a chapter is named after the labels that fill at least half of it, else half of what is
+not silent in it. With `--skip lively`, where much moves in a video is told too (`tap + lively`), so
+that viewers can skip it as they can the labels. Where there is no such list the program says so,
+and writes none.
 """,
     "stash": """\
 In the shape in which Stash exports a scene with its markers (`scenes/` of an export), for scripts

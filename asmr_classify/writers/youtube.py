@@ -8,7 +8,8 @@ chapters are made of them:
 2. Pieces shorter than ten seconds are joined, the shortest first, with the neighbour that holds
    more nearly the same labels.
 3. A chapter is named after the labels that fill at least half of it, triggers before contexts,
-   those that fill more first. Neighbours of one name become one chapter.
+   those that fill more first; where there are none, nor is it silent for that long, after those
+   that fill half of what is not silent. Neighbours of one name become one chapter.
 
 Chapters name all labels, so that viewers may skip what they like. Where much moves is told by
 ``lively``, last in a name, if it is asked for.
@@ -86,16 +87,24 @@ class Chapter:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that name it: triggers first, ``lively`` last, then by what they cover."""
+        silence = self.covered.get(SILENCE, 0)
+        named = self._filling(self.duration)
+        if not named and silence >= NAMING_SHARE * self.duration:
+            return (SILENCE,)
+        return named or self._filling(self.duration - silence) or (NOTHING,)
+
+    def _filling(self, seconds: float) -> tuple[str, ...]:
         enough = [
             label
-            for label, seconds in self.covered.items()
-            if seconds >= NAMING_SHARE * self.duration and label != SILENCE
+            for label, covered in self.covered.items()
+            if covered >= NAMING_SHARE * seconds and label != SILENCE
         ]
-        by_weight = sorted(
-            enough, key=lambda x: (x == LIVELY, kind_of(x) is Kind.CONTEXT, -self.covered[x], x)
+        return tuple(
+            sorted(
+                enough,
+                key=lambda x: (x == LIVELY, kind_of(x) is Kind.CONTEXT, -self.covered[x], x),
+            )
         )
-        silent = self.covered.get(SILENCE, 0) >= NAMING_SHARE * self.duration
-        return tuple(by_weight) or ((SILENCE,) if silent else (NOTHING,))
 
     def likeness(self, other: Chapter) -> float:
         """Compute the share of labels that both hold among those that either holds, by time.

@@ -105,6 +105,16 @@ def test_stretches_without_a_label_or_sound_have_a_name():
     assert chapters_of(of(80.0, *spans)) == "0:00 tap\n0:20 other\n0:40 silence\n1:00 tap\n"
 
 
+def test_silence_takes_no_name_from_what_is_heard():
+    """As of a video whose sound begins late: it was called other, which nobody hears in it."""
+    late = of(16.0, (0, 4, "silence"), (4.258, 12.098, "tap"))
+    assert [each.labels for each in find_chapters(late)] == [("tap",)]
+    rare = of(16.0, (0, 8, "silence"), (8, 15, "tap"))
+    assert [each.labels for each in find_chapters(rare)] == [("silence",)]
+    little = of(16.0, (0, 4, "silence"), (4, 9, "tap"))
+    assert [each.labels for each in find_chapters(little)] == [("other",)]
+
+
 def test_angle_brackets_which_youtube_refuses_are_replaced():
     assert "\u2039b\u203a" in chapters_of(timeline(labels=("<b>", "tap", "speech")))
 
