@@ -160,6 +160,7 @@ def plan_undo(run: Run, runs: Iterable[Run], command: tuple[str, ...]) -> Plan:
     Plan
         Without steps if all is undone.
     """
+    runs = list(runs)
     undone = undone_steps(run, runs)
     steps: list[tuple[Step, int]] = []
     left = [
@@ -178,7 +179,28 @@ def plan_undo(run: Run, runs: Iterable[Run], command: tuple[str, ...]) -> Plan:
         else:
             if inverse is not None:
                 steps.append((inverse, index))
-    return _with_folders(run, steps, left, command)
+    moved = _moved_since(run, runs)
+    told = [
+        Left(item.path, f"was moved by run {moved[item.path]}: undo that first")
+        if item.path in moved and not os.path.lexists(item.path)
+        else item
+        for item in left
+    ]
+    return _with_folders(run, steps, told, command)
+
+
+def _moved_since(run: Run, runs: list[Run]) -> dict[str, int]:
+    """Tell by which later run a file was moved away."""
+    moved: dict[str, int] = {}
+    for later in runs:
+        if later.number <= run.number:
+            continue
+        for entry in later.done.values():
+            if entry.record.get("kind") == "move":
+                moved.pop(entry.record.get("target", ""), None)
+                if later.undoes is None:
+                    moved[entry.record.get("source", "")] = later.number
+    return moved
 
 
 def _inverse(entry: Entry) -> Step | None:

@@ -43,6 +43,22 @@ def test_what_the_user_changed_since_is_not_undone(place, three, store):
     assert (place / "c.mp3").read_bytes() == b"cccc"
 
 
+def test_what_a_later_run_moved_names_that_run(place, three, store):
+    before = look(place)
+    organise(three, place, store)
+    now = [heard(place / "tap" / name) for name in FILES]
+    organise(now, place, store, "later/{trigger}/{name}")
+    planned, _, _ = undo(store, 1)
+    assert {left.reason for left in planned.left} == {"was moved by run 2: undo that first"}
+    undo(store, 2)
+    (place / "tap/b.mp3").rename(place / "b")
+    planned, _, _ = undo(store, 1)
+    assert [left.reason for left in planned.left] == ["is not there any more"]
+    (place / "b").rename(place / "tap/b.mp3")
+    undo(store, 1)
+    assert before.items() <= look(place).items()
+
+
 def test_the_last_copy_is_never_removed(place, three, store):
     for action in ("copy", "hardlink"):
         organise(three, place / action, store, action=action)
