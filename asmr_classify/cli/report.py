@@ -17,6 +17,7 @@ from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer re
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.cli.select import select_results
+from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def report(
     """
     from rich.console import Console
 
+    from asmr_classify.aggregate import Status
     from asmr_classify.report import (
         Drawn,
         compute_waveforms,
@@ -102,7 +104,10 @@ def report(
     )
     write_page(render_page(data), str(output))
     if not quiet:
-        tell(f"{output}: {data.n_files} files, {output.stat().st_size / 1e6:.1f} MB")
+        n_failed = sum(result.status is Status.FAILED for result in results)
+        problems = f"; {n_failed} failed: see Problems there" if n_failed else ""
+        size = f"{output.stat().st_size / 1e6:.1f} MB"
+        tell(f"{output}: {counted(data.n_files, 'file')}, {size}{problems}")
     return ExitStatus.OK
 
 

@@ -58,7 +58,7 @@ def test_paths_are_labelled_first(report, touch, place, labelling):
         ("in/fail.mp3", "failed"),
     ]
     assert files[0]["url"] == "./in/a.mp3"
-    assert "out.html: 2 files, 0.1 MB" in done.stderr
+    assert "out.html: 2 files, 0.1 MB; 1 failed: see Problems there\n" in done.stderr
     assert done.stdout == ""
 
 
@@ -91,7 +91,8 @@ def test_without_waveforms_nothing_is_decoded(report, record, place, monkeypatch
     record("a.wav")
     write_results(place / "r.jsonl", heard("a.wav"))
     monkeypatch.setattr("asmr_classify.report.compute_waveforms", None)
-    assert report("r.jsonl", "--no-waveforms").exit_code == 0
+    done = report("r.jsonl", "--no-waveforms")
+    assert (done.exit_code, done.stderr) == (0, "report.html: 1 file, 0.1 MB\n")
     assert "peaks" not in data_of((place / "report.html").read_text())["files"][0]
 
 
