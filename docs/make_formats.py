@@ -52,7 +52,8 @@ or give `--per-file DIR`.
     asmr-classify label sleep --format webvtt --per-file labels
 
 writes `labels/night/rain.mp3.vtt` for `sleep/night/rain.mp3`: the folder mirrors the deepest folder
-that holds everything that is named. `--per-file .` puts each file beside its recording. Names keep
+that holds everything that is named. A folder in which the recordings lie themselves, as in
+`--per-file sleep`, or `--per-file .` above them, gets each file beside its recording. Names keep
 the extension of the recording, so that `rain.mp3` and `rain.wav` get one each.
 
 - A recording that could not be heard gets no file in the formats of one recording and in `raven`,
@@ -127,9 +128,9 @@ or, to *overwrite*, replaced by what the file says, performers and details inclu
 """,
     "edl": """\
 For Kodi and MPlayer, which leave out what is listed (`0` is a cut). Kodi looks for it beside the
-video under the same name without its extension, so use `--per-file .`; such files are named
-`evening.edl`. mpv cannot read it: see `mpv-edl`. `--skip lively` leaves out where much moves in a
-video, be it without sound, beside labels or alone.
+video under the same name without its extension, so name the folder of the videos, or one above, as
+in `--per-file .`; such files are named `evening.edl`. mpv cannot read it: see `mpv-edl`.
+`--skip lively` leaves out where much moves in a video, be it without sound, beside labels or alone.
 """,
     "mpv-edl": """\
 For mpv, which plays what is listed: `mpv labels/evening.flac.mpv.edl`. It names the recording as

@@ -137,7 +137,7 @@ def open_per_file(
     left_out = FirstFew(console, "left out")
     changed = FirstFew(Console(stderr=True), "warning")
     stale = FirstFew(console, "note")
-    return PerFile(folder, common_folder(paths), left_out, changed, stale)
+    return PerFile(folder, common_folder(paths, folder), left_out, changed, stale)
 
 
 @contextlib.contextmanager

@@ -52,13 +52,18 @@ NO_SUCH_FORMAT = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 """What readers raise where a file is something else."""
 
 
-def common_folder(paths: Iterable[str]) -> str | None:
+def common_folder(paths: Iterable[str], into: str) -> str | None:
     """Find the deepest folder that holds everything that is named, to be mirrored.
+
+    Where that lies in the folder that is written into, this is the one: each file then stands
+    beside its recording.
 
     Parameters
     ----------
     paths : iterable of str
         Files, and folders, which may be the one.
+    into : str
+        The folder that is written into.
 
     Returns
     -------
@@ -68,8 +73,10 @@ def common_folder(paths: Iterable[str]) -> str | None:
     # Names are strings here, which may hold any byte.
     absolute = [os.path.abspath(path) for path in paths]  # noqa: PTH100
     folders = [x if os.path.isdir(x) else os.path.dirname(x) for x in absolute]  # noqa: PTH112, PTH120
+    into = os.path.abspath(into)  # noqa: PTH100
     try:
-        return os.path.commonpath(folders)
+        deepest = os.path.commonpath(folders)
+        return into if os.path.commonpath([deepest, into]) == into else deepest
     except ValueError:
         return None
 

@@ -102,6 +102,11 @@ def test_files_beside_the_recordings(label, touch, place):
     assert (place / "sleep/a.edl").read_text().splitlines()[1:] == ["20.000\t40.000\t0"]
     again = label(".", "-f", "edl", "--skip", "speech", "--per-file", ".")
     assert "1 file found" in again.stderr
+    (place / "sleep/a.edl").unlink()
+    for named in ("sleep", "sleep/a.mp4"):
+        label(named, "-f", "edl", "--skip", "speech", "--per-file", ".")
+        assert (place / "sleep/a.edl").exists()
+        assert not (place / "a.edl").exists()
 
 
 def test_a_recording_without_valid_chapters_is_told(label, touch, place):

@@ -122,7 +122,15 @@ def test_nothing_is_written_outside_of_the_folder(place):
 def test_the_base_is_the_deepest_folder_that_holds_all(named, base, place):
     for folder in ("in/x/y", "in/y"):
         (place / folder).mkdir(parents=True)
-    assert common_folder(named) == str(place / base)
+    assert common_folder(named, "out") == str(place / base)
+
+
+def test_the_base_is_the_folder_that_is_written_into_where_that_holds_all(place):
+    for named in (["in/x/a.mp3"], ["in/x/a.mp3", "in/b.mp3"]):
+        assert common_folder(named, ".") == str(place)
+        assert common_folder(named, "in") == str(place / "in")
+    assert common_folder(["in/x/a.mp3"], "in/x/y") == str(place / "in/x")
+    assert common_folder(["into/a.mp3"], "in") == str(place / "into")
 
 
 def test_a_file_that_holds_the_same_is_not_touched():
