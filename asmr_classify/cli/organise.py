@@ -11,7 +11,7 @@ import typer
 
 from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
-from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.planned import (
     DryRunOption,
     JsonOption,
@@ -22,6 +22,7 @@ from asmr_classify.cli.planned import (
     command_line,
     results_to_plan,
     settle_first,
+    short_path,
 )
 from asmr_classify.errors import UsageError
 
@@ -78,7 +79,7 @@ def organise(
     run back.
     """
     from asmr_classify.library.journal import Store
-    from asmr_classify.library.organise import Wish, plan_organise
+    from asmr_classify.library.organise import Wish, links_to_moved, plan_organise
     from asmr_classify.library.template import Template
     from asmr_classify.library.undo import origins, read_runs
 
@@ -97,8 +98,12 @@ def organise(
         return nothing_to_do("nothing to organise was found")
     searched = tuple(os.path.abspath(name) for name in what or () if Path(name).is_dir())  # noqa: PTH100
     wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]), searched)
+    plan = plan_organise(results, wish, command_line())
+    for link, target in links_to_moved(plan, searched):
+        told = f"leads to {short_path(target)}, and nowhere once that is moved"
+        tell(f"{short_path(link)}: {told}", lead="note: ")
     return carry_out_asked(
-        plan_organise(results, wish, command_line()),
+        plan,
         store,
         manner,
         catalogue=catalogue,

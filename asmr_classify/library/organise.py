@@ -120,6 +120,31 @@ def plan_organise(results: Iterable[FileResult], wish: Wish, command: tuple[str,
     return Plan(command=command, steps=steps, left=tuple(left))
 
 
+def links_to_moved(plan: Plan, folders: Iterable[str]) -> list[tuple[str, str]]:
+    """Find the links in folders that will lead nowhere, since what they lead to is moved.
+
+    Parameters
+    ----------
+    plan : Plan
+    folders : iterable of str
+
+    Returns
+    -------
+    list of (str, str)
+        Path of the link, and of what it leads to now.
+    """
+    moved = {os.path.realpath(step.source) for step in plan.steps if isinstance(step, Move)}
+    found = {
+        os.path.join(here, name)
+        for folder in folders
+        for here, _, names in os.walk(folder)
+        for name in names
+        if os.path.islink(os.path.join(here, name))
+    }
+    leading = [(link, os.path.realpath(link)) for link in sorted(found)]
+    return [(link, target) for link, target in leading if target in moved]
+
+
 class _Planner:
     """Finds a free name for one file after the other."""
 

@@ -189,6 +189,20 @@ def test_undo_lists_runs_and_says_what_is_undone():
 
 
 @pytest.mark.usefixtures("library")
+def test_links_that_will_lead_nowhere_are_told(place):
+    for folder in ("in/favourites", "out"):
+        (place / folder).mkdir()
+        (place / folder / "best").symlink_to(place / "in/a.mp3")
+    (place / "in/favourites/bad").symlink_to("../bad.mp3")
+    told = "note: in/favourites/best: leads to in/a.mp3, and nowhere once that is moved\n"
+    done = run("organise", "in", "--to", TEMPLATE, "--dry-run")
+    assert (told in done.stderr, done.stderr.count("leads to")) == (True, 1)
+    assert "leads" not in run("organise", "in", "--to", TEMPLATE, "-n", "--action", "copy").stderr
+    assert told in run("organise", "in", "--to", TEMPLATE, "-y").stderr
+    assert "leads to" not in run("organise", "in", "--to", TEMPLATE, "-y").stderr
+
+
+@pytest.mark.usefixtures("library")
 def test_undo_tells_which_run_it_takes_back(place, monkeypatch):
     monkeypatch.setattr("sys.argv", ["asmr-classify", "organise", "in", "--to", "x" * 300])
     run("organise", "in", "--to", TEMPLATE, "-y")
