@@ -317,6 +317,8 @@ def check_readable(path: str) -> None:
                 raise OpenError(path, EMPTY)
     except FileNotFoundError as exc:
         message = "no such file; it may have been moved or renamed"
+        if Path(path).is_symlink():
+            message = f"a link to {Path(path).readlink()}, where no file is; remove or renew it"
         raise OpenError(path, message, may_pass=True) from exc
     except PermissionError as exc:
         message = "may not be read; change its permissions or owner"

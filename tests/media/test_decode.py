@@ -306,6 +306,9 @@ def test_what_is_no_recording_is_refused(tmp_path, name, content, message):
 def test_missing_files_and_folders_are_refused(tmp_path):
     with pytest.raises(OpenError, match="no such file"):
         AudioStream.open(str(tmp_path / "none.wav"))
+    (tmp_path / "link.wav").symlink_to("none.wav")
+    with pytest.raises(OpenError, match=r"a link to none\.wav, where no file is; remove or renew"):
+        AudioStream.open(str(tmp_path / "link.wav"))
     with pytest.raises(OpenError, match="not a regular file"):
         AudioStream.open(str(tmp_path))
     with pytest.raises(OpenError, match="cannot be read"):
