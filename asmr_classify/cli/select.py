@@ -391,7 +391,10 @@ def check_words(words: Sequence[str]) -> None:
     for word in words:
         is_named_so = word.rpartition(".")[2].lower() in MEDIA_EXTENSIONS and "." in word
         if (os.sep in word or is_named_so) and not LIKE_A_TERM.search(word):
-            raise UsageError(f"{word}: no such file or folder; check the name")
+            typed = as_typed(word)
+            if os.path.lexists(typed):
+                raise UsageError(f"{typed}: begins as an option does; name the file ./{typed}")
+            raise UsageError(f"{typed}: no such file or folder; check the name")
 
 
 def _find(
