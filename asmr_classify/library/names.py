@@ -65,7 +65,7 @@ def safe_name(text: str, tail: str = "") -> str:
     >>> safe_name("Rain: 1/2?", ".mp3"), safe_name("con", ".wav"), safe_name("etc. ")
     ('Rain_ 1_2_.mp3', '_con.wav', 'etc')
     """
-    clean = UNSAFE.sub("_", unicodedata.normalize("NFC", text)).lstrip()
+    clean = composed(text).lstrip()
     if not clean.strip(". "):
         raise ValueError(f"nothing is left of the name {text!r} but dots and blanks")
     name = _fit(clean, tail)
@@ -74,19 +74,28 @@ def safe_name(text: str, tail: str = "") -> str:
 
 def _fit(text: str, tail: str) -> str:
     """Cut a text so that it fits with its tail, and take off what may not stand at the end."""
-    room = LIMIT_BYTES - len(tail.encode())
+    cut = cut_to(text, LIMIT_BYTES - len(tail.encode()))
+    if not tail or len(cut) < len(text):
+        cut = cut.rstrip(". ")
+    if not cut.strip(". "):
+        raise ValueError(f"no room is left for the name {text!r} before {tail!r}")
+    return cut + tail
+
+
+def cut_to(text: str, room: int) -> str:
+    """Cut a text between signs so that it takes no more than so many bytes in UTF-8."""
     end, used = 0, 0
     for char in text:
         used += len(char.encode())
         if used > room:
             break
         end += 1
-    cut = text[: _whole_signs(text, end)]
-    if not tail or len(cut) < len(text):
-        cut = cut.rstrip(". ")
-    if not cut.strip(". "):
-        raise ValueError(f"no room is left for the name {text!r} before {tail!r}")
-    return cut + tail
+    return text[: _whole_signs(text, end)]
+
+
+def composed(text: str) -> str:
+    """Compose a text (NFC), with ``_`` for what is unsafe in a name."""
+    return UNSAFE.sub("_", unicodedata.normalize("NFC", text))
 
 
 def _whole_signs(text: str, end: int) -> int:
@@ -141,7 +150,7 @@ def numbered(stem: str, number: int, tail: str) -> str:
 
 def safe_tail(tail: str) -> str:
     """Make what follows a stem safe, as :func:`safe_name` does."""
-    return UNSAFE.sub("_", unicodedata.normalize("NFC", tail))
+    return composed(tail)
 
 
 def name_key(name: str) -> str:

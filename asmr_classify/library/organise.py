@@ -166,10 +166,10 @@ class _Planner:
         if os.path.realpath(source) in self._planned:
             return
         origin = self._wish.origins.get(source, source)
-        names, stem = self._place(result, source, origin)
-        folder = self._spelt(names)
         extension = safe_tail(split_name(os.path.basename(origin))[1])
         group = list(_distinct([(source, extension), *self._along(source)]))
+        names, stem = self._place(result, source, origin, _longest_tail(group))
+        folder = self._spelt(names)
         self._planned.update(os.path.realpath(path) for path, _ in group)
         if not self._is_in_place(group, folder, stem):
             self._find_names(group, folder, stem)
@@ -199,11 +199,13 @@ class _Planner:
         if was_searched and not any(_is_below(real, top) for top in self._searched.values()):
             raise _LeaveError(f"lies in {real}, where a link leads; organise that folder")
 
-    def _place(self, result: FileResult, source: str, origin: str) -> tuple[tuple[str, ...], str]:
+    def _place(
+        self, result: FileResult, source: str, origin: str, tail: str
+    ) -> tuple[tuple[str, ...], str]:
         folder, name = os.path.split(origin)
         subject = Subject(result, os.path.basename(folder), name, os.lstat(source).st_mtime)
         try:
-            place = self._wish.template.fill(subject)
+            place = self._wish.template.fill(subject, tail)
         except ValueError as exc:
             raise _LeaveError(str(exc)) from exc
         return place.folders, place.stem
@@ -322,11 +324,14 @@ def _distinct(group: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 def _fitted(stem: str, number: int, group: list[tuple[str, str]]) -> str:
     """Give a stem that fits with all tails of a group."""
-    longest = max((tail for _, tail in group), key=lambda tail: len(tail.encode()))
     try:
-        return numbered(stem, number, longest)
+        return numbered(stem, number, _longest_tail(group))
     except ValueError as exc:
         raise _LeaveError(str(exc)) from exc
+
+
+def _longest_tail(group: list[tuple[str, str]]) -> str:
+    return max((tail for _, tail in group), key=lambda tail: len(tail.encode()))
 
 
 def _path_key(*parts: str) -> str:

@@ -13,11 +13,18 @@ from __future__ import annotations
 import difflib
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import TemplateError
-from asmr_classify.library.names import UNSAFE, safe_name, split_name
+from asmr_classify.library.names import (
+    LIMIT_BYTES,
+    UNSAFE,
+    composed,
+    cut_to,
+    safe_name,
+    split_name,
+)
 from asmr_classify.visual.seen import levels
 
 if TYPE_CHECKING:
@@ -217,8 +224,15 @@ class Template:
                     f"{_guess(field.label, known)}Labels: {', '.join(known)}"
                 )
 
-    def fill(self, subject: Subject) -> Place:
+    def fill(self, subject: Subject, tail: str = ".x") -> Place:
         """Fill a template.
+
+        Parameters
+        ----------
+        subject : Subject
+        tail : str
+            What will follow the stem. Where there is no room for it, the name that the file has
+            is cut, rather than what the template puts behind it.
 
         Raises
         ------
@@ -227,6 +241,9 @@ class Template:
         """
         folders = tuple(safe_name(_fill(part, subject)) for part in self.folders)
         stem = _fill(self.stem, subject)
+        over = len((composed(stem).lstrip() + tail).encode()) - LIMIT_BYTES
+        if over > 0:
+            stem = _fill(self.stem, _with_shorter_name(subject, over))
         safe_name(stem, ".x")
         return Place(folders, stem)
 
@@ -332,6 +349,14 @@ def _error(text: str, start: int, length: int, message: str) -> TemplateError:
     """Show the place: a text that is cut at neither end, and carets below it."""
     shown = "".join(char if char.isprintable() else "?" for char in text)
     return TemplateError(f"{message}\n  {shown}\n  {' ' * start}{'^' * length}")
+
+
+def _with_shorter_name(subject: Subject, over: int) -> Subject:
+    """Cut so many bytes off the name of a file, if something is left of it."""
+    stem, extension = split_name(subject.name)
+    stem = composed(stem)
+    shorter = cut_to(stem, len(stem.encode()) - over).rstrip(". ")
+    return replace(subject, name=shorter + extension) if shorter else subject
 
 
 def _fill(part: Part, subject: Subject) -> str:

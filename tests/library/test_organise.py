@@ -241,6 +241,7 @@ def test_names_of_255_bytes_and_their_sidecars_fit(place, store):
     assert report.n_done == len(report.outcomes)
     names = [os.path.basename(path) for path in look(place / "tap")]
     assert max(len(name.encode()) for name in names) > 250
+    assert all(name.split(".")[0].endswith("囁 [tap, no talking]") for name in names)
     now = [heard(place / "tap" / name) for name in names if name.endswith(".mp3")]
     assert len(now) == 2
     assert plan(now, place, template, store).steps == ()
