@@ -65,7 +65,8 @@ the extension of the recording, so that `rain.mp3` and `rain.wav` get one each.
   edited since is left alone and told of, and the others are written. One that is something else,
   subtitles of your own say, is left alone and ends the run with an error, and so is one that is
   read-only and would change.
-- A file whose recording is gone, or has another name now, stays, and is told of when the run ends.
+- A file whose recording is gone, or has another name now, stays, and is told of when the run ends;
+  so is one whose recording has its file in another place now, as another folder is mirrored.
 - An `--output` in a format of one recording that exists is never replaced: if it holds anything but
   what would be written, the run ends with an error. Remove it, or name another file.
 - What you `set` counts: all formats of one recording, and `raven`, leave out the stretches of

@@ -11,7 +11,8 @@ touched. One that is of the format is replaced only if it is as this program wro
 written is kept as digests in a file of the folder, ``asmr-classify.written``. One that was changed
 since, by hand perhaps, is left alone and told of; one that is something else is left alone, with an
 error. A recording that a format cannot hold gets no file, and an earlier one stays. So does one
-whose recording is gone, or has another name now; that is told.
+whose recording is gone, has another name now, or gets its file elsewhere, as another folder is
+mirrored; that is told.
 """
 
 from __future__ import annotations
@@ -136,6 +137,7 @@ class PerFileWriter:
         self._placed: set[bytes] = set()
         self._mirrored: set[bytes] = set()
         self._stems: set[bytes] = set()
+        self._homes: dict[bytes, str] = {}
 
     def write(self, result: FileResult) -> None:
         """Write the file of one result.
@@ -182,9 +184,14 @@ class PerFileWriter:
                 Path(self._folder).rmdir()
 
     def _tell_stale(self, tell: Callable[[str], None]) -> None:
-        """Tell of files of earlier runs whose recordings are gone."""
+        """Tell of files of earlier runs whose recordings are gone, or have theirs elsewhere now."""
+        suffix = self._form.suffixes[0].encode()
         for name in sorted(self._recordings.keys() - self._placed):
             path = os.path.join(self._folder, _unspelt(name))  # noqa: PTH118
+            home = self._homes.get(self._recordings[name])
+            if home is not None and _suffix_of(name) == suffix and os.path.lexists(path):
+                tell(f"{path}: its recording has {home} now; remove it if you do not need it")
+                continue
             recording = os.path.join(self._real, _unspelt(self._recordings[name]))  # noqa: PTH118
             is_gone = not (os.path.lexists(recording) or self._is_mirrored(name))
             if is_gone and os.path.lexists(path):
@@ -287,6 +294,8 @@ class PerFileWriter:
         """Note what a file will hold; first, so that no file that was written goes unknown."""
         line, name = self._line(target, data), self._spell(target)
         place = b"" if is_url(recording) else _spelt(without_links(recording), self._real)
+        if place:
+            self._homes[place] = target
         if line in self._written and self._recordings.get(name, b"") == place:
             return
         path = os.path.join(self._folder, WRITTEN)  # noqa: PTH118
@@ -302,6 +311,11 @@ class PerFileWriter:
 
     def _spell(self, target: str) -> bytes:
         return _spelt(target, self._folder)
+
+
+def _suffix_of(name: bytes) -> bytes:
+    suffixes = [form.suffixes[0].encode() for form in FORMATS.values()]
+    return max((x for x in suffixes if name.endswith(x)), key=len, default=b"")
 
 
 def written_below(file: str) -> str | None:

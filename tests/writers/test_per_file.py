@@ -279,6 +279,24 @@ def test_files_of_recordings_that_are_gone_are_told_and_stay():
     assert len(told) == 1
 
 
+def test_files_that_are_elsewhere_now_are_told_of_in_their_own_format():
+    Path("in/sleep").mkdir(parents=True)
+    Path("in/sleep/a.mp3").touch()
+    told = []
+    result = timeline("in/sleep/a.mp3")
+    for form in ("webvtt", "mpv-edl"):
+        write(result, base="in/sleep", form=form, on_stale=told.append)
+    write(result, base="in", form="edl", on_stale=told.append)
+    assert told == []
+    for _ in range(2):
+        write(result, base="in", on_stale=told.append)
+    now = "its recording has out/sleep/a.mp3.vtt now; remove it if you do not need it"
+    assert told == [f"out/a.mp3.vtt: {now}"] * 2
+    Path("out/a.mp3.vtt").unlink()
+    write(result, base="in", on_stale=told.append)
+    assert len(told) == 2
+
+
 def test_recordings_are_found_by_whatever_links_the_folder_is_named():
     for name in ("in", "far/out"):
         Path(name).mkdir(parents=True)
