@@ -179,9 +179,9 @@ class _Planner:
         source = os.path.abspath(path)
         try:
             if os.path.islink(source):
-                if self._wish.action == "move":
-                    raise _LeaveError("is a symbolic link; organise what it leads to")
                 source = os.path.realpath(source)
+                if self._wish.action == "move" and not self._is_searched(source):
+                    raise _LeaveError("is a symbolic link; organise what it leads to")
             mode = os.lstat(source).st_mode
         except (OSError, ValueError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else exc
@@ -192,11 +192,15 @@ class _Planner:
             self._check_not_elsewhere(os.path.dirname(source))
         return source
 
+    def _is_searched(self, real: str) -> bool:
+        """Whether a place lies in the folders that were searched, whatever leads to it."""
+        return any(_is_below(real, top) for top in self._searched.values())
+
     def _check_not_elsewhere(self, folder: str) -> None:
         """Leave what lies elsewhere than in the folders that were searched."""
         real = os.path.realpath(folder)
         was_searched = any(_is_below(folder, top) for top in self._searched)
-        if was_searched and not any(_is_below(real, top) for top in self._searched.values()):
+        if was_searched and not self._is_searched(real):
             raise _LeaveError(f"lies in {real}, where a link leads; organise that folder")
 
     def _place(

@@ -213,6 +213,17 @@ def test_what_a_link_leads_to_out_of_the_searched_folders_is_not_moved(place):
     assert plan([elsewhere], place, searched=searched, action="copy").left == ()
 
 
+def test_what_a_link_leads_to_within_the_searched_folders_is_moved(place):
+    """Of a link and what it leads to, a search finds only the one that comes first."""
+    fill(place, {"in/sleep/a.mp3": b"1", "in/sleep/a.srt": b"2", "nas/b.mp3": b"3"})
+    (place / "best").symlink_to("in/sleep/a.mp3")
+    (place / "other.mp3").symlink_to("nas/b.mp3")
+    found = [heard(place / name) for name in ("best", "other.mp3")]
+    planned = plan(found, place / "in", searched=(str(place / "in"),))
+    assert targets(planned, place) == ["in/tap/a.srt", "in/tap/a.mp3"]
+    assert reasons(planned) == {"other.mp3": "is a symbolic link; organise what it leads to"}
+
+
 def test_a_file_that_has_two_names_by_links_is_planned_once(place, store):
     fill(place, {"a.mp3": b"1", "a.srt": b"2"})
     (place / "link").symlink_to(place)
