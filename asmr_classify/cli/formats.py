@@ -47,7 +47,7 @@ def format_of(output: str) -> FormatName:
     UsageError
         If the ending stands for none.
     """
-    from asmr_classify.writers import format_by_name
+    from asmr_classify.writers import FORMATS, format_by_name
 
     name = format_by_name(output)
     if name is not None:
@@ -60,9 +60,10 @@ def format_of(output: str) -> FormatName:
             f"--output {output}: is a folder; name a file in it, or put a / behind it and give "
             "--format parquet for a table in parts"
         )
+    endings = ", ".join(form.suffixes[0] for form in FORMATS.values())
     raise UsageError(
-        f"--output {output}: no format ends in {suffix or 'nothing'!r}; "
-        "name a .jsonl, .csv or .txt file, or give --format"
+        f"--output {output}: no format ends in {suffix or 'nothing'!r}; there are {endings}, and "
+        ".txt for a table; or give --format"
     )
 
 

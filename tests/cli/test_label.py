@@ -64,7 +64,11 @@ def test_an_output_whose_format_is_unknown_is_refused(label, touch):
     touch("a.mp3")
     done = label("a.mp3", "-o", "out.xls")
     assert done.exit_code == 2
-    assert "no format ends in '.xls'; name a .jsonl, .csv or .txt file" in done.stderr
+    told = "no format ends in '.xls'; there are .jsonl, .csv, .parquet, .selections.txt, "
+    assert told in done.stderr
+    assert (
+        ", .vtt, .chapters.txt, .markers.json, .edl, .mpv.edl, and .txt for a table" in done.stderr
+    )
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.txt", "out.vtt", "out.parquet"])
