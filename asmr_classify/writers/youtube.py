@@ -17,6 +17,8 @@ Chapters name all labels, so that viewers may skip what they like. Where much mo
 References
 ----------
 .. [1] YouTube Help, Video chapters. https://support.google.com/youtube/answer/9884579
+.. [2] YouTube Data API, videos: ``snippet.description`` has at most 5000 bytes.
+   https://developers.google.com/youtube/v3/docs/videos
 """
 
 from __future__ import annotations
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 LEAST_CHAPTERS = 3
 LEAST_SECONDS = 10
 """YouTube's rules."""
+
+MOST_BYTES = 5000
+"""A description holds no more; what else it says comes on top."""
 
 NAMING_SHARE = 0.5
 """A label that fills less of a chapter does not name it: most of it would belie the name."""
@@ -137,13 +142,21 @@ def chapters_of(result: FileResult, skip: Sequence[str] = ()) -> str:
         If there are fewer than three, or nobody looked where it is lively.
     """
     chapters = find_chapters(with_lively(result) if LIVELY in skip else result)
+    least = LEAST_SECONDS
+    while len(chapters) > LEAST_CHAPTERS and len(_list(chapters).encode()) > MOST_BYTES:
+        least += 1
+        chapters = _join_alike(_join_short(chapters, least))
     if len(chapters) < LEAST_CHAPTERS:
         raise NotRepresentableError(
             f"{result.path}: no chapters: YouTube takes no list of fewer than {LEAST_CHAPTERS} "
             f"chapters of {LEAST_SECONDS} s or more, and it has {len(chapters)}; "
             "the timeline is in the other formats"
         )
-    hours = chapters[-1].start >= 3600
+    return _list(chapters)
+
+
+def _list(chapters: list[Chapter]) -> str:
+    hours = bool(chapters) and chapters[-1].start >= 3600
     return "".join(f"{_timestamp(c.start, hours=hours)} {_title(c.labels)}\n" for c in chapters)
 
 

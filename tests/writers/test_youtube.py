@@ -105,6 +105,20 @@ def test_stretches_without_a_label_or_sound_have_a_name():
     assert chapters_of(of(80.0, *spans)) == "0:00 tap\n0:20 other\n0:40 silence\n1:00 tap\n"
 
 
+def test_a_list_that_is_too_long_for_a_description_is_made_of_longer_chapters():
+    lengths = np.random.default_rng(5).integers(11, 90, 600)
+    ends = np.cumsum(lengths)
+    labels = ("whisper", "tap", "white_noise", "crinkle")
+    spans = [
+        (end - n, end, labels[k % 4]) for k, (n, end) in enumerate(zip(lengths, ends, strict=True))
+    ]
+    result = of(float(ends[-1]), *spans)
+    assert len(find_chapters(result)) == 600
+    told = chapters_of(result)
+    assert 4500 < len(told.encode()) <= 5000
+    assert all(f" {label.replace('_', ' ')}\n" in told for label in labels)
+
+
 def test_silence_takes_no_name_from_what_is_heard():
     """As of a video whose sound begins late: it was called other, which nobody hears in it."""
     late = of(16.0, (0, 4, "silence"), (4.258, 12.098, "tap"))
