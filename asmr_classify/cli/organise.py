@@ -22,7 +22,6 @@ from asmr_classify.cli.planned import (
     command_line,
     results_to_plan,
     settle_first,
-    short_path,
 )
 from asmr_classify.errors import UsageError
 
@@ -78,6 +77,7 @@ def organise(
     and Linux, and get a number where they are taken: nothing is ever overwritten. `undo` takes a
     run back.
     """
+    from asmr_classify.batch import name_from_here
     from asmr_classify.library.journal import Store
     from asmr_classify.library.organise import Wish, links_to_moved, plan_organise
     from asmr_classify.library.template import Template
@@ -99,9 +99,9 @@ def organise(
     searched = tuple(os.path.abspath(name) for name in what or () if Path(name).is_dir())  # noqa: PTH100
     wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]), searched)
     plan = plan_organise(results, wish, command_line())
-    for link, target in links_to_moved(plan, searched):
-        told = f"leads to {short_path(target)}, and nowhere once that is moved"
-        tell(f"{short_path(link)}: {told}", lead="note: ")
+    for link, target in () if quiet else links_to_moved(plan, searched):
+        told = f"leads to {name_from_here(target)}, and nowhere once that is moved"
+        tell(f"{name_from_here(link)}: {told}", lead="note: ")
     return carry_out_asked(
         plan,
         store,
