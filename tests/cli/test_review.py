@@ -365,6 +365,8 @@ def test_no_file_is_left_however_it_ends(library, tmp_path, name):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # Under nohup, it is passed on that SIGHUP is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
     )
     address = process.stdout.readline().strip()
     assert httpx.get(f"{address}sound/0").content.startswith(b"RIFF")
