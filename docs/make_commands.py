@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import argparse
 import inspect
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -28,6 +27,8 @@ def iter_lines() -> Iterator[str]:
     yield "Written by `docs/make_commands.py` from the program."
     yield ""
     yield inspect.cleandoc(program.help)
+    yield ""
+    yield inspect.cleandoc(program.epilog)
     for name, command in iter_commands(program):
         yield ""
         yield f"## asmr-classify {name}"
@@ -52,25 +53,21 @@ def iter_commands(group: Any, lead: str = "") -> Iterator[tuple[str, Any]]:
 
 def _names(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return f"`{(parameter.metavar or parameter.name).upper()}`"
-    value = parameter.metavar or _choices(parameter) or parameter.name.strip("_").upper()
+        return f"`{_in_cell((parameter.metavar or parameter.name).upper())}`"
+    value = parameter.metavar or parameter.name.strip("_").upper()
     value = "" if parameter.is_flag else f" {value}"
     return ", ".join(
-        f"`{option}{value}`" for option in (*parameter.opts, *parameter.secondary_opts)
+        f"`{option}{_in_cell(value)}`" for option in (*parameter.opts, *parameter.secondary_opts)
     )
 
 
-def _choices(parameter: Any) -> str:
-    """Write the words that may be given, if it is one of some words."""
-    annotated = parameter.type_descriptor.annotation
-    for of in (annotated, *get_args(annotated)):
-        if isinstance(of, type) and issubclass(of, Enum):
-            return "\\|".join(of)
-    return ""
-
-
 def _meaning(parameter: Any) -> str:
-    return " ".join(parameter.help.split()).replace("|", "\\|")
+    return _in_cell(" ".join(parameter.help.split()))
+
+
+def _in_cell(text: str) -> str:
+    """Keep a bar from ending the cell of a table, which it does in code too."""
+    return text.replace("|", "\\|")
 
 
 def main() -> None:

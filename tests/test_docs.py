@@ -8,6 +8,8 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
+import pytest
+
 from docs import make_scale
 from tests.benchmarks.report import RESULTS
 from tests.conftest import ROOT
@@ -76,3 +78,15 @@ def words(svg):
 
 def test_the_picture_shows_what_the_program_prints(tmp_path):
     assert words(made_anew("make_picture.py", tmp_path, "label.svg")) == words(kept("label.svg"))
+
+
+PAGES = sorted({ROOT / "README.md", *(ROOT / "docs").glob("*.md")})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_row_of_a_table_has_the_cells_of_its_head(page):
+    n_cells = None
+    for line in page.read_text(encoding="utf-8").splitlines():
+        cells = len(re.split(r"(?<!\\)\|", line)) if line.startswith("|") else None
+        assert cells == n_cells or None in (cells, n_cells), line
+        n_cells = cells

@@ -15,6 +15,7 @@ from asmr_classify.cli.extract import extract
 from asmr_classify.cli.features import features
 from asmr_classify.cli.find import find
 from asmr_classify.cli.forget import forget
+from asmr_classify.cli.helps import Command, Group
 from asmr_classify.cli.label import label
 from asmr_classify.cli.model import model_app
 from asmr_classify.cli.organise import organise
@@ -32,6 +33,7 @@ from asmr_classify.errors import OutputError
 
 app = typer.Typer(
     name="asmr-classify",
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode="markdown",  # joins the lines of a paragraph
     # Errors are reported in one place (cli/errors.py); a traceback goes to the log.
@@ -48,7 +50,12 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+EXIT_STATUS = """Exit status: 0 done, 1 could not run, 2 wrong usage, 3 finished but some files
+failed, 4 nothing to do, 5 a check failed, 130 interrupted with all finished work saved, 141 the
+reader of the output stopped early, 143 ended by SIGTERM with all finished work saved."""
+
+
+@app.callback(epilog=EXIT_STATUS)
 def program(
     version: Annotated[
         bool,
@@ -59,9 +66,7 @@ def program(
 ) -> None:
     """Tell which ASMR triggers recordings hold: whisper, tap, crinkle, white noise.
 
-    Exit status: 0 done, 1 could not run, 2 wrong usage, 3 finished but some files failed, 4 nothing
-    to do, 5 a check failed, 130 interrupted with all finished work saved, 141 the reader
-    of the output stopped early, 143 ended by SIGTERM with all finished work saved.
+    To begin: `asmr-classify label FOLDER`. `asmr-classify COMMAND --help` explains a command.
     """
 
 
@@ -83,9 +88,9 @@ app.command(cls=QueryCommand, rich_help_panel=FILES)(organise)
 app.command(cls=QueryCommand, rich_help_panel=FILES)(extract)
 app.command(cls=CatalogueCommand, rich_help_panel=FILES)(undo)
 app.command(cls=CatalogueCommand, rich_help_panel=MODELS)(teach)
-app.command(rich_help_panel=MODELS)(features)
-app.command(rich_help_panel=MODELS)(train)
-app.command(rich_help_panel=MODELS)(evaluate)
+app.command(cls=Command, rich_help_panel=MODELS)(features)
+app.command(cls=Command, rich_help_panel=MODELS)(train)
+app.command(cls=Command, rich_help_panel=MODELS)(evaluate)
 app.add_typer(model_app, rich_help_panel=MODELS)
 
 

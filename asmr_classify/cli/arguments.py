@@ -115,8 +115,8 @@ SelectionModelOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Label by this model, not the shipped one; what a query finds too, and it must then "
-        "find it again.",
+        help="Label by this model, not the shipped one. What a query finds is labelled by it too, "
+        "and then left out if the query no longer finds it.",
         rich_help_panel=HOW,
     ),
 ]

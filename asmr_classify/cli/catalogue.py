@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from asmr_classify.cli.errors import ExitStatus, report_error, tell
+from asmr_classify.cli.helps import Command
 from asmr_classify.cli.results import open_writer
 from asmr_classify.counts import counted
 from asmr_classify.errors import CatalogueError
@@ -68,7 +68,7 @@ LimitOption = Annotated[
 ]
 
 
-class CatalogueCommand(TyperCommand):
+class CatalogueCommand(Command):
     """A command whose ``--catalogue`` may stand without a value, for the default one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

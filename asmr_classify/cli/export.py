@@ -19,6 +19,7 @@ from asmr_classify.cli.catalogue import (
 )
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
 from asmr_classify.cli.formats import (
+    FORMAT_NAMES,
     STDOUT,
     FormatName,
     check_earlier,
@@ -43,7 +44,9 @@ def export(
         typer.Option(
             "--format",
             "-f",
-            help="How results are written. Default: by the ending of --output, else jsonl.",
+            metavar="FORMAT",
+            help=f"How results are written: {FORMAT_NAMES}. Default: by the ending of --output, "
+            "else jsonl.",
             show_default=False,
         ),
     ] = None,

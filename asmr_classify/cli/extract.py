@@ -152,6 +152,7 @@ def extract(
         typer.Option(
             "--format",
             "-f",
+            metavar="flac|wav|opus",
             help="Of clips. Default: flac, in the layouts esc50 and kaldi wav.",
             show_default=False,
             rich_help_panel=HOW,
@@ -183,6 +184,7 @@ def extract(
     layout: Annotated[
         LayoutOption,
         typer.Option(
+            metavar="LAYOUT",
             help="folders: one per label; audiofolder: for Hugging Face; jams, esc50, kaldi: as "
             "these have them.",
             rich_help_panel=WHERE,

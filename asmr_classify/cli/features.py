@@ -106,6 +106,7 @@ def features(
     by: Annotated[
         ByName,
         typer.Option(
+            metavar="window|file",
             help="A row for each window of two seconds, one a second, or one for each file: the "
             "mean over its audible windows.",
             rich_help_panel=HOW,
@@ -119,6 +120,7 @@ def features(
         typer.Option(
             "--format",
             "-f",
+            metavar="csv|parquet",
             help="How rows are written. Default: by the ending of --output, else CSV.",
             show_default=False,
             rich_help_panel=WHERE,

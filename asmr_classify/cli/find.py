@@ -21,6 +21,7 @@ from asmr_classify.cli.catalogue import (
 )
 from asmr_classify.cli.errors import ExitStatus, reporting_errors
 from asmr_classify.cli.formats import (
+    FORMAT_NAMES,
     STDOUT,
     FormatName,
     check_json,
@@ -46,8 +47,9 @@ def find(
         typer.Option(
             "--format",
             "-f",
-            help="How results are written.",
-            show_default=FormatName.TABLE.value,
+            metavar="FORMAT",
+            help=f"How results are written: {FORMAT_NAMES}. Default: table.",
+            show_default=False,
             rich_help_panel=WHERE,
         ),
     ] = None,
@@ -101,7 +103,12 @@ def find(
         if is_document(form):  # which holds one recording: refuse more before the first is written
             results = list(results)
             n_found = len(results)
-        check_output_options(STDOUT, form, is_one=n_found < 2)
+        if n_found > 1:
+            raise UsageError(
+                f"--format {form}: such a file belongs to one recording, and {n_found} were found; "
+                f"`export --format {form} --per-file DIR` writes a file each"
+            )
+        check_output_options(STDOUT, form, is_one=True)
         return write_results(results, known.labels, STDOUT, form, kinds=kinds_asked(asked_for))
 
 

@@ -39,6 +39,10 @@ class FormatName(StrEnum):
     MPV_EDL = "mpv-edl"
 
 
+FORMAT_NAMES = ", ".join(FormatName)
+"""As the help of ``--format`` lists them: side by side they are too wide for its table."""
+
+
 def format_of(output: str) -> FormatName:
     """Tell the format by the ending of a file's name.
 

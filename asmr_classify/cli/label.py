@@ -43,6 +43,7 @@ from asmr_classify.cli.catalogue import (
 )
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors, tell
 from asmr_classify.cli.formats import (
+    FORMAT_NAMES,
     STDOUT,
     FormatName,
     check_earlier,
@@ -168,8 +169,9 @@ def label(
         typer.Option(
             "--format",
             "-f",
-            help="How results are written; docs/formats.md shows each. Default: by the ending of "
-            "--output, else a table.",
+            metavar="FORMAT",
+            help=f"How results are written: {FORMAT_NAMES}; docs/formats.md shows each. Default: "
+            "by the ending of --output, else a table.",
             show_default=False,
             rich_help_panel=WHERE,
         ),

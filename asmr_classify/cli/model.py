@@ -10,6 +10,7 @@ import typer
 
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
 from asmr_classify.cli.explain import HtmlOption, PlotsOption, check_explanations, explain
+from asmr_classify.cli.helps import Command, Group
 from asmr_classify.counts import counted
 from asmr_classify.errors import EvaluationError
 
@@ -20,17 +21,21 @@ if TYPE_CHECKING:
     from asmr_classify.training.record import EvaluationRecord
 
 model_app = typer.Typer(
-    name="model", help="Look at a model.", no_args_is_help=True, rich_markup_mode="markdown"
+    name="model",
+    cls=Group,
+    help="Look at a model.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 
 
-@model_app.command()
+@model_app.command(cls=Command)
 @reporting_errors
 def show(
     model: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[MODEL]", help="A model file. Default: the shipped model.", show_default=False
+            metavar="MODEL", help="A model file. Default: the shipped model.", show_default=False
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

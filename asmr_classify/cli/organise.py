@@ -59,7 +59,10 @@ def organise(
         ),
     ] = None,
     action: Annotated[
-        ActionName, typer.Option(help="What is done to the files.")
+        ActionName,
+        typer.Option(
+            metavar="ACTION", help="What is done to the files: move, copy, hardlink or symlink."
+        ),
     ] = ActionName.MOVE,
     failed: Annotated[
         bool, typer.Option("--failed", help="Also files that could not be labelled.")

@@ -40,7 +40,7 @@ def playlist(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[QUERY|PATH]",
+            metavar="QUERY|PATH",
             help="Recordings, folders of them, or a query as find takes it. Default: the whole "
             "catalogue.",
             show_default=False,
@@ -135,6 +135,7 @@ def playlist(
     order: Annotated[
         Order,
         typer.Option(
+            metavar="ORDER",
             help="variety: spaces the same trigger, recording and creator apart; score: highest "
             "first; path: by name; shuffle: at random.",
             rich_help_panel=HOW,
@@ -169,6 +170,7 @@ def playlist(
     player: Annotated[
         Player,
         typer.Option(
+            metavar="vlc|mpv",
             help="Who is to play --segments: each player has its own way. Whole recordings play "
             "in any.",
             rich_help_panel=WHERE,

@@ -44,7 +44,7 @@ def set_(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE… SETTING…",
+            metavar="FILE|SETTING",
             help="Files of the catalogue, and what is true of them: trigger=whisper,tap (the main "
             "one first), trigger=none, kinds=typing,rain (and no others), kinds=none, "
             "no_talking=true or false; or reset. With --from, files and folders to which that is "
@@ -81,6 +81,8 @@ def set_(
     catalogue: CatalogueOption = None,
 ) -> ExitStatus:
     """Correct by hand what the model said of files.
+
+    As in `set rain.mp3 trigger=whisper,white_noise`.
 
     Corrections outlive labelling anew, and go with a file that is moved or renamed; other files of
     the very same content are set too. `reset` takes them back. Scores, shares and the timeline stay

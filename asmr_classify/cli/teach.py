@@ -35,7 +35,7 @@ def teach(
     sources: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FOLDER]…",
+            metavar="FOLDER",
             help="Folders with a folder per label, 'none' for what holds none of them; or whatever "
             "else `train` reads. Default: what was answered and set in the catalogue.",
             show_default=False,
@@ -57,8 +57,9 @@ def teach(
     group_by: Annotated[
         Maker,
         typer.Option(
+            metavar="MAKER",
             help=f"What makes recordings of the catalogue those of one maker, of whom some are "
-            f"held out for figures: {MAKERS}. Below a FOLDER of a label, folders are makers."
+            f"held out for figures: {MAKERS}. Below a FOLDER of a label, folders are makers.",
         ),
     ] = Maker.CREATOR,
     cache: CacheOption = None,

@@ -287,6 +287,9 @@ def test_a_format_of_one_recording_is_exported_per_file(library, place, name):
     refused = library("export", "tap", "--format", name, *skip)
     assert refused.exit_code == 2
     assert "give --per-file DIR for a file each" in refused.stderr
+    found = library("find", "tap", "--format", name)
+    assert found.exit_code == 2
+    assert f"`export --format {name} " in found.stderr  # find has neither option
     done = library("export", "tap", "--format", name, *skip, "--per-file", "each")
     assert done.exit_code == 0, done.stderr
     written = {str(p.relative_to(place / "each")) for p in (place / "each").rglob("*.*")}

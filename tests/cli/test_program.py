@@ -14,6 +14,7 @@ from shutil import copyfile
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
 from tests.conftest import ROOT
@@ -105,6 +106,21 @@ def test_help_and_version_write_nothing_and_load_nothing_heavy(arguments, what_h
 def test_version_is_that_of_the_package():
     done = run("--version")
     assert re.fullmatch(rb"asmr-classify \d+\.\d+\.\d+\S*\n", done.stdout)
+
+
+@pytest.mark.parametrize("name", ["", "model", *COMMANDS])
+def test_the_help_is_in_plain_words_and_fits_eighty_columns(name):
+    text = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "80"}).stdout
+    assert not re.search(r"<\w+|\[\[| range", text)  # <bool>, [[MODEL]], <int range>
+    assert max(map(len, text.splitlines())) <= 80
+    assert re.search(r"│ --help +(-h +)?Show this", text)  # a flag takes no word
+    jobs = "--jobs" in text
+    assert jobs == bool(re.search(r"--jobs +-j +JOBS \[x>=1\]", text))
+
+
+def test_the_help_says_how_to_begin_and_the_exit_statuses_come_last():
+    text = run("--help").stdout.decode()
+    assert text.index("label FOLDER") < text.index("Options") < text.index("Exit status")
 
 
 def test_the_help_tells_the_exit_statuses():
