@@ -270,9 +270,7 @@ def load_model(source: str | os.PathLike[str] | None = None) -> Model:
     """
     path = Path(source) if source is not None else shipped_model_path()
     if not path.is_file():
-        raise ModelNotFoundError(
-            f"{path}: no such model file; leave --model out for the shipped one"
-        )
+        raise ModelNotFoundError(f"{path}: no such model file; leave it out for the shipped one")
     try:
         return _model_from(*_read(path), source=str(path))
     except (

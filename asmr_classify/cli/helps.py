@@ -26,7 +26,7 @@ class Group(TyperGroup):
 def _in_plain_words(parameter: Any) -> Any:
     """Leave out what Typer shows else: ``<bool>`` of a flag, ``<list[str]>`` of an argument."""
     if isinstance(parameter, TyperArgument):
-        parameter.display_type_rich = lambda ctx: ""  # noqa: ARG005 - Typer gives it by name
+        setattr(parameter, "display_type_rich", lambda ctx: "")  # noqa: ARG005, B010
     elif parameter.metavar is None:
         parameter.metavar = "" if parameter.is_flag else parameter.name.strip("_").upper()
     return parameter

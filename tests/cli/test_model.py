@@ -141,7 +141,7 @@ def test_pages_are_not_written_over_recordings_or_into_nowhere(judged, tmp_path)
 def test_no_such_model_is_told(tmp_path):
     done = show(tmp_path / "none.safetensors")
     assert done.exit_code == 1
-    assert "no such model file" in done.stderr
+    assert "no such model file; leave it out for the shipped one" in done.stderr
 
 
 def test_a_page_replaces_earlier_pages_only(judged, tmp_path):
