@@ -207,17 +207,22 @@ def train(
 
 
 def check_teaching(teacher: Path | None, sounds: Sequence[Path] | None) -> None:
-    """Check that somebody teaches where there is sound to learn from.
+    """Check that somebody teaches where there is sound to learn from, before any work is done.
 
     Raises
     ------
-    UsageError
+    MissingExtraError, UsageError
+        If nobody does, or the teacher cannot.
     """
+    from asmr_classify.training.teacher import open_teacher
+
     if sounds and teacher is None:
         raise UsageError(
             f"--sounds {sounds[0]}: nobody labelled it, so only a teacher can tell what it is; "
             "name one by --teacher"
         )
+    if teacher is not None:
+        open_teacher(teacher)
 
 
 def read_readable(

@@ -184,9 +184,7 @@ def ask_teacher(  # noqa: PLR0913 (options by name)
     """
     from joblib import delayed
 
-    if not teacher.is_file():
-        raise UsageError(f"--teacher {teacher}: no such file")
-    Teacher(str(teacher))
+    open_teacher(teacher)
     digest = file_sha256(teacher)
     tasks = (
         delayed(_opinion)(clip, str(teacher), digest, windows, cache, cache_needed)
@@ -198,6 +196,19 @@ def ask_teacher(  # noqa: PLR0913 (options by name)
         if on_progress is not None:
             on_progress(done, len(clips))
     return opinions
+
+
+def open_teacher(path: Path) -> Teacher:
+    """Open a teacher, if there is one that can teach.
+
+    Raises
+    ------
+    MissingExtraError, UsageError
+        If there is none.
+    """
+    if not path.is_file():
+        raise UsageError(f"--teacher {path}: no such file")
+    return Teacher(str(path))
 
 
 def _opinion(

@@ -62,6 +62,16 @@ def test_sounds_need_a_teacher(run, tmp_path):
         assert "name one by --teacher" in " ".join(done.stderr.split())
 
 
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_a_teacher_that_is_not_there_is_told_before_any_work(run, tmp_path, command):
+    output = tmp_path / ("x.safetensors" if command == "train" else "p.jsonl")
+    options = ("--teacher", tmp_path / "none.tflite", "--output", output)
+    done = run(command, DEMO / "manifest.csv", *options)
+    assert done.exit_code == 2
+    assert done.stderr.strip().endswith("none.tflite: no such file")
+    assert "features" not in done.stderr
+
+
 def test_kinds_of_too_few_makers_are_warned_of(run, tmp_path):
     table = tmp_path / "kinds.csv"
     table.write_text("kind,labels\nwhispering,whisper\n")
