@@ -14,6 +14,7 @@ import pytest
 
 from asmr_classify import label_file, load_model
 from asmr_classify.labels import DEFINITIONS
+from asmr_classify.visual.seen import Picture, Visual, visual_to_record
 from asmr_classify.writers.jsonl import result_to_record
 from tests.conftest import DEMO, ROOT
 
@@ -100,3 +101,10 @@ def test_its_record_has_what_the_program_writes():
     assert list(shown["shares"]) == list(written["shares"])
     assert list(shown["segments"][0]) == list(written["segments"][0])
     assert shown["model"] == model.id
+    assert {segment["label"] for segment in shown["segments"]} == set(shown["tags"])
+    for label in shown["tags"]:
+        seconds = sum(x["end"] - x["start"] for x in shown["segments"] if x["label"] == label)
+        assert shown["shares"][label] == pytest.approx(seconds / shown["duration"], abs=0.005)
+    seen = visual_to_record(Visual(Picture.NONE), rounded=False)
+    assert {**shown["visual"], "timeline": None}.keys() == seen.keys()
+    assert shown["visual"]["version"] == seen["version"]
