@@ -84,7 +84,7 @@ TimeoutOption = Annotated[
     typer.Option(
         metavar="SECONDS",
         min=1,
-        help="Give a file up if nothing of it is decoded for so long.",
+        help="Give up a file of which nothing is decoded for this long.",
         rich_help_panel=HOW,
     ),
 ]

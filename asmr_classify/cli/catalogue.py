@@ -64,7 +64,7 @@ SortOption = Annotated[
     ),
 ]
 LimitOption = Annotated[
-    int | None, typer.Option(min=1, help="Give no more than so many files.", show_default=False)
+    int | None, typer.Option(min=1, help="Give this many files at most.", show_default=False)
 ]
 
 

@@ -94,7 +94,9 @@ def extract(
     ] = False,
     min_: Annotated[
         str,
-        typer.Option("--min", metavar="TIME", help="Least segment.", rich_help_panel=WHAT),
+        typer.Option(
+            "--min", metavar="TIME", help="Shortest segment to take.", rich_help_panel=WHAT
+        ),
     ] = "1s",
     max_: Annotated[
         str | None,
@@ -116,7 +118,7 @@ def extract(
         str | None,
         typer.Option(
             metavar="RANGE",
-            help="Of the segment, as in 0.8.. or 0.3..0.7. Default: any.",
+            help="Take only segments with this score, as 0.8.. or 0.3..0.7. Default: any.",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -143,7 +145,7 @@ def extract(
         int,
         typer.Option(
             min=0,
-            help="Of the lots that choose clips and parts; the same gives the same.",
+            help="Seed of what chance chooses, clips and parts; the same seed gives the same.",
             rich_help_panel=WHAT,
         ),
     ] = 0,
@@ -153,7 +155,7 @@ def extract(
             "--format",
             "-f",
             metavar="flac|wav|opus",
-            help="Of clips. Default: flac, in the layouts esc50 and kaldi wav.",
+            help="Format of clips. Default: flac; in the layouts esc50 and kaldi, wav.",
             show_default=False,
             rich_help_panel=HOW,
         ),

@@ -21,7 +21,8 @@ KeepFeaturesOption = Annotated[
         metavar="SIZE",
         help="Keep features of recordings in the user's cache folder, those used last, up to a "
         "size such as 2GB: what is kept there is not decoded again, so that another model labels "
-        "it at once (videos are looked at, but for --no-video). An hour of sound takes 12 MB.",
+        "it at once (videos are still looked at, unless --no-video is given). An hour of sound "
+        "takes 12 MB.",
         show_default=False,
         rich_help_panel=HOW,
     ),

@@ -134,8 +134,8 @@ def label(
         typer.Option(
             metavar="LABEL=X",
             help="Score from which on a label counts, in the file and in its timeline, "
-            "between 0 and 1. Repeatable. A catalogue keeps what was decided by it, for all that "
-            "asks it, until the file is labelled without.",
+            "between 0 and 1. Repeatable. A catalogue keeps what was decided by it, and all "
+            "commands that use the catalogue see that, until the file is labelled without it.",
             rich_help_panel=HOW,
         ),
     ] = None,

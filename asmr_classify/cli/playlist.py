@@ -145,7 +145,7 @@ def playlist(
         int,
         typer.Option(
             min=0,
-            help="Of all that is random; the same seed gives the same playlist.",
+            help="Seed of all that is random; the same seed gives the same playlist.",
             rich_help_panel=HOW,
         ),
     ] = 0,

@@ -73,7 +73,12 @@ def review(
     ] = False,
     port: Annotated[
         int,
-        typer.Option("--port", min=0, max=65535, help="Of this machine; 0 takes one that is free."),
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            help="Port of the page, on this machine; 0 takes a free one.",
+        ),
     ] = 0,
     no_browser: Annotated[
         bool,

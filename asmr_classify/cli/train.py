@@ -61,7 +61,7 @@ JobsOption = Annotated[
     ),
 ]
 SeedOption = Annotated[
-    int, typer.Option(min=0, help="Of all that is random; the same seed gives the same figures.")
+    int, typer.Option(min=0, help="Seed of all that is random; the same gives the same figures.")
 ]
 MembersOption = Annotated[
     int | None,
@@ -137,8 +137,10 @@ def train(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")
     ] = Path("model.safetensors"),
-    name: Annotated[str | None, typer.Option(help="Of the model. Default: as its file.")] = None,
-    version: Annotated[str, typer.Option(help="Of the model.")] = "1.0.0",
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model. Default: that of its file.")
+    ] = None,
+    version: Annotated[str, typer.Option(help="Version of the model.")] = "1.0.0",
     rename: RenameOption = None,
     corrections: CorrectionsOption = None,
     kinds: KindsOption = None,

@@ -95,8 +95,8 @@ def watch(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Look at the folders so often, and do not wait for the system to tell of changes: "
-            "for network shares, where it cannot. Default: 30s for those, else none.",
+            help="Look at the folders this often, in place of waiting for the system to tell of "
+            "changes: for network shares, where it cannot. Default: 30s for those, else none.",
             show_default=False,
             rich_help_panel=WHAT,
         ),
