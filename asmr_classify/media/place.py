@@ -5,6 +5,8 @@ before sound that begins late there is silence, as there is where packets were l
 paused; what a stamp puts before the start is not played. Frames of silence are put between those
 of sound, in the same format, so that all that counts samples behind this tells a player's times.
 
+The frames of a FLAC file are numbered by samples without a gap: there any jump is a loss.
+
 Stamps are not always to be believed. Those of containers that hold none are counted by FFmpeg
 (in AVI wrongly so where packets differ in length): sound begins with the file there, and only what
 is known to be lost leaves a gap. A jump is a gap if the next frame
@@ -39,6 +41,9 @@ that it leads the picture (ITU-R BT.1359). Codecs and containers are off by some
 DRIFT = 0.1
 """Seconds by which sound and stamps may differ further on: containers round, clocks of cameras
 and sound cards differ, and each correction is a hole in what may be steady sound."""
+
+EXACT_DRIFT = 0.001
+"""The same where frames are numbered by samples, none of which a whole file lacks."""
 
 LONGEST_JUMP = 10.0
 """Seconds; a longer jump, in formats in which stamps may begin anew, is no gap. FFmpeg's own
@@ -81,6 +86,8 @@ class Axis:
         Whether its packets state when they are to be heard.
     may_restart : bool
         Whether stamps may begin anew within a file.
+    is_exact : bool
+        Whether stamps number the samples, all of which a whole file holds.
     """
 
     tick: float
@@ -88,18 +95,22 @@ class Axis:
     end: float
     is_stamped: bool
     may_restart: bool
+    is_exact: bool = False
 
     @classmethod
     def of(cls, container: Any, stream: Any, duration: float | None) -> Axis:
         """Describe that of a stream; the container claims to last so long, or makes no claim."""
         name = container.format.name
+        is_exact = name == "flac" and duration is not None
         end = FREE_SECONDS + container.size / LEAST_BYTES_PER_SECOND
         return cls(
             tick=float(stream.time_base or 0),
-            origin=(container.start_time or 0) / av.time_base,
+            origin=0.0 if is_exact else (container.start_time or 0) / av.time_base,
             end=end if duration is None else min(end, duration),
-            is_stamped=name in STAMPED and (name, stream.codec_context.name) not in MISSTAMPED,
+            is_stamped=is_exact
+            or (name in STAMPED and (name, stream.codec_context.name) not in MISSTAMPED),
             may_restart=bool(av.format.Flags.ts_discont & av.format.Flags(container.format.flags)),
+            is_exact=is_exact,
         )
 
 
@@ -111,7 +122,8 @@ class Placer:
     end : float
         Seconds from the start of the container to the end of what was placed.
     missing : float
-        Seconds of silence that were put between sound, for what is not there.
+        Seconds of silence that were put between sound, for what is not there; also before it
+        where files begin with their first sample.
     n_samples : int
         Samples of sound that were placed, without that silence.
     is_restarted : bool
@@ -125,6 +137,7 @@ class Placer:
         self.is_restarted = False
         self._axis = axis
         self._tick = axis.tick if axis.is_stamped else None
+        self._drift = EXACT_DRIFT if axis.is_exact else DRIFT
         self._shift = -axis.origin
         self._lost = 0.0
         self._cut = 0.0
@@ -150,9 +163,9 @@ class Placer:
             yield from self._begin(frame, at or 0.0)
         elif at is None:
             yield from self._append(frame, self._lost)
-        elif at - self.end > DRIFT:
+        elif at - self.end > self._drift:
             self._suspect = frame
-        elif at - self.end < -DRIFT:
+        elif at - self.end < -self._drift:
             yield from self._overlap(frame, self.end - at)
         else:
             yield from self._append(frame, min(self._lost, max(0.0, at - self.end)))
@@ -169,7 +182,8 @@ class Placer:
             if pts is None:
                 return False
             stamp = pts * self._tick
-            if not -DRIFT <= stamp + self._shift - self.end <= DRIFT or stamp <= self._stamp:
+            late = stamp + self._shift - self.end
+            if not -self._drift <= late <= self._drift or stamp <= self._stamp:
                 return False
             self._stamp = stamp
         n_samples = frame.samples
@@ -216,13 +230,13 @@ class Placer:
         self._suspect = None
         gap = (self._time_of(suspect) or 0.0) - self.end
         after = self.end + gap + suspect.samples / suspect.sample_rate
-        agrees = following is not None and abs(following - after) <= DRIFT
+        agrees = following is not None and abs(following - after) <= self._drift
         is_jump = self._axis.may_restart and gap > LONGEST_JUMP
         if agrees and not is_jump and self.end + gap <= self._axis.end:
             yield from self._append(suspect, gap)
             return
         if agrees:
-            self._restart(self.end + gap, DRIFT)
+            self._restart(self.end + gap, self._drift)
         yield from self._append(suspect, min(self._lost, gap))
 
     def _overlap(self, frame: av.AudioFrame, overlap: float) -> Iterator[av.AudioFrame]:
@@ -232,7 +246,7 @@ class Placer:
         if overlap <= LONGEST_OVERLAP and self._cut <= LONGEST_OVERLAP + CUT_SHARE * self.end:
             yield from self._append(_without_first(frame, overlap), 0.0)
         else:
-            self._restart(self.end - overlap, DRIFT)
+            self._restart(self.end - overlap, self._drift)
             yield from self._append(frame, 0.0)
 
     def _restart(self, at: float, tolerance: float) -> None:
@@ -247,7 +261,7 @@ class Placer:
             return
         sr = frame.sample_rate
         n_silent = round(gap * sr)
-        self.missing += n_silent / sr if self.n_samples else 0.0
+        self.missing += n_silent / sr if self.n_samples or self._axis.is_exact else 0.0
         for first in range(0, n_silent, sr):
             yield _silence(frame, min(sr, n_silent - first))
         self.n_samples += frame.samples

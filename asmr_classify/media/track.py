@@ -115,11 +115,12 @@ class SoundTrack:
         yield from placer.finish()
 
     def _place(self, frame: av.AudioFrame) -> Iterator[av.AudioFrame]:
-        """Place a frame, and note the silence before it where bytes were passed over."""
+        """Place a frame, and note the silence before it where it stands for what is lost."""
         end, missing = self.placer.end, self.placer.missing
         for placed in self.placer.place(frame):
-            seconds = self.placer.missing - missing
-            if seconds > 0 and self.skipped > self._skipped_before:
+            seconds, missing = self.placer.missing - missing, self.placer.missing
+            is_loss = self.axis.is_exact or self.skipped > self._skipped_before
+            if seconds > 0 and is_loss:
                 self._skipped_before = self.skipped
                 self.note_damaged(end, seconds)
             yield placed

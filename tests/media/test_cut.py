@@ -182,7 +182,7 @@ def test_damage_is_of_the_stretches_that_hold_it_whatever_was_read_before(ext, t
                     list(pieces)
 
 
-@pytest.mark.parametrize("ext", ["ogg", "opus", "mkv", "webm"])
+@pytest.mark.parametrize("ext", ["ogg", "opus", "mkv", "webm", "flac"])
 def test_silence_in_the_place_of_wrecked_bytes_is_damage(ext, tmp_path):
     source = write_damaged(tmp_path / f"a.{ext}", seconds=24)
     sr = RECIPES[ext].sr

@@ -245,7 +245,27 @@ def test_a_lossless_file_tells_of_the_least_loss(tmp_path, rng):
     content[half : half + 500] = rng.integers(0, 256, 500, dtype=np.uint8).tobytes()
     path.write_bytes(content)
     stream, _ = decoded(path)
-    assert 5 < stream.decoded < 5.98
+    assert "s within it are missing, and silence stands there; fetch or copy" in str(stream.problem)
+    assert stream.decoded == 6
+
+
+@pytest.mark.parametrize(("at", "n_bytes"), [(0.5, 300), (0.5, 90_000), (0.0, 40_000)])
+def test_frames_of_flac_that_are_lost_leave_silence_in_their_place(tmp_path, rng, at, n_bytes):
+    recipe = RECIPES["flac"]
+    y = (0.1 * rng.standard_normal((1, 6 * recipe.sr))).astype(np.float32)
+    path = write_media(tmp_path / "a.flac", y, recipe)
+    content = bytearray(path.read_bytes())
+    whole = decoded(path, sr=recipe.sr)[1]
+    first = 8192 + int(at * (len(content) - 8192))  # behind the header and its padding
+    content[first : first + n_bytes] = bytes(n_bytes)
+    path.write_bytes(content)
+    stream, blocks = decoded(path, sr=recipe.sr)
+    expected, given = (np.concatenate([b.y for b in bs]) for bs in (whole, blocks))
+    wrong = np.flatnonzero(given != expected)
+    assert 0 < len(wrong) < len(expected) / 4
+    assert not given[wrong].any()
+    assert stream.is_damaged(wrong[0] / recipe.sr, wrong[-1] / recipe.sr)
+    assert not stream.is_damaged(wrong[-1] / recipe.sr + 0.5, 6.0)
     assert stream.problem is not None
 
 
