@@ -268,9 +268,10 @@ def load_model(source: str | os.PathLike[str] | None = None) -> Model:
     >>> load_model().triggers
     ('whisper', 'tap', 'crinkle', 'white_noise')
     """
-    path = Path(source) if source is not None else shipped_model_path()
+    path = Path(os.fsdecode(source)) if source is not None else shipped_model_path()
     if not path.is_file():
-        raise ModelNotFoundError(f"{path}: no such model file; leave it out for the shipped one")
+        name = str(path) if source is None else os.fsdecode(source) or "''"
+        raise ModelNotFoundError(f"{name}: no such model file; leave it out for the shipped one")
     try:
         return _model_from(*_read(path), source=str(path))
     except (

@@ -131,6 +131,12 @@ def test_metadata_that_is_no_description_is_refused(tmp_path):
 def test_no_such_model(tmp_path):
     with pytest.raises(ModelNotFoundError, match="no such model file"):
         load_model(tmp_path / "none.safetensors")
+    with pytest.raises(ModelNotFoundError, match=r"^'': no such model file"):
+        load_model("")
+
+
+def test_a_model_may_be_named_in_bytes(saved):
+    assert load_model(os.fsencode(saved)).id == load_model(saved).id
 
 
 def test_too_large_a_file_is_refused_unread(monkeypatch, saved):
