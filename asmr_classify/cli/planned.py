@@ -114,7 +114,7 @@ def results_to_plan(
 
     refuse_empty(what or ())
     for word in what or ():
-        if word.isidentifier() and not os.path.lexists(word):
+        if not manner.quiet and word.isidentifier() and not os.path.lexists(word):
             told = f"{word}: no file or folder here is called so; it asks for recordings anywhere"
             tell(told, lead="note: ")
     return select_results(

@@ -133,6 +133,7 @@ def test_an_empty_name_is_refused_where_files_change(command):
 def test_a_name_of_no_file_is_told_to_be_a_query(place):
     told = "note: music: no file or folder here is called so; it asks for recordings anywhere"
     assert told in run("tag", "music", "-n").stderr
+    assert told not in run("tag", "music", "-n", "-q").stderr
     (place / "music").mkdir()
     assert told not in run("tag", "music", "-n").stderr
 
