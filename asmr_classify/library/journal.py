@@ -247,13 +247,25 @@ class Store:
         return run
 
     def broken_numbers(self) -> list[int]:
-        """Give the numbers of the runs that have no end: they go on, or were killed."""
+        """Give the numbers of the runs that have no end: they go on, or were killed.
+
+        Raises
+        ------
+        JournalError
+            If a journal cannot be read.
+        """
         return [number for number in self.numbers() if not self._has_ended(number)]
 
     def _has_ended(self, number: int) -> bool:
-        with self.path_of(number).open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
-            lines = file.read().split(b"\n")
+        path = self.path_of(number)
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+                lines = file.read().split(b"\n")
+        except FileNotFoundError:  # nothing was begun, see drop_if_unbegun
+            return True
+        except OSError as exc:
+            raise JournalError(f"{path}: cannot be read: {exc.strerror}") from exc
         return len(lines) > 1 and lines[-1] == b"" and lines[-2].startswith(b'{"end":')
 
     def drop_if_unbegun(self, number: int) -> bool:

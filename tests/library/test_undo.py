@@ -230,6 +230,19 @@ def refuse(*_):
     raise PermissionError(errno.EACCES, "Permission denied")
 
 
+def test_a_journal_that_another_run_drops_meanwhile_is_passed_over(store, monkeypatch):
+    store.folder.mkdir(parents=True)
+    monkeypatch.setattr(store, "numbers", lambda: [7])
+    assert store.broken_numbers() == []
+    assert settle_broken(store) == []
+
+
+def test_a_journal_that_cannot_be_read_is_named(store):
+    store.path_of(7).mkdir(parents=True)
+    with pytest.raises(JournalError, match=r"000007\.jsonl: cannot be read: Is a directory"):
+        store.broken_numbers()
+
+
 def test_a_step_that_cannot_be_read_is_told(place, three, store):
     organise(three[:1], place, store)
     path = store.path_of(1)
