@@ -226,14 +226,19 @@ def _hear(
     bounds = [(seconds_to_samples(a, SR), seconds_to_samples(b, SR)) for a, b in spans]
     until = max(stop for _, stop in bounds) + seconds_to_samples(AFTER_SECONDS, SR)
     end: float | None = None
+    to_come = sorted(range(len(spans)), key=lambda k: bounds[k][0], reverse=True)
+    begun: list[int] = []
     with AudioStream.open(path, sr=SR, block_duration=1.0, listener=listen) as stream:
         for block in stream.iter_blocks():
             after = block.start + len(block.y)
-            for (first, stop), held in zip(bounds, parts, strict=True):
-                if first < after and stop > block.start:
-                    last = min(stop, first + seconds_to_samples(HEARD_SECONDS, SR))
-                    part = block.y[max(0, first - block.start) : max(0, last - block.start)]
-                    held.append(part.copy())
+            while to_come and bounds[to_come[-1]][0] < after:
+                begun.append(to_come.pop())
+            for k in begun:
+                first, stop = bounds[k]
+                last = min(stop, first + seconds_to_samples(HEARD_SECONDS, SR))
+                part = block.y[max(0, first - block.start) : max(0, last - block.start)]
+                parts[k].append(part.copy())
+            begun = [k for k in begun if bounds[k][1] > after]
             if block.start >= until:
                 break
         else:

@@ -21,7 +21,7 @@ from asmr_classify.catalogue.answers import Answer, rest_of
 from asmr_classify.catalogue.ranges import Range
 from asmr_classify.checksums import file_sha256
 from asmr_classify.errors import UsageError
-from asmr_classify.library import clips
+from asmr_classify.library import alike, clips
 from asmr_classify.library.alike import Copy, _hear, choose
 from asmr_classify.library.clips import (
     PARTS,
@@ -710,6 +710,16 @@ def test_only_what_holds_damage_is_left_out_of_a_plan(ext, tmp_path):
     spans = [(5.0, 7.0), (10.0, 11.5), (11.5, 13.0), (12.05, 14.0), (13.0, 15.0), (20.0, 22.0)]
     _, sounds = _hear(str(path), spans)
     assert [sound is None for sound in sounds] == [False, False, True, True, False, False]
+
+
+def test_spans_in_any_order_are_heard_as_each_alone(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(3, seconds=9), SR)
+    spans = [(4.0, 6.5), (0.0, 9.0), (7.25, 7.5), (4.0, 4.5), (1.0, 2.0), (8.0, 9.0)]
+    _, sounds = _hear(str(path), spans)
+    for span, sound in zip(spans, sounds, strict=True):
+        assert np.array_equal(sound, _hear(str(path), [span])[1][0])
+        assert len(sound) == round((span[1] - span[0]) * alike.SR)
 
 
 def test_what_changes_after_it_was_planned_is_skipped_and_tables_wait(library, store):
