@@ -79,9 +79,9 @@ class Rhythm:
     variation : float or None
         Coefficient of variation of the intervals between onsets; None for too few.
     periodicity : float or None
-        In [0, 1]; 1 where every onset has another one a period later.
+        In [0, 1]; 1 where every onset has another one a period later; None for too few.
     period : float or None
-        Seconds; the best period.
+        Seconds; the best period, if there is a periodicity.
     """
 
     rate: float | None = None
@@ -175,8 +175,11 @@ def _without_faint(onsets: NDArray[np.float64], inside: NDArray[np.intp]) -> NDA
 
 def _periodicity(
     times: NDArray[np.float64], segments: NDArray[np.intp], rate: float
-) -> tuple[float, float]:
-    """Find the period after which most onsets are followed by another, and how many are."""
+) -> tuple[float, float] | tuple[None, None]:
+    """Find the period after which most onsets are followed by another, and how many are.
+
+    None where no onsets last for the shortest period.
+    """
     n_lags = round(LONGEST_INTERVAL * TICKS_PER_SECOND)
     followed = np.zeros(n_lags + 1)
     for step in range(1, len(times)):
@@ -192,6 +195,8 @@ def _periodicity(
     could = np.roll(_could_be_followed(times, segments, n_lags), half)  # by the nearest lag
     by_chance = min(1.0, rate * (2 * half + 1) / TICKS_PER_SECOND)
     shares = np.where(could >= LEAST_INTERVALS, matched / np.maximum(could, 1), 0)
+    if not shares[shortest:].any():
+        return None, None
     good = shares[shortest:] >= NEARLY * shares[shortest:].max()
     best = shortest + int(np.argmax(good))
     excess = (min(1.0, shares[best]) - by_chance) / max(1 - by_chance, FLOOR)

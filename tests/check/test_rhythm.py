@@ -97,3 +97,17 @@ def test_too_few_taps_have_a_rate_and_no_regularity():
     rhythm = measure_rhythm(np.array([[1.0, 1.0], [2.0, 1.0]]), [(0.0, 4.0)])
     assert rhythm.rate == 0.5
     assert rhythm.variation is None
+
+
+@pytest.mark.parametrize(
+    ("times", "intervals"),
+    [
+        ([1.0, 1.07, 1.14, 1.21, 1.28], [(0.0, 3.0)]),
+        ([k + x for k in range(5) for x in (0.1, 0.16)], [(k, k + 0.9) for k in range(5)]),
+    ],
+    ids=["one flutter", "pairs"],
+)
+def test_taps_that_last_for_no_period_have_no_periodicity(times, intervals):
+    rhythm = measure_rhythm(np.column_stack([times, np.ones(len(times))]), intervals)
+    assert rhythm.variation == pytest.approx(0, abs=1e-6)
+    assert (rhythm.periodicity, rhythm.period) == (None, None)
