@@ -150,7 +150,7 @@ class Arrivals:
             if not isinstance(find, Found):
                 if find.reason is Reason.UNREADABLE:
                     problems[find.path] = _problem(find.path) or "cannot be read"
-            elif find.mtime_ns:  # else a link that leads nowhere, or gone since
+            elif find.size or find.mtime_ns:  # else a link that leads nowhere, or gone since
                 yield replace(find, path=find.path.removeprefix(f".{os.sep}"))
         self._tell({folder: problem for folder, problem in problems.items() if problem})
 

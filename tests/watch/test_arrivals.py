@@ -257,6 +257,12 @@ def test_a_folder_that_may_not_be_read_is_told_once_and_the_others_are_watched(
     assert notices[-1] == "in: can be read again"
 
 
+def test_a_file_of_1970_is_given_too(folder, make):
+    grow(folder / "a.wav")
+    os.utime(folder / "a.wav", (0, 0))
+    assert look(make(settle=0)) == ["a.wav"]
+
+
 def test_a_link_that_leads_nowhere_is_no_file(folder, make, notices):
     (folder / "a.wav").symlink_to("gone.wav")
     assert look(make(settle=0)) == []
