@@ -8,11 +8,13 @@ without sound gets one where its lively stretches are asked for.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.errors import UsageError
+from asmr_classify.media.source import is_url
 from asmr_classify.visual.seen import MotionLevel
 
 if TYPE_CHECKING:
@@ -85,6 +87,11 @@ def has_document(result: FileResult, skip: Sequence[str]) -> bool:
     """Tell whether a recording gets a document: if it is heard, or what is seen is asked for."""
     is_asked = MotionLevel.LIVELY in skip and result.status is Status.NO_AUDIO
     return is_heard(result) or is_asked
+
+
+def whole_path(path: str) -> str:
+    """Give the whole path of a file; an address is whole."""
+    return path if is_url(path) else os.path.abspath(path)  # noqa: PTH100 (links are names)
 
 
 def ordered_segments(result: FileResult) -> list[Segment]:

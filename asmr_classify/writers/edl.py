@@ -5,8 +5,9 @@ Two formats share the ending ``.edl``, and no player reads both:
 - Kodi and MPlayer: a line a cut, start and end in seconds and the action, ``0`` for a cut [1]_.
   Kodi takes the list that lies beside the video and has its name, but for the extension.
 - mpv: the first line is ``# mpv EDL v0``; each further one names a file, a start and a length that
-  are to be *played* [2]_. mpv is given the list in place of the recording. Names are relative to
-  the folder of the list, and are given with their length in bytes, so that any name will do.
+  are to be *played* [2]_. mpv is given the list in place of the recording. Names are addresses, or
+  relative to the folder of the list, and are given with their length in bytes, so that any name
+  will do.
 
 Beside labels, stretches in which much moves can be left out, as :data:`LIVELY`.
 
@@ -24,10 +25,11 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.errors import NotRepresentableError, UsageError
 from asmr_classify.labels import SILENCE
+from asmr_classify.media.source import is_url
 from asmr_classify.timeline import Segment, join_spans
 from asmr_classify.visual.levels import lively_spans
 from asmr_classify.visual.seen import MotionLevel
-from asmr_classify.writers.documents import UNSCORED, document
+from asmr_classify.writers.documents import UNSCORED, document, whole_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -176,9 +178,11 @@ def parts_of(result: FileResult, options: Options) -> bytes:
             f"{result.path}: all of it would be skipped, and mpv takes no empty list; "
             "name fewer labels"
         )
-    folder = os.path.realpath(options.folder)
-    # Neither resolved nor normalised by pathlib: names are bytes to mpv.
-    name = os.fsencode(os.path.relpath(os.path.abspath(result.path), folder))  # noqa: PTH100
+    path = whole_path(result.path)
+    if not is_url(path):
+        path = os.path.relpath(path, os.path.realpath(options.folder))
+    # Not normalised by pathlib: names are bytes to mpv.
+    name = os.fsencode(path)
     return MPV_HEADER + b"".join(_part(name, start, end) for start, end in spans)
 
 

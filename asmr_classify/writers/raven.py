@@ -30,6 +30,7 @@ from asmr_classify.writers.documents import (
     document,
     is_heard,
     ordered_segments,
+    whole_path,
     without_ruled_out,
 )
 from asmr_classify.writers.escapes import escape, unescape
@@ -96,7 +97,7 @@ class RavenWriter:
             "0.0",
             f"{ANALYSIS_SR / 2:.1f}",
             escape(os.path.basename(path)),  # noqa: PTH119 (a name may hold any byte)
-            escape(os.path.abspath(path)),  # noqa: PTH100 (links keep their names)
+            escape(whole_path(path)),
             f"{segment.start:.{TIME_DIGITS}f}",
             escape(segment.label),
             f"{segment.score:.4f}",

@@ -12,13 +12,11 @@ References
 from __future__ import annotations
 
 import json
-import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from asmr_classify.media.source import is_url
 from asmr_classify.timeline import Segment
-from asmr_classify.writers.documents import UNSCORED, document, ordered_segments
+from asmr_classify.writers.documents import UNSCORED, document, ordered_segments, whole_path
 from asmr_classify.writers.escapes import escape, unescape
 
 if TYPE_CHECKING:
@@ -31,16 +29,11 @@ def markers_of(result: FileResult) -> str:
     """Write the markers of a recording, by start."""
     scene = {
         "title": escape(PurePath(result.path).stem),
-        "files": [escape(_whole(result.path))],
+        "files": [escape(whole_path(result.path))],
         "tags": [escape(tag) for tag in result.tags],
         "markers": [_marker(segment) for segment in ordered_segments(result)],
     }
     return json.dumps(scene, ensure_ascii=False, indent=2) + "\n"
-
-
-def _whole(path: str) -> str:
-    """Give the whole path of a file; an address is whole."""
-    return path if is_url(path) else os.path.abspath(path)  # noqa: PTH100 (links are names)
 
 
 def _marker(segment: Segment) -> dict[str, Any]:

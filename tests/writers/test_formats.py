@@ -245,6 +245,14 @@ def test_mpv_names_recordings_from_the_folder_of_the_list(tmp_path):
     assert parts.splitlines()[2] == b"%16%../in/caf\xe9,1.mp3,0.000,20.000"
 
 
+@pytest.mark.parametrize("url", ["https://example.org/a.mp3", "s3://films/a.mp3"])
+def test_recordings_in_storage_are_named_by_their_addresses(url):
+    parts = write("mpv-edl", [timeline(url)], LABELS, replace(SKIP, folder="out"))
+    assert parts.splitlines()[2] == b"%%%d%%%s,0.000,20.000" % (len(url), url.encode())
+    (row, *_) = csv.DictReader(io.StringIO(write("raven", [timeline(url)], LABELS)), delimiter="\t")
+    assert (row["Begin File"], row["Begin Path"]) == ("a.mp3", url)
+
+
 def test_a_list_that_skips_everything_is_none_for_mpv():
     result = timeline(labels=("speech",))
     with pytest.raises(NotRepresentableError, match=r"a\.mp3: all of it would be skipped"):
