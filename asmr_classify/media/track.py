@@ -38,6 +38,9 @@ they are so many: headers of pages and clusters are shorter."""
 AMISS_SECONDS = 0.25
 """What follows a packet that cannot be decoded may sound amiss for so long."""
 
+CHECKED = {"err_detect": "crccheck+explode"}
+"""Has FFmpeg refuse frames that their checksums belie. It else gives them, with noise in them."""
+
 LOUDEST = 1000.0
 """Samples beyond this many times full scale are no sound but damage."""
 
@@ -97,6 +100,8 @@ class SoundTrack:
             At the times that a player shows, with silence where there is no sound.
         """
         stream = audio_stream(container, self._info.path)
+        if self._info.codec == "flac":
+            stream.codec_context.options = CHECKED
         is_float_pcm = self._info.codec.startswith("pcm_f")
         placer, decode = self.placer, stream.codec_context.decode
         for packet in chain(self._iter_packets(container, stream.index), [None]):

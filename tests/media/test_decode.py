@@ -269,6 +269,24 @@ def test_frames_of_flac_that_are_lost_leave_silence_in_their_place(tmp_path, rng
     assert stream.problem is not None
 
 
+@pytest.mark.parametrize("at", [9000, 100_000])
+def test_a_frame_of_flac_that_its_checksum_belies_is_left_out(tmp_path, rng, at):
+    recipe = RECIPES["flac"]
+    y = (0.1 * rng.standard_normal((1, 6 * recipe.sr))).astype(np.float32)
+    path = write_media(tmp_path / "a.flac", y, recipe)
+    whole = np.concatenate([block.y for block in decoded(path, sr=recipe.sr)[1]])
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    stream, blocks = decoded(path, sr=recipe.sr)
+    given = np.concatenate([block.y for block in blocks])
+    wrong = np.flatnonzero(given != whole)
+    assert 0 < len(wrong) <= 4608
+    assert not given[wrong].any()
+    assert stream.is_damaged(wrong[0] / recipe.sr, wrong[-1] / recipe.sr)
+    assert "0.1 s within it are missing, and silence stands there" in str(stream.problem)
+
+
 def test_values_that_are_no_sound_are_replaced_and_counted(tmp_path):
     y = tone(1.0, 44100)
     y[0, 1000:1003] = [np.nan, np.inf, -np.inf]
