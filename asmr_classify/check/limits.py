@@ -7,7 +7,7 @@ so that what is written is what is judged.
 
 from __future__ import annotations
 
-import math
+import sys
 import tomllib
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -186,7 +186,7 @@ def parse_limits(text: str, name: str) -> Limits:
     """
     try:
         tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as exc:
+    except (ValueError, RecursionError) as exc:  # also of a number of thousands of digits
         raise LimitsError(f"{name}: is not valid TOML: {exc}") from exc
     limits: Limits = {}
     for key, table in tables.items():
@@ -239,8 +239,12 @@ def _parse_words(value: object, key: str, where: str, figure: FigureName) -> tup
 
 
 def _parse_number(value: object, key: str, where: str) -> float:
-    # TOML knows inf and nan, which would limit nothing.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    # TOML knows inf and nan, which would limit nothing, and whole numbers beyond all others.
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not abs(value) <= sys.float_info.max
+    ):
         raise LimitsError(f"{where} {key} = {value!r}: expected a number, as in {key} = -1.0")
     return float(value)
 

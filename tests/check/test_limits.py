@@ -71,6 +71,8 @@ def test_a_file_stands_for_itself():
         ("[startle]\nwarn_above = true", "expected a number"),
         ("[startle]\nwarn_above = nan", "expected a number"),
         ("[startle]\nwarn_above = -inf", "expected a number"),
+        (f"[startle]\nwarn_above = 1{400 * '0'}", "expected a number"),
+        (f"[startle]\nwarn_above = 1{5000 * '0'}", "is not valid TOML"),
         ("startle = 3", r"startle = 3: expected a table, as in\n\[startle\]\nwarn_above"),
         ("channels = ['mono']", r"expected a table, as in\n\[channels\]\nfail"),
         ("[channels]\nfail = 'mono'", "fail = 'mono': expected a list of words"),
