@@ -185,6 +185,8 @@ def look_at(url: Url) -> Entry | None:
 
 def _info_or_none(url: Url, system: Any, path: str) -> dict[str, Any] | None:
     try:
+        if url.scheme in STORES and not path.strip("/"):
+            system.ls(path)  # of all buckets nothing is asked otherwise
         return dict(system.info(path))
     except FileNotFoundError as exc:
         if not _is_gone(exc):

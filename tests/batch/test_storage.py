@@ -200,6 +200,14 @@ def test_a_part_of_a_bucket_that_may_not_be_listed_is_told(storage, tiny_model):
 
 
 @pytest.mark.usefixtures("in_this_process")
+def test_buckets_that_may_not_be_listed_are_told(storage, tiny_model):
+    storage.fail(do=403, path="/")
+    [result] = label_paths(["s3://"], model=tiny_model)
+    assert (result.path, result.status) == ("s3://", Status.FAILED)
+    assert result.error.message.startswith("s3://: cannot be read")
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_bytes_and_requests_are_told(storage, tiny_model, caplog):
     storage.put("told/a.flac", WOOD)
     with caplog.at_level(logging.INFO, logger="asmr_classify"):
