@@ -105,7 +105,7 @@ class Axis:
         end = FREE_SECONDS + container.size / LEAST_BYTES_PER_SECOND
         return cls(
             tick=float(stream.time_base or 0),
-            origin=0.0 if is_exact else (container.start_time or 0) / av.time_base,
+            origin=(container.start_time or 0) / av.time_base,
             end=end if duration is None else min(end, duration),
             is_stamped=is_exact
             or (name in STAMPED and (name, stream.codec_context.name) not in MISSTAMPED),
@@ -123,7 +123,7 @@ class Placer:
         Seconds from the start of the container to the end of what was placed.
     missing : float
         Seconds of silence that were put between sound, for what is not there; also before it
-        where files begin with their first sample.
+        where all that is there is numbered.
     n_samples : int
         Samples of sound that were placed, without that silence.
     is_restarted : bool
