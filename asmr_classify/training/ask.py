@@ -65,7 +65,7 @@ def next_to_ask(
     unit = embedded / np.maximum(np.linalg.norm(embedded, axis=1, keepdims=True), 1e-9)
     makers = np.array(groups)
     asked = list(answered)
-    logits = _evidence(embedded, list(answered), truth)
+    logits = _evidence(embedded, list(answered), truth, makers[asked])
     worths = (-np.abs(logits), logits)  # what is unsure, and what is likely, by turns
     for _ in range(min(count, len(embedded) - len(asked))):
         left = np.ones(len(embedded), dtype=bool)
@@ -79,13 +79,16 @@ def next_to_ask(
 
 
 def _evidence(
-    embedded: Array, answered: list[int], holds: NDArray[np.bool_]
+    embedded: Array,
+    answered: list[int],
+    holds: NDArray[np.bool_],
+    makers: NDArray[np.str_],
 ) -> NDArray[np.float64]:
     """Tell how much speaks for the label in each stretch, as logits."""
     if not holds.any() or len(answered) == len(embedded):  # nothing is known, or nothing is left
         return np.zeros(len(embedded))
     rest = np.delete(embedded, answered, axis=0)
-    weights, bias = fit_head(embedded[answered], holds, rest)
+    weights, bias = fit_head(embedded[answered], holds, makers, rest)
     return np.asarray(embedded @ weights + bias, dtype=np.float64)
 
 

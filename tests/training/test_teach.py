@@ -369,11 +369,36 @@ def test_what_was_not_answered_tells_of_sounds_that_no_answer_is_like(rng):
     ).astype(np.float32)
     answered = [0, 1, 2, 12, 13]  # so many that what likely holds it is next
     held = [True, True, True, False, False]
-    weights, bias = fit_head(embedded[answered], np.array(held))
+    weights, bias = fit_head(embedded[answered], np.array(held), np.array(["a"] * 5))
     assert (embedded[16:] @ weights + bias).mean() > (embedded[:12] @ weights + bias).mean()
     makers = [str(k) for k in range(len(embedded))]
     (likely,) = next_to_ask(embedded, makers, answered, held)
     assert likely < 12
+
+
+def test_what_likeliest_holds_it_tells_what_else_it_is_like(rng):
+    """In the library, what the answers have in common goes with something that none of them has."""
+    n_of_each = {"held": 4, "answered": 4, "likely": 10, "rest": 190}
+    axes = {"held": [1, 0], "answered": [-1, 0], "likely": [1, 1], "rest": [-1, 0]}
+    places = np.concatenate([np.tile(axes[name], (n, 1)) for name, n in n_of_each.items()])
+    embedded = (0.3 * places + 0.01 * rng.standard_normal(places.shape)).astype(np.float32)
+    holds = np.arange(8) < 4
+    by_answers, _ = fit_head(embedded[:8], holds, np.array(["a"] * 8))
+    weights, _ = fit_head(embedded[:8], holds, np.array(["a"] * 8), embedded[8:])
+    assert abs(by_answers[1]) < 0.02 * by_answers[0]
+    assert weights[1] > 0.05 * weights[0]
+
+
+def test_one_maker_of_many_examples_rules_less():
+    """Forty of one maker lack the label along one axis, four of others along another."""
+    axes = np.repeat([[1, 1], [-1, 0], [0, -1]], [8, 40, 4], axis=0)
+    embedded, holds = axes.astype(np.float32), np.arange(52) < 8
+    apart = np.arange(52).astype(str)
+    one = apart.copy()
+    one[8:48] = "one"
+    alike, _ = fit_head(embedded, holds, apart)
+    by_maker, _ = fit_head(embedded, holds, one)
+    assert by_maker[1] / by_maker[0] > 1.2 * alike[1] / alike[0]
 
 
 def test_several_are_asked_before_the_first_is_answered():
