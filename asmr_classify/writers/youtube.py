@@ -139,13 +139,20 @@ def chapters_of(result: FileResult, skip: Sequence[str] = ()) -> str:
     Raises
     ------
     NotRepresentableError
-        If there are fewer than three, or nobody looked where it is lively.
+        If there are fewer than three, or more than a description holds and longer ones are called
+        alike, or nobody looked where it is lively.
     """
     chapters = find_chapters(with_lively(result) if LIVELY in skip else result)
-    least = LEAST_SECONDS
+    n_found, least = len(chapters), LEAST_SECONDS
     while len(chapters) > LEAST_CHAPTERS and len(_list(chapters).encode()) > MOST_BYTES:
         least += 1
         chapters = _join_alike(_join_short(chapters, least))
+    if len(chapters) < LEAST_CHAPTERS <= n_found:
+        raise NotRepresentableError(
+            f"{result.path}: no chapters: a description of YouTube holds {MOST_BYTES} bytes, which "
+            f"its {n_found} chapters exceed, and longer ones would be called alike; "
+            "the timeline is in the other formats"
+        )
     if len(chapters) < LEAST_CHAPTERS:
         raise NotRepresentableError(
             f"{result.path}: no chapters: YouTube takes no list of fewer than {LEAST_CHAPTERS} "

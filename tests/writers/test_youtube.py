@@ -119,6 +119,15 @@ def test_a_list_that_is_too_long_for_a_description_is_made_of_longer_chapters():
     assert all(f" {label.replace('_', ' ')}\n" in told for label in labels)
 
 
+def test_chapters_that_neither_fit_nor_differ_when_they_are_longer_are_told_of():
+    spans = (
+        (start, start + 10, ("tap", "whisper")[start // 10 % 2]) for start in range(0, 9000, 10)
+    )
+    told = "5000 bytes, which its 900 chapters exceed, and longer ones would be called alike"
+    with pytest.raises(NotRepresentableError, match=told):
+        chapters_of(of(9000.0, *spans))
+
+
 def test_silence_takes_no_name_from_what_is_heard():
     """As of a video whose sound begins late: it was called other, which nobody hears in it."""
     late = of(16.0, (0, 4, "silence"), (4.258, 12.098, "tap"))
