@@ -77,9 +77,11 @@ def common_folder(paths: Iterable[str], into: str) -> str | None:
     into = os.path.abspath(into)  # noqa: PTH100
     try:
         deepest = os.path.commonpath(folders)
-        return into if os.path.commonpath([deepest, into]) == into else deepest
     except ValueError:
         return None
+    # Not by commonpath, which refuses two drives of Windows.
+    inside, top = (os.path.join(os.path.normcase(x), "") for x in (deepest, into))  # noqa: PTH118
+    return into if inside.startswith(top) else deepest
 
 
 class PerFileWriter:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import errno
+import ntpath
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.errors import ChangedFileError, OutputError, UsageError
-from asmr_classify.writers import FORMATS, Options
+from asmr_classify.writers import FORMATS, Options, per_file
 from asmr_classify.writers.output import Output
 from asmr_classify.writers.per_file import WRITTEN, PerFileWriter, common_folder
 from tests.catalogue.results import seen
@@ -131,6 +133,14 @@ def test_the_base_is_the_folder_that_is_written_into_where_that_holds_all(place)
         assert common_folder(named, "in") == str(place / "in")
     assert common_folder(["in/x/a.mp3"], "in/x/y") == str(place / "in/x")
     assert common_folder(["into/a.mp3"], "in") == str(place / "into")
+
+
+def test_the_base_is_found_where_another_drive_is_written_into(monkeypatch):
+    monkeypatch.setattr(per_file, "os", SimpleNamespace(path=ntpath))
+    named = ["D:\\Sleep\\x\\a.mp3", "D:\\Sleep\\b.mp3"]
+    assert common_folder(named, "E:\\labels") == "D:\\Sleep"
+    assert common_folder(named, "d:\\sleep") == "d:\\sleep"
+    assert common_folder([*named, "C:\\c.mp3"], "D:\\") is None
 
 
 def test_a_file_that_holds_the_same_is_not_touched():
