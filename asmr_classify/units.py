@@ -29,7 +29,7 @@ def time_to_seconds(text: str) -> float:
     match = CLOCK.fullmatch(text)
     if match is None:
         return float(text)
-    hours, minutes, seconds = int(match[1] or 0), int(match[2]), float(match[3])
+    hours, minutes, seconds = float(match[1] or 0), float(match[2]), float(match[3])
     if seconds >= MINUTE or (match[1] and minutes >= MINUTE):
         raise ValueError(f"{text!r} has sixty or more where a minute or an hour is full")
     return MINUTE * (MINUTE * hours + minutes) + seconds

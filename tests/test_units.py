@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +28,12 @@ def test_times_are_read_as_players_show_them(hours, minutes, ms):
     assert time_to_seconds(text) == pytest.approx(3600 * hours + 60 * minutes + seconds)
     assert time_to_seconds(f"{60 * hours + minutes}:{seconds:06.3f}") == time_to_seconds(text)
     assert time_to_seconds(f"{seconds}") == seconds
+
+
+def test_times_beyond_all_numbers_are_endless_as_seconds_are():
+    digits = "9" * 400
+    assert time_to_seconds(digits) == math.inf
+    assert time_to_seconds(f"{digits}:00") == time_to_seconds(f"{digits}:00:00") == math.inf
 
 
 @pytest.mark.parametrize("text", ["", "1:", ":30", "1:5", "1:60", "1:60:00", "1:5:00", "-1:00"])
