@@ -111,6 +111,7 @@ def organise(
         manner,
         catalogue=catalogue,
         labelled=True,
+        links={os.path.realpath(x.path): x.path for x in results if Path(x.path).is_symlink()},
     )
 
 

@@ -19,7 +19,7 @@ from asmr_classify.counts import counted
 from asmr_classify.errors import CatalogueError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rich.text import Text
 
@@ -93,7 +93,7 @@ def settle_first(store: Store, manner: Manner) -> None:
     for number in sorted({*broken}.intersection(store.numbers())):
         run = store.read(number)
         if run.catalogue is not None and Path(run.catalogue).exists():
-            _follow(run.steps_done(), Path(run.catalogue), late=True)
+            _follow(run.steps_done(), Path(run.catalogue), {}, late=True)
 
 
 def results_to_plan(
@@ -135,6 +135,7 @@ def carry_out_asked(
     *,
     catalogue: Path | None = None,
     labelled: bool = False,
+    links: Mapping[str, str] | None = None,
 ) -> ExitStatus:
     """Show a plan, ask, carry it out, and tell how it went.
 
@@ -148,6 +149,9 @@ def carry_out_asked(
         user's data folder, if there is one.
     labelled : bool
         Recordings may have been labelled for the plan, which a catalogue would remember.
+    links : mapping of str to str, optional
+        For files that were found by a link to them, which the catalogue knows in their place, that
+        link.
 
     Raises
     ------
@@ -165,7 +169,7 @@ def carry_out_asked(
         tell("nothing was changed")
         return ExitStatus.OK
     report = _run(plan, store, manner, kept)
-    _tell_catalogue(plan, report, kept)
+    _tell_catalogue(plan, report, kept, links or {})
     if manner.json:
         _write_json(plan, report)
     _sum_up(plan, report, manner)
@@ -236,16 +240,20 @@ def _run(plan: Plan, store: Store, manner: Manner, catalogue: Path | None) -> Re
         return carry_out(plan, store, stop=stop, watcher=progress, catalogue=told)
 
 
-def _tell_catalogue(plan: Plan, report: Report, catalogue: Path | None) -> None:
+def _tell_catalogue(
+    plan: Plan, report: Report, catalogue: Path | None, links: Mapping[str, str]
+) -> None:
     """Let the catalogue follow the files that were moved or changed, if there is one."""
     from asmr_classify.library.runs import Ending
 
     done = [outcome for outcome in report.outcomes if outcome.ending is Ending.DONE]
     if catalogue is not None:
-        _follow([plan.steps[outcome.index] for outcome in done], catalogue)
+        _follow([plan.steps[outcome.index] for outcome in done], catalogue, links)
 
 
-def _follow(steps: Iterable[Step], catalogue: Path, *, late: bool = False) -> None:
+def _follow(
+    steps: Iterable[Step], catalogue: Path, links: Mapping[str, str], *, late: bool = False
+) -> None:
     from asmr_classify.cli.catalogue import open_catalogue
     from asmr_classify.media.discover import Found
 
@@ -255,7 +263,9 @@ def _follow(steps: Iterable[Step], catalogue: Path, *, late: bool = False) -> No
     try:
         with open_catalogue(catalogue) as known:
             for path, before, after in moved:
-                known.follow(Found(path, before.size, before.mtime_ns), after, late=late)
+                for name in (path, links.get(path)):
+                    if name is not None:
+                        known.follow(Found(name, before.size, before.mtime_ns), after, late=late)
     except CatalogueError as exc:  # the files are as they should be; labels are found by content
         tell(str(exc), lead="note: ", style="bold")
 

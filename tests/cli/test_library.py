@@ -51,6 +51,18 @@ def test_a_query_is_organised_and_the_catalogue_follows(run, place):
     assert not (place / "tap").exists()
 
 
+def test_the_catalogue_follows_a_recording_that_it_knows_by_a_link(run, place):
+    (place / "in/0.wav").symlink_to("b.wav")
+    run("forget", "in/b.wav")
+    run("label", "in", "-q", "--catalogue", status=3)
+    run("set", "in/0.wav", "trigger=whisper")
+    assert found(run, "-status:failed") == ["in/0.wav", "in/a.wav"]
+    run("organise", "in", "--to", TEMPLATE, "--yes", status=3)
+    assert found(run, "-status:failed") == ["in/tap/a.wav", "in/whisper/b.wav"]
+    run("undo", "--yes")
+    assert found(run, "-status:failed") == ["in/a.wav", "in/b.wav"]
+
+
 def test_undoing_tells_the_catalogue_that_the_run_was_of(run, place, monkeypatch):
     other = ["--catalogue", "other.sqlite"]
     shutil.copy("library.sqlite", "other.sqlite")
