@@ -30,7 +30,7 @@ from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, Kind, kind_of
 from asmr_classify.visual.seen import LightLevel, MotionLevel, Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from enum import StrEnum
 
     from asmr_classify.catalogue.query import Query, Term
@@ -241,7 +241,7 @@ def known_names(vocabulary: Vocabulary) -> str:
     return (
         f"fields: {examples}, share.LABEL:0.5.., kind.KIND:0.8..\n"
         f"labels: {', '.join(_all_labels(vocabulary))}\n"
-        f"kinds: {', '.join(_all_kinds(vocabulary))}"
+        f"kinds: {', '.join(all_kinds(vocabulary.kinds))}"
     )
 
 
@@ -275,9 +275,9 @@ def _all_labels(vocabulary: Vocabulary) -> list[str]:
     return list(dict.fromkeys([*TRIGGERS, *CONTEXTS, SILENCE, *vocabulary.labels]))
 
 
-def _all_kinds(vocabulary: Vocabulary) -> list[str]:
-    """Those of the catalogue, and likewise the shipped model's."""
-    return list(dict.fromkeys([*vocabulary.kinds, *_shipped_kinds()]))
+def all_kinds(of_catalogue: Iterable[str]) -> list[str]:
+    """List the kinds of a catalogue, and likewise the shipped model's."""
+    return list(dict.fromkeys([*of_catalogue, *_shipped_kinds()]))
 
 
 def _is_kind(name: str, vocabulary: Vocabulary) -> bool:
@@ -357,7 +357,7 @@ def _there_are(value: str, vocabulary: Vocabulary) -> str:
     kind = re.split(r"[<>=]", value, maxsplit=1)[0]
     if _is_kind(kind, vocabulary):
         return f"; a score is asked for as in {KIND_SCORE}{kind}{value.removeprefix(kind)}"
-    return f"; there are {', '.join(_all_kinds(vocabulary))}, {NONE}"
+    return f"; there are {', '.join(all_kinds(vocabulary.kinds))}, {NONE}"
 
 
 def _in_range(sql: Sql, asked: Range) -> Sql:
@@ -389,7 +389,7 @@ def _meant(name: str, vocabulary: Vocabulary) -> str:
     if folded.startswith(SHARE.rstrip(".")):
         names = [f"{SHARE}{label}" for label in _all_labels(vocabulary)]
     elif folded.startswith(KIND_SCORE):
-        names = [f"{KIND_SCORE}{kind}" for kind in _all_kinds(vocabulary)]
+        names = [f"{KIND_SCORE}{kind}" for kind in all_kinds(vocabulary.kinds)]
     begun = [known for known in names if known.startswith((f"{folded}_", f"{folded}."))]
     close = begun or difflib.get_close_matches(folded, names, n=1)
     return f"; did you mean {close[0]}?" if close else ""

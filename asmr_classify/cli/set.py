@@ -339,15 +339,13 @@ def read_settings(settings: Sequence[str], known: Catalogue) -> Correction | Non
         If it makes no sense.
     """
     from asmr_classify.catalogue.corrections import KINDS, parse_correction
+    from asmr_classify.catalogue.fields import all_kinds
     from asmr_classify.labels import TRIGGERS
 
     if RESET not in settings:
         labels = dict.fromkeys([*TRIGGERS, *known.named])
-        kinds: dict[str, None] = {}
-        if any(setting.startswith(f"{KINDS}=") for setting in settings):
-            from asmr_classify.model import load_model
-
-            kinds = dict.fromkeys([*known.kinds, *load_model().kinds])
+        asks_kinds = any(setting.startswith(f"{KINDS}=") for setting in settings)
+        kinds = all_kinds(known.kinds) if asks_kinds else []
         return parse_correction(settings, labels, kinds)
     if len(settings) > 1:
         raise UsageError("reset takes back all that was set: give it alone, then set anew")
