@@ -65,7 +65,7 @@ def safe_name(text: str, tail: str = "") -> str:
     >>> safe_name("Rain: 1/2?", ".mp3"), safe_name("con", ".wav"), safe_name("etc. ")
     ('Rain_ 1_2_.mp3', '_con.wav', 'etc')
     """
-    clean = composed(text).lstrip()
+    clean = safe_text(text).lstrip()
     if not clean.strip(". "):
         raise ValueError(f"nothing is left of the name {text!r} but dots and blanks")
     name = _fit(clean, tail)
@@ -93,8 +93,8 @@ def cut_to(text: str, room: int) -> str:
     return text[: _whole_signs(text, end)]
 
 
-def composed(text: str) -> str:
-    """Compose a text (NFC), with ``_`` for what is unsafe in a name."""
+def safe_text(text: str) -> str:
+    """Make a part of a name safe, as what follows a stem: composed (NFC), ``_`` for what is not."""
     return UNSAFE.sub("_", unicodedata.normalize("NFC", text))
 
 
@@ -146,11 +146,6 @@ def numbered(stem: str, number: int, tail: str) -> str:
     ('rain', 'rain (2)')
     """
     return safe_name(stem, tail if number == 1 else f" ({number}){tail}").removesuffix(tail)
-
-
-def safe_tail(tail: str) -> str:
-    """Make what follows a stem safe, as :func:`safe_name` does."""
-    return composed(tail)
 
 
 def name_key(name: str) -> str:

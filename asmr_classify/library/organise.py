@@ -22,7 +22,7 @@ from asmr_classify.errors import StepError
 from asmr_classify.library.copies import Copy, Hardlink, Symlink
 from asmr_classify.library.folders import steps_to_folders
 from asmr_classify.library.moves import Move, needs_copying
-from asmr_classify.library.names import name_key, numbered, path_limit, safe_tail, split_name
+from asmr_classify.library.names import name_key, numbered, path_limit, safe_text, split_name
 from asmr_classify.library.places import digest_of, is_same_entry
 from asmr_classify.library.plan import FileState, Left, Plan
 from asmr_classify.library.playlist import known_labels
@@ -166,7 +166,7 @@ class _Planner:
         if os.path.realpath(source) in self._planned:
             return
         origin = self._wish.origins.get(source, source)
-        extension = safe_tail(split_name(os.path.basename(origin))[1])
+        extension = safe_text(split_name(os.path.basename(origin))[1])
         group = list(_distinct([(source, extension), *self._along(source)]))
         names, stem = self._place(result, source, origin, _longest_tail(group))
         folder = self._spelt(names)
@@ -232,7 +232,7 @@ class _Planner:
     def _along(self, source: str) -> list[tuple[str, str]]:
         """Find what goes along with a recording, unless it goes along with another one."""
         return [
-            (path, safe_tail(tail))
+            (path, safe_text(tail))
             for path, tail in self._folders.sidecars(source)
             if os.path.realpath(path) not in self._planned and stat.S_ISREG(os.lstat(path).st_mode)
         ]

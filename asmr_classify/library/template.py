@@ -20,9 +20,9 @@ from asmr_classify.errors import TemplateError
 from asmr_classify.library.names import (
     LIMIT_BYTES,
     UNSAFE,
-    composed,
     cut_to,
     safe_name,
+    safe_text,
     split_name,
 )
 from asmr_classify.visual.seen import levels
@@ -241,7 +241,7 @@ class Template:
         """
         folders = tuple(safe_name(_fill(part, subject)) for part in self.folders)
         stem = _fill(self.stem, subject)
-        over = len((composed(stem).lstrip() + tail).encode()) - LIMIT_BYTES
+        over = len((safe_text(stem).lstrip() + tail).encode()) - LIMIT_BYTES
         if over > 0:
             stem = _fill(self.stem, _with_shorter_name(subject, over))
         safe_name(stem, ".x")
@@ -354,7 +354,7 @@ def _error(text: str, start: int, length: int, message: str) -> TemplateError:
 def _with_shorter_name(subject: Subject, over: int) -> Subject:
     """Cut so many bytes off the name of a file, if something is left of it."""
     stem, extension = split_name(subject.name)
-    stem = composed(stem)
+    stem = safe_text(stem)
     shorter = cut_to(stem, len(stem.encode()) - over).rstrip(". ")
     return replace(subject, name=shorter + extension) if shorter else subject
 
