@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.errors import ChangedFileError, NotRepresentableError, OutputError, UsageError
 from asmr_classify.media.source import is_url
-from asmr_classify.writers import FORMATS
+from asmr_classify.writers import FORMATS, format_by_name
 from asmr_classify.writers.documents import has_document
 from asmr_classify.writers.output import Replacement, explain
 
@@ -187,11 +187,11 @@ class PerFileWriter:
 
     def _tell_stale(self, tell: Callable[[str], None]) -> None:
         """Tell of files of earlier runs whose recordings are gone, or have theirs elsewhere now."""
-        suffix = self._form.suffixes[0].encode()
+        form = format_by_name(self._form.suffixes[0])
         for name in sorted(self._recordings.keys() - self._placed):
             path = os.path.join(self._folder, _unspelt(name))  # noqa: PTH118
             home = self._homes.get(self._recordings[name])
-            if home is not None and _suffix_of(name) == suffix and os.path.lexists(path):
+            if home is not None and format_by_name(path) == form and os.path.lexists(path):
                 tell(f"{path}: its recording has {home} now; remove it if you do not need it")
                 continue
             recording = os.path.join(self._real, _unspelt(self._recordings[name]))  # noqa: PTH118
@@ -313,11 +313,6 @@ class PerFileWriter:
 
     def _spell(self, target: str) -> bytes:
         return _spelt(target, self._folder)
-
-
-def _suffix_of(name: bytes) -> bytes:
-    suffixes = [form.suffixes[0].encode() for form in FORMATS.values()]
-    return max((x for x in suffixes if name.endswith(x)), key=len, default=b"")
 
 
 def written_below(file: str) -> str | None:
