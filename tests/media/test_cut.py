@@ -301,3 +301,14 @@ def test_licences_are_read_from_tags(stereo, tmp_path):
     tags["COPYRIGHT"], tags["LICENSE"] = "2024 Mia", "CC BY 4.0"
     tags.save()
     assert probe(str(source)).licence == "CC BY 4.0"
+
+
+def test_tags_that_are_no_utf_8_are_read_as_far_as_they_are(stereo, tmp_path):
+    source = write_media(tmp_path / "a.flac", stereo, RECIPES["flac"])
+    from mutagen.flac import FLAC
+
+    tags = FLAC(source)
+    tags["LICENSE"] = "by M~lanie"
+    tags.save()
+    source.write_bytes(source.read_bytes().replace(b"M~lanie", b"M\xe9lanie"))  # Latin-1
+    assert probe(str(source)).licence == "by M\N{REPLACEMENT CHARACTER}lanie"
