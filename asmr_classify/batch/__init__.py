@@ -30,7 +30,8 @@ from asmr_classify.batch.pool import Limits, count_cores, iter_parallel, working
 from asmr_classify.batch.table import Table
 from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.discover import Found, discover
-from asmr_classify.media.source import as_source, check_sources, is_url
+from asmr_classify.media.opening import check_sources
+from asmr_classify.media.source import as_source, is_url
 from asmr_classify.model import as_model
 from asmr_classify.visual.seen import Effort
 

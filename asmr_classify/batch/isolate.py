@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias
 from asmr_classify.aggregate import Problem
 from asmr_classify.batch.task import R
 from asmr_classify.media.blocks import Fetched, take_fetched
-from asmr_classify.media.source import held
+from asmr_classify.media.opening import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable

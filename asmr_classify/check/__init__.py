@@ -19,7 +19,8 @@ from asmr_classify.check.limits import Limits, Verdict, judge, load_limits, wors
 from asmr_classify.check.listener import Listener, Measured
 from asmr_classify.classify import label_file
 from asmr_classify.errors import MediaError
-from asmr_classify.media.source import as_source, held
+from asmr_classify.media.opening import held
+from asmr_classify.media.source import as_source
 from asmr_classify.visual.seen import Effort
 
 if TYPE_CHECKING:

@@ -279,7 +279,7 @@ def _find(paths: Iterable[str], request: Request, progress: Progress) -> list[Fo
     """Find all files first: the time left is then known."""
     from asmr_classify.batch import name_from_here, named_plainly
     from asmr_classify.media.discover import Found, discover
-    from asmr_classify.media.source import check_sources
+    from asmr_classify.media.opening import check_sources
 
     names = [name_from_here(path) for path in paths]
     check_sources(names)

@@ -26,8 +26,8 @@ from asmr_classify.config import ANALYSIS_SR
 from asmr_classify.counts import counted
 from asmr_classify.errors import DecodeError
 from asmr_classify.media.downmix import mix_down
-from asmr_classify.media.probe import EXACT_CODECS, describe, open_container
-from asmr_classify.media.source import as_source, close_container
+from asmr_classify.media.probe import EXACT_CODECS, close_container, describe, open_container
+from asmr_classify.media.source import as_source
 from asmr_classify.media.track import AMISS_SECONDS, SoundTrack
 from asmr_classify.units import samples_to_seconds, seconds_to_samples
 

@@ -20,7 +20,8 @@ import av.error
 from av.stream import Disposition
 
 from asmr_classify.errors import NoAudioError, OpenError
-from asmr_classify.media.source import Url, as_source, close_container, open_bytes
+from asmr_classify.media.opening import open_bytes
+from asmr_classify.media.source import Url, as_source
 from asmr_classify.media.whole import ID3_HEADER_BYTES, held_share, id3_size, wav_data
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def open_container(path: str) -> InputContainer:
     Returns
     -------
     av.container.InputContainer
-        To be closed by the caller, with :func:`~asmr_classify.media.source.close_container`.
+        To be closed by the caller, with :func:`close_container`.
 
     Raises
     ------
@@ -230,6 +231,14 @@ def open_container(path: str) -> InputContainer:
     if not isinstance(file, str):  # FFmpeg goes on where it was
         file.seek(0)
     return _open(file, path, probesize=PATIENT_BYTES, analyzeduration=PATIENT_MICROSECONDS)
+
+
+def close_container(container: InputContainer) -> None:
+    """Close a container, and let go of what was fetched for it from storage."""
+    file = container.file
+    container.close()
+    if file is not None:
+        file.file.let_go()
 
 
 def _open(file: str | BinaryIO, path: str, **options: int) -> InputContainer:

@@ -1,7 +1,7 @@
 """What a path is: a file of this machine, or an object in storage that has an address (a URL).
 
-All else in the package takes paths as texts and asks here where that makes a difference. Files are
-opened as ever, and nothing that addresses need is loaded for them.
+All else in the package takes paths as texts and asks here where that makes a difference. How what
+they name is opened stands in :mod:`asmr_classify.media.opening`.
 
 An address may hold what nobody else may read: a password, or a signature behind a question mark.
 :class:`Url` is a text without these, so that records, logs and messages cannot tell them, and keeps
@@ -13,16 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, BinaryIO, Self, cast
-
-from asmr_classify.errors import StorageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from contextlib import AbstractContextManager
-
-    from av.container import InputContainer
+from typing import Self, cast
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 """How addresses begin. One letter alone is a drive of Windows."""
@@ -173,60 +164,3 @@ def is_url(path: str) -> bool:
     (True, False, False)
     """
     return isinstance(as_source(path), Url)
-
-
-def check_sources(paths: Iterable[str]) -> None:
-    """Check that addresses among paths can be read at all; nothing is asked for yet.
-
-    Raises
-    ------
-    UsageError
-        If a scheme is not known, or a key stands in an address where it does not belong.
-    MissingExtraError
-        If a library is missing that reads it.
-    """
-    for path in paths:
-        source = as_source(path)
-        if isinstance(source, Url):
-            from asmr_classify.media.remote import connect
-
-            with suppress(StorageError):  # which whoever reads it tells of this file
-                connect(source)
-
-
-def open_bytes(path: str) -> BinaryIO:
-    """Open a file, or an object in storage, to read its bytes.
-
-    An object that is open already is not asked for again: what was fetched of it is shared.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be opened.
-    OpenError, StorageError
-        If an object cannot.
-    """
-    source = as_source(path)
-    if isinstance(source, Url):
-        from asmr_classify.media.blocks import RemoteFile
-
-        return cast("BinaryIO", RemoteFile.share(source))
-    return open(path, "rb")  # noqa: PTH123 (any name; whoever asks closes it)
-
-
-def held(path: str) -> AbstractContextManager[None]:
-    """Keep what is fetched of an object in storage as long as it is worked on; else do nothing."""
-    source = as_source(path)
-    if isinstance(source, Url):
-        from asmr_classify.media.blocks import hold
-
-        return hold(source)
-    return nullcontext()
-
-
-def close_container(container: InputContainer) -> None:
-    """Close a container, and let go of what was fetched for it from storage."""
-    file = container.file
-    container.close()
-    if file is not None:
-        file.file.let_go()

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from asmr_classify.media.source import open_bytes
+from asmr_classify.media.opening import open_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

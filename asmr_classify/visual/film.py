@@ -24,8 +24,13 @@ import av.logging
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from asmr_classify.errors import DecodeError, OpenError
-from asmr_classify.media.probe import claimed_duration, is_cover, is_of_machine, open_container
-from asmr_classify.media.source import close_container
+from asmr_classify.media.probe import (
+    claimed_duration,
+    close_container,
+    is_cover,
+    is_of_machine,
+    open_container,
+)
 from asmr_classify.visual.seen import Effort, Picture
 
 if TYPE_CHECKING:

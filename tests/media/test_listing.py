@@ -8,8 +8,9 @@ import pytest
 from asmr_classify.errors import StorageError
 from asmr_classify.media import listing
 from asmr_classify.media.discover import Course, Found, Globs, Ignored, Reason, discover
+from asmr_classify.media.opening import open_bytes
 from asmr_classify.media.remote import Entry, is_ordered
-from asmr_classify.media.source import Url, open_bytes
+from asmr_classify.media.source import Url
 from tests import names
 from tests.conftest import DEMO
 from tests.storage import BUCKET

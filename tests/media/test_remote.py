@@ -23,9 +23,10 @@ from asmr_classify.media import blocks, remote
 from asmr_classify.media.blocks import Fetched, RemoteFile, take_fetched
 from asmr_classify.media.decode import AudioStream, read_audio
 from asmr_classify.media.discover import discover
+from asmr_classify.media.opening import check_sources, held, open_bytes
 from asmr_classify.media.probe import probe
 from asmr_classify.media.remote import connect, look_at
-from asmr_classify.media.source import Url, as_source, check_sources, held, open_bytes
+from asmr_classify.media.source import Url, as_source
 from asmr_classify.media.stretch import read_stretch
 from asmr_classify.media.whole import held_share
 from tests.conftest import DEMO, ROOT
@@ -496,7 +497,7 @@ def test_stores_that_cannot_be_reached_here_are_chosen_by_name(scheme, monkeypat
 def test_the_extra_is_named_where_it_is_missing(library):
     code = (
         f"import sys; sys.modules[{library!r}] = None\n"
-        "from asmr_classify.media.source import check_sources\n"
+        "from asmr_classify.media.opening import check_sources\n"
         "check_sources(['s3://bucket/a.mp3'])"
     )
     done = subprocess.run(

@@ -12,8 +12,9 @@ import pytest
 from asmr_classify.batch.pool import Limits
 from asmr_classify.errors import StorageError
 from asmr_classify.media import blocks
+from asmr_classify.media.opening import open_bytes
 from asmr_classify.media.signed import CONNECTING, PATIENCE, Signed
-from asmr_classify.media.source import Url, open_bytes
+from asmr_classify.media.source import Url
 from tests.storage import BUCKET, SECRET
 
 DATA = bytes(range(256)) * 20

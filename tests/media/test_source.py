@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from asmr_classify.media.source import Url, as_source, check_sources, is_url
+from asmr_classify.media.opening import check_sources
+from asmr_classify.media.source import Url, as_source, is_url
 from tests.conftest import DEMO, ROOT
 
 
