@@ -29,7 +29,8 @@ from asmr_classify.batch.parts import Extracted, Parts
 from asmr_classify.batch.pool import Limits, count_cores, iter_parallel, working_directory
 from asmr_classify.batch.table import Table
 from asmr_classify.errors import OutputError, UsageError
-from asmr_classify.media.discover import Found, discover
+from asmr_classify.media.discover import discover
+from asmr_classify.media.found import Found
 from asmr_classify.media.opening import check_sources
 from asmr_classify.media.source import as_source, is_url
 from asmr_classify.model import as_model
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from asmr_classify.batch.engine import Engine
     from asmr_classify.batch.task import R, Task
     from asmr_classify.features.cache import KeptFeatures
-    from asmr_classify.media.discover import Ignored
+    from asmr_classify.media.found import Ignored
     from asmr_classify.model import Model
 
 __all__ = [

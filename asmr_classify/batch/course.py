@@ -7,12 +7,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asmr_classify.media.discover import Course
+from asmr_classify.media.found import Course
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asmr_classify.media.discover import Found, Mark
+    from asmr_classify.media.found import Found, Mark
 
 
 @dataclass(slots=True)

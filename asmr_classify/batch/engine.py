@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from asmr_classify.batch.table import Table
     from asmr_classify.batch.table_part import PartSink
     from asmr_classify.batch.task import Task
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
 
 T = TypeVar("T")
 

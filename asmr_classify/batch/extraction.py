@@ -12,7 +12,7 @@ from asmr_classify.errors import MediaError, NoAudioError, OutputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
 
 OUTPUT_ERROR = OutputError.__name__
 """The kind of the problem where rows cannot be kept."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asmr_classify.batch.task import Task
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
 
 GLANCE = 0.5
 """Seconds after which it is told again that work gets on."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
     from asmr_classify.model import Model
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asmr_classify.features.cache import KeptFeatures, KeptRecording
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
     from asmr_classify.model import Model
 
 EFFORTS = tuple(Effort)

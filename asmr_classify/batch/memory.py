@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, Protocol
 from asmr_classify.batch.task import R
 
 if TYPE_CHECKING:
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
 
 
 class Memory(Protocol[R]):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asmr_classify.batch.task import Result
-    from asmr_classify.media.discover import Found, Ignored
+    from asmr_classify.media.found import Found, Ignored
 
 
 class Observer:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.config import FeatureSpec
     from asmr_classify.features.table import Rows
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
 
 SUFFIX = ".parts"
 """Added to the name of the output."""

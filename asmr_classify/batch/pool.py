@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from asmr_classify.batch.process import Events
     from asmr_classify.batch.task import Task
     from asmr_classify.batch.worker import Message
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
 
 logger = logging.getLogger(__name__)
 

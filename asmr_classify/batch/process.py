@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import queue
 
     from asmr_classify.batch.worker import Message
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
 
     Events = queue.SimpleQueue[tuple["Worker", "Message | Gone"] | None]
     """What workers tell; None if there may be another file to hand out."""

@@ -55,7 +55,7 @@ from asmr_classify.batch.pool import working_directory
 from asmr_classify.batch.table_index import TableIndex
 from asmr_classify.batch.table_part import PartSink, copy_rows, read_entries
 from asmr_classify.errors import OutputError, UsageError
-from asmr_classify.media.discover import Mark
+from asmr_classify.media.found import Mark
 from asmr_classify.version import own_version
 from asmr_classify.visual.seen import VERSION as LOOKED
 from asmr_classify.visual.seen import Effort, Picture, Visual
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from asmr_classify.batch.isolate import Outcome
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
     from asmr_classify.model import Model
     from asmr_classify.writers.folder import Folder
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
     from asmr_classify.batch.isolate import Outcome
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
     from asmr_classify.writers.folder import Folder
 
 KEYS = b"asmr_classify.rows"

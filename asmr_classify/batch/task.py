@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asmr_classify.aggregate import Problem, Status
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
 
 
 class Result(Protocol):

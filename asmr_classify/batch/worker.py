@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.batch.isolate import Outcome, Safe
     from asmr_classify.batch.task import Task
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
 
     Message = Outcome[Any] | Safe | float | None
 

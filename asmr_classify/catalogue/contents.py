@@ -20,7 +20,7 @@ from asmr_classify.writers.jsonl import record_to_result, result_to_record
 if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult, Problem
     from asmr_classify.catalogue.schema import Database
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
     from asmr_classify.visual.seen import Visual
 
 MOST_HASHES = 1000

@@ -21,6 +21,7 @@ from asmr_classify.catalogue.schema import NAME_ANOTHER, PLACE_VARIABLE, Databas
 from asmr_classify.errors import CatalogueError, UsageError
 from asmr_classify.folders import user_data
 from asmr_classify.labels import SILENCE
+from asmr_classify.media.found import Found
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue.edited import Edit
     from asmr_classify.catalogue.query import Query
-    from asmr_classify.media.discover import Found
-
 
 SCATTER = (2654435761, 2**32)
 """What numbers of files are multiplied by, and what the product is taken modulo, to give some files
@@ -733,8 +732,6 @@ def _hash(found: Found) -> bytes | None:
 
 
 def _look_at(path: str) -> Found | None:
-    from asmr_classify.media.discover import Found
-
     try:
         status = Path(path).stat()
     except (OSError, ValueError):

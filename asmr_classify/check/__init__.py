@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from asmr_classify.check.startle import Startle
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
     from asmr_classify.model import Model
 
 __all__ = ["CheckResult", "CheckTask", "Judged", "check_file"]

@@ -251,7 +251,7 @@ def is_one_file(named: list[str]) -> bool:
 
     An address in storage stands for one file where it is named like one; nothing is asked for.
     """
-    from asmr_classify.media.discover import MEDIA_EXTENSIONS, extension_of
+    from asmr_classify.media.recognise import MEDIA_EXTENSIONS, extension_of
     from asmr_classify.media.source import Url, as_source
 
     source = as_source(named[0]) if len(named) == 1 else ""

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from asmr_classify.check import CheckResult, CheckTask
     from asmr_classify.check.limits import Limits, Verdict
     from asmr_classify.cli.progress import Progress
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
     from asmr_classify.writers.output import Output
 
 logger = logging.getLogger(__name__)
@@ -278,7 +278,8 @@ def _iter_checked(
 def _find(paths: Iterable[str], request: Request, progress: Progress) -> list[Found]:
     """Find all files first: the time left is then known."""
     from asmr_classify.batch import name_from_here, named_plainly
-    from asmr_classify.media.discover import Found, discover
+    from asmr_classify.media.discover import discover
+    from asmr_classify.media.found import Found
     from asmr_classify.media.opening import check_sources
 
     names = [name_from_here(path) for path in paths]

@@ -255,7 +255,7 @@ def _follow(
     steps: Iterable[Step], catalogue: Path, links: Mapping[str, str], *, late: bool = False
 ) -> None:
     from asmr_classify.cli.catalogue import open_catalogue
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
 
     moved = [moved for step in steps if (moved := step.moved()) is not None]
     if not moved:

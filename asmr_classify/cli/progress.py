@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from asmr_classify.batch.task import Result
-    from asmr_classify.media.discover import Found, Ignored, Reason
+    from asmr_classify.media.found import Found, Ignored, Reason
 
 logger = logging.getLogger(__name__)
 

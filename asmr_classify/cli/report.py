@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
     from asmr_classify.report import Drawn
     from asmr_classify.report.drawing import DrawTask, Sketch
 

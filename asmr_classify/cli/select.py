@@ -386,7 +386,7 @@ def check_words(words: Sequence[str]) -> None:
     UsageError
         If a word looks like a path.
     """
-    from asmr_classify.media.discover import MEDIA_EXTENSIONS
+    from asmr_classify.media.recognise import MEDIA_EXTENSIONS
 
     for word in words:
         is_named_so = word.rpartition(".")[2].lower() in MEDIA_EXTENSIONS and "." in word

@@ -121,7 +121,7 @@ def finish_table(table: Table, tally: Tally, *, quiet: bool) -> Finished | None:
     OutputError
         If it cannot be written.
     """
-    from asmr_classify.media.discover import Reason
+    from asmr_classify.media.found import Reason
 
     name = table.sink.folder.name
     if table.goes_on and tally.ignored[Reason.UNREADABLE]:

@@ -131,7 +131,8 @@ def make_plan(
     from asmr_classify.cli.arguments import refuse_urls
     from asmr_classify.cli.select import ONLY_HERE, is_path
     from asmr_classify.library.tagging import plan_removal, plan_tags
-    from asmr_classify.media.discover import Found, discover
+    from asmr_classify.media.discover import discover
+    from asmr_classify.media.found import Found
 
     refuse_urls(what, ONLY_HERE)
     if remove and what and all(map(is_path, what)):

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.catalogue import Catalogue, KnownResults
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
     from asmr_classify.model import Model
     from asmr_classify.watch import Arrivals, Terms
     from asmr_classify.writers import Writer

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from asmr_classify.library.names import name_key, split_name
-from asmr_classify.media.discover import MEDIA_EXTENSIONS
+from asmr_classify.media.recognise import MEDIA_EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

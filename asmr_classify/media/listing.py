@@ -15,19 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asmr_classify.errors import StorageError
-from asmr_classify.media.discover import (
+from asmr_classify.media.found import Found, Ignored, Mark, Reason, untold
+from asmr_classify.media.recognise import (
     CONTROL_FILE,
     HEAD_BYTES,
     MEDIA_EXTENSIONS,
-    Found,
-    Ignored,
-    Mark,
-    Reason,
     extension_of,
     find_unfinished,
     is_media_by_head,
     is_media_by_name,
-    untold,
 )
 from asmr_classify.media.remote import is_ordered, iter_folder, look_at, match_names, read_head
 from asmr_classify.media.source import WEB, Url
@@ -35,7 +31,7 @@ from asmr_classify.media.source import WEB, Url
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from asmr_classify.media.discover import Course, Globs
+    from asmr_classify.media.found import Course, Globs
     from asmr_classify.media.remote import Entry
 
 MARK_EVERY, MOST_FOLDERS = 1000, 1000

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from asmr_classify.aggregate import Problem, Status
 from asmr_classify.errors import MediaError
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.report.kept import Recording
 
 if TYPE_CHECKING:

@@ -34,7 +34,8 @@ from asmr_classify.counts import counted
 from asmr_classify.errors import CorpusError, MediaError
 from asmr_classify.labels import one_word
 from asmr_classify.media.decode import duration_of
-from asmr_classify.media.discover import Found, discover
+from asmr_classify.media.discover import discover
+from asmr_classify.media.found import Found
 from asmr_classify.training.corpus import (
     UNSURE,
     Clip,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
     from asmr_classify.batch import Memory
     from asmr_classify.batch.task import Result
-    from asmr_classify.media.discover import Found
+    from asmr_classify.media.found import Found
     from asmr_classify.model import Model
 
 __all__ = [

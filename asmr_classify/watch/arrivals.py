@@ -19,7 +19,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from asmr_classify.media.discover import Found, Reason, discover
+from asmr_classify.media.discover import discover
+from asmr_classify.media.found import Found, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
 from asmr_classify.errors import OutputError, UsageError
-from asmr_classify.media.discover import MEDIA_EXTENSIONS
+from asmr_classify.media.recognise import MEDIA_EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -15,7 +15,7 @@ from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.isolate import do_safely
 from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.errors import UsageError
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.writers.jsonl import result_to_line, result_to_record
 from tests.batch.conftest import Notes, write_noise
 

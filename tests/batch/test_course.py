@@ -15,7 +15,7 @@ from asmr_classify.batch import Table, table
 from asmr_classify.batch.course import RunCourse
 from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.media import listing
-from asmr_classify.media.discover import Found, Mark
+from asmr_classify.media.found import Found, Mark
 from asmr_classify.writers.folder import DiskFolder
 from tests import names
 

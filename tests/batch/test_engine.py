@@ -31,7 +31,7 @@ from asmr_classify.batch.engine import (
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.errors import AsmrClassifyError, UsageError
 from asmr_classify.features.cache import KeptFeatures
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.version import own_version
 from asmr_classify.writers.jsonl import result_to_line
 from tests.batch.conftest import Notes

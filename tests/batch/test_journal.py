@@ -16,7 +16,8 @@ from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.batch import Journal, label_paths
 from asmr_classify.batch.journal import HEADER
 from asmr_classify.errors import DecodeError, OpenError, OutputError, WorkerError
-from asmr_classify.media.discover import Found, discover
+from asmr_classify.media.discover import discover
+from asmr_classify.media.found import Found
 from asmr_classify.writers.jsonl import result_to_record
 from tests.batch.conftest import Notes
 from tests.writers.strategies import results as any_result

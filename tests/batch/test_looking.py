@@ -12,7 +12,8 @@ from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.batch import Journal, Limits, Memories, label_paths
 from asmr_classify.batch.labelling import LARGE_BYTES, LabelTask
 from asmr_classify.catalogue import Catalogue, KnownResults
-from asmr_classify.media.discover import Found, discover
+from asmr_classify.media.discover import discover
+from asmr_classify.media.found import Found
 from asmr_classify.visual import look as look_module
 from asmr_classify.visual.seen import Effort, Picture, Visual
 from tests.batch.conftest import write_noise

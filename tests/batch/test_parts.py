@@ -12,7 +12,7 @@ from asmr_classify.batch import Parts, extract_paths
 from asmr_classify.config import FeatureSpec
 from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.features.table import By
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 
 SPEC = FeatureSpec()
 

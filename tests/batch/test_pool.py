@@ -21,7 +21,7 @@ from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.batch.labelling import LabelTask
 from asmr_classify.errors import AsmrClassifyError
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.writers.jsonl import result_to_line
 from tests.conftest import DEMO
 from tests.storage import BUCKET

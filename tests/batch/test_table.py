@@ -20,7 +20,7 @@ from asmr_classify.batch import Table, engine, table
 from asmr_classify.batch.engine import Done, ExecutorEngine
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.errors import OutputError, UsageError
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.media.source import Url
 from asmr_classify.visual.seen import Effort, Picture, Visual
 from asmr_classify.writers import FORMATS

@@ -20,7 +20,8 @@ from asmr_classify.batch import READ_AHEAD, Journal, Limits
 from asmr_classify.batch.ahead import ReadAhead
 from asmr_classify.batch.engine import iter_by_engine
 from asmr_classify.batch.pool import iter_parallel
-from asmr_classify.media.discover import Found, discover
+from asmr_classify.media.discover import discover
+from asmr_classify.media.found import Found
 from asmr_classify.media.source import Url
 from tests import names
 from tests.benchmarks.report import Table

@@ -15,7 +15,7 @@ import numpy as np
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.catalogue import Catalogue, contents, parse_query
 from asmr_classify.labels import TRIGGERS
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.report import render_page, report_data, write_page
 from asmr_classify.timeline import Segment
 from tests.benchmarks.measure import one_core, seconds

@@ -18,7 +18,8 @@ import numpy as np
 from asmr_classify import label_paths
 from asmr_classify.classify import label_file
 from asmr_classify.media.blocks import BLOCK_BYTES, take_fetched
-from asmr_classify.media.discover import Found, discover
+from asmr_classify.media.discover import discover
+from asmr_classify.media.found import Found
 from asmr_classify.media.opening import open_bytes
 from tests.benchmarks.measure import REPEATS, seconds
 from tests.benchmarks.report import Table

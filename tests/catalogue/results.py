@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from asmr_classify.aggregate import FileResult, Problem, Status
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.timeline import Segment
 from asmr_classify.visual.seen import (
     Lanes,

@@ -12,7 +12,7 @@ from asmr_classify.catalogue import Catalogue, parse_query
 from asmr_classify.catalogue.answers import MOST_CHARACTERS, check_new_label
 from asmr_classify.catalogue.fields import FIELDS
 from asmr_classify.errors import CatalogueError, UsageError
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from tests.catalogue.results import SETTINGS, found, heard
 
 ASKED = ("tap", "whisper")

@@ -15,7 +15,7 @@ from asmr_classify.catalogue import Catalogue, KnownResults, default_path, parse
 from asmr_classify.catalogue.corrections import Correction, parse_correction
 from asmr_classify.catalogue.hashing import hash_file
 from asmr_classify.errors import UsageError
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from tests.catalogue.results import SETTINGS, failed, found, heard
 from tests.writers.strategies import results
 

@@ -18,7 +18,7 @@ from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli.app import app
 from asmr_classify.cli.select import select_results
 from asmr_classify.errors import CatalogueError, QueryError, UsageError
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.model import load_model, save_model
 from asmr_classify.writers import FORMATS
 from tests.cli.conftest import heard

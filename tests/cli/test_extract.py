@@ -27,7 +27,7 @@ from asmr_classify.cli.extract import FormName, LayoutOption
 from asmr_classify.library.clips import Selected
 from asmr_classify.library.layouts import LayoutName
 from asmr_classify.media.cut import Form
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.model import load_model
 from asmr_classify.timeline import Segment
 from asmr_classify.training.layouts import read_sources

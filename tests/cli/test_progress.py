@@ -10,7 +10,7 @@ from rich.console import Console
 from asmr_classify.cli import progress as module
 from asmr_classify.cli.progress import LiveLine, Progress, Tally
 from asmr_classify.cli.render import summary
-from asmr_classify.media.discover import Found, Ignored, Reason
+from asmr_classify.media.found import Found, Ignored, Reason
 from tests.cli.conftest import heard, lost
 
 

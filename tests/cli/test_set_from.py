@@ -14,7 +14,7 @@ from asmr_classify.cli.app import app
 from asmr_classify.cli.teach import _gather
 from asmr_classify.labels import TRIGGERS
 from asmr_classify.library.makers import Maker
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.timeline import Segment
 from asmr_classify.writers.per_file import path_mark
 from tests.cli.conftest import heard

@@ -19,7 +19,7 @@ from asmr_classify.cli import then
 from asmr_classify.cli import watch as watch_command
 from asmr_classify.cli.app import app
 from asmr_classify.errors import UsageError
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.watch import wakes
 from tests.cli.conftest import heard
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from asmr_classify.classify import label_file
-from asmr_classify.media.discover import Found, Reason, discover
+from asmr_classify.media.discover import discover
+from asmr_classify.media.found import Found, Reason
 
 
 @pytest.mark.parametrize(

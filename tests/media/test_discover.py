@@ -10,15 +10,9 @@ from pathlib import Path
 import pytest
 
 from asmr_classify.errors import UsageError
-from asmr_classify.media.discover import (
-    MEDIA_EXTENSIONS,
-    OTHER_EXTENSIONS,
-    Found,
-    Ignored,
-    Reason,
-    discover,
-    read_paths,
-)
+from asmr_classify.media.discover import discover, read_paths
+from asmr_classify.media.found import Found, Ignored, Reason
+from asmr_classify.media.recognise import MEDIA_EXTENSIONS, OTHER_EXTENSIONS
 
 
 @pytest.fixture

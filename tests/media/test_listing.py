@@ -7,7 +7,8 @@ import pytest
 
 from asmr_classify.errors import StorageError
 from asmr_classify.media import listing
-from asmr_classify.media.discover import Course, Found, Globs, Ignored, Reason, discover
+from asmr_classify.media.discover import discover
+from asmr_classify.media.found import Course, Found, Globs, Ignored, Reason
 from asmr_classify.media.opening import open_bytes
 from asmr_classify.media.remote import Entry, is_ordered
 from asmr_classify.media.source import Url

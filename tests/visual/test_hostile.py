@@ -6,7 +6,7 @@ import pytest
 
 from asmr_classify.batch.isolate import do_safely
 from asmr_classify.batch.labelling import LabelTask
-from asmr_classify.media.discover import Found
+from asmr_classify.media.found import Found
 from asmr_classify.visual.seen import Effort
 from tests.visual.hostile import make_hostile_video
 
