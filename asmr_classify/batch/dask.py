@@ -19,7 +19,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from asmr_classify.batch.engine import check_order, dismiss, do_batch
+from asmr_classify.batch.bench import check_order, dismiss, do_batch
 from asmr_classify.batch.pool import count_cores
 from asmr_classify.errors import AsmrClassifyError, MissingExtraError, UsageError
 from asmr_classify.version import own_version
@@ -36,7 +36,7 @@ except ImportError as exc:
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from asmr_classify.batch.engine import Done, Order
+    from asmr_classify.batch.bench import Done, Order
     from asmr_classify.batch.isolate import Errand
 
 logger = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from pyarrow import parquet
 
 from asmr_classify import label_paths
 from asmr_classify.aggregate import Status
-from asmr_classify.batch import Journal, Limits, Table, engine
+from asmr_classify.batch import Journal, Limits, Table, bench, engine
 from asmr_classify.batch.dask import (
     CONNECT_SECONDS,
     TRIMMING,
@@ -185,13 +185,13 @@ def test_a_worker_that_joins_later_works_too(client, stub):
 
 def test_workers_of_another_version_are_refused_with_both(client, stub, monkeypatch):
     actual = own_version()
-    monkeypatch.setattr(engine, "own_version", lambda: "0.0.1")
+    monkeypatch.setattr(bench, "own_version", lambda: "0.0.1")
     monkeypatch.setattr(engine, "Order", lambda *order: engine_order(*order, version="0.0.1"))
     with pytest.raises(UsageError, match=rf"has asmr-classify {actual}.*with 0\.0\.1"):
         next(run(named("a"), stub, DaskEngine(client)))
 
 
-engine_order = engine.Order
+engine_order = bench.Order
 
 
 def test_workers_forget_a_run_that_is_over(client, stub):

@@ -14,8 +14,9 @@ import pytest
 
 from asmr_classify import label_paths
 from asmr_classify.aggregate import FileResult, Status
-from asmr_classify.batch import Limits, engine
+from asmr_classify.batch import Limits, bench
 from asmr_classify.batch.ahead import ReadAhead
+from asmr_classify.batch.bench import Done
 from asmr_classify.batch.engine import (
     AHEAD,
     BATCH_SECONDS,
@@ -24,7 +25,6 @@ from asmr_classify.batch.engine import (
     LARGEST_BATCH,
     LEAST_SECONDS,
     TRIES,
-    Done,
     ExecutorEngine,
     iter_by_engine,
 )
@@ -32,7 +32,6 @@ from asmr_classify.batch.isolate import Outcome
 from asmr_classify.errors import AsmrClassifyError, UsageError
 from asmr_classify.features.cache import KeptFeatures
 from asmr_classify.media.found import Found
-from asmr_classify.version import own_version
 from asmr_classify.writers.jsonl import result_to_line
 from tests.batch.conftest import Notes
 from tests.batch.tasks import Stub
@@ -255,53 +254,10 @@ def test_what_came_back_undone_is_not_sent_again_once_a_run_is_stopped():
 
 def test_nothing_is_left_at_work_once_a_run_is_over(stub, monkeypatch):
     benches = {}
-    monkeypatch.setattr(engine, "_benches", benches)
+    monkeypatch.setattr(bench, "_benches", benches)
     with ThreadPoolExecutor(2) as workers:
         assert len([*run(named("a", "b", "c"), stub, ExecutorEngine(workers))]) == 3
         assert not benches
-
-
-def test_two_runs_by_turns_leave_each_other_their_workers(tmp_path, monkeypatch):
-    """A process that takes batches of two runs keeps a worker for each, and for no third."""
-    monkeypatch.setattr(engine, "_benches", {})
-    orders = [engine.Order(Stub(tmp_path), Limits()) for _ in range(3)]
-    made = []
-    real = engine._Bench
-    monkeypatch.setattr(engine, "_Bench", lambda order: made.append(order.id) or real(order))
-    names = "abcdefg"
-    for name, number in zip(names, (0, 1, 0, 1, 0, 2, 2), strict=True):
-        [outcome] = engine.do_batch(orders[number], [(named(name)[0], None)]).outcomes
-        assert (outcome.found.path, outcome.result.status) == (name, Status.OK)
-    assert made == [order.id for order in orders]
-    assert [of for _, of in engine._benches] == [orders[0].id, orders[2].id]
-    for order in orders:
-        engine.dismiss(order.id)
-    assert not engine._benches
-
-
-@pytest.mark.parametrize("ends", ["the order", "its turn"])
-def test_a_worker_that_another_thread_ends_or_uses_is_passed_over(ends, stub, monkeypatch):
-    class Bench:
-        def __init__(self, order):
-            self.do = lambda _: [order.id]
-
-        def close(self):
-            engine._benches.clear()
-            raise ValueError("generator already executing")
-
-    monkeypatch.setattr(engine, "_benches", {})
-    monkeypatch.setattr(engine, "_Bench", Bench)
-    monkeypatch.setattr(engine, "BENCHES", 9)
-    orders = [engine.Order(stub, Limits()) for _ in range(3)]
-    for order in orders:
-        engine.do_batch(order, [])
-    if ends == "the order":
-        engine._benches[0, orders[0].id] = Bench(orders[0])
-        engine.dismiss(orders[0].id)
-    else:
-        monkeypatch.setattr(engine, "BENCHES", 1)
-        assert engine.do_batch(orders[0], []).outcomes == [orders[0].id]
-    assert not engine._benches
 
 
 @pytest.mark.usefixtures("recordings")
@@ -310,12 +266,6 @@ def test_names_start_from_where_the_run_was_started(tiny_model):
         workers.submit(os.chdir, "/").result()
         results = [*label_paths(["in/0.wav"], model=tiny_model, executor=workers)]
     assert [(result.path, result.status) for result in results] == [("in/0.wav", Status.OK)]
-
-
-def test_another_version_is_refused(stub):
-    order = engine.Order(stub, Limits(), version="0.0.1")
-    with pytest.raises(UsageError, match=rf"has asmr-classify {own_version()}.*0\.0\.1"):
-        engine.do_batch(order, [(named("a")[0], None)])
 
 
 def test_jobs_and_an_executor_exclude_each_other(tiny_model):

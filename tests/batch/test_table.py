@@ -17,7 +17,8 @@ from pyarrow import dataset, parquet
 from asmr_classify import label_paths
 from asmr_classify.aggregate import Problem, Status
 from asmr_classify.batch import Table, engine, table
-from asmr_classify.batch.engine import Done, ExecutorEngine
+from asmr_classify.batch.bench import Done
+from asmr_classify.batch.engine import ExecutorEngine
 from asmr_classify.batch.isolate import Outcome
 from asmr_classify.errors import OutputError, UsageError
 from asmr_classify.media.found import Found
