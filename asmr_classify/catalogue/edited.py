@@ -23,7 +23,6 @@ import os
 import re
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,10 +39,9 @@ from asmr_classify.catalogue.corrections import (
     NONE,
     TRIGGER,
     TRUTHS,
-    Correction,
     parse_correction,
 )
-from asmr_classify.catalogue.store import named_at
+from asmr_classify.catalogue.edits import Edit, named_at
 from asmr_classify.catalogue.tracks import recordings_of
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, one_word, same_but_for_case
@@ -68,26 +66,6 @@ LABEL_COLUMNS = (TRIGGER, "labels", "label")
 TRACK_SUFFIX = re.compile(r"\.labels\.txt$|\.txt$", re.IGNORECASE)
 
 Key = tuple[str, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """What a line of a file says of a recording that was not known.
-
-    Parameters
-    ----------
-    place : str
-        The file and line, which begin messages.
-    path : str
-        Of the recording.
-    correction : Correction or None
-    answer : Answer or None
-    """
-
-    place: str
-    path: str
-    correction: Correction | None = None
-    answer: Answer | None = None
 
 
 def read_edits(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
@@ -14,6 +14,7 @@ from asmr_classify.aggregate import Status
 from asmr_classify.catalogue.answers import Answer, check_answer
 from asmr_classify.catalogue.contents import Contents, Place, renamed
 from asmr_classify.catalogue.corrections import Correction
+from asmr_classify.catalogue.edits import check_same, named_at
 from asmr_classify.catalogue.fields import compile_order, compile_query
 from asmr_classify.catalogue.hashing import hash_file
 from asmr_classify.catalogue.query import EVERYTHING
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from asmr_classify.aggregate import FileResult
-    from asmr_classify.catalogue.edited import Edit
+    from asmr_classify.catalogue.edits import Edit
     from asmr_classify.catalogue.query import Query
 
 SCATTER = (2654435761, 2**32)
@@ -342,7 +343,7 @@ class Catalogue:
             for edit in new:
                 _, _, content_id = places[edit.path]
                 with named_at(edit.place):
-                    _check_same(told, content_id, edit)
+                    check_same(told, content_id, edit)
                     if edit.correction is not None:
                         self._correct(places[edit.path], edit.correction)
                         changed.append(edit)
@@ -676,41 +677,6 @@ class Catalogue:
         self._contents.put(now.path, now.mtime_ns, content_id)
         is_kept = self._contents.correction(content_id) == before.correction
         self._contents.sweep(before.content_id, corrected=is_kept)
-
-
-@contextmanager
-def named_at(place: str) -> Iterator[None]:
-    """Let errors begin with the place in a file that led to them."""
-    try:
-        yield
-    except UsageError as exc:
-        raise UsageError(f"{place}: {exc}") from exc
-
-
-def _check_same(
-    told: dict[tuple[object, ...], dict[object, Edit]], content_id: int, edit: Edit
-) -> None:
-    """Refuse to set the very same content, or a stretch of it, to what differs; note what is."""
-    answer = edit.answer
-    stretch = () if answer is None else (answer.start, answer.end)
-    said = edit.correction if answer is None else (answer.labels, answer.asked)
-    others = told.setdefault((content_id, *stretch), {})
-    for other in () if said in others else others.values():
-        if _differ(other, edit):
-            raise UsageError(
-                f"{edit.path}: holds the very same as {other.path}, which {other.place} sets to "
-                "something else"
-            )
-    others.setdefault(said, edit)
-
-
-def _differ(one: Edit, other: Edit) -> bool:
-    """Tell whether it matters which of two edits comes last."""
-    if one.answer is not None and other.answer is not None:
-        last, first = one.answer.then(other.answer), other.answer.then(one.answer)
-        return {*last.labels} != {*first.labels}
-    before, after = one.correction or Correction(), other.correction or Correction()
-    return before.then(after) != after.then(before)
 
 
 def _check_heard(path: str, said: FileResult | None) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.catalogue import Answer, Catalogue
     from asmr_classify.catalogue.corrections import Correction
-    from asmr_classify.catalogue.edited import Edit
+    from asmr_classify.catalogue.edits import Edit
 
 RESET = "reset"
 

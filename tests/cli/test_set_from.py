@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.aggregate import Status
-from asmr_classify.catalogue import Catalogue, store, tracks
+from asmr_classify.catalogue import Catalogue, edits, store, tracks
 from asmr_classify.cli.app import app
 from asmr_classify.cli.teach import _gather
 from asmr_classify.labels import TRIGGERS
@@ -615,8 +615,8 @@ def test_copies_are_not_set_to_different_things(library, kept, place):
 
 def test_copies_that_are_set_to_the_same_are_compared_once(library, place, monkeypatch):
     compared = []
-    differ = store._differ
-    monkeypatch.setattr(store, "_differ", lambda *edits: compared.append(edits) or differ(*edits))
+    differ = edits._differ
+    monkeypatch.setattr(edits, "_differ", lambda *two: compared.append(two) or differ(*two))
     names = [f"{number}.mp3" for number in range(20)]
     for name in names:
         (place / name).write_bytes((place / "a.mp3").read_bytes())
