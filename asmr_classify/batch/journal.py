@@ -25,8 +25,6 @@ from asmr_classify.writers.jsonl import record_to_result, result_to_record
 from asmr_classify.writers.output import Output, explain
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from asmr_classify.aggregate import FileResult
     from asmr_classify.media.found import Found
     from asmr_classify.model import Model
@@ -95,12 +93,7 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._reader.close()
         self._output.close()
 

@@ -26,7 +26,6 @@ from asmr_classify.media.blocks import fits_a_block
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Generator
-    from types import TracebackType
 
     from asmr_classify.batch.ahead import ReadAhead
     from asmr_classify.batch.process import Events
@@ -153,12 +152,7 @@ class _Crew(Generic[R]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         for worker in self._busy:
             worker.kill()
         for worker in self._busy + self._idle:

@@ -33,7 +33,6 @@ from asmr_classify.units import samples_to_seconds, seconds_to_samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
 
     from av.container import InputContainer
     from numpy.typing import NDArray
@@ -193,12 +192,7 @@ class AudioStream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         close_container(self._container)
 
     def is_damaged(self, start: float, end: float) -> bool:
