@@ -36,13 +36,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
 
 from asmr_classify.library.playlist import Player
-from asmr_classify.writers.escapes import escape, unescape
+from asmr_classify.writers.escapes import escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from asmr_classify.library.playlist import Item
 
@@ -56,10 +55,6 @@ MISREAD = re.compile(
     r"|^(?:[^%]*%[0-9A-Fa-f]{2})+[^%]*$"
 )
 """Names that some player takes for something else."""
-
-FILE_SCHEME = "file://"
-
-MPV_ITEM = re.compile(rb"edl://%(\d+)%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,58 +177,6 @@ def _relative(path: str, folder: str) -> str:
         return os.path.relpath(path, os.path.realpath(folder)) if climbs else below
     except ValueError:  # another drive of Windows
         return path
-
-
-def read_m3u8(text: str, folder: str = ".") -> Iterator[Entry]:
-    """Read a playlist as :func:`write_m3u8` writes it.
-
-    Parameters
-    ----------
-    text : str
-    folder : str
-        Where it lies.
-
-    Yields
-    ------
-    Entry
-
-    Raises
-    ------
-    ValueError
-        If it is something else.
-    """
-    rest = text.removeprefix(BEGIN)
-    if rest == text:
-        raise ValueError("not written by this program")
-    title, duration = "", -1
-    times: dict[str, float] = {}
-    for line in rest.split("\n")[:-1]:
-        if line.startswith("#EXTINF:"):
-            seconds, _, words = line.removeprefix("#EXTINF:").partition(",")
-            title, duration, times = unescape(words), int(seconds), {}
-        elif line.startswith("#EXTVLCOPT:"):
-            option, _, value = line.removeprefix("#EXTVLCOPT:").partition("=")
-            times[option] = float(value)
-        elif not line.startswith("#"):
-            name, start, end = _read_place(line, times)
-            yield Entry(_read_name(name, folder), title, duration, start, end)
-
-
-def _read_place(line: str, times: dict[str, float]) -> tuple[str, float | None, float | None]:
-    match = MPV_ITEM.match(line.encode())
-    if match is None:
-        return line, times.get("start-time"), times.get("stop-time")
-    end_of_name = match.end() + int(match[1])
-    name = line.encode()[match.end() : end_of_name].decode()
-    start, length = map(float, line.encode()[end_of_name + 1 :].split(b","))
-    return name, start, round(start + length, 3)
-
-
-def _read_name(name: str, folder: str) -> str:
-    if not name.startswith(FILE_SCHEME):
-        return os.path.abspath(os.path.join(folder, name))
-    path = os.fsdecode(unquote_to_bytes(name.removeprefix(FILE_SCHEME)))
-    return path.removeprefix("/") if os.name == "nt" else path
 
 
 def holds_playlist(path: str) -> bool:

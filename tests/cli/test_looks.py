@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
-from asmr_classify.library.m3u8 import read_m3u8
+from tests.library.reading import read_m3u8
 
 RATE, SECONDS, SIZE = 24, 4, (160, 90)
 

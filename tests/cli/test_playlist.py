@@ -14,9 +14,10 @@ from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli import select
 from asmr_classify.cli.app import app
 from asmr_classify.cli.select import known_kinds
-from asmr_classify.library.m3u8 import BEGIN, read_m3u8
+from asmr_classify.library.m3u8 import BEGIN
 from tests.catalogue.results import found, heard, seen
 from tests.conftest import DEMO, ROOT
+from tests.library.reading import read_m3u8
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
 from asmr_classify.library.journal import STATE_VARIABLE
-from asmr_classify.library.tags.carriers import read_fields
 from asmr_classify.visual.seen import Lanes, Picture, Visual
 from tests.cli.conftest import heard, lost
+from tests.library.reading import read_fields
 from tests.media.make_media import RECIPES, tone, write_media
 
 

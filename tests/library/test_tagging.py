@@ -12,11 +12,11 @@ from asmr_classify.library.journal import Store
 from asmr_classify.library.plan import Work
 from asmr_classify.library.runs import carry_out
 from asmr_classify.library.tagging import TagOptions, plan_removal, plan_tags
-from asmr_classify.library.tags.carriers import read_fields
 from asmr_classify.library.tags.fields import Wishes
 from asmr_classify.library.tags.sidecar import WriteSidecar, read_sidecar, sidecar_path
 from asmr_classify.library.tags.steps import WriteTags
 from asmr_classify.library.undo import choose_run, plan_undo, read_runs
+from tests.library.reading import read_fields
 from tests.library.tags.conftest import (  # noqa: F401 (fixtures)
     CARRIED,
     heard,

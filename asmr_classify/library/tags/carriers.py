@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,25 +108,3 @@ def _by_head(head: bytes) -> str | None:
     # A frame of MPEG audio, layer III: eleven bits set, two of the version, then 01.
     is_mp3 = head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xE6 == 0xE2
     return "mp3" if is_mp3 else None
-
-
-def read_fields(path: str) -> dict[str, str]:
-    """Read our fields from a file; empty if there are none.
-
-    Parameters
-    ----------
-    path : str
-
-    Returns
-    -------
-    dict of str to str
-
-    Raises
-    ------
-    TagError
-        If the tags cannot be read.
-    OpenError
-        If the file cannot.
-    """
-    path = os.fspath(path)
-    return dict(find_carrier(path).read(path).fields)

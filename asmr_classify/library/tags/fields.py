@@ -191,12 +191,6 @@ def read_triggers(fields: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(map(unescape, text.split(";"))) if text else ()
 
 
-def read_scores(fields: Mapping[str, str]) -> dict[str, float]:
-    """Read the scores that a file's fields tell."""
-    pairs = (pair.rpartition("=") for pair in fields.get(SCORES, "").split())
-    return {unescape(label): float(score) for label, _, score in pairs}
-
-
 def mark_of_chapters(chapters: Sequence[Chapter]) -> str:
     """Give what tells chapters from others: their number, and a checksum of starts and titles.
 

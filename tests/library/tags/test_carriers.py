@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from asmr_classify.aggregate import FileResult, Status
 from asmr_classify.errors import MediaError, NotCarriedError, OpenError, TagError
-from asmr_classify.library.tags.carriers import CARRIERS, find_carrier, read_fields
+from asmr_classify.library.tags.carriers import CARRIERS, find_carrier
 from asmr_classify.library.tags.fields import FIELD_NAMES, Wishes, tagged, untagged
 from asmr_classify.library.tags.state import Chapter, TagState
 from asmr_classify.library.tags.streams import digest_streams
 from tests.catalogue.results import seen
 from tests.conftest import shared_folder
+from tests.library.reading import read_fields
 from tests.library.tags.conftest import CARRIED, NOT_CARRIED, WITH_CHAPTERS, heard, read, write
 from tests.media.make_media import RECIPES, write_media
 

@@ -9,9 +9,9 @@ from mutagen.id3 import APIC, COMM, ID3, TCON, TDRC, TIT2, TXXX, TYER, UFID
 from mutagen.wave import WAVE
 
 from asmr_classify.errors import NotCarriedError, TagError
-from asmr_classify.library.tags.carriers import read_fields
 from asmr_classify.library.tags.fields import Wishes, tagged, untagged
 from asmr_classify.library.tags.state import TagState
+from tests.library.reading import read_fields
 from tests.library.tags.conftest import heard, read, write
 
 ALL = Wishes(genre=True, comment=True, chapters=True)

@@ -11,11 +11,11 @@ import pytest
 from asmr_classify.library.journal import Store
 from asmr_classify.library.runs import carry_out, settle_broken
 from asmr_classify.library.tagging import TagOptions, plan_tags
-from asmr_classify.library.tags.carriers import read_fields
 from asmr_classify.library.tags.fields import Wishes
 from asmr_classify.library.tags.sidecar import read_sidecar
 from tests.conftest import sample_of
 from tests.library.conftest import quick_folder
+from tests.library.reading import read_fields
 from tests.library.tags.conftest import heard
 from tests.library.worlds import go_on_undoing, look, run_in_child, undo, undo_what_was_begun
 
