@@ -113,7 +113,7 @@ def evaluate(
     """
     from asmr_classify.training.duplicates import find_flaws
     from asmr_classify.training.evaluate import evaluate as cross_validate
-    from asmr_classify.training.evaluate import prepare
+    from asmr_classify.training.prepare import prepare
     from asmr_classify.training.record import EvaluationRecord
     from asmr_classify.training.splits import assign_folds
     from asmr_classify.writers.jsonl import result_to_line

@@ -162,9 +162,10 @@ def train(
     of it, clip by clip, lies there too, from which `model show` makes more.
     """
     from asmr_classify.training.duplicates import find_flaws
-    from asmr_classify.training.evaluate import evaluate, prepare
+    from asmr_classify.training.evaluate import evaluate
     from asmr_classify.training.evaluate import train as fit_model
     from asmr_classify.training.plots import PICTURES
+    from asmr_classify.training.prepare import prepare
     from asmr_classify.training.splits import assign_folds
 
     if output.suffix != ".safetensors":

@@ -129,3 +129,20 @@ def _folds_by_group(corpus: Corpus, groups: NDArray[np.str_], seed: int) -> NDAr
         for fold, (_, held_out) in enumerate(splitter.split(main, main, groups)):
             folds[held_out] = fold
     return folds
+
+
+def check_folds(folds: NDArray[np.int64]) -> None:
+    """Check that there are enough folds for figures.
+
+    Raises
+    ------
+    CorpusError
+        If there are fewer than three.
+    """
+    n_folds = int(folds.max()) + 1
+    if n_folds < 3:
+        raise CorpusError(
+            f"{n_folds} folds: figures need at least three, so that calibration and thresholds "
+            "come from clips that neither fit nor figure uses; add recordings of more groups, "
+            "three of a label or more"
+        )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asmr_classify.estimators import Ensemble
-    from asmr_classify.training.evaluate import Prepared
+    from asmr_classify.training.prepare import Prepared
 
     Array = NDArray[np.float32]
 

@@ -30,7 +30,8 @@ from asmr_classify.labels import TRIGGERS, WHISPER, WHITE_NOISE
 from asmr_classify.threads import one_thread
 from asmr_classify.timeline import join_spans
 from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.evaluate import evaluate, prepare
+from asmr_classify.training.evaluate import evaluate
+from asmr_classify.training.prepare import prepare
 from asmr_classify.training.scenes import make_scene
 from asmr_classify.training.takes import palette_of
 from tests.benchmarks.report import Table
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Corpus
-    from asmr_classify.training.evaluate import Prepared
+    from asmr_classify.training.prepare import Prepared
     from asmr_classify.training.scenes import Scene
     from asmr_classify.training.spec import TrainingSpec
     from asmr_classify.training.takes import TakeSpec

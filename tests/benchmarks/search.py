@@ -23,9 +23,9 @@ from asmr_classify.features.modulation import modulation_statistics, normalised_
 from asmr_classify.features.schema import column_names
 from asmr_classify.labels import TRIGGERS
 from asmr_classify.threads import one_thread
-from asmr_classify.training.evaluate import prepare
 from asmr_classify.training.fit import row_weights, training_rows
 from asmr_classify.training.parallel import iter_results
+from asmr_classify.training.prepare import prepare
 from asmr_classify.training.spec import TrainingSpec
 from asmr_classify.training.takes import TakeSpec, take_sound
 from tests.benchmarks.candidates import CANDIDATES, Sound
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from asmr_classify.training.corpus import Corpus
-    from asmr_classify.training.evaluate import Prepared
+    from asmr_classify.training.prepare import Prepared
     from asmr_classify.training.takes import Take
 
     Array = NDArray[np.float32]

@@ -15,9 +15,10 @@ import numpy as np
 
 from asmr_classify.training.calibration import Weighed
 from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.evaluate import Prepared, fit_folds, hear_clips, prepare, read_lessons
+from asmr_classify.training.evaluate import fit_folds, hear_clips
 from asmr_classify.training.layouts import with_sounds
 from asmr_classify.training.metrics import average_precision
+from asmr_classify.training.prepare import Prepared, prepare, read_lessons
 from asmr_classify.training.spec import FitSpec, StudentSpec, TrainingSpec
 from asmr_classify.training.student import Lessons, found_school
 from asmr_classify.training.takes import OF_CLIPS, TakeSpec

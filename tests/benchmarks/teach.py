@@ -18,8 +18,9 @@ from asmr_classify.training.answers import MOST_OTHERS, Examples, Said, hear
 from asmr_classify.training.ask import next_to_ask
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.embedding import fit_embedding
-from asmr_classify.training.evaluate import clip_codes, conclude, fit_folds, prepare
+from asmr_classify.training.evaluate import clip_codes, conclude, fit_folds
 from asmr_classify.training.metrics import average_precision
+from asmr_classify.training.prepare import prepare
 from asmr_classify.training.spec import FitSpec, TrainingSpec
 from asmr_classify.training.takes import Take, TakeKind, TakeSpec, compute_rows
 from asmr_classify.training.teach import teach
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from asmr_classify.model import Model
     from asmr_classify.training.corpus import Clip, Corpus
-    from asmr_classify.training.evaluate import Prepared
+    from asmr_classify.training.prepare import Prepared
     from asmr_classify.training.takes import TakeRows
 
 LABELS = tuple("chew brush typing footsteps pour page_turn write breath".split())

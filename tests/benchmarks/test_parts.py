@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from asmr_classify.training import evaluate as evaluate_module
+from asmr_classify.training import prepare as prepare_module
 from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.evaluate import fit_folds, hear_clips, prepare
+from asmr_classify.training.evaluate import fit_folds, hear_clips
+from asmr_classify.training.prepare import prepare
 from asmr_classify.training.spec import EncoderSpec, FitSpec, StudentSpec, TrainingSpec
 from asmr_classify.training.takes import TakeSpec
 from tests.benchmarks.parts import PARTS, compare
@@ -27,7 +28,7 @@ def test_each_part_is_heard_alone_and_all_as_they_are_labelled_by(monkeypatch, t
         count = round((6.0 - windows.duration) / windows.hop) + 1
         return [rng.standard_normal((count, 4)).astype(np.float32) for _ in clips]
 
-    monkeypatch.setattr(evaluate_module, "ask_teacher", ask)
+    monkeypatch.setattr(prepare_module, "ask_teacher", ask)
     prepared = prepare(
         read_corpus(DEMO / "manifest.csv"), QUICK, teacher=tmp_path / "any.tflite", jobs=1
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from asmr_classify.training import evaluate as evaluate_module
+from asmr_classify.training import prepare as prepare_module
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.layouts import with_sounds
 from asmr_classify.training.spec import FitSpec, StudentSpec
@@ -34,7 +34,7 @@ def test_students_are_compared_with_none(monkeypatch, tmp_path):
         rng = np.random.default_rng(len(clips))
         return [rng.standard_normal((5, 4)).astype(np.float32) for _ in clips]
 
-    monkeypatch.setattr(evaluate_module, "ask_teacher", ask)
+    monkeypatch.setattr(prepare_module, "ask_teacher", ask)
     (tmp_path / "a.flac").write_bytes((DEMO / "tap-wood.flac").read_bytes())
     corpus = with_sounds(read_corpus(DEMO / "manifest.csv"), [tmp_path])
     configs = (
@@ -55,7 +55,7 @@ def test_the_teacher_itself_is_heard_in_the_windows_of_clips(alone):
     corpus = read_corpus(DEMO / "manifest.csv")
     corpus = replace(corpus, clips=corpus.clips[-4:])
     takes = replace(SPEC.takes, copies=1, steady_copies=1)
-    prepared = evaluate_module.prepare(corpus, replace(SPEC, takes=takes), jobs=1)
+    prepared = prepare_module.prepare(corpus, replace(SPEC, takes=takes), jobs=1)
     kinds = [take.kind for take in prepared.rows.takes]
     n_told = sum(
         (prepared.rows.of(k).levels_db >= SPEC.decision.silence_dbfs).sum()

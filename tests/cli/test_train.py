@@ -121,7 +121,7 @@ def test_an_interrupt_tells_what_is_not_there(run, tmp_path, monkeypatch, comman
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("asmr_classify.training.evaluate.prepare", interrupt)
+    monkeypatch.setattr("asmr_classify.training.prepare.prepare", interrupt)
     done = run(command, DEMO / "manifest.csv", "--output", tmp_path / name, "--quiet")
     assert done.exit_code == 130
     told = f"interrupted: no {what} written; features and fits so far are kept\n"

@@ -10,7 +10,7 @@ from scipy.io import wavfile
 
 from asmr_classify.checksums import file_sha256
 from asmr_classify.config import ANALYSIS_SR
-from asmr_classify.training import evaluate as evaluate_module
+from asmr_classify.training import prepare as prepare_module
 from asmr_classify.training.takes import clip_sound
 from asmr_classify.training.teacher import TEACHER_SR
 
@@ -95,7 +95,7 @@ def teacher(monkeypatch, tmp_path):
     def ask(clips, _path, _windows, **_):
         return [np.stack([opinion_of(clip_sound(clip, TEACHER_SR))]) for clip in clips]
 
-    monkeypatch.setattr(evaluate_module, "ask_teacher", ask)
+    monkeypatch.setattr(prepare_module, "ask_teacher", ask)
     path = tmp_path / "teacher.tflite"
     path.write_bytes(b"any")
     return path

@@ -17,7 +17,8 @@ from asmr_classify.training import evaluate as evaluate_module
 from asmr_classify.training import student as student_module
 from asmr_classify.training.checkpoints import Checkpoints
 from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.evaluate import evaluate, prepare, train
+from asmr_classify.training.evaluate import evaluate, train
+from asmr_classify.training.prepare import prepare
 from asmr_classify.training.spec import EncoderSpec, FitSpec, StudentSpec, TrainingSpec
 from asmr_classify.training.takes import TakeSpec
 

@@ -17,8 +17,8 @@ from asmr_classify.training.corrections import (
     relabelled,
     with_corrections,
 )
-from asmr_classify.training.evaluate import prepare
 from asmr_classify.training.fit import fit_ensemble
+from asmr_classify.training.prepare import prepare
 from asmr_classify.training.spec import FitSpec, TrainingSpec
 from asmr_classify.training.takes import TakeKind, TakeSpec, clip_targets, plan_takes
 from tests.conftest import ROOT

@@ -18,8 +18,9 @@ from asmr_classify.model import load_model, save_model
 from asmr_classify.training.convolution import TrainedNetwork
 from asmr_classify.training.corpus import read_corpus
 from asmr_classify.training.encoder import Coder, _epochs, fit_encoder
-from asmr_classify.training.evaluate import evaluate, prepare, train
+from asmr_classify.training.evaluate import evaluate, train
 from asmr_classify.training.patches import Patches, _in_a_room, draw_lesson, read_patches
+from asmr_classify.training.prepare import prepare
 from asmr_classify.training.spec import EncoderSpec, FitSpec, StudentSpec, TrainingSpec
 from asmr_classify.training.takes import TakeSpec
 

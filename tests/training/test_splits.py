@@ -5,8 +5,7 @@ import pytest
 
 from asmr_classify.errors import CorpusError
 from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.evaluate import check_folds
-from asmr_classify.training.splits import assign_folds, check_no_leak
+from asmr_classify.training.splits import assign_folds, check_folds, check_no_leak
 
 
 def test_stated_folds_are_kept(corpus_folder):

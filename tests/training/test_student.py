@@ -16,7 +16,7 @@ from asmr_classify.errors import CorpusError, MissingExtraError, UsageError
 from asmr_classify.model import load_model, save_model
 from asmr_classify.training import teacher as teacher_module
 from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.evaluate import evaluate, prepare, train
+from asmr_classify.training.evaluate import evaluate, train
 from asmr_classify.training.kinds import (
     LEAST_GROUPS,
     RIVALRY,
@@ -25,6 +25,7 @@ from asmr_classify.training.kinds import (
     with_kinds,
 )
 from asmr_classify.training.layouts import SOUND_SECONDS, with_sounds
+from asmr_classify.training.prepare import prepare
 from asmr_classify.training.spec import EncoderSpec, FitSpec, KindSpec, StudentSpec, TrainingSpec
 from asmr_classify.training.splits import folds_of_sounds
 from asmr_classify.training.student import Lecture, Lessons, found_school, make_lessons

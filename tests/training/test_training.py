@@ -19,8 +19,9 @@ from asmr_classify.training.calibration import choose_thresholds, fit_calibratio
 from asmr_classify.training.card import model_card
 from asmr_classify.training.checkpoints import Checkpoints
 from asmr_classify.training.corpus import read_corpus
-from asmr_classify.training.evaluate import Prepared, evaluate, prepare, train
+from asmr_classify.training.evaluate import evaluate, train
 from asmr_classify.training.fit import _parts, fit_ensemble, group_weights
+from asmr_classify.training.prepare import Prepared, prepare
 from asmr_classify.training.spec import FitSpec, TrainingSpec
 from asmr_classify.training.takes import (
     MOST_SCENES,
