@@ -26,7 +26,7 @@ from asmr_classify.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 P = ParamSpec("P")
 
@@ -67,6 +67,9 @@ NOTHING_HALF = "stopped before the end; nothing is left half written"
 """What holds of an interrupt of any command."""
 
 FAULT_HINT = "this is a fault of the program; run again with -v or --log-file FILE, and report it"
+
+MOST_NAMED = 5
+"""Of what is warned of in the same words, so many are named."""
 
 JOINERS = "\u200c\u200d"
 """Without width, but part of many scripts and emoji."""
@@ -116,6 +119,20 @@ def tell(text: str, *, lead: str = "", style: str = "", in_lines: bool = False) 
     lines = text.split("\n") if in_lines else [text]
     line = Text(lead, style=style) + Text("\n".join(map(printable, lines)))
     Console(stderr=True).print(line, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Tell of something that deserves a look but does not stop the work."""
+    tell(text, lead="warning: ", style="bold yellow")
+
+
+def warn_each(texts: Sequence[str], more: str) -> None:
+    """Warn of the first few, and of how many more there are."""
+    n_more = max(0, len(texts) - MOST_NAMED)
+    for text in texts if n_more == 1 else texts[:MOST_NAMED]:
+        warn(text)
+    if n_more > 1:
+        warn(f"{n_more} more {more}")
 
 
 def nothing_to_do(text: str) -> ExitStatus:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import MOST_NAMED, ExitStatus, reporting_errors, tell, warn
 from asmr_classify.cli.explain import HtmlOption, PlotsOption, check_explanations, explain
 from asmr_classify.cli.formats import FormatName, check_earlier
 from asmr_classify.cli.interrupts import interrupts_tell
 from asmr_classify.cli.model import find_record
 from asmr_classify.cli.train import (
-    MOST_NAMED,
     CacheOption,
     CopiesOption,
     CorrectionsOption,
@@ -37,7 +36,6 @@ from asmr_classify.cli.train import (
     tell_figures,
     tell_unreadable,
     training_spec,
-    warn,
     warn_of_corpus,
     what_is_kept,
     with_all,

@@ -11,7 +11,7 @@ import typer
 
 from asmr_classify.cli.arguments import MAKERS, QuietOption, SelectionModelOption
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
-from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell, warn
 from asmr_classify.cli.planned import (
     DryRunOption,
     JsonOption,
@@ -433,7 +433,7 @@ def tell_of(made: Extraction) -> None:
     for names in shared_sound(made.choice):
         tell(f"{names}: have recordings of the same sound, so they are in one part", lead="note: ")
     for gap in made.gaps:
-        tell(str(gap), lead="warning: ", style="bold yellow")
+        warn(str(gap))
     if len({made.choice.of_part(group) for group in groups}) < N_PARTS:
         tell(
             f"{makers}: too few for train, validation and test; --group-by tells makers apart by "
@@ -441,9 +441,7 @@ def tell_of(made: Extraction) -> None:
             lead="note: ",
         )
     elif parts[LEARNT] < LEAST_LEARNT * len(made.entries):
-        tell(
+        warn(
             f"{parts[LEARNT]} of {len(made.entries)} clips are in {LEARNT}: makers are few, or "
-            "differ much; --group-by tells them apart by other than folders",
-            lead="warning: ",
-            style="bold yellow",
+            "differ much; --group-by tells them apart by other than folders"
         )

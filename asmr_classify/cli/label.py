@@ -41,7 +41,14 @@ from asmr_classify.cli.catalogue import (
     open_to_label,
     other_teller,
 )
-from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors, tell
+from asmr_classify.cli.errors import (
+    ExitStatus,
+    nothing_to_do,
+    printable,
+    reporting_errors,
+    tell,
+    warn,
+)
 from asmr_classify.cli.formats import (
     FORMAT_NAMES,
     STDOUT,
@@ -364,12 +371,12 @@ def _on_other(
     if catalogue is None:
         return None
 
-    def warn(text: str) -> None:
+    def warn_above(text: str) -> None:
         logger.warning("%s", printable(text), extra={SHOWN: True})
         with progress.paused():
-            tell(text, lead="warning: ", style="bold yellow")
+            warn(text)
 
-    return other_teller(catalogue, model, is_named=request.model is not None, warn=warn)
+    return other_teller(catalogue, model, is_named=request.model is not None, warn=warn_above)
 
 
 def _what_is_kept(request: Request) -> str:

@@ -13,7 +13,7 @@ import typer
 
 from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
-from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell, warn
 from asmr_classify.cli.formats import STDOUT
 from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
@@ -224,11 +224,9 @@ def playlist(
     for label, broader in widened.items():
         alike = difflib.get_close_matches(label, kinds, n=1, cutoff=ALIKE)
         meant = f"; did you mean {alike[0]}, which it tells by itself?" if alike else ""
-        tell(
+        warn(
             f"--avoid {label}: the model tells it as part of {broader}, so all of that is left "
-            f"out{meant}",
-            lead="warning: ",
-            style="yellow",
+            f"out{meant}"
         )
     if not found:
         total = counted(len(results), "recording")

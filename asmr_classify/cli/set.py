@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, write_results
-from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell, warn_each
 from asmr_classify.cli.formats import STDOUT, FormatName
 from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
@@ -166,7 +166,6 @@ def set_from(
 def tell_emptied(emptied: Mapping[str, str]) -> None:
     """Warn of label tracks without labels, which may never have been filled."""
     from asmr_classify.batch import name_from_here
-    from asmr_classify.cli.train import warn_each
 
     warn_each(
         [

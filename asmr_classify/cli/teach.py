@@ -10,9 +10,9 @@ import typer
 
 from asmr_classify.cli.arguments import MAKERS, QuietOption
 from asmr_classify.cli.catalogue import CatalogueOption, has_default, open_catalogue
-from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell, warn, warn_each
 from asmr_classify.cli.interrupts import interrupts_tell
-from asmr_classify.cli.train import CacheOption, default_cache, phase_reporter, warn, warn_each
+from asmr_classify.cli.train import CacheOption, default_cache, phase_reporter
 from asmr_classify.cli.train_output import check_taught
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import SILENCE, one_word

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
-from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell
+from asmr_classify.cli.errors import ExitStatus, reporting_errors, tell, warn, warn_each
 from asmr_classify.cli.interrupts import interrupts_tell
 from asmr_classify.cli.train_output import check_trained
 from asmr_classify.counts import counted
@@ -362,10 +362,6 @@ def training_spec(
     return TrainingSpec(takes=takes, fit=fit)
 
 
-MOST_NAMED = 5
-"""Of what is warned of in the same words, so many are named."""
-
-
 def warn_of_corpus(corpus: Corpus, flaws: Flaws) -> None:
     """Warn of what makes figures worth less: small labels, copies across folds, contradictions."""
     from asmr_classify.training.record import clip_names
@@ -406,20 +402,6 @@ def warn_of_corpus(corpus: Corpus, flaws: Flaws) -> None:
         ],
         "pairs hold the same sound in different folds",
     )
-
-
-def warn(text: str) -> None:
-    """Tell of something that deserves a look but does not stop the work."""
-    tell(text, lead="warning: ", style="bold yellow")
-
-
-def warn_each(texts: Sequence[str], more: str) -> None:
-    """Warn of the first few, and of how many more there are."""
-    n_more = max(0, len(texts) - MOST_NAMED)
-    for text in texts if n_more == 1 else texts[:MOST_NAMED]:
-        warn(text)
-    if n_more > 1:
-        warn(f"{n_more} more {more}")
 
 
 def parse_renames(renames: Iterable[str]) -> dict[str, tuple[str, ...]]:
