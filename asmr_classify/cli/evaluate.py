@@ -12,10 +12,7 @@ import typer
 from asmr_classify.cli.arguments import QuietOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import MOST_NAMED, ExitStatus, reporting_errors, tell, warn
 from asmr_classify.cli.explain import HtmlOption, PlotsOption, check_explanations, explain
-from asmr_classify.cli.formats import FormatName, check_earlier
-from asmr_classify.cli.interrupts import interrupts_tell
-from asmr_classify.cli.model import find_record
-from asmr_classify.cli.train import (
+from asmr_classify.cli.fitting import (
     CacheOption,
     CopiesOption,
     CorrectionsOption,
@@ -41,6 +38,9 @@ from asmr_classify.cli.train import (
     with_all,
     write_text,
 )
+from asmr_classify.cli.formats import FormatName, check_earlier
+from asmr_classify.cli.interrupts import interrupts_tell
+from asmr_classify.cli.model import find_record
 from asmr_classify.cli.train_output import check_folder
 from asmr_classify.counts import counted
 from asmr_classify.errors import EvaluationError, ModelNotFoundError, UsageError

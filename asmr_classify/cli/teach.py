@@ -11,8 +11,8 @@ import typer
 from asmr_classify.cli.arguments import MAKERS, QuietOption
 from asmr_classify.cli.catalogue import CatalogueOption, has_default, open_catalogue
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell, warn, warn_each
+from asmr_classify.cli.fitting import CacheOption, default_cache, phase_reporter, write_text
 from asmr_classify.cli.interrupts import interrupts_tell
-from asmr_classify.cli.train import CacheOption, default_cache, phase_reporter
 from asmr_classify.cli.train_output import check_taught
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import SILENCE, one_word
@@ -79,7 +79,6 @@ def teach(
     from asmr_classify.training.layouts import read_clips
     from asmr_classify.training.teach import check_names, check_only, check_teachable
     from asmr_classify.training.teach import teach as teach_model
-    from asmr_classify.writers.output import write_whole
 
     if output.suffix != ".safetensors":
         raise UsageError(f"--output {output}: a model file ends in .safetensors")
@@ -124,7 +123,7 @@ def teach(
         )
     save_model(taught_model, output)
     card = taught_card(taught_model, base, taught, examples, by=group_by.value)
-    write_whole(output.with_suffix(".md"), card.encode("utf-8", "backslashreplace"))
+    write_text(output.with_suffix(".md"), card)
     _tell_untaught(examples, taught, only)
     _show(taught)
     if not quiet:

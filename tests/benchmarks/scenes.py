@@ -23,7 +23,7 @@ from joblib import Parallel, delayed
 from scipy.optimize import linear_sum_assignment
 
 from asmr_classify.aggregate import summarise
-from asmr_classify.cli.train import training_spec, with_all
+from asmr_classify.cli.fitting import training_spec, with_all
 from asmr_classify.evidence import Heard
 from asmr_classify.features.windows import window_rows
 from asmr_classify.labels import TRIGGERS, WHISPER, WHITE_NOISE

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asmr_classify.cli.app import app
-from asmr_classify.cli.train import training_spec
+from asmr_classify.cli.fitting import training_spec
 from asmr_classify.labels import TRIGGERS
 from asmr_classify.model import load_model
 from asmr_classify.training.plots import PICTURES
