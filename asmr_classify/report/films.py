@@ -28,14 +28,13 @@ from asmr_classify.media.probe import open_container
 from asmr_classify.report.data import is_video
 from asmr_classify.report.drawing import draw_all
 from asmr_classify.report.kept import Cache
-from asmr_classify.visual.film import (
+from asmr_classify.visual.small import Shrinker, pixel_aspect
+from asmr_classify.visual.stream import (
     LATE_SECONDS,
     MAX_PIXELS,
-    Shrinker,
     choose_guide,
     choose_stream,
     iter_packets,
-    pixel_aspect,
     prepare_decoder,
     seek,
 )

@@ -5,8 +5,8 @@ enough to count flashes in, and *glimpses* of a few frames, all spread evenly, e
 keyframe before its place: so nothing is decoded only to reach it. How much, an effort says, in
 pixels, as these are what decoding takes its time for, down to :data:`LEAST_COST` a frame.
 
-Frames are brought to :data:`SMALL_PIXELS` pixels, whatever their size and in their own shape, by
-averaging areas. They are not turned as a player turns them: nothing that is measured depends on it.
+How a stream is read stands in :mod:`asmr_classify.visual.stream`, how frames are made small in
+:mod:`asmr_classify.visual.small`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ import math
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count, islice
-from typing import TYPE_CHECKING, Any, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import av
 import av.error
 import av.logging
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from asmr_classify.errors import DecodeError, OpenError
 from asmr_classify.media.probe import (
@@ -32,28 +31,28 @@ from asmr_classify.media.probe import (
     open_container,
 )
 from asmr_classify.visual.seen import Effort, Picture
+from asmr_classify.visual.small import Shrinker, pixel_aspect
+from asmr_classify.visual.stream import (
+    LATE_SECONDS,
+    MAX_PIXELS,
+    choose_guide,
+    choose_stream,
+    iter_packets,
+    prepare_decoder,
+    seek,
+    time_of_packet,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
     import numpy as np
-    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
     Decoded = tuple[int | None, NDArray[np.uint8]]
-
-SMALL_PIXELS = 128 * 72
-"""Fingers are some pixels wide in it, and grain is averaged away."""
-
-MAX_PIXELS = 2**26
-"""Of a frame: twice 8K. What claims more is damaged, or would take gigabytes."""
-
-LEAST_SIDE = 16
-"""Of a small frame, in pixels: cuts compare so many places along each. A picture that is longer
-than that allows is distorted."""
 
 BUDGETS = {Effort.LOW: 2e8, Effort.NORMAL: 6e8, Effort.FULL: math.inf}
 """Pixels that are decoded of a video that is longer: at normal effort 290 frames of 1080p, which
@@ -87,28 +86,11 @@ RATES = (0.01, 1000.0)
 PATIENCE_PACKETS = 600
 """Packets of a stream in which there must be a frame, after a seek or since the last one."""
 
-LATE_SECONDS = 10.0
-"""How far apart a file may hold what belongs together: sound that goes on so long after the last
-packet of a picture tells that no frame of the place is to come."""
-
-TOLD_PACKETS = 200
-"""Packets after which progress is told, where there is no frame among them."""
-
 LEAST_KEYFRAMES = 0.25
 """Where fewer of the places have keyframes of their own, seeking finds nothing new."""
 
-LOWRES_CODECS = frozenset({"mjpeg", "mpeg1video", "mpeg2video", "mpeg4"})
-"""FFmpeg decodes these at a half or a quarter of their size, and faster."""
-
 UNKNOWN_CODEC = re.compile(r"\(Video: none \((\w+) /")
 """In what FFmpeg says of a codec that it does not know: its four letters."""
-
-CONVERTIBLE = frozenset({0, 1, 4, 5, 6, 7, 9})
-"""FFmpeg's numbers of the colours that it makes red, green and blue of. One more, 2, tells nothing;
-others (YCgCo, ICtCp, those of constant luminance, reserved ones) are an error there."""
-
-HD_HEIGHT = 720
-"""From here on video that tells nothing is meant in the colours of BT.709, below in BT.601."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +373,7 @@ class _Reader:
         """Yield the packets of a place, and at last None; none where a place began before."""
         is_begun = False
         for packet in self._iter_packets(length + LATE_SECONDS):
-            time = None if packet is None else _time_of_packet(packet)
+            time = None if packet is None else time_of_packet(packet)
             if time is not None and packet.stream == self._stream and not is_begun:
                 if time <= self._last_begun:
                     return
@@ -445,205 +427,6 @@ def _codec_tag(path: str) -> str:
     return next((f" ({tag[1]})" for tag in tags if tag), "")
 
 
-def choose_stream(container: InputContainer) -> VideoStream | None:
-    """Choose the stream to look at: the first that is no cover, as players do.
-
-    Parameters
-    ----------
-    container : av.container.InputContainer
-
-    Returns
-    -------
-    VideoStream or None
-        None if there is none of a known codec.
-    """
-    streams = [x for x in container.streams.video if not is_cover(x)]
-    return next((x for x in streams if x.codec_context is not None), None)
-
-
-def prepare_decoder(path: str, stream: VideoStream) -> None:
-    """Set the decoder of a stream up for small pictures, before it allocates anything.
-
-    Parameters
-    ----------
-    path : str
-    stream : VideoStream
-
-    Raises
-    ------
-    OpenError
-        If the picture claims absurd dimensions.
-    """
-    context = stream.codec_context
-    pixels = context.width * context.height
-    if pixels > MAX_PIXELS:
-        raise OpenError(
-            path,
-            f"its picture claims {context.width} x {context.height} pixels; "
-            f"the header is damaged, or convert it to {MAX_PIXELS} at most",
-        )
-    # One thread: each core has a file of its own, and frames in flight take memory.
-    context.thread_count = 1
-    options = {"max_pixels": str(MAX_PIXELS)}
-    halvings = int(math.log2(max(1.0, pixels / (4 * SMALL_PIXELS))) / 2)
-    if context.name in LOWRES_CODECS and halvings:
-        options["lowres"] = str(min(halvings, 2))
-    context.options = options
-
-
-def choose_guide(container: InputContainer, stream: VideoStream) -> AudioStream | None:
-    """Choose the sound to seek by, where that lasts to the end and the picture does not.
-
-    A transport stream has no index: to seek there by a picture that ended early is to read the rest
-    of the file again and again.
-
-    Parameters
-    ----------
-    container : av.container.InputContainer
-    stream : VideoStream
-
-    Returns
-    -------
-    AudioStream or None
-        None where the picture itself can be sought.
-    """
-    if stream.duration is not None:
-        return None
-    return next((x for x in container.streams.audio if x.duration is not None), None)
-
-
-def seek(container: InputContainer, seconds: float, guide: AudioStream | None) -> None:
-    """Seek to the keyframe before a time.
-
-    Parameters
-    ----------
-    container : av.container.InputContainer
-    seconds : float
-        From the start of the file.
-    guide : AudioStream or None
-        As :func:`choose_guide` gives it.
-    """
-    if seconds <= 0:  # where the picture is sure to begin
-        guide = None
-    tick = 1 / av.time_base if guide is None else float(guide.time_base or 1)
-    origin = (container.start_time or 0) / av.time_base
-    container.seek(round((origin + seconds) / tick), stream=guide)
-
-
-def iter_packets(
-    container: InputContainer,
-    stream: VideoStream,
-    on_progress: Callable[[], None],
-    *,
-    patience: float = math.inf,
-) -> Iterator[Any]:
-    """Read on from where a file stands, until its picture is over.
-
-    Parameters
-    ----------
-    container : av.container.InputContainer
-    stream : VideoStream
-    on_progress : callable
-        Called now and then.
-    patience : float
-        Seconds for which sound may go on after the last packet of the picture.
-
-    Yields
-    ------
-    av.Packet or None
-        Those of the picture and of all sound, and at last None.
-    """
-    packets = container.demux(stream, *container.streams.audio)
-    latest = None
-    for n_packets in count(1):
-        if n_packets % TOLD_PACKETS == 0:
-            on_progress()
-        try:
-            packet = next(packets)
-        except (StopIteration, av.error.EOFError, av.error.InvalidDataError, IndexError):
-            break
-        if not packet.size:
-            continue
-        time = _time_of_packet(packet)
-        if time is not None:
-            if latest is None or packet.stream == stream:
-                latest = time
-            if time > latest + patience:
-                break
-        yield packet
-    yield None
-
-
-def _time_of_packet(packet: Any) -> float | None:
-    stamp = packet.dts if packet.pts is None else packet.pts
-    if stamp is None or packet.time_base is None:
-        return None
-    return float(stamp * packet.time_base)
-
-
 def _rate(stream: VideoStream) -> float:
     rates = [float(x) for x in (stream.average_rate, stream.guessed_rate) if x]
     return next((x for x in rates if RATES[0] <= x <= RATES[1]), USUAL_RATE)
-
-
-class Shrinker:
-    """Makes frames of one stream small: to prepare that takes as long as to do it.
-
-    Parameters
-    ----------
-    pixel_aspect : float
-        How wide its pixels are, to their height.
-    """
-
-    def __init__(self, pixel_aspect: float = 1.0) -> None:
-        self._pixel_aspect = pixel_aspect
-        self._reformatter = VideoReformatter()
-
-    def shrink(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """Make a frame small.
-
-        Parameters
-        ----------
-        frame : av.VideoFrame
-
-        Returns
-        -------
-        ndarray of uint8, shape (height, width, 3)
-            Red, green and blue, in full range.
-        """
-        width, height = small_size(frame.width, frame.height, self._pixel_aspect)
-        source = frame.colorspace
-        if source not in CONVERTIBLE:
-            source = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
-        small = self._reformatter.reformat(
-            frame,
-            width,
-            height,
-            format="rgb24",
-            src_colorspace=source,
-            dst_color_range=ColorRange.JPEG,
-            interpolation=Interpolation.AREA,
-            threads=1,  # each would have a scaler of its own, and cores have other files
-        )
-        return cast("NDArray[np.uint8]", small.to_ndarray())
-
-
-def pixel_aspect(stream: VideoStream) -> float:
-    """Tell how wide the pixels of a stream are, to their height, where that can be believed."""
-    aspect = float(stream.sample_aspect_ratio or 1)
-    return aspect if 0.1 <= aspect <= 10 else 1.0
-
-
-def small_size(width: int, height: int, pixel_aspect: float = 1.0) -> tuple[int, int]:
-    """Tell to which width and height a frame is brought.
-
-    Examples
-    --------
-    >>> small_size(1920, 1080), small_size(1080, 1920), small_size(720, 576, 16 / 15)
-    ((128, 72), (72, 128), (111, 83))
-    """
-    shown = width * pixel_aspect
-    scale = math.sqrt(SMALL_PIXELS / (shown * height))
-    small = max(LEAST_SIDE, round(shown * scale)), max(LEAST_SIDE, round(height * scale))
-    most = SMALL_PIXELS // LEAST_SIDE
-    return min(small[0], most), min(small[1], most)

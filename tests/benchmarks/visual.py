@@ -18,13 +18,14 @@ import numpy as np
 from asmr_classify import label_file, load_model
 from asmr_classify.threads import one_thread
 from asmr_classify.visual.cuts import CutFinder, to_thumbnail
-from asmr_classify.visual.film import BUDGETS, Shrinker, plan
+from asmr_classify.visual.film import BUDGETS, plan
 from asmr_classify.visual.film import Film as Opened
 from asmr_classify.visual.flashes import to_cells
 from asmr_classify.visual.levels import light_level, motion_level
 from asmr_classify.visual.light import from_lightness, to_lightness, to_linear, to_luminance
 from asmr_classify.visual.look import look
 from asmr_classify.visual.seen import Effort, Picture
+from asmr_classify.visual.small import Shrinker
 from tests.benchmarks.measure import median_ratio, one_core, run_python
 from tests.benchmarks.report import Table
 from tests.conftest import shared_folder

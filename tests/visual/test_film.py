@@ -16,10 +16,12 @@ import pytest
 
 from asmr_classify.errors import DecodeError, OpenError
 from asmr_classify.visual import film as film_module
+from asmr_classify.visual import stream as stream_module
 from asmr_classify.visual.film import Film as Opened
-from asmr_classify.visual.film import Shrinker, plan
+from asmr_classify.visual.film import plan
 from asmr_classify.visual.look import look
 from asmr_classify.visual.seen import Effort, Picture
+from asmr_classify.visual.small import Shrinker
 from tests.conftest import DEMO
 from tests.visual.scenes import Film, joined, pan, still, write_film
 
@@ -192,7 +194,7 @@ def test_sound_that_goes_on_after_the_picture_is_read_once(tmp_path, kind, n_fra
     assert counting.n_packets < 3 * n_packets
     if kind == "mkv":  # where a seek beyond the last keyframe reads all
         assert counting.n_seeks <= 3
-    assert counting.most_silent <= film_module.TOLD_PACKETS
+    assert counting.most_silent <= stream_module.TOLD_PACKETS
 
 
 class CountedFile(io.FileIO):
@@ -326,7 +328,7 @@ def test_a_picture_that_cannot_be_decoded_is_an_error(tmp_path):
 
 def test_absurd_dimensions_are_refused_before_anything_is_decoded(tmp_path, monkeypatch):
     path = write_clip(tmp_path / "a.mp4", seconds=1.0)
-    monkeypatch.setattr(film_module, "MAX_PIXELS", 2000)
+    monkeypatch.setattr(stream_module, "MAX_PIXELS", 2000)
     with pytest.raises(OpenError, match=r"claims 64 x 36 pixels.*damaged"):
         look(path)
 
