@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from asmr_classify.training.answers import Examples, Said
+    from asmr_classify.training.gather import Gathered
     from asmr_classify.training.teach import Taught
 
 
@@ -147,66 +148,31 @@ def _gather(
     CatalogueError
         If the catalogue cannot be read.
     """
+    from asmr_classify.training.gather import gather
+
     said = [*(in_folders or ())]
     if catalogue is None and (in_folders is not None or not has_default()):
         return said, []
-    known, set_without = _gather_from_catalogue(catalogue, group_by, triggers, said)
-    return said + known, set_without
-
-
-def _gather_from_catalogue(
-    catalogue: Path | None,
-    group_by: Maker,
-    triggers: Sequence[str],
-    in_folders: Sequence[Said],
-) -> tuple[list[Said], list[tuple[str, str]]]:
-    from asmr_classify.catalogue import parse_query
-    from asmr_classify.training.answers import (
-        MOST_OTHERS,
-        Said,
-        others_beside,
-        said_of_correction,
-        settle,
-        spread,
-    )
-
     with open_catalogue(catalogue) as known:
-        answered = [
-            Said(x.path, x.start, x.end, x.labels, x.asked, maker_of(x.path, group_by))
-            for x in known.answers(replaced=False)
-        ]
-        corrected, unplaced, tags_set = [], [], {}
-        for result in known.find(parse_query("corrected")):
-            copies = [] if os.path.lexists(result.path) else known.copies_of([result.path])
-            if any(map(known.is_current, copies)):  # which were set, too
-                continue
-            # Who set a file may not have known yet of a label that the model does not tell.
-            spoken_of = dict.fromkeys([*triggers, *result.tags])
-            said = said_of_correction(result, spoken_of, maker_of(result.path, group_by))
-            corrected += said
-            if "trigger" in result.corrected:
-                placed = {label for each in said for label in each.labels}
-                unplaced += [(result.path, tag) for tag in result.tags if tag not in placed]
-                tags_set[result.path] = result.tags
-        gathered, against = settle(answered, corrected)
-        paths = dict.fromkeys(each.path for each in gathered)
-        changed = {x for x in paths if os.path.lexists(x) and not known.is_current(x)}
-        some = (result for result in known.some(MOST_OTHERS) if known.is_current(result.path))
-        others = others_beside(some, [*in_folders, *gathered]) if gathered else []
+        gathered = gather(known, triggers, partial(maker_of, by=group_by), beside=said)
+    _warn_of_left(gathered)
+    return said + gathered.said, gathered.set_without
+
+
+def _warn_of_left(gathered: Gathered) -> None:
+    """Warn of what was said and is not learnt from."""
     warn_each(
         [
             f"{x}: has changed since; what was said of it is left out until it is labelled anew"
-            for x in changed
+            for x in gathered.changed
         ],
         "recordings have changed since",
     )
-    held = {(each.path, label) for each in answered for label in each.labels}
     warn_each(
         [
             f"{path}: was set to hold {label}, which is heard nowhere in it, so that nothing tells "
             "where it is to be learnt from; answer a stretch that holds it in 'review'"
-            for path, label in unplaced
-            if (path, label) not in held
+            for path, label in gathered.unplaced
         ],
         "were set to hold what is heard nowhere in them",
     )
@@ -214,17 +180,10 @@ def _gather_from_catalogue(
         [
             f"{each.path}: was set to hold {_denied(each)}; the answer counts: correct either by "
             "'set' or 'review'"
-            for each in against
+            for each in gathered.against
         ],
         "were set to hold other than what was answered",
     )
-    spoken = spread(each for each in gathered if each.path not in changed)
-    set_without = [
-        (path, label)
-        for path, label in sorted(held)
-        if label not in triggers and label not in tags_set.get(path, (label,))
-    ]
-    return [*spoken, *others], set_without
 
 
 def _denied(said: Said) -> str:
