@@ -133,9 +133,7 @@ N_RESAMPLED = 400
 """Times that groups are drawn anew: the ends of an interval move by less than a hundredth."""
 
 
-def group_interval(
-    groups: Sequence[str], figure: Callable[[Floats], float], *, seed: int = 0
-) -> tuple[float, float]:
+def group_interval(groups: Sequence[str], figure: Callable[[Floats], float]) -> tuple[float, float]:
     """Find between which values a figure lies for other groups of the same world.
 
     Parameters
@@ -143,7 +141,6 @@ def group_interval(
     groups : sequence of str, length n_clips
     figure : callable
         Computes it, given the weights of clips, shape (n_clips,).
-    seed : int
 
     Returns
     -------
@@ -152,7 +149,7 @@ def group_interval(
         replacement, as clips of one maker are alike (the cluster bootstrap, Davison and Hinkley
         1997, section 3.8).
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     _, which = np.unique(np.array(groups), return_inverse=True)
     n_groups = int(which.max()) + 1
     found = []

@@ -235,7 +235,6 @@ def teach(
     name: str,
     only: Sequence[str] = (),
     needed: Iterable[str] = (),
-    seed: int = 0,
 ) -> tuple[Model, list[Taught]]:
     """Teach a model.
 
@@ -252,8 +251,6 @@ def teach(
     needed : iterable of str
         Of these, labels that must not be left out, though others can be taught. All of ``only``
         are such.
-    seed : int
-        For the folds of makers.
 
     Returns
     -------
@@ -276,7 +273,7 @@ def teach(
     check_names(labels, model)
     heads, taught = {}, []
     for label in labels:
-        head, figures = _teach_label(model, examples, label, seed)
+        head, figures = _teach_label(model, examples, label)
         taught.append(figures)
         if figures.is_used:
             heads[label] = head
@@ -419,7 +416,7 @@ def _fit_known(
     return np.sqrt(KNOWN_PENALTY) * fitted.coef_[0, 1:] / own, float(fitted.intercept_[0] / own)
 
 
-def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tuple[_Head, Taught]:
+def _teach_label(model: Model, examples: Examples, label: str) -> tuple[_Head, Taught]:
     places, holds = examples.of_label(label)
     these = examples.of(places)
     groups = np.array([each.group for each in these.said])
@@ -441,7 +438,7 @@ def _teach_label(model: Model, examples: Examples, label: str, seed: int) -> tup
             return _fit_known(these.embedded[inside], own[inside], holds[inside])
 
     held_out = np.full(len(places), np.nan)
-    for inside in _split_by_maker(groups, holds, seed):
+    for inside in _split_by_maker(groups, holds):
         if holds[inside].any() and not holds[inside].all():
             weights, bias = fit(inside)
             held_out[~inside] = own[~inside] + these.embedded[~inside] @ weights + bias
@@ -494,9 +491,7 @@ def _ranks_better(
     return average_precision(holds, after, ones) > average_precision(holds, before, ones)
 
 
-def _split_by_maker(
-    groups: NDArray[np.str_], holds: NDArray[np.bool_], seed: int
-) -> list[NDArray[np.bool_]]:
+def _split_by_maker(groups: NDArray[np.str_], holds: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
     """Split examples by maker; by example where there is one maker only. Each as those inside."""
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -505,7 +500,7 @@ def _split_by_maker(
     n_folds = min(N_FOLDS, len(np.unique(makers)), fewest)
     if n_folds < 2:
         return []
-    splitter = StratifiedGroupKFold(n_splits=n_folds, shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(n_splits=n_folds, shuffle=True, random_state=0)
     inside = []
     for _, held_out in splitter.split(holds, holds.astype(np.int64), makers):
         fold = np.ones(len(groups), dtype=bool)
