@@ -30,7 +30,7 @@ from asmr_classify.cli.arguments import (
 )
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors, tell
 from asmr_classify.cli.formats import STDOUT, is_terminal
-from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
+from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell, what_is_finished
 from asmr_classify.cli.logs import set_up_logging
 from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
@@ -233,7 +233,7 @@ def run(request: Request, console: Console) -> ExitStatus:
         tell(FRESH_ANYWAY, lead="note: ", style="bold")
     try:
         with (
-            interrupts_tell(_what_is_kept(kept_beside)),
+            interrupts_tell(what_is_finished(is_kept=kept_beside is not None)),
             Parts.open(
                 kept_beside, FeatureSpec(), By(request.by.value), fresh=request.fresh
             ) as parts,
@@ -271,12 +271,6 @@ def _tell_left_out(count: int, output: str) -> None:
         lead="note: ",
         style="bold",
     )
-
-
-def _what_is_kept(kept_beside: str | None) -> str:
-    if kept_beside is None:
-        return "what was finished is on standard output, and kept nowhere else"
-    return "what was finished is saved; the same command goes on from there"
 
 
 def _write_all(request: Request, parts: Parts, stop: Event, progress: Progress) -> int:

@@ -32,6 +32,13 @@ def interrupts_tell(what: str) -> Generator[None]:
         raise KeyboardInterrupt(*exc.args or (what,)) from None
 
 
+def what_is_finished(*, is_kept: bool) -> str:
+    """Say what an interrupt leaves of what was finished."""
+    if not is_kept:
+        return "what was finished is on standard output, and kept nowhere else"
+    return "what was finished is saved; the same command goes on from there"
+
+
 @contextmanager
 def interrupts_deferred(
     on_interrupt: Callable[[], None] | None = None,

@@ -59,7 +59,7 @@ from asmr_classify.cli.formats import (
     check_output_options,
     format_of,
 )
-from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
+from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell, what_is_finished
 from asmr_classify.cli.kept_features import (
     KeepFeaturesOption,
     bound_features,
@@ -380,9 +380,8 @@ def _on_other(
 
 
 def _what_is_kept(request: Request) -> str:
-    if request.output == STDOUT and not (request.per_file or request.catalogue):
-        return "what was finished is on standard output, and kept nowhere else"
-    return "what was finished is saved; the same command goes on from there"
+    is_kept = request.output != STDOUT or bool(request.per_file or request.catalogue)
+    return what_is_finished(is_kept=is_kept)
 
 
 def _connect(address: str | None) -> AbstractContextManager[Any]:

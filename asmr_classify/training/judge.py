@@ -81,7 +81,7 @@ def judge(
     model : Model
         Its calibration and thresholds are taken as they are.
     jobs, on_progress
-        As :func:`asmr_classify.training.evaluate.prepare` takes them.
+        As :func:`asmr_classify.training.prepare.prepare` takes them.
 
     Returns
     -------

@@ -43,7 +43,7 @@ def readable(  # noqa: PLR0913 (options by name)
         As :func:`asmr_classify.training.takes.compute_rows` takes them: clips whose rows are kept
         are not decoded again.
     jobs, on_progress
-        As :func:`asmr_classify.training.evaluate.prepare` takes them.
+        As :func:`asmr_classify.training.prepare.prepare` takes them.
 
     Returns
     -------
