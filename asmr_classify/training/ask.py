@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from asmr_classify.training.teach import fit_head
+from asmr_classify.training.heads import fit_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,23 +1,16 @@
 """A model, taught what people said: new labels, and better ones, on top of what it knows.
 
 Nothing of the model changes but one layer that is added, from its embedding to logits. A label that
-is new has a linear head on the embedding, fitted on examples by penalised likelihood. Few examples,
-asked for since they may hold it, say little of all that a label is not; but most of a library does
-not hold it. So stretches of which nobody said whether they do count a little, as if they did not
-[1]_; and those few that a first head finds likeliest as if they did [2]_. The more examples are of
-one maker, the less each counts. A label that the model knows keeps its own logit, to which such a
-head adds; and only where that tells held-out examples better. Whatever nobody spoke of stays as it
-is, to the bit.
+is new has a linear head on the embedding (:mod:`asmr_classify.training.heads`). A label that the
+model knows keeps its own logit, to which such a head adds; and only where that tells held-out
+examples better. Whatever nobody spoke of stays as it is, to the bit.
 
 How well a label is told is found on makers that were held out. Few examples tell little of that,
 and then the figures say so.
 
 References
 ----------
-.. [1] Liu, Dai, Li, Lee and Yu (2003). Building text classifiers using positive and unlabeled
-   examples. ICDM.
-.. [2] Yarowsky (1995). Unsupervised word sense disambiguation rivaling supervised methods. ACL.
-.. [3] Clopper and Pearson (1934). The use of confidence or fiducial limits illustrated in the case
+.. [1] Clopper and Pearson (1934). The use of confidence or fiducial limits illustrated in the case
    of the binomial. Biometrika 26.
 """
 
@@ -34,6 +27,7 @@ from asmr_classify.errors import CorpusError, ModelError, UsageError
 from asmr_classify.estimators import Network, calibrate
 from asmr_classify.labels import SILENCE
 from asmr_classify.training.calibration import F1_TOLERANCE, THRESHOLD_GRID, fit_calibration
+from asmr_classify.training.heads import fit_head, fit_known
 from asmr_classify.training.metrics import average_precision, group_interval
 
 if TYPE_CHECKING:
@@ -45,13 +39,6 @@ if TYPE_CHECKING:
     from asmr_classify.training.answers import Examples
 
     Array = NDArray[np.float32]
-
-PENALTY = 1.0
-"""Inverse strength of the penalty on heads: of 0.3, 1 and 3, that by which labels of 20 examples
-were told best."""
-
-KNOWN_PENALTY = 0.1
-"""The same where a head only adds to what a model says of a label that it knows."""
 
 N_FOLDS = 5
 
@@ -68,30 +55,6 @@ LEAST_SLOPE = 0.5
 
 LEAST_PRECISION = 0.5
 """Of what is found at the threshold of a new label, among examples held out."""
-
-MAKER_POWER = 0.5
-"""An example weighs the number of those that its maker has on its side of a label to the power of
-minus this: by all answers about a library, in which few makers have most, labels were told better
-than where all weigh the same, and by few as well."""
-
-REST_WEIGHT = 0.5
-"""All stretches of which nobody said whether they hold a new label weigh by so much of what those
-do of which somebody did, and each no more than one of these."""
-
-LIKELY_SHARE = 0.3
-"""Of them, those that most likely hold it, which are not taken for stretches that do not."""
-
-LIKELIEST_SHARE = 0.05
-"""Of them, those that are taken for stretches that do: the likeliest by a head that was fitted
-without them."""
-
-LIKELIEST_WEIGHT = 0.2
-"""All of these weigh by so much of what the examples that hold it do, and each no more than one of
-them. From 0.15 to 0.6, labels that a tenth of the rest holds were told alike, and better than
-without; where nothing of the rest holds them, they were told worse by 0.3."""
-
-LARGEST_GAIN = 4.0
-"""By which a head may be multiplied when it is brought to the scale of the model's own logit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +120,7 @@ class Taught:
     def most_false(self) -> float:
         """Which share of all that does not hold a new label may be tagged, in [0, 1]; nan if none.
 
-        The upper end of the one-sided 95 % interval [3]_: of few examples it is high, though none
+        The upper end of the one-sided 95 % interval [1]_: of few examples it is high, though none
         of them is tagged.
         """
         from scipy.special import betaincinv
@@ -317,105 +280,6 @@ def _why_not(label: str, holds: NDArray[np.bool_]) -> str:
     return ""
 
 
-def fit_head(
-    embedded: Array,
-    holds: NDArray[np.bool_],
-    makers: NDArray[np.str_],
-    rest: Array | None = None,
-) -> tuple[NDArray[np.float64], float]:
-    """Fit a linear head of a label that is new.
-
-    Parameters
-    ----------
-    embedded : ndarray of float32, shape (n_examples, n_dimensions)
-    holds : ndarray of bool, shape (n_examples,)
-        Some, and not all, unless there is a rest.
-    makers : ndarray of str, shape (n_examples,)
-    rest : ndarray of float32, shape (n_others, n_dimensions), optional
-        Where there is no telling, but few are likely to hold it.
-
-    Returns
-    -------
-    weights : ndarray of float64, shape (n_dimensions,)
-    bias : float
-    """
-    counts = weigh_makers(makers, holds)
-    if rest is None or not len(rest):
-        return _fit_logistic(embedded, holds, counts)
-    if holds.all():
-        likeness = rest @ embedded.mean(axis=0)
-    else:
-        weights, bias = _fit_logistic(embedded, holds, counts)
-        likeness = rest @ weights + bias
-    weights, bias = _fit_beside(embedded, holds, counts, rest, likeness, n_likeliest=0)
-    likeness = rest @ weights + bias
-    n_likeliest = round(len(rest) * LIKELIEST_SHARE)
-    return _fit_beside(embedded, holds, counts, rest, likeness, n_likeliest)
-
-
-def weigh_makers(makers: NDArray[np.str_], holds: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Weigh examples so that one maker with many that hold a label, or that do not, rules less.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_examples,)
-        With a mean of one.
-
-    Examples
-    --------
-    >>> weigh_makers(np.array(list("aaaab")), np.array([True, True, True, True, True]))
-    array([0.83333333, 0.83333333, 0.83333333, 0.83333333, 1.66666667])
-    """
-    _, maker = np.unique(makers, return_inverse=True)
-    _, side, n_alike = np.unique(2 * maker + holds, return_inverse=True, return_counts=True)
-    weights = n_alike[side] ** -MAKER_POWER
-    return np.asarray(weights / weights.mean())
-
-
-def _fit_beside(
-    embedded: Array,
-    holds: NDArray[np.bool_],
-    counts: NDArray[np.float64],
-    rest: Array,
-    likeness: NDArray[np.float64],
-    n_likeliest: int,
-) -> tuple[NDArray[np.float64], float]:
-    """Fit a head beside a rest, the least likely as if it did not, the likeliest as if it did."""
-    order = np.argsort(likeness, kind="stable")
-    n_less = max(round(len(rest) * (1 - LIKELY_SHARE)), 1)
-    less, likeliest = rest[order[:n_less]], rest[order[len(rest) - n_likeliest :]]
-    of_less = min(REST_WEIGHT * len(holds) / n_less, 1.0)
-    of_likeliest = min(LIKELIEST_WEIGHT * holds.sum() / max(n_likeliest, 1), 1.0)
-    return _fit_logistic(
-        np.concatenate([embedded, less, likeliest]),
-        np.concatenate([holds, np.repeat([False, True], [n_less, n_likeliest])]),
-        np.concatenate([counts, np.repeat([of_less, of_likeliest], [n_less, n_likeliest])]),
-    )
-
-
-def _fit_logistic(
-    embedded: Array, holds: NDArray[np.bool_], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
-    from sklearn.linear_model import LogisticRegression
-
-    fitted = LogisticRegression(C=PENALTY, max_iter=1000).fit(embedded, holds, weights)
-    return fitted.coef_[0], float(fitted.intercept_[0])
-
-
-def _fit_known(
-    embedded: Array, logits: NDArray[np.float64], holds: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], float]:
-    """Fit a head that adds to calibrated logits of a label that is known."""
-    from sklearn.linear_model import LogisticRegression
-
-    # The logit goes in large, so that the penalty is on the rest.
-    large = 10.0
-    columns = np.column_stack([large * logits, np.sqrt(KNOWN_PENALTY) * embedded])
-    fitted = LogisticRegression(C=PENALTY, max_iter=1000).fit(columns, holds)
-    own = max(large * fitted.coef_[0, 0], 1 / LARGEST_GAIN)
-    return np.sqrt(KNOWN_PENALTY) * fitted.coef_[0, 1:] / own, float(fitted.intercept_[0] / own)
-
-
 def _teach_label(model: Model, examples: Examples, label: str) -> tuple[_Head, Taught]:
     places, holds = examples.of_label(label)
     these = examples.of(places)
@@ -435,7 +299,7 @@ def _teach_label(model: Model, examples: Examples, label: str) -> tuple[_Head, T
         own = these.logits[:, column].astype(np.float64) * slope + intercept
 
         def fit(inside: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
-            return _fit_known(these.embedded[inside], own[inside], holds[inside])
+            return fit_known(these.embedded[inside], own[inside], holds[inside])
 
     held_out = np.full(len(places), np.nan)
     for inside in _split_by_maker(groups, holds):

@@ -14,7 +14,8 @@ from asmr_classify.training.answers import Examples, Said
 from asmr_classify.training.ask import next_to_ask
 from asmr_classify.training.card import taught_rows
 from asmr_classify.training.embedding import fit_embedding, spread_within
-from asmr_classify.training.teach import check_names, fit_head, teach
+from asmr_classify.training.heads import fit_head
+from asmr_classify.training.teach import check_names, teach
 
 
 @pytest.fixture(scope="module")
