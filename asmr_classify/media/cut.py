@@ -194,7 +194,7 @@ class SpanReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._stream.__exit__(None, None, None)
+        self._stream.close()
 
     def __enter__(self) -> Self:
         return self

@@ -189,11 +189,15 @@ class AudioStream:
             close_container(container)
             raise
 
+    def close(self) -> None:
+        """Close the file."""
+        close_container(self._container)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        close_container(self._container)
+        self.close()
 
     def is_damaged(self, start: float, end: float) -> bool:
         """Tell whether, as far as was decoded, something between two times could not be.
