@@ -58,7 +58,6 @@ __all__ = [
     "Table",
     "extract_paths",
     "iter_apart",
-    "iter_in_order",
     "label_paths",
     "name_from_here",
     "named_plainly",
@@ -211,27 +210,6 @@ def extract_paths(  # noqa: PLR0913 (options by name)
     )
 
 
-def iter_in_order(
-    finds: Iterable[Found],
-    task: Task[R],
-    *,
-    limits: Limits,
-    stop: Event,
-    on_decoded: Callable[[float], None],
-) -> Generator[Outcome[R]]:
-    """Work on files one after the other, in a process that a file may crash.
-
-    Parameters, Raises
-        As for :func:`iter_apart`.
-
-    Yields
-    ------
-    Outcome
-        Of each file, in their order.
-    """
-    return iter_apart(finds, task, 1, limits=limits, stop=stop, on_decoded=on_decoded)
-
-
 def iter_apart(
     finds: Iterable[Found],
     task: Task[R],
@@ -248,7 +226,7 @@ def iter_apart(
     finds : iterable of Found
     task : Task
     jobs : int
-        Processes at a time.
+        Processes at a time; of one, outcomes come in the order of files.
     limits : Limits
     stop : threading.Event
         Once set, no more files are begun.
@@ -265,9 +243,16 @@ def iter_apart(
     AsmrClassifyError
         If no worker process can be started.
     """
-    how: dict[str, Any] = {"limits": limits, "stop": stop, "on_decoded": on_decoded}
     with closing(ReadAhead(iter(finds), READ_AHEAD)) as ahead:
-        yield from iter_parallel(ahead, task, jobs, recall=lambda _: None, **how)
+        yield from iter_parallel(
+            ahead,
+            task,
+            jobs,
+            recall=lambda _: None,
+            limits=limits,
+            stop=stop,
+            on_decoded=on_decoded,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,10 +260,10 @@ def _iter_checked(
     finds: Iterable[Found], task: CheckTask, request: Request, progress: Progress, stop: Event
 ) -> Iterator[CheckResult]:
     """Check file after file; one that fails, or crashes its process, costs no other."""
-    from asmr_classify.batch import Limits, iter_in_order
+    from asmr_classify.batch import Limits, iter_apart
 
     within = Limits(request.timeout, request.max_memory)
-    outcomes = iter_in_order(finds, task, limits=within, stop=stop, on_decoded=progress.on_decoded)
+    outcomes = iter_apart(finds, task, 1, limits=within, stop=stop, on_decoded=progress.on_decoded)
     with closing(outcomes):
         for outcome in outcomes:
             path = printable(outcome.found.path)
