@@ -25,6 +25,14 @@ MAKERS = (
 )
 """What --group-by may say, in the help."""
 
+PathsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PATH",
+        help="Recordings, videos, and folders of them; addresses in storage too, such as "
+        "s3://bucket/prefix.",
+    ),
+]
 IncludeOption = Annotated[
     list[str] | None,
     typer.Option(

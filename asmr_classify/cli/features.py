@@ -22,6 +22,7 @@ from asmr_classify.cli.arguments import (
     LogFileOption,
     MaxMemoryOption,
     NullOption,
+    PathsArgument,
     QuietOption,
     TimeoutOption,
     VerboseOption,
@@ -91,14 +92,7 @@ class Request:
 
 @reporting_errors
 def features(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="PATH",
-            help="Recordings, videos, and folders of them; addresses in storage too, such as "
-            "s3://bucket/prefix.",
-        ),
-    ] = None,
+    paths: PathsArgument = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
     files_from: FilesFromOption = None,

@@ -31,6 +31,9 @@ SourcesArgument = Annotated[
         "FSD50K, or an AudioSet list of segments beside its audio. Several are joined.",
     ),
 ]
+ModelFileOption = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")
+]
 RenameOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -24,6 +24,7 @@ from asmr_classify.cli.arguments import (
     ModelOption,
     NoVideoOption,
     NullOption,
+    PathsArgument,
     PerFileOption,
     QuietOption,
     SkipOption,
@@ -123,14 +124,7 @@ class Request:
 
 @reporting_errors
 def label(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="PATH",
-            help="Recordings, videos, and folders of them; addresses in storage too, such as "
-            "s3://bucket/prefix.",
-        ),
-    ] = None,
+    paths: PathsArgument = None,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
     files_from: FilesFromOption = None,

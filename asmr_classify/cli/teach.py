@@ -11,7 +11,13 @@ import typer
 from asmr_classify.cli.arguments import MAKERS, QuietOption
 from asmr_classify.cli.catalogue import CatalogueOption, has_default, open_catalogue
 from asmr_classify.cli.errors import ExitStatus, printable, reporting_errors, tell, warn, warn_each
-from asmr_classify.cli.fitting import CacheOption, default_cache, phase_reporter, write_text
+from asmr_classify.cli.fitting import (
+    CacheOption,
+    ModelFileOption,
+    default_cache,
+    phase_reporter,
+    write_text,
+)
 from asmr_classify.cli.interrupts import interrupts_tell
 from asmr_classify.cli.train_output import check_taught
 from asmr_classify.errors import UsageError
@@ -42,9 +48,7 @@ def teach(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")
-    ] = Path("mine.safetensors"),
+    output: ModelFileOption = Path("mine.safetensors"),
     only: Annotated[
         list[str] | None,
         typer.Option(

@@ -17,6 +17,7 @@ from asmr_classify.cli.fitting import (
     JobsOption,
     KindsOption,
     MembersOption,
+    ModelFileOption,
     RenameOption,
     RoundsOption,
     ScenesOption,
@@ -53,9 +54,7 @@ if TYPE_CHECKING:
 @reporting_errors
 def train(
     sources: SourcesArgument,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The model file to write.")
-    ] = Path("model.safetensors"),
+    output: ModelFileOption = Path("model.safetensors"),
     name: Annotated[
         str | None, typer.Option(help="Name of the model. Default: that of its file.")
     ] = None,

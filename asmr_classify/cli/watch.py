@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asmr_classify.cli.arguments import (
-    HOW,
     TALK,
     WHAT,
     WHERE,
     ExcludeOption,
     IncludeOption,
+    JobsOption,
     JsonLinesOption,
     LogFileOption,
     ModelOption,
@@ -108,17 +108,7 @@ def watch(
         ),
     ] = False,
     model: ModelOption = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            min=1,
-            help="Worker processes. Default: one per core.",
-            show_default=False,
-            rich_help_panel=HOW,
-        ),
-    ] = None,
+    jobs: JobsOption = None,
     then: Annotated[
         str | None,
         typer.Option(
