@@ -221,7 +221,8 @@ def extract(
     from asmr_classify.cli.plan_progress import ListeningProgress
     from asmr_classify.cli.select import EVERYTHING, select_as_labelled
     from asmr_classify.library.clips import heed
-    from asmr_classify.library.extract import Order, check_folder_of_data, plan_extract
+    from asmr_classify.library.dataset import check_folder_of_data
+    from asmr_classify.library.extract import Order, plan_extract
     from asmr_classify.library.journal import Store
     from asmr_classify.library.layouts import LayoutName
     from asmr_classify.library.undo import read_runs

@@ -1,39 +1,34 @@
 """A plan of extraction: clips of what is wanted, and the tables and the card that tell of them.
 
-The folder of a data set holds nothing else: one that holds other files is refused. What an earlier
-run of the same command has written there, and nobody has changed since, is not written again; so a
-run that was killed, or that filled the disk, is finished by giving its command again. Tables and
-card come last, and only when all their clips are there.
+What an earlier run has written already is left out, see :mod:`asmr_classify.library.dataset`.
+Tables and card come last, and only when all their clips are there.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import os
-import re
 import shlex
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asmr_classify.counts import counted
 from asmr_classify.errors import MediaError, StepError, UsageError
 from asmr_classify.library.alike import choose
 from asmr_classify.library.clips import assign_parts, find_stretches, fits, unplaced_labels
 from asmr_classify.library.datacard import fade_note, write_card
+from asmr_classify.library.dataset import (
+    check_folder_of_data,
+    check_no_others,
+    own_files,
+    wanting_steps,
+)
 from asmr_classify.library.folders import steps_to_folders
 from asmr_classify.library.layouts import LAYOUTS, Entry, LayoutName, Table, name_files
 from asmr_classify.library.makers import Maker, maker_of
-from asmr_classify.library.plan import (
-    PART_PREFIX,
-    PART_SUFFIX,
-    FileState,
-    Left,
-    Plan,
-    without_manner,
-)
+from asmr_classify.library.plan import FileState, Left, Plan, without_manner
 from asmr_classify.library.playlist import known_labels
 from asmr_classify.library.template import Subject
 from asmr_classify.library.written import CopyClip, WriteClip, WriteText
@@ -53,13 +48,12 @@ from asmr_classify.units import samples_to_seconds, seconds_to_samples
 from asmr_classify.writers.csv import escape_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from asmr_classify.aggregate import FileResult
     from asmr_classify.library.alike import Choice, Copy, Recording
     from asmr_classify.library.clips import Selected, Stretch, Wish
     from asmr_classify.library.journal import Run
-    from asmr_classify.library.plan import Step
     from asmr_classify.library.template import Template
     from asmr_classify.timeline import Segment
 
@@ -67,14 +61,6 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "left-out.csv"
 """Lists what fits and is not in the data set."""
-
-CLUTTER = re.compile(
-    r"\.DS_Store|\._.+|\.directory|desktop\.ini|Thumbs\.db|ehthumbs\.db", re.IGNORECASE
-)
-"""Files that systems put into folders that somebody looks at: of macOS, KDE and Windows."""
-
-N_NAMED = 3
-"""Files of others that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +200,9 @@ def plan_extract(
         If a label is wanted that is not known, or the folder holds anything else.
     """
     check_folder_of_data(order.folder)
-    own = _own_files(runs)
+    own = own_files(runs)
     # Before anything is listened to, which takes long.
-    _refuse_others(order.folder, [x for x in _iter_files(order.folder) if x not in own])
+    check_no_others(order.folder, own)
     inside = order.folder.rstrip(os.sep) + os.sep
     results, lost = (
         [
@@ -263,7 +249,7 @@ def plan_extract(
         ),
     ]
     steps += [_write_text(table, order.folder) for table in tables]
-    wanting = _wanting(steps, order.folder, own)
+    wanting = wanting_steps(steps, order.folder, own)
     folders = {os.path.dirname(step.target) for step in steps} if wanting else set()
     plan = Plan(command, (*steps_to_folders(folders), *wanting), tuple(left))
     return Extraction(plan, tuple(entries), choice, unplaced, tuple(gaps), denied)
@@ -277,18 +263,6 @@ def _leave(path: str) -> Left:
     if os.path.isfile(path):
         return Left(path, "has changed since it was labelled: label it again")
     return Left(path, "is not there any more")
-
-
-def check_folder_of_data(folder: str) -> None:
-    """Check that a data set may be in a place.
-
-    Raises
-    ------
-    UsageError
-        If something that is no folder is there.
-    """
-    if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise UsageError(f"--to {folder}: is there already, and is no folder; name another one")
 
 
 def _groups(
@@ -552,66 +526,3 @@ def shared_sound(choice: Choice) -> list[str]:
         if group in present:
             by_first.setdefault(first, []).append(group)
     return [", ".join(sorted(groups)) for groups in by_first.values() if len(groups) > 1]
-
-
-def _wanting(steps: Sequence[Clip | WriteText], folder: str, own: Mapping[str, Any]) -> list[Step]:
-    """Leave out what earlier runs have written, and refuse a folder with anything else.
-
-    Raises
-    ------
-    UsageError
-        If the folder holds other files, or such as were changed.
-    """
-    there = set(_iter_files(folder))
-    wanting: list[Step] = []
-    for step in steps:
-        if step.target in there and own.get(step.target) == _as_kept(step):
-            there.discard(step.target)
-        else:
-            wanting.append(step)
-    _refuse_others(folder, there)
-    return wanting
-
-
-def _refuse_others(folder: str, there: Collection[str]) -> None:
-    if there:
-        named = ", ".join(sorted(os.path.relpath(path, folder) for path in there)[:N_NAMED])
-        raise UsageError(
-            f"--to {folder}: holds {counted(len(there), 'file')} that this command would not make "
-            f"so, such as {named}; name a new or empty folder, or undo the run that wrote them"
-        )
-
-
-def _iter_files(folder: str) -> Iterator[str]:
-    """Walk through all files but what a kill or the system has left there."""
-    for here, _, names in os.walk(folder):
-        for name in names:
-            is_part = name.startswith(PART_PREFIX) and name.endswith(PART_SUFFIX)
-            if not (is_part or CLUTTER.fullmatch(name)):
-                yield os.path.join(here, name)
-
-
-def _own_files(runs: Iterable[Run]) -> dict[str, Any]:
-    """Give the steps that have written files which are as they were written, by path."""
-    own: dict[str, Any] = {}
-    for run in runs:
-        for entry in run.done.values():
-            target = entry.record.get("target")
-            if entry.record.get("kind") not in KINDS or target is None or entry.facts is None:
-                continue
-            try:
-                unchanged = FileState.of(target).same_content(FileState(**entry.facts["after"]))
-            except (StepError, KeyError, TypeError):
-                continue
-            if unchanged:
-                own[target] = entry.record
-    return own
-
-
-def _as_kept(step: Step) -> Any:
-    """Give a step as a journal has it."""
-    return json.loads(json.dumps(step.to_record()))
-
-
-KINDS = {WriteClip.kind, CopyClip.kind, WriteText.kind}
-"""Of steps that write files of a data set."""
