@@ -327,8 +327,10 @@ class AudioStream:
         if self._is_short():
             is_whole = self.info.held == 1 and not (self._track.skipped or self._track.unread)
             to_do = "" if is_whole else "; fetch or copy it again"
+            whole = self._before_cut()
+            digits = 1 if whole - self.decoded >= 0.1 else 3
             yield (
-                f"cut short: {self.decoded:.1f} s of {self._before_cut():.1f} s "
+                f"cut short: {self.decoded:.{digits}f} s of {whole:.{digits}f} s "
                 f"could be decoded{to_do}"
             )
         if self._is_wrecked():

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
+    from av.container import InputContainer
+
 
 def check_sources(paths: Iterable[str]) -> None:
     """Check that addresses among paths can be read at all; nothing is asked for yet.
@@ -63,3 +65,9 @@ def held(path: str) -> AbstractContextManager[None]:
 
         return hold(source)
     return nullcontext()
+
+
+def path_of(container: InputContainer) -> str:
+    """Tell the path or address by which an open container was named."""
+    file = container.file
+    return container.name.removeprefix("file:") if file is None else str(file.file.address)

@@ -23,6 +23,9 @@ from typing import TYPE_CHECKING, Any
 import av
 import av.format
 
+from asmr_classify.media.flac import first_header, first_sample
+from asmr_classify.media.opening import path_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -105,13 +108,22 @@ class Axis:
         end = FREE_SECONDS + container.size / LEAST_BYTES_PER_SECOND
         return cls(
             tick=float(stream.time_base or 0),
-            origin=(container.start_time or 0) / av.time_base,
+            origin=_origin_of(container, stream),
             end=end if duration is None else min(end, duration),
             is_stamped=is_exact
             or (name in STAMPED and (name, stream.codec_context.name) not in MISSTAMPED),
             may_restart=bool(av.format.Flags.ts_discont & av.format.Flags(container.format.flags)),
             is_exact=is_exact,
         )
+
+
+def _origin_of(container: Any, stream: Any) -> float:
+    """Give the stamp of the container's start, in seconds."""
+    if container.format.name == "flac":
+        number = first_sample(first_header(path_of(container)), stream.codec_context.extradata)
+        if number is not None:
+            return float(number * stream.time_base)
+    return float(container.start_time or 0) / av.time_base
 
 
 class Placer:
@@ -230,7 +242,7 @@ class Placer:
         self._suspect = None
         gap = (self._time_of(suspect) or 0.0) - self.end
         after = self.end + gap + suspect.samples / suspect.sample_rate
-        agrees = following is not None and abs(following - after) <= self._drift
+        agrees = self._goes_on(after, following)
         is_jump = self._axis.may_restart and gap > LONGEST_JUMP
         if agrees and not is_jump and self.end + gap <= self._axis.end:
             yield from self._append(suspect, gap)
@@ -238,6 +250,15 @@ class Placer:
         if agrees:
             self._restart(self.end + gap, self._drift)
         yield from self._append(suspect, min(self._lost, gap))
+
+    def _goes_on(self, after: float, following: float | None) -> bool:
+        """Tell whether what comes next stands behind a frame as if that were in its place.
+
+        Where samples are numbered, more may be lost behind it.
+        """
+        if self._axis.is_exact:
+            return following is None or following >= after - self._drift
+        return following is not None and abs(following - after) <= self._drift
 
     def _overlap(self, frame: av.AudioFrame, overlap: float) -> Iterator[av.AudioFrame]:
         """Place a frame whose stamp says that it begins before the one before it ends."""

@@ -20,7 +20,7 @@ import av.error
 from av.stream import Disposition
 
 from asmr_classify.errors import NoAudioError, OpenError
-from asmr_classify.media.opening import open_bytes
+from asmr_classify.media.opening import open_bytes, path_of
 from asmr_classify.media.source import Url, as_source
 from asmr_classify.media.whole import ID3_HEADER_BYTES, held_share, id3_size, wav_data
 
@@ -390,7 +390,7 @@ def claimed_duration(container: InputContainer, held: float | None) -> float | N
 
 def _wav_duration(container: InputContainer, left: float | None) -> float | None:
     """Duration of a WAV file before it was cut, as its header has it; FFmpeg gives what is left."""
-    stream, data = container.streams.audio[0], wav_data(_path_of(container))
+    stream, data = container.streams.audio[0], wav_data(path_of(container))
     if data is None or left is None:
         return left
     if stream.codec_context.name.startswith("pcm_") and data.byte_rate:
@@ -427,13 +427,8 @@ def _is_estimate(container: InputContainer) -> bool:
     that header makes FFmpeg shift the start by the encoder's delay or count frames.
     """
     if container.format.name == "mp3":
-        return not _has_frame_count(_path_of(container))
+        return not _has_frame_count(path_of(container))
     return container.format.name in ESTIMATED
-
-
-def _path_of(container: InputContainer) -> str:
-    file = container.file
-    return container.name.removeprefix("file:") if file is None else str(file.file.address)
 
 
 def _has_frame_count(path: str) -> bool:

@@ -13,6 +13,7 @@ import av
 import av.error
 import numpy as np
 
+from asmr_classify.media.flac import LONGEST_HEADER, first_sample
 from asmr_classify.media.place import Axis, Placer
 from asmr_classify.media.probe import audio_stream, is_of_machine
 
@@ -104,7 +105,10 @@ class SoundTrack:
             stream.codec_context.options = CHECKED
         is_float_pcm = self._info.codec.startswith("pcm_f")
         placer, decode = self.placer, stream.codec_context.decode
-        for packet in chain(self._iter_packets(container, stream.index), [None]):
+        packets = self._iter_packets(container, stream.index)
+        if self.axis.is_exact:
+            packets = _iter_numbered(packets, stream.codec_context.extradata or b"")
+        for packet in chain(packets, [None]):
             try:
                 frames = decode(packet)
             except MemoryError:
@@ -217,3 +221,18 @@ class SoundTrack:
             frame.time_base,
         )
         return mended
+
+
+def _iter_numbered(packets: Iterator[Any], streaminfo: bytes) -> Iterator[Any]:
+    """Stamp packets of FLAC with the numbers that they bear.
+
+    Near a damaged end FFmpeg gives a frame twice.
+    """
+    last = 0
+    for packet in packets:
+        number = first_sample(memoryview(packet)[:LONGEST_HEADER], streaminfo)
+        if number is not None:
+            if number == last > 0:
+                continue
+            packet.pts = last = number
+        yield packet

@@ -269,21 +269,36 @@ def test_frames_of_flac_that_are_lost_leave_silence_in_their_place(tmp_path, rng
     assert stream.problem is not None
 
 
+def flac_sound(path):
+    stream, blocks = decoded(path, sr=RECIPES["flac"].sr)
+    return stream, np.concatenate([block.y for block in blocks])
+
+
+def flac_starts(path):
+    """Tell where the frames of a file begin, in bytes."""
+    with av.open(str(path)) as container:
+        return [packet.pos for packet in container.demux() if packet.size]
+
+
+def cut_packets(path, target, first):
+    """Copy the packets from a sample on."""
+    with av.open(str(path)) as source, av.open(str(target), "w") as cut:
+        stream = source.streams.audio[0]
+        copy = cut.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.pts is not None and packet.pts >= first:
+                packet.stream = copy
+                cut.mux(packet)
+    return target
+
+
 def test_flac_that_was_cut_without_encoding_begins_where_players_begin_it(tmp_path, rng):
     """Its frames keep their numbers; players count from the first that is there."""
     recipe = RECIPES["flac"]
     y = (0.1 * rng.standard_normal((1, 6 * recipe.sr))).astype(np.float32)
     path = write_media(tmp_path / "a.flac", y, recipe)
-    whole = np.concatenate([block.y for block in decoded(path, sr=recipe.sr)[1]])
-    with av.open(str(path)) as source, av.open(str(tmp_path / "cut.flac"), "w") as target:
-        stream = source.streams.audio[0]
-        copy = target.add_stream_from_template(stream)
-        for packet in source.demux(stream):
-            if packet.pts is not None and packet.pts >= 3 * recipe.sr:
-                packet.stream = copy
-                target.mux(packet)
-    _, blocks = decoded(tmp_path / "cut.flac", sr=recipe.sr)
-    given = np.concatenate([block.y for block in blocks])
+    whole = flac_sound(path)[1]
+    _, given = flac_sound(cut_packets(path, tmp_path / "cut.flac", 3 * recipe.sr))
     assert 2.8 * recipe.sr < given.size <= 3 * recipe.sr
     assert np.array_equal(given, whole[-given.size :])
 
@@ -304,6 +319,46 @@ def test_a_frame_of_flac_that_its_checksum_belies_is_left_out(tmp_path, rng, at)
     assert not given[wrong].any()
     assert stream.is_damaged(wrong[0] / recipe.sr, wrong[-1] / recipe.sr)
     assert "0.1 s within it are missing, and silence stands there" in str(stream.problem)
+
+
+@pytest.mark.parametrize("first", [0, 3 * 44100], ids=["whole", "cut without encoding"])
+def test_what_is_left_of_a_damaged_flac_stands_in_its_place(tmp_path, rng, first):
+    """FFmpeg takes several frames for one near what is damaged, and stamps them otherwise."""
+    recipe = RECIPES["flac"]
+    y = (0.1 * rng.standard_normal((1, 6 * recipe.sr))).astype(np.float32)
+    path = write_media(tmp_path / "whole.flac", y, recipe)
+    if first:
+        path = cut_packets(path, tmp_path / "cut.flac", first)
+    content, whole = path.read_bytes(), flac_sound(path)[1]
+    starts = flac_starts(path)
+    damaged = tmp_path / "a.flac"
+    for frame in [0, 1, 2, 3, 4, 12, *range(-4, 0)]:
+        for place in (0, 2, 4, 100):
+            changed = bytearray(content)
+            changed[starts[frame] + place] ^= 0x10
+            damaged.write_bytes(changed)
+            stream, given = flac_sound(damaged)
+            assert stream.problem is not None
+            wrong = np.flatnonzero(given != whole[: given.size])
+            assert not given[wrong].any()
+            n_lost = wrong.size + whole.size - given.size
+            assert 0 < n_lost <= 3 * 4608
+            assert stream.duration == pytest.approx(stream.info.duration)
+
+
+@pytest.mark.parametrize(("frame", "told"), [(-2, "5.9 s of 6.0 s"), (-1, "5.956 s of 6.000 s")])
+def test_flac_of_which_the_last_frames_are_lost_ends_early_as_other_formats_do(
+    tmp_path, rng, frame, told
+):
+    recipe = RECIPES["flac"]
+    y = (0.1 * rng.standard_normal((1, 6 * recipe.sr))).astype(np.float32)
+    path = write_media(tmp_path / "a.flac", y, recipe)
+    content, start = path.read_bytes(), flac_starts(path)[frame]
+    for rest in (b"", bytes(len(content) - start)):
+        path.write_bytes(content[:start] + rest)
+        stream, _ = decoded(path)
+        assert f"cut short: {told} could be decoded; fetch or copy it again" in str(stream.problem)
+        assert stream.decoded < stream.duration == 6.0
 
 
 def test_values_that_are_no_sound_are_replaced_and_counted(tmp_path):

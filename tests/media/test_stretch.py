@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import av
 import numpy as np
 import pytest
 
@@ -79,6 +82,18 @@ def test_a_stretch_is_what_the_whole_holds_there(kind, bound, written, monkeypat
 
 def test_so_is_one_near_the_start(written):
     check_stretch(written("flac"), 3.3)
+
+
+def test_so_is_one_of_flac_of_which_an_early_frame_is_damaged(written, tmp_path):
+    """FFmpeg stamps its first packet with the time of a later one."""
+    content = bytearray(Path(written("flac")).read_bytes())
+    with av.open(written("flac")) as container:
+        third = [packet.pos for _, packet in zip(range(3), container.demux(), strict=False)][-1]
+    content[third + 100] ^= 1
+    path = tmp_path / "a.flac"
+    path.write_bytes(content)
+    expected = read_stretch(written("flac"), 61, 64, sr=SR)
+    np.testing.assert_array_equal(read_stretch(str(path), 61, 64, sr=SR), expected)
 
 
 def test_channels_are_kept_on_request(written):

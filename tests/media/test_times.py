@@ -187,8 +187,8 @@ def make_frame(at, *, n_samples=1000, sr=1000, kind="s16", layout="mono", sound=
     return frame
 
 
-def placed(frames, *, end=1000.0, origin=0.0, is_stamped=True, may_restart=False):
-    placer = Placer(Axis(1e-3, origin, end, is_stamped, may_restart))
+def placed(frames, *, end=1000.0, origin=0.0, is_stamped=True, may_restart=False, is_exact=False):
+    placer = Placer(Axis(1e-3, origin, end, is_stamped, may_restart, is_exact))
     given = []
     for frame in frames:
         given += [frame] if placer.follows(frame) else placer.place(frame)
@@ -229,6 +229,21 @@ def test_a_jump_that_the_next_frame_contradicts_is_none():
     placer, pieces = placed([make_frame(0), make_frame(30), make_frame(2), make_frame(3)])
     assert placer.end == 4.0
     assert len(pieces) == 4
+
+
+@pytest.mark.parametrize("times", [(0, 2, 4), (0, 2, None, 5), (0, 2, None)])
+def test_numbered_frames_between_lost_ones_stand_in_their_place(times):
+    placer, pieces = placed([make_frame(at) for at in times], is_exact=True)
+    last = times[-1] or times[-2] + 1
+    assert placer.end == last + 1
+    assert placer.missing == last + 1 - len(times)
+    is_sound = [bytes(piece.planes[0])[0] for piece in pieces]
+    assert is_sound == [1, 0, 1, *([1] if None in times else []), *([0, 1] if times[-1] else [])]
+
+
+def test_numbers_that_begin_anew_are_of_another_recording():
+    placer, pieces = placed([make_frame(at) for at in (0, 1, 0, 1)], is_exact=True)
+    assert (placer.end, len(pieces)) == (4.0, 4)
 
 
 def test_a_long_jump_is_no_gap_where_stamps_may_begin_anew():
