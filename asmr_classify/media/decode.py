@@ -313,8 +313,16 @@ class AudioStream:
         if self.info.is_cut:
             return "the file is cut short; fetch or copy it again"
         if not self._track.damaged_packets:
-            return "its sound track is empty"
+            return self._too_few()
         return "no packet of its sound track can be decoded: it may be protected; play it to see"
+
+    def _too_few(self) -> str:
+        n_samples = self._track.placer.n_samples
+        if not n_samples:
+            return "its sound track is empty"
+        # Of so few, at another rate than that of the analysis, FFmpeg's resampler gives none.
+        held = counted(n_samples, "sample")
+        return f"it holds {held}, too few to be heard; record or export it again"
 
     def _iter_problems(self) -> Iterator[str]:
         if self._track.broke_off is not None:

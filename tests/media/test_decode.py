@@ -378,7 +378,20 @@ def test_a_file_of_nothing_but_nan_fails(tmp_path):
 
 def test_a_header_without_samples_fails(tmp_path):
     path = write_wav_bytes(tmp_path / "a.wav", b"", 44100)
-    with pytest.raises(DecodeError, match="no sound could be decoded"):
+    with pytest.raises(
+        DecodeError, match=r"no sound could be decoded \(its sound track is empty\)"
+    ):
+        decoded(path)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "sr", "told"), [(1, 44100, "1 sample"), (20, 192_000, "20 samples")]
+)
+def test_too_few_samples_to_be_heard_are_told(tmp_path, n_samples, sr, told):
+    path = write_wav_bytes(tmp_path / "a.wav", bytes([1, 9] * n_samples), sr)
+    with pytest.raises(
+        DecodeError, match=f"it holds {told}, too few to be heard; record or export"
+    ):
         decoded(path)
 
 
