@@ -56,6 +56,9 @@ SHORTFALL = (0.5, 0.01)
 """A decode is short if it lacks more than this many seconds and this share of the claim: codecs
 pad and trim up to 0.1 s, and containers round."""
 
+LEAST_WRECKED = 0.25
+"""Seconds that are told to be missing where bytes are none that may have held them."""
+
 EXACT_SHORTFALL = 0.02
 """Lossless files state the number of their samples: these lack no more than this, in seconds,
 unless a frame of theirs was damaged, which FFmpeg leaves out without a word."""
@@ -360,8 +363,7 @@ class AudioStream:
         if duration is None:
             return False
         tolerance, reached = _tolerance(duration), self.decoded
-        missing = duration - max(reached, track.seen_until)
-        if missing > tolerance and self._ends_in_wreckage(missing):
+        if self._lacks_wreckage(duration - max(reached, track.seen_until), tolerance):
             return True
         if expected is None:
             return False
@@ -375,15 +377,17 @@ class AudioStream:
         """Whether the file states the number of its samples, of which none may be missing."""
         return self.info.codec in EXACT_CODECS and not self.info.has_video
 
-    def _ends_in_wreckage(self, missing: float) -> bool:
-        """Whether bytes were none that may have held so many seconds, missing of all streams.
+    def _lacks_wreckage(self, missing: float, tolerance: float) -> bool:
+        """Whether seconds are missing of all streams at the end, and bytes that may have held them.
 
         Without stamps, as in AVI, what lies behind wrecked bytes comes as early as they began.
         """
-        unread = self._track.unread
-        if self.info.container == "avi" and self._track.is_alone:
-            unread += self._track.skipped
-        return unread > missing / 2
+        unread, skipped = self._track.unread, self._track.skipped
+        if self.info.container != "avi":
+            skipped = 0.0
+        if missing > LEAST_WRECKED and skipped > missing / 2:
+            return True
+        return missing > tolerance and unread + skipped > missing / 2
 
     def _is_wrecked(self) -> bool:
         """Whether sound within the file is missing, and bytes that may have held it were none.
@@ -393,7 +397,7 @@ class AudioStream:
         missing, skipped = self._track.placer.missing, self._track.skipped
         if self._is_exact() and self.info.sound_end is not None:
             return missing > EXACT_SHORTFALL and not self._is_short()
-        return missing > SHORTFALL[0] and skipped > missing / 2
+        return missing > LEAST_WRECKED and skipped > missing / 2
 
     def _is_surely_cut(self) -> bool:
         """Whether bytes are missing that held sound, though FFmpeg claims no more than is left."""

@@ -36,6 +36,9 @@ SKIPPED_SECONDS, SKIPPED_BYTES = 0.25, 1024
 """What lies between two packets does not but wrap them if so much sounds in as many bytes, and
 they are so many: headers of pages and clusters are shorter."""
 
+INDEX_BYTES = {"avi": 16}
+"""Bytes of each packet in the index at the end of a file: of quiet sound, a tenth of the whole."""
+
 AMISS_SECONDS = 0.25
 """What follows a packet that cannot be decoded may sound amiss for so long."""
 
@@ -85,7 +88,7 @@ class SoundTrack:
         self.is_alone = len(container.streams) == 1
         self.skipped = self.unread = 0.0
         self._info = info
-        self._n_bytes, self._page, self._read_until = 0, -1, 0
+        self._n_bytes, self._n_packets, self._page, self._read_until = 0, 0, -1, 0
         self._skipped_before = 0.0
 
     def iter_frames(self, container: InputContainer) -> Iterator[av.AudioFrame]:
@@ -159,7 +162,7 @@ class SoundTrack:
                 packet = next(packets)
             except (StopIteration, av.error.EOFError, IndexError):
                 if may_skip:
-                    self.unread = self._seconds_up_to(container.size)
+                    self.unread = self._seconds_up_to(container.size - self._index_bytes())
                 return  # IndexError: PyAV at the end of a file in which a stream turned up later
             except MemoryError:
                 raise
@@ -187,11 +190,16 @@ class SoundTrack:
         if place is None:
             return
         self._n_bytes += size
+        self._n_packets += 1
         if place == self._page:
             self._read_until += size
             return
         self.skipped += self._seconds_up_to(place)
         self._page, self._read_until = place, max(self._read_until, place + size)
+
+    def _index_bytes(self) -> int:
+        """Tell how long the index is with which the file ends, if it has one of all packets."""
+        return INDEX_BYTES.get(self._info.container, 0) * self._n_packets
 
     def _seconds_up_to(self, place: int) -> float:
         """Tell what sounds in as many bytes as lie before a place and behind all that was read."""

@@ -179,6 +179,41 @@ def test_a_file_wrecked_within_says_so(tmp_path, name, filled, rng):
     assert problem.endswith("fetch or copy it again")
 
 
+@pytest.mark.parametrize(
+    ("name", "seconds", "wrecked"),
+    [
+        pytest.param("mp3.avi", 8, 0.35, id="avi"),
+        pytest.param("video.avi", 8, 0.35, id="avi with pictures"),
+        pytest.param("mp3.avi", 120, 0.7, id="a long avi"),
+        pytest.param("aac.flv", 8, 0.35, id="flv"),
+    ],
+)
+def test_less_than_half_a_second_that_is_wrecked_is_told(tmp_path, name, seconds, wrecked, rng):
+    recipe = {**WRECKED, "video.avi": RECIPES["avi"]}[name]
+    y = (0.1 * rng.standard_normal((1, seconds * recipe.sr))).astype(np.float32)
+    path = write_media(tmp_path / name, y, recipe, video_duration=float(seconds))
+    content = bytearray(path.read_bytes())
+    first, n_bytes = int(0.4 * len(content)), int(wrecked / seconds * len(content))
+    content[first : first + n_bytes] = bytes(n_bytes)
+    path.write_bytes(content)
+    problem = str(decoded(path)[0].problem)
+    assert "cut short" in problem or "0.4 s within it are missing" in problem
+
+
+def test_the_index_of_an_avi_is_no_wreckage(tmp_path):
+    """A header that claims too much is wrong where nothing is missing."""
+    path = write_media(tmp_path / "a.avi", tone(8.0, 44100), WRECKED["mp3.avi"])
+    content = bytearray(path.read_bytes())
+    at = content.index(b"strh") + 40
+    length = int.from_bytes(content[at : at + 4], "little")
+    content[at : at + 4] = int(1.09 * length).to_bytes(4, "little")
+    path.write_bytes(content)
+    stream, _ = decoded(path)
+    assert stream.info.duration > 8.7
+    assert stream.problem is None
+    assert stream.duration == pytest.approx(8.05, abs=0.05)
+
+
 @pytest.mark.parametrize("name", ["opus.mkv", "opus.webm", "aac.flv", "video.mkv"])
 def test_sound_that_was_left_out_is_not_called_wrecked(tmp_path, name, rng):
     """As recorders leave out what is silent: nothing lies where it would be."""
