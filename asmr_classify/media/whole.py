@@ -25,6 +25,9 @@ OPEN = (0, 0xFFFFFFFF)
 MOST_ELEMENTS = 100_000
 """So many elements are looked at; a long fragmented recording has some thousands."""
 
+LARGEST_FILE = 1 << 44
+"""Bytes; what claims to be longer is no element, but damage or something that was put behind."""
+
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 W64_RIFF = b"riff\x2e\x91\xcf\x11"
 ASF_HEADER = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"
@@ -234,7 +237,7 @@ def _follow(
         start = file.tell()
         head = file.read(head_size)
         length = length_of(head) if len(head) >= 8 else None
-        if length is None:
+        if length is None or start + length > LARGEST_FILE:
             return end
         end = start + length
         if end >= size:

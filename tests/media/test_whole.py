@@ -294,3 +294,18 @@ def test_what_cannot_be_opened_is_to_be_fetched_again_only_if_cut(tmp_path, endi
     with pytest.raises(OpenError, match="play it to see") as caught:
         AudioStream.open(str(path))
     assert "fetch" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["wma", "mp4"])
+def test_what_claims_to_be_larger_than_files_are_is_no_proof_of_a_cut(tmp_path, ending):
+    recipe = RECIPES[ending]
+    path = write_media(tmp_path / f"a.{ending}", tone(2.0, recipe.sr, n_channels=2), recipe)
+    size = (1 << 61).to_bytes(8, "little" if ending == "wma" else "big")
+    behind = bytes(range(1, 17)) + size if ending == "wma" else b"\0\0\0\1junk" + size
+    path.write_bytes(path.read_bytes() + behind)
+    assert held_share(str(path)) == 1
+    with AudioStream.open(str(path)) as stream:
+        for _ in stream.iter_blocks():
+            pass
+    assert stream.problem is None
+    assert stream.duration == pytest.approx(2.0, abs=0.2)
