@@ -177,12 +177,18 @@ class SoundTrack:
             if may_skip:
                 self._note_place(packet)
             of = packet.stream_index
-            tick = ticks[of] if of < len(ticks) else 0.0  # streams may turn up later
-            end = ((packet.pts or 0) + (packet.duration or 0)) * tick - self.axis.origin
-            self.seen_until = max(self.seen_until, end)
+            end = self._note_end(packet, ticks[of] if of < len(ticks) else 0.0)  # a late stream
             if of == index:
                 self.heard_until = max(self.heard_until, end)
                 yield packet
+
+    def _note_end(self, packet: Any, tick: float) -> float:
+        """Note up to when the file goes on; stamps from behind its end are of damaged headers."""
+        start = (packet.pts or 0) * tick - self.axis.origin
+        end = start + (packet.duration or 0) * tick
+        if start <= self.axis.end:
+            self.seen_until = max(self.seen_until, end)
+        return end
 
     def _note_place(self, packet: Any) -> None:
         """Note where the bytes of a packet lie; those of one page of Ogg share its place."""

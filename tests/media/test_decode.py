@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import re
+import struct
 from pathlib import Path
 
 import av
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from asmr_classify.errors import DecodeError, NoAudioError, OpenError
 from asmr_classify.media.decode import AudioStream, _Resampler, read_audio
 from asmr_classify.media.probe import probe
+from tests.media.clicks import write_clicks
 from tests.media.make_media import (
     LOSSLESS,
     RECIPES,
@@ -200,6 +202,28 @@ def test_less_than_half_a_second_that_is_wrecked_is_told(tmp_path, name, seconds
     assert "cut short" in problem or "0.4 s within it are missing" in problem
 
 
+def test_a_stray_stamp_hides_nothing(tmp_path):
+    """A packet that a header puts minutes behind the end, as damaged headers do."""
+    path = write_clicks(tmp_path / "a.flv", "flv", retime=lambda at: at if at < 1.5 else None)
+    with av.open(str(path)) as source, av.open(str(tmp_path / "b.flv"), "w") as target:
+        copies = {each.index: target.add_stream_from_template(each) for each in source.streams}
+        for packet in source.demux():
+            is_late = packet.dts is not None and packet.dts * packet.time_base > 2
+            if packet.dts is None or (is_late and packet.stream.type == "audio"):
+                continue
+            if is_late:
+                packet.dts = packet.pts = packet.pts + 300_000
+            packet.stream = copies[packet.stream.index]
+            target.mux(packet)
+            if is_late:
+                break
+    content = (tmp_path / "b.flv").read_bytes()
+    at = content.index(b"duration") + 9
+    path.write_bytes(content[:at] + struct.pack(">d", 4.0) + content[at + 8 :])
+    stream, _ = decoded(path)
+    assert f"cut short: {stream.decoded:.1f} s of 4.0 s" in str(stream.problem)
+
+
 def test_the_index_of_an_avi_is_no_wreckage(tmp_path):
     """A header that claims too much is wrong where nothing is missing."""
     path = write_media(tmp_path / "a.avi", tone(8.0, 44100), WRECKED["mp3.avi"])
@@ -304,7 +328,7 @@ def test_frames_of_flac_that_are_lost_leave_silence_in_their_place(tmp_path, rng
     assert stream.problem is not None
 
 
-def flac_sound(path):
+def lossless_sound(path):
     stream, blocks = decoded(path, sr=RECIPES["flac"].sr)
     return stream, np.concatenate([block.y for block in blocks])
 
@@ -332,8 +356,8 @@ def test_flac_that_was_cut_without_encoding_begins_where_players_begin_it(tmp_pa
     recipe = RECIPES["flac"]
     y = (0.1 * rng.standard_normal((1, 6 * recipe.sr))).astype(np.float32)
     path = write_media(tmp_path / "a.flac", y, recipe)
-    whole = flac_sound(path)[1]
-    _, given = flac_sound(cut_packets(path, tmp_path / "cut.flac", 3 * recipe.sr))
+    whole = lossless_sound(path)[1]
+    _, given = lossless_sound(cut_packets(path, tmp_path / "cut.flac", 3 * recipe.sr))
     assert 2.8 * recipe.sr < given.size <= 3 * recipe.sr
     assert np.array_equal(given, whole[-given.size :])
 
@@ -364,7 +388,7 @@ def test_what_is_left_of_a_damaged_flac_stands_in_its_place(tmp_path, rng, first
     path = write_media(tmp_path / "whole.flac", y, recipe)
     if first:
         path = cut_packets(path, tmp_path / "cut.flac", first)
-    content, whole = path.read_bytes(), flac_sound(path)[1]
+    content, whole = path.read_bytes(), lossless_sound(path)[1]
     starts = flac_starts(path)
     damaged = tmp_path / "a.flac"
     for frame in [0, 1, 2, 3, 4, 12, *range(-4, 0)]:
@@ -372,7 +396,7 @@ def test_what_is_left_of_a_damaged_flac_stands_in_its_place(tmp_path, rng, first
             changed = bytearray(content)
             changed[starts[frame] + place] ^= 0x10
             damaged.write_bytes(changed)
-            stream, given = flac_sound(damaged)
+            stream, given = lossless_sound(damaged)
             assert stream.problem is not None
             wrong = np.flatnonzero(given != whole[: given.size])
             assert not given[wrong].any()
