@@ -5,7 +5,7 @@ before sound that begins late there is silence, as there is where packets were l
 paused; what a stamp puts before the start is not played. Frames of silence are put between those
 of sound, in the same format, so that all that counts samples behind this tells a player's times.
 
-The frames of a FLAC file are numbered by samples without a gap: there any jump is a loss.
+The frames of a lossless file may be numbered by samples, without a gap: there any jump is a loss.
 
 Stamps are not always to be believed. Those of containers that hold none are counted by FFmpeg
 (in AVI wrongly so where packets differ in length): sound begins with the file there, and only what
@@ -36,6 +36,9 @@ STAMPED = frozenset(
 
 MISSTAMPED = frozenset({("asf", "flac")})
 """FFmpeg cuts these packets anew, and stamps the frames with the times of later ones."""
+
+NUMBERED = frozenset({"flac", "tta", "wv"})
+"""Formats of one lossless recording, whose stamps number its samples."""
 
 TOLERANCE = 0.045
 """Seconds by which sound may begin late or early without being moved: from there on people see
@@ -104,7 +107,7 @@ class Axis:
     def of(cls, container: Any, stream: Any, duration: float | None) -> Axis:
         """Describe that of a stream; the container claims to last so long, or makes no claim."""
         name = container.format.name
-        is_exact = name == "flac" and duration is not None
+        is_exact = name in NUMBERED and duration is not None
         end = FREE_SECONDS + container.size / LEAST_BYTES_PER_SECOND
         return cls(
             tick=float(stream.time_base or 0),
@@ -172,7 +175,7 @@ class Placer:
         if self._suspect is not None:
             yield from self._settle(self._suspect, at)
         if not self.n_samples:
-            yield from self._begin(frame, at or 0.0)
+            yield from self._begin(frame, self._lost if at is None else at)
         elif at is None:
             yield from self._append(frame, self._lost)
         elif at - self.end > self._drift:

@@ -45,6 +45,10 @@ AMISS_SECONDS = 0.25
 CHECKED = {"err_detect": "crccheck+explode"}
 """Has FFmpeg refuse frames that their checksums belie. It else gives them, with noise in them."""
 
+SELF_CHECKING = frozenset({"flac", "tta", "wavpack"})
+"""Codecs of which each frame bears a checksum. Of Monkey's Audio FFmpeg gives most of a frame
+before it comes to its checksum."""
+
 LOUDEST = 1000.0
 """Samples beyond this many times full scale are no sound but damage."""
 
@@ -104,12 +108,12 @@ class SoundTrack:
             At the times that a player shows, with silence where there is no sound.
         """
         stream = audio_stream(container, self._info.path)
-        if self._info.codec == "flac":
+        if self._info.codec in SELF_CHECKING:
             stream.codec_context.options = CHECKED
         is_float_pcm = self._info.codec.startswith("pcm_f")
         placer, decode = self.placer, stream.codec_context.decode
         packets = self._iter_packets(container, stream.index)
-        if self.axis.is_exact:
+        if self.axis.is_exact and self._info.container == "flac":
             packets = _iter_numbered(packets, stream.codec_context.extradata or b"")
         for packet in chain(packets, [None]):
             try:

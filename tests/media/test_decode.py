@@ -405,6 +405,26 @@ def test_what_is_left_of_a_damaged_flac_stands_in_its_place(tmp_path, rng, first
             assert stream.duration == pytest.approx(stream.info.duration)
 
 
+@pytest.mark.parametrize("codec", ["wavpack", "tta"])
+@pytest.mark.parametrize("damaged", [(0,), (3,), (1, 4), (3, 4)], ids=str)
+def test_packets_of_other_lossless_files_are_checked_and_placed_too(tmp_path, rng, codec, damaged):
+    recipe = Recipe({"wavpack": "wv"}.get(codec, codec), codec)
+    y = (0.1 * rng.standard_normal((1, 6 * recipe.sr))).astype(np.float32)
+    path = write_media(tmp_path / "a", y, recipe)
+    content, (_, whole) = bytearray(path.read_bytes()), lossless_sound(path)
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux() if packet.size]
+    for k in damaged:
+        content[packets[k].pos + packets[k].size // 2] ^= 1
+    path.write_bytes(content)
+    stream, given = lossless_sound(path)
+    wrong = np.flatnonzero(given != whole)
+    assert not given[wrong].any()
+    assert {*wrong // packets[0].duration} == {*damaged}
+    assert "damaged packet" in str(stream.problem)
+    assert stream.is_damaged(wrong[0] / recipe.sr, wrong[-1] / recipe.sr)
+
+
 @pytest.mark.parametrize(("frame", "told"), [(-2, "5.9 s of 6.0 s"), (-1, "5.956 s of 6.000 s")])
 def test_flac_of_which_the_last_frames_are_lost_ends_early_as_other_formats_do(
     tmp_path, rng, frame, told

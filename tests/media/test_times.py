@@ -269,3 +269,11 @@ def test_what_cannot_be_decoded_keeps_its_place():
         rest = [*placer.place(make_frame(0.1, n_samples=50))]
         assert [piece.samples for piece in first + rest] == [50, 50, 50]
         assert placer.missing == pytest.approx(0.05)
+
+
+def test_what_cannot_be_decoded_at_the_beginning_keeps_its_place_too():
+    placer = Placer(Axis(1e-3, 0.0, 100.0, is_stamped=False, may_restart=False))
+    placer.lose(0.5)
+    pieces = [*placer.place(make_frame(None))]
+    assert [piece.samples for piece in pieces] == [500, 1000]
+    assert placer.end == 1.5
