@@ -70,6 +70,9 @@ begin anew. Where the end of a whole file contradicts it, the end is right."""
 OF_WHAT_IS_LEFT = frozenset({"asf", "avi", "caf", "w64"})
 """Formats whose duration FFmpeg reckons from what is left of them."""
 
+OF_NO_STATED_LENGTH = frozenset({"ogg"})
+"""Formats that show that they were cut, but not how long they were."""
+
 BEYOND = 0.1
 """Seconds that sound may go on after the duration that is claimed: codecs pad so much."""
 
@@ -344,6 +347,8 @@ class AudioStream:
                 f"cut short: {self.decoded:.{digits}f} s of {whole:.{digits}f} s "
                 f"could be decoded{to_do}"
             )
+        elif self.info.is_cut and self.info.container in OF_NO_STATED_LENGTH:
+            yield f"cut short after {self.decoded:.1f} s; fetch or copy it again"
         if self._is_wrecked():
             yield (
                 f"{self._track.placer.missing:.1f} s within it are missing, and silence stands "

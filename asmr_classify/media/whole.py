@@ -29,6 +29,10 @@ LARGEST_FILE = 1 << 44
 """Bytes; what claims to be longer is no element, but damage or something that was put behind."""
 
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+OGG_PAGE, OGG_HEADER_BYTES, LONGEST_OGG_PAGE = b"OggS", 27, 65307
+LAST_OGG_PAGE = 4
+"""Bit of a page that says that its stream ends with it."""
+
 W64_RIFF = b"riff\x2e\x91\xcf\x11"
 ASF_HEADER = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"
 BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"moof", b"pnot"})
@@ -136,6 +140,7 @@ def _walker(head: bytes) -> Callable[[BinaryIO, int], int | None] | None:
         b"FORM": _end_of_form,
         b"caff": _end_of_caf,
         b".snd": _end_of_au,
+        OGG_PAGE: _end_of_ogg,
         EBML: _end_of_matroska,
         W64_RIFF[:4]: _end_of_w64,
         ASF_HEADER[:4]: _end_of_asf,
@@ -202,6 +207,24 @@ def _end_of_au(file: BinaryIO, _size: int) -> int | None:
     head = file.read(12)
     start, stated = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
     return None if stated in OPEN else start + stated
+
+
+def _end_of_ogg(file: BinaryIO, size: int) -> int | None:
+    """Find the last page, and tell where it ends; None if more may follow, or something else does.
+
+    A header that is cut itself tells nothing but that.
+    """
+    first = max(0, size - LONGEST_OGG_PAGE)
+    file.seek(first)
+    tail = file.read(LONGEST_OGG_PAGE)
+    start = tail.rfind(OGG_PAGE)
+    head, lengths = tail[start:][:OGG_HEADER_BYTES], tail[start:][OGG_HEADER_BYTES:][:255]
+    if start < 0 or any(head[4:5]):  # of another version, or no page
+        return None
+    if len(head) < OGG_HEADER_BYTES or len(lengths) < head[26]:
+        return size + 1
+    end = first + start + OGG_HEADER_BYTES + head[26] + sum(lengths[: head[26]])
+    return end if end > size or (end == size and head[5] & LAST_OGG_PAGE) else None
 
 
 def _end_of_w64(file: BinaryIO, size: int) -> int | None:

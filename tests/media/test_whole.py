@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import av
@@ -194,6 +195,27 @@ def test_what_is_cut_says_so_in_every_container(tmp_path, muxer):
 def test_where_no_size_is_stated_nothing_is_proved(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
     assert held_share(str(tmp_path / "a")) is None
+
+
+@pytest.mark.parametrize("codec", ["libopus", "vorbis", "flac"])
+def test_ogg_that_ends_within_a_page_is_cut(tmp_path, codec):
+    path = tmp_path / "a.ogg"
+    write_codec(path, "ogg", codec, 8.0)
+    content = path.read_bytes()
+    assert held_share(str(path)) == 1
+    assert decode_all(path)[0].problem is None
+    path.write_bytes(content + b"OggS or the like, behind it")
+    assert held_share(str(path)) is None
+    starts = [each.start() for each in re.finditer(b"OggS\\0", content)]
+    page = next(start for start in starts if start > len(content) / 2)
+    for n_bytes in (10, 27, 28, 500):
+        path.write_bytes(content[: page + n_bytes])
+        assert held_share(str(path)) < 1
+        stream, _ = decode_all(path)
+        assert f"cut short after {stream.decoded:.1f} s; fetch or copy" in str(stream.problem)
+    path.write_bytes(content[:page])  # as recorders leave it that do not come to an end
+    assert held_share(str(path)) is None
+    assert decode_all(path)[0].problem is None
 
 
 def test_sizes_left_open_prove_nothing(tmp_path):
