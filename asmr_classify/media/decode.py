@@ -227,7 +227,7 @@ class AudioStream:
         if track.placer.is_restarted and track.axis.may_restart:
             return None
         if self.info.container in BY_RATE and self.problem is None:
-            end = self.decoded if track.is_alone else max(self.decoded, track.seen_until)
+            end = self._reached()
             if end < claim - (BEYOND if track.is_alone else _tolerance(claim)):
                 return end
         return claim if self.decoded <= claim + BEYOND else self.decoded
@@ -406,16 +406,21 @@ class AudioStream:
 
     def _is_surely_cut(self) -> bool:
         """Whether bytes are missing that held sound, though FFmpeg claims no more than is left."""
+        if not self.info.is_cut or self.info.container not in OF_WHAT_IS_LEFT:
+            return False
         whole = self._before_cut()
-        is_reckoned = self.info.container in OF_WHAT_IS_LEFT and self._track.is_alone
-        return self.info.is_cut and is_reckoned and whole - self.decoded > _tolerance(whole)
+        return whole - self._reached() > _tolerance(whole)
 
     def _before_cut(self) -> float:
         """Reckon what the file lasted before it was cut."""
         claim = self.info.duration or 0.0
         if self.info.container not in OF_WHAT_IS_LEFT:
             return claim
-        return max(claim, self.decoded / (self.info.held or 1))
+        return max(claim, self._reached() / (self.info.held or 1))
+
+    def _reached(self) -> float:
+        """Tell up to where the file was read, in seconds: pictures may go on after the sound."""
+        return self.decoded if self._track.is_alone else max(self.decoded, self._track.seen_until)
 
 
 def _tolerance(duration: float) -> float:

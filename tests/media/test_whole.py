@@ -197,6 +197,17 @@ def test_where_no_size_is_stated_nothing_is_proved(tmp_path, content):
     assert held_share(str(tmp_path / "a")) is None
 
 
+def test_an_avi_with_pictures_that_is_cut_says_so(tmp_path):
+    """FFmpeg reckons what is left of it."""
+    recipe = RECIPES["avi"]
+    path = write_media(tmp_path / "a.avi", tone(8.0, recipe.sr), recipe, video_duration=8.0)
+    assert decode_all(path)[0].problem is None
+    path.write_bytes(path.read_bytes()[: int(0.6 * path.stat().st_size)])
+    stream, duration = decode_all(path)
+    assert re.search(r"cut short: 4\.\d s of 8\.\d s .*fetch or copy it again", str(stream.problem))
+    assert duration == pytest.approx(8.0, abs=0.5)  # reckoned from bytes
+
+
 @pytest.mark.parametrize("codec", ["libopus", "vorbis", "flac"])
 def test_ogg_that_ends_within_a_page_is_cut(tmp_path, codec):
     path = tmp_path / "a.ogg"
