@@ -347,7 +347,7 @@ class AudioStream:
                 f"cut short: {self.decoded:.{digits}f} s of {whole:.{digits}f} s "
                 f"could be decoded{to_do}"
             )
-        elif self.info.is_cut and self.info.container in OF_NO_STATED_LENGTH:
+        elif self.info.container in OF_NO_STATED_LENGTH and self._lacks_its_end():
             yield f"cut short after {self.decoded:.1f} s; fetch or copy it again"
         if self._is_wrecked():
             yield (
@@ -393,6 +393,11 @@ class AudioStream:
         if missing > LEAST_WRECKED and skipped > missing / 2:
             return True
         return missing > tolerance and unread + skipped > missing / 2
+
+    def _lacks_its_end(self) -> bool:
+        """Whether the last page is cut, or stands there whole but was refused as damaged."""
+        is_refused = self.info.held == 1 and self._track.unread > LEAST_WRECKED
+        return self.info.is_cut or is_refused
 
     def _is_wrecked(self) -> bool:
         """Whether sound within the file is missing, and bytes that may have held it were none.

@@ -209,9 +209,9 @@ def test_an_avi_with_pictures_that_is_cut_says_so(tmp_path):
 
 
 @pytest.mark.parametrize("codec", ["libopus", "vorbis", "flac"])
-def test_ogg_that_ends_within_a_page_is_cut(tmp_path, codec):
+def test_ogg_without_its_end_is_cut(tmp_path, codec):
     path = tmp_path / "a.ogg"
-    write_codec(path, "ogg", codec, 8.0)
+    write_codec(path, "ogg", codec, 8.6)
     content = path.read_bytes()
     assert held_share(str(path)) == 1
     assert decode_all(path)[0].problem is None
@@ -227,6 +227,17 @@ def test_ogg_that_ends_within_a_page_is_cut(tmp_path, codec):
     path.write_bytes(content[:page])  # as recorders leave it that do not come to an end
     assert held_share(str(path)) is None
     assert decode_all(path)[0].problem is None
+
+
+@pytest.mark.parametrize("codec", ["libopus", "vorbis"])
+def test_ogg_of_which_the_last_page_is_damaged_says_so(tmp_path, codec):
+    path = tmp_path / "a.ogg"
+    write_codec(path, "ogg", codec, 8.6)  # a page lasts a second
+    content = path.read_bytes()
+    path.write_bytes(content[:-50] + b"damaged" + content[-43:])
+    stream, _ = decode_all(path)
+    assert stream.decoded < 8.3
+    assert f"cut short after {stream.decoded:.1f} s; fetch or copy" in str(stream.problem)
 
 
 def test_sizes_left_open_prove_nothing(tmp_path):
