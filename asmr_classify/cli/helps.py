@@ -7,20 +7,19 @@ from typing import Any
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 
-class Command(TyperCommand):
+class _InPlainWords:
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Give the parameters, each with the word that stands for its value."""
+        params = super().get_params(ctx)  # type: ignore[misc]  # of the class that comes next
+        return list(map(_in_plain_words, params))
+
+
+class Command(_InPlainWords, TyperCommand):
     """A command whose help is in plain words."""
 
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Give the parameters, each with the word that stands for its value."""
-        return list(map(_in_plain_words, super().get_params(ctx)))
 
-
-class Group(TyperGroup):
+class Group(_InPlainWords, TyperGroup):
     """Commands under one name, with a help in plain words."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Give the parameters, each with the word that stands for its value."""
-        return list(map(_in_plain_words, super().get_params(ctx)))
 
 
 def _in_plain_words(parameter: Any) -> Any:
