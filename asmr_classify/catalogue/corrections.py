@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
 
 TRIGGER, NO_TALKING, KINDS = "trigger", "no_talking", "kinds"
-"""What can be set."""
+"""What can be set..."""
+
+SETTINGS = "trigger=LABEL,…, trigger=none, kinds=KIND,…, kinds=none, no_talking=true|false"
+"""...and how that is written where it is explained."""
 
 NONE = "none"
 """In place of a trigger, or of kinds: there is none."""
@@ -164,10 +167,7 @@ def parse_correction(
         elif name == NO_TALKING and value.lower() in TRUTHS:
             one = Correction(no_talking=TRUTHS[value.lower()])
         else:
-            raise UsageError(
-                f"{setting}: cannot be set; give trigger=LABEL,…, trigger=none, kinds=KIND,…, "
-                "kinds=none, no_talking=true or no_talking=false"
-            )
+            raise UsageError(f"{setting}: cannot be set; give {SETTINGS}")
         correction = correction.then(one)
     return correction
 

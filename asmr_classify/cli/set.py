@@ -277,15 +277,14 @@ def split_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:
     >>> split_settings(["a.mp3", "trigger=tap"])
     (['a.mp3'], ['trigger=tap'])
     """
+    from asmr_classify.catalogue.corrections import SETTINGS
+
     settings = [word for word in words if is_setting(word)]
     files = [word for word in words if word not in settings]
     if not files:
         raise UsageError("no file is named: write set FILE trigger=tap")
     if not settings:
-        raise UsageError(
-            "nothing is set: add trigger=LABEL,…, trigger=none, kinds=KIND,…, kinds=none, "
-            "no_talking=true, no_talking=false, or reset"
-        )
+        raise UsageError(f"nothing is set: add {SETTINGS}, or {RESET}")
     return files, settings
 
 
