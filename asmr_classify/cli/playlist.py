@@ -186,7 +186,13 @@ def playlist(
     """
     from rich.console import Console
 
-    from asmr_classify.cli.select import EVERYTHING, answers_to, known_kinds, selecting_results
+    from asmr_classify.cli.select import (
+        EVERYTHING,
+        answers_to,
+        failed_of,
+        known_kinds,
+        selecting_results,
+    )
     from asmr_classify.library.m3u8 import entry_of, write_m3u8
     from asmr_classify.library.playlist import fill, find_items, known_labels, widen_avoided
     from asmr_classify.library.variety import iter_ordered
@@ -228,6 +234,9 @@ def playlist(
             f"--avoid {label}: the model tells it as part of {broader}, so all of that is left "
             f"out{meant}"
         )
+    failed = failed_of(results, sources or ())
+    if failed:
+        tell(f"left out: {counted(len(failed), 'recording')}, not labelled: 'label' tells why")
     if not found:
         total = counted(len(results), "recording")
         return nothing_to_do(f"nothing fits, of {total}{_limit(wish)}; no playlist is written")
@@ -242,7 +251,7 @@ def playlist(
         _tell_of(items, seconds, wish)
         if repeated:
             tell(f"left out {counted(len(repeated), 'file')} of the very same content as another")
-    return ExitStatus.OK
+    return ExitStatus.SOME_FAILED if failed else ExitStatus.OK
 
 
 def _limit(wish: Wish) -> str:

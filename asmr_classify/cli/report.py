@@ -16,7 +16,7 @@ from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noq
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
-from asmr_classify.cli.select import select_results
+from asmr_classify.cli.select import failed_of, select_results
 from asmr_classify.counts import counted
 from asmr_classify.errors import UsageError
 
@@ -108,7 +108,7 @@ def report(
         problems = f"; {n_failed} failed: see Problems there" if n_failed else ""
         size = f"{output.stat().st_size / 1e6:.1f} MB"
         tell(f"{output}: {counted(data.n_files, 'file')}, {size}{problems}")
-    return ExitStatus.OK
+    return ExitStatus.SOME_FAILED if failed_of(results, sources or ()) else ExitStatus.OK
 
 
 def check_page(output: Path, sources: Sequence[str]) -> None:

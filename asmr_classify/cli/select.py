@@ -191,7 +191,8 @@ def select_as_labelled(
     -------
     Selected
         Results by path, each once, with corrections, and what was answered about stretches of
-        them; those of files that a query finds and that are gone or changed apart.
+        them; those of files that a query finds and that are gone or changed apart. What was named
+        and could not be labelled stands apart, too.
 
     Raises
     ------
@@ -210,7 +211,21 @@ def select_as_labelled(
     )
     with _selecting(arguments, asked) as (selected, known):
         selected.answers.update(answers_to((*selected.results, *selected.lost), known))
+        selected.failed.extend(failed_of(selected.results, arguments))
         return selected
+
+
+def failed_of(results: Iterable[FileResult], arguments: Iterable[str]) -> list[FileResult]:
+    """Find what was named, alone or by its folder, and could not be labelled.
+
+    What a query finds is as the catalogue tells it, failed or not: that is an answer.
+    """
+    from asmr_classify.aggregate import Status
+    from asmr_classify.library.places import is_below
+
+    named = [os.path.abspath(word) for word in arguments if os.path.lexists(word)]  # noqa: PTH100
+    failed = (result for result in results if result.status is Status.FAILED)
+    return [x for x in failed if any(is_below(os.path.abspath(x.path), top) for top in named)]  # noqa: PTH100
 
 
 def answers_to(results: Iterable[FileResult], known: Catalogue | None) -> dict[str, list[Answer]]:

@@ -69,6 +69,8 @@ class Selected:
         Of files that are not as they were labelled any more: gone, or changed.
     answers : dict of str to list of Answer
         What people said of stretches of these, by path.
+    failed : list of FileResult
+        What was named and could not be labelled.
     denied : list of tuple of (str, Segment)
         What :func:`heed` cut out of timelines, each with the path of its recording.
     """
@@ -76,6 +78,7 @@ class Selected:
     results: list[FileResult]
     lost: list[FileResult] = field(default_factory=list)
     answers: dict[str, list[Answer]] = field(default_factory=dict)
+    failed: list[FileResult] = field(default_factory=list)
     denied: list[tuple[str, Segment]] = field(default_factory=list)
 
 

@@ -180,7 +180,7 @@ def plan_extract(
     ----------
     selected : Selected
         Those in the folder of the data set are left out. Those that are lost are left, and listed,
-        if they held what is wanted.
+        if they held what is wanted; so are those that failed.
     wish : Wish
     order : Order
     runs : iterable of Run
@@ -219,6 +219,10 @@ def plan_extract(
         if (path := os.path.abspath(name)) in there
     )
     left = [_leave(result.path) for result in lost if fits(result, wish)]
+    left += [
+        Left(os.path.abspath(result.path), "could not be labelled: 'label' tells why")
+        for result in selected.failed
+    ]
     groups = _groups(results, order.group_by, left)
     choice = choose(
         find_stretches(results, wish, groups),

@@ -23,7 +23,7 @@ from asmr_classify.library.copies import Copy, Hardlink, Symlink
 from asmr_classify.library.folders import steps_to_folders
 from asmr_classify.library.moves import Move, needs_copying
 from asmr_classify.library.names import name_key, numbered, path_limit, safe_text, split_name
-from asmr_classify.library.places import digest_of, is_same_entry
+from asmr_classify.library.places import digest_of, is_below, is_same_entry
 from asmr_classify.library.plan import FileState, Left, Plan
 from asmr_classify.library.playlist import known_labels
 from asmr_classify.library.sidecars import Folders
@@ -194,12 +194,12 @@ class _Planner:
 
     def _is_searched(self, real: str) -> bool:
         """Whether a place lies in the folders that were searched, whatever leads to it."""
-        return any(_is_below(real, top) for top in self._searched.values())
+        return any(is_below(real, top) for top in self._searched.values())
 
     def _check_not_elsewhere(self, folder: str) -> None:
         """Leave what lies elsewhere than in the folders that were searched."""
         real = os.path.realpath(folder)
-        was_searched = any(_is_below(folder, top) for top in self._searched)
+        was_searched = any(is_below(folder, top) for top in self._searched)
         if was_searched and not self._is_searched(real):
             raise _LeaveError(f"lies in {real}, where a link leads; organise that folder")
 
@@ -340,10 +340,6 @@ def _longest_tail(group: list[tuple[str, str]]) -> str:
 
 def _path_key(*parts: str) -> str:
     return "/".join(name_key(piece) for part in parts for piece in part.split(os.sep))
-
-
-def _is_below(path: str, top: str) -> bool:
-    return path == top or path.startswith(os.path.join(top, ""))
 
 
 def _is_same_folder(one: str, other: str) -> bool:

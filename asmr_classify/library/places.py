@@ -127,6 +127,17 @@ def _rename_over_placeholder(source: str, target: str, note: Callable[..., None]
         raise
 
 
+def is_below(path: str, top: str) -> bool:
+    """Tell whether a path is a folder's or, by its name, lies in it.
+
+    Examples
+    --------
+    >>> is_below("/in/a.mp3", "/in"), is_below("/inn", "/in")
+    (True, False)
+    """
+    return path == top or path.startswith(os.path.join(top, ""))
+
+
 def is_same_entry(source: str, target: str) -> bool:
     """Tell whether two paths are one entry of one folder, spelt twice.
 

@@ -70,6 +70,20 @@ def test_nothing_to_do_is_4_and_says_so(run, place, arguments):
     assert sorted(os.listdir(place)) == before  # noqa: PTH208
 
 
+@pytest.mark.parametrize("command", [["report", "--no-waveforms"], ["playlist"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("named", "status"), [("in", 3), ("in/fail.mp3", 3), ("in/a.mp3", 0), ("path:in", 0)]
+)
+def test_what_is_named_and_fails_is_3(run, label, place, command, named, status):
+    (place / "in" / "fail.mp3").write_bytes(b"RIFF----WAVE")
+    assert label("in", "-q", "--catalogue").exit_code == 3
+    done = run(command[0], named, *command[1:])
+    fits_nothing = command[0] == "playlist" and named == "in/fail.mp3"
+    assert done.exit_code == (4 if fits_nothing else status), done.stderr
+    told = re.search("1 failed: see Problems|1 recording, not labelled: 'label' tells", done.stderr)
+    assert bool(told) == (status == 3 or (command[0] == "report" and named == "path:in"))
+
+
 @pytest.mark.parametrize(
     "arguments", [["find"], ["export"], ["forget"]], ids=lambda words: words[0]
 )

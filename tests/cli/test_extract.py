@@ -480,6 +480,15 @@ def test_where_nothing_fits_what_was_set_by_hand_is_told(known):
     assert f"({SET_BY_HAND}; tap was set as absent)" in done.stderr
 
 
+def test_what_is_named_and_could_not_be_labelled_is_left_and_listed(known):
+    (known / "in" / "bad.flac").write_bytes(b"fLaC")
+    done = run("in", "--to", "out", "--yes", "--model", SHIPPED)
+    assert done.exit_code == 3, done.stderr
+    reason = "could not be labelled: 'label' tells why"
+    assert reasons_left(known / "out") == {"bad.flac": reason}
+    assert f"left: in/bad.flac: {reason}\n" in done.stderr
+
+
 def test_labels_alone_are_looked_for_in_all_that_is_known(library, monkeypatch):
     asked = []
     of_all = select.select_as_labelled
