@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
     from asmr_classify.library.journal import Store
     from asmr_classify.library.plan import Left, Plan, Step
-    from asmr_classify.library.runs import Report
+    from asmr_classify.library.runs import Outcome, Report
 
 N_SHOWN = 30
 """Steps that are shown before the question; a dry run shows all."""
@@ -160,18 +160,21 @@ def carry_out_asked(
     KeyboardInterrupt
         If the user asked to stop; what was done is journalled.
     """
+    from asmr_classify.library.runs import foresee
+
     status = ExitStatus.SOME_FAILED if plan.left else ExitStatus.OK
     kept = _find_kept(catalogue)
     if manner.dry_run:
-        _show(plan, manner, FORGOTTEN if labelled and kept is None else "")
-        return status
+        foreseen = foresee(plan)
+        _show(plan, foreseen, manner, FORGOTTEN if labelled and kept is None else "")
+        return ExitStatus.SOME_FAILED if foreseen else status
     if plan.steps and not manner.yes and not _agreed(plan):
         tell("nothing was changed")
         return ExitStatus.OK
     report = _run(plan, store, manner, kept)
     _tell_catalogue(plan, report, kept, links or {})
     if manner.json:
-        _write_json(plan, report)
+        _write_json(plan, report.outcomes, {"run": report.number})
     _sum_up(plan, report, manner)
     if report.stopped:
         raise KeyboardInterrupt("the other steps were not begun")
@@ -194,22 +197,25 @@ def _plainly(path: str | Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 (it also takes out "..")
 
 
-def _show(plan: Plan, manner: Manner, hint: str) -> None:
+def _show(plan: Plan, foreseen: Sequence[Outcome], manner: Manner, hint: str) -> None:
     from asmr_classify.cli.results import console_on_stdout
 
     if manner.json:
-        _write_json(plan, None)
+        _write_json(plan, foreseen, {})
         return
     console = console_on_stdout()
     for line in plan_lines(plan.steps):
         console.print(line, soft_wrap=True)
     tell_left(plan.left)
+    _tell_reasons(foreseen, "would be ")
     tell(f"{totals(plan.steps)}; nothing was changed (--dry-run){hint}")
 
 
 def _agreed(plan: Plan) -> bool:
     """Show the plan on stderr, and ask."""
     from rich.console import Console
+
+    from asmr_classify.library.runs import foresee
 
     check_can_ask(Manner())
     console = Console(stderr=True)
@@ -218,6 +224,7 @@ def _agreed(plan: Plan) -> bool:
     if len(plan.steps) > N_SHOWN:
         tell(f"… and {len(plan.steps) - N_SHOWN} more; --dry-run shows all")
     tell_left(plan.left)
+    _tell_reasons(foresee(plan), "would be ")
     try:
         return typer.confirm(f"{totals(plan.steps)}. Go on?", err=True)
     except typer.Abort:
@@ -270,16 +277,14 @@ def _follow(
         tell(str(exc), lead="note: ", style="bold")
 
 
-def _write_json(plan: Plan, report: Report | None) -> None:
+def _write_json(plan: Plan, outcomes: Iterable[Outcome], more: dict[str, Any]) -> None:
     from asmr_classify.library.plan import record_to_json
     from asmr_classify.writers.output import Output
 
-    record: dict[str, Any] = plan.to_record()
-    if report is not None:
-        record["run"] = report.number
-        for outcome in report.outcomes:
-            record["steps"][outcome.index]["ending"] = outcome.ending.value
-            record["steps"][outcome.index]["reason"] = outcome.reason
+    record: dict[str, Any] = plan.to_record() | more
+    for outcome in outcomes:
+        record["steps"][outcome.index]["ending"] = outcome.ending.value
+        record["steps"][outcome.index]["reason"] = outcome.reason
     Output(sys.stdout.buffer, "standard output").write(record_to_json(record) + "\n")
 
 
@@ -287,11 +292,7 @@ def _sum_up(plan: Plan, report: Report, manner: Manner) -> None:
     """Tell what was not done, and how to take back what was."""
     if manner.yes or not plan.steps:
         tell_left(plan.left)
-    reasons = Counter((outcome.ending, outcome.reason) for outcome in report.outcomes)
-    for (ending, reason), count in reasons.items():
-        if reason is not None:
-            steps = f" ({count} steps)" if count > 1 else ""
-            tell(_shown_paths(reason) + steps, lead=f"{ending.value}: ", style="yellow")
+    _tell_reasons(report.outcomes)
     if manner.quiet:
         return
     if report.number is None:
@@ -300,6 +301,15 @@ def _sum_up(plan: Plan, report: Report, manner: Manner) -> None:
     done = f"{report.n_done} of {counted(len(plan.steps), 'step')} done"
     hint = "" if plan.undoes else f"; to take it back: asmr-classify undo {report.number}"
     tell(done + (hint if report.n_done else ""))
+
+
+def _tell_reasons(outcomes: Iterable[Outcome], lead: str = "") -> None:
+    """Tell why steps were not done, or would not be, each cause once."""
+    reasons = Counter((outcome.ending, outcome.reason) for outcome in outcomes)
+    for (ending, reason), count in reasons.items():
+        if reason is not None:
+            steps = f" ({count} steps)" if count > 1 else ""
+            tell(_shown_paths(reason) + steps, lead=f"{lead}{ending.value}: ", style="yellow")
 
 
 def tell_left(left: Iterable[Left]) -> None:

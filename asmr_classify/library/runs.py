@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -146,6 +147,23 @@ def carry_out(
         if not hand.unsettled:
             writer.write({"end": STOPPED if stopped else COMPLETE}, durable=True)
     return Report(number, tuple(outcomes), stopped)
+
+
+def foresee(plan: Plan) -> list[Outcome]:
+    """Tell which steps would be skipped if a plan were carried out now.
+
+    What is not there says nothing, as a step before may make it. Nor is anything told of an
+    undoing, whose steps may read all that they take back.
+    """
+    outcomes = []
+    for index, step in enumerate(plan.steps if plan.undoes is None else ()):
+        try:
+            step.check()
+        except (StepError, OSError) as exc:
+            failure = explain_failure(step, exc)
+            if os.path.lexists(failure.path):
+                outcomes.append(Outcome(index, Ending.SKIPPED, str(failure)))
+    return outcomes
 
 
 class _Hand:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -68,6 +69,23 @@ def test_nothing_to_do_is_4_and_says_so(run, place, arguments):
     assert (done.exit_code, done.stdout) == (4, "")
     assert re.search(r"^error: (no|nothing) ", done.stderr, re.M), done.stderr
     assert sorted(os.listdir(place)) == before  # noqa: PTH208
+
+
+@pytest.mark.parametrize("command", PLANS, ids=lambda words: words[0])
+def test_a_dry_run_tells_what_may_not_be_written(run, place, monkeypatch, command):
+    access = os.access
+
+    def refuse(path, mode):
+        return str(path) != str(place / "in") and access(path, mode)
+
+    monkeypatch.setattr(os, "access", refuse)
+    dry, real = (run(*command, "in", how) for how in ("--dry-run", "--yes"))
+    assert (dry.exit_code, real.exit_code) == (3, 3)
+    told = "skipped: in: this folder may not be written: change its permissions (2 steps)\n"
+    assert f"would be {told}" in dry.stderr
+    assert told in real.stderr
+    steps = json.loads(run(*command, "in", "--dry-run", "--json").stdout)["steps"]
+    assert [step["ending"] for step in steps if "ending" in step] == ["skipped"] * 2
 
 
 @pytest.mark.parametrize("command", [["report", "--no-waveforms"], ["playlist"]], ids=" ".join)
