@@ -41,7 +41,8 @@ BEGIN = """\
 Written by `docs/make_formats.py`: every example is what the program wrote of one recording of
 {seconds:.0f} seconds, put together from the clips {clips} of `data/demo`.
 
-`--format NAME` chooses a format, or the ending of `--output` does. Formats of **many** recordings
+`--format NAME` chooses a format, or the ending of `--output` does (`labels.txt` is nothing but one;
+a `.txt` file of none of them is the table). Formats of **many** recordings
 take any number of them in one file; formats of **one** belong to a single recording, so name one,
 or give `--per-file DIR`.
 

@@ -44,7 +44,7 @@ FORMAT_NAMES = ", ".join(FormatName)
 
 
 def format_of(output: str) -> FormatName:
-    """Tell the format by the ending of a file's name.
+    """Tell the format by the ending of a file's name; ``labels.txt`` is nothing but an ending.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def format_of(output: str) -> FormatName:
     """
     from asmr_classify.writers import FORMATS, format_by_name
 
-    name = format_by_name(output)
+    name = format_by_name(output) or format_by_name(f".{Path(output).name}")
     if name is not None:
         return FormatName(name)
     suffix = Path(output).suffix.lower()
@@ -211,9 +211,10 @@ def check_output_options(
     if kind.skips and not skip:
         raise UsageError(f"--format {form}: nothing to skip is named: give --skip LABEL")
     if kind.is_document and per_file is None and not is_one:
+        by_name = "" if output == STDOUT else f"--output {output}, "
         raise UsageError(
-            f"--format {form}: such a file belongs to one recording; name a single one, or give "
-            "--per-file DIR for a file each"
+            f"{by_name}--format {form}: such a file belongs to one recording; name a single one, "
+            "or give --per-file DIR for a file each"
         )
     if not kind.is_text and per_file is None and output == STDOUT and is_terminal():
         raise UsageError(f"--format {form}: is no text for a terminal; give --output FILE")

@@ -109,6 +109,17 @@ def test_files_beside_the_recordings(label, touch, place):
         assert not (place / "a.edl").exists()
 
 
+def test_a_name_that_is_nothing_but_an_ending_stands_for_its_format(label, touch, place):
+    touch("a.mp3", "b.mp3")
+    assert label("a.mp3", "-o", "labels.txt").exit_code == 0
+    first = (place / "labels.txt").read_text().splitlines()[0]
+    assert first == "0.000000\t40.000000\ttap"
+    many = label(".", "-o", "more/Labels.txt")
+    assert many.exit_code == 2
+    told = "--output more/Labels.txt, --format audacity: such a file belongs to one recording; name"
+    assert told in " ".join(many.stderr.split())
+
+
 def test_a_recording_without_valid_chapters_is_told(label, touch, place):
     touch("a.mp3")
     done = label(".", "-f", "youtube", "--per-file", "out")
