@@ -263,13 +263,15 @@ def _selecting(
 
 
 def _selected(results: Sequence[FileResult], lost: Sequence[FileResult] = ()) -> Selected:
-    """Gather results by path, each once."""
+    """Gather results by path, each file once, though it be known by a link too."""
     from asmr_classify.library.clips import Selected
 
-    by_name = {os.path.abspath(result.path): result for result in results}  # noqa: PTH100 (links are names)
+    named = [(os.path.realpath(result.path), result) for result in results]
+    named.sort(key=lambda one: one[0] == os.path.abspath(one[1].path))  # noqa: PTH100 (links first)
+    by_file = dict(named)
     return Selected(
-        sorted(by_name.values(), key=lambda result: result.path),
-        [result for result in lost if os.path.abspath(result.path) not in by_name],  # noqa: PTH100
+        sorted(by_file.values(), key=lambda result: result.path),
+        [result for result in lost if os.path.realpath(result.path) not in by_file],
     )
 
 

@@ -521,6 +521,17 @@ def test_a_selection_takes_paths_and_a_query(library, labelling, files, place):
     assert result.tags == ("whisper",)
 
 
+@pytest.mark.usefixtures("shipped", "library", "labelling")
+def test_a_file_that_is_known_by_a_link_too_is_selected_once(label, place):
+    (place / "by link").symlink_to("in", target_is_directory=True)
+    label("by link", "-q", "--catalogue")
+    (place / "alone.mp3").symlink_to("a.mp3")
+    label("alone.mp3", "-q", "--catalogue")
+    assert selected("path:sleep") == selected("by link", "path:in/") == ["in/sleep.mp3"]
+    assert selected("path:alone") == ["alone.mp3"]
+    assert selected("alone.mp3", "path:a.mp3") == ["a.mp3"]
+
+
 @pytest.mark.usefixtures("shipped", "library")
 def test_what_changed_is_labelled_anew_and_said(place, capsys):
     (place / "a.mp3").write_bytes(b"another sound")
