@@ -1,10 +1,15 @@
-"""What ``--help`` shows beside options and arguments: words for people, no types of Python."""
+"""What is shown of options and arguments, by ``--help`` too: in words for people, not Python's."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from asmr_classify.cli.errors import report_error
+from asmr_classify.errors import UsageError
 
 
 class _InPlainWords:
@@ -15,11 +20,27 @@ class _InPlainWords:
 
 
 class Command(_InPlainWords, TyperCommand):
-    """A command whose help is in plain words."""
+    """A command whose help is in plain words, and that knows a file from options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Tell how to name a file that was taken for options, where they are none."""
+        given = [*args]
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException:
+            for arg in given:
+                if arg.startswith("-") and os.path.lexists(arg):
+                    raise typer.Exit(report_error(UsageError(like_an_option(arg)))) from None
+            raise
 
 
 class Group(_InPlainWords, TyperGroup):
     """Commands under one name, with a help in plain words."""
+
+
+def like_an_option(name: str) -> str:
+    """Say how a file is to be named that is called as options are."""
+    return f"{name}: begins as an option does; name the file ./{name}"
 
 
 def _in_plain_words(parameter: Any) -> Any:

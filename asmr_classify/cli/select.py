@@ -18,6 +18,7 @@ from asmr_classify.cli.catalogue import (
     query_of,
 )
 from asmr_classify.cli.errors import tell
+from asmr_classify.cli.helps import like_an_option
 from asmr_classify.cli.interrupts import interrupts_deferred, interrupts_tell
 from asmr_classify.counts import counted
 from asmr_classify.errors import QueryError, UsageError
@@ -410,7 +411,7 @@ def check_words(words: Sequence[str]) -> None:
         if (os.sep in word or is_named_so) and not LIKE_A_TERM.search(word):
             typed = as_typed(word)
             if os.path.lexists(typed):
-                raise UsageError(f"{typed}: begins as an option does; name the file ./{typed}")
+                raise UsageError(like_an_option(typed))
             raise UsageError(f"{typed}: no such file or folder; check the name")
 
 

@@ -231,7 +231,9 @@ def test_an_unknown_path_is_not_taken_for_a_query(run):
 def test_a_file_that_begins_as_an_option_does_is_told_how_to_name(run, place):
     (place / "-rain.mp3").touch()
     told = "-rain.mp3: begins as an option does; name the file ./-rain.mp3\n"
-    assert told in run("forget", "-rain.mp3", status=2).stderr
+    for command in (["forget"], ["label"], ["features"], ["set", "trigger=tap"]):
+        assert told in run(*command, "-rain.mp3", status=2).stderr
+    assert "No such option: -s" in run("label", "-snow.mp3", status=2).stderr
     told = "error: -gone.mp3: no such file or folder; check the name\n"
     assert told in run("forget", "-gone.mp3", status=2).stderr
 
