@@ -159,7 +159,8 @@ NEW_START = "label your recordings anew into it by 'asmr-classify label … --ca
 REMEDIES = {
     sqlite3.SQLITE_BUSY: "another program keeps it locked; wait until that is done, and try again",
     sqlite3.SQLITE_LOCKED: "another program keeps it locked; wait until that is done, try again",
-    sqlite3.SQLITE_READONLY: f"it may only be read; change the permissions, or {NAME_ANOTHER}",
+    sqlite3.SQLITE_READONLY: "it may only be read; change the permissions, or make room if its "
+    f"disk is full, or {NAME_ANOTHER}",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened or created there; check that the folder exists "
     f"and may be written to, or {NAME_ANOTHER}",
     sqlite3.SQLITE_PERM: f"no permission; change the permissions, or {NAME_ANOTHER}",
@@ -174,7 +175,12 @@ REMEDIES = {
 """What is wrong and what to do about it, by SQLite's number of the error."""
 
 
-READ_ONLY = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+NO_SECOND_FILE = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,  # of a full disk, too
+}
 """What SQLite says where no second file can be made."""
 
 FIRST_BYTES = b"SQLite format 3\0"
@@ -390,7 +396,8 @@ def _connect(path: str, *, create: bool) -> sqlite3.Connection:
         return _connect_to(_uri(path, "rwc" if create else "rw"))
     except sqlite3.OperationalError as exc:
         # WAL needs a second file beside the first; where none can be made, nobody writes either.
-        if create or exc.sqlite_errorcode & 0xFF not in READ_ONLY or _has_content(f"{path}-wal"):
+        is_alone = exc.sqlite_errorcode & 0xFF in NO_SECOND_FILE and not _has_content(f"{path}-wal")
+        if create or not is_alone:
             raise
         with suppress(sqlite3.Error):
             return _connect_to(f"{_uri(path, 'ro')}&immutable=1")

@@ -356,7 +356,7 @@ def test_a_catalogue_in_a_place_that_may_only_be_read_is_read(library):
     assert done.stderr == ""
     n_found, cannot_write, cannot_create = done.stdout.splitlines()
     assert n_found == "30"
-    assert "it may only be read; change the permissions, or name another" in cannot_write
+    assert "it may only be read; change the permissions, or make room if its" in cannot_write
     assert "cannot be opened or created there" in cannot_create
 
 

@@ -100,6 +100,37 @@ except CatalogueError as exc:
 """
 
 
+FULL = """
+import resource, sys
+from asmr_classify.catalogue import Catalogue
+from asmr_classify.catalogue.corrections import Correction
+from asmr_classify.errors import CatalogueError
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+with Catalogue.open("library.sqlite") as catalogue:
+    (path,) = [result.path for result in catalogue.find()]
+    try:
+        catalogue.correct([path], Correction(tags=()))
+    except CatalogueError as exc:
+        print(exc)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits as POSIX has them")
+def test_on_a_disk_that_is_full_it_is_read(place):
+    with start("a", 0, 1, place) as writer:
+        writer.communicate(timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.stderr == ""
+    assert "library.sqlite: it may only be read; change the permissions, or make" in done.stdout
+
+
 @pytest.mark.skipif(os.name != "posix", reason="limits as POSIX has them")
 def test_a_disk_that_is_full_is_told_and_loses_nothing(place):
     done = subprocess.run(
