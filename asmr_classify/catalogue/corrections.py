@@ -9,7 +9,7 @@ model's; what is written without a word of what was set leaves out labels that a
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from asmr_classify.errors import UsageError
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from asmr_classify.aggregate import FileResult
 
 TRIGGER, NO_TALKING, KINDS = "trigger", "no_talking", "kinds"
-"""What can be set..."""
+"""What can be set."""
+
+ASKED = "asked"
+"""Beside them: the triggers that were known then."""
 
 SETTINGS = "trigger=LABEL,…, trigger=none, kinds=KIND,…, kinds=none, no_talking=true|false"
-"""...and how that is written where it is explained."""
+"""How that is written where it is explained."""
 
 NONE = "none"
 """In place of a trigger, or of kinds: there is none."""
@@ -50,11 +53,14 @@ class Correction:
         The main trigger first.
     no_talking : bool or None
     kinds : tuple of str or None
+    asked : tuple of str or None
+        The triggers that there were when ``tags`` was set: of others it says nothing. None for all.
     """
 
     tags: tuple[str, ...] | None = None
     no_talking: bool | None = None
     kinds: tuple[str, ...] | None = None
+    asked: tuple[str, ...] | None = field(default=None, compare=False)
 
     @classmethod
     def from_json(cls, text: str | None) -> Self:
@@ -62,17 +68,18 @@ class Correction:
         if text is None:
             return cls()
         values = json.loads(text)
-        tags, kinds = (
+        tags, kinds, asked = (
             None if names is None else tuple(names)
-            for names in (values[TRIGGER], values.get(KINDS))
+            for names in (values[TRIGGER], values.get(KINDS), values.get(ASKED))
         )
-        return cls(tags, values[NO_TALKING], kinds)
+        return cls(tags, values[NO_TALKING], kinds, asked)
 
     def to_json(self) -> str | None:
         """Write as text; None if nothing was set."""
         if self == Correction():
             return None
-        return json.dumps({TRIGGER: self.tags, NO_TALKING: self.no_talking, KINDS: self.kinds})
+        values = {TRIGGER: self.tags, NO_TALKING: self.no_talking, KINDS: self.kinds}
+        return json.dumps(values | {ASKED: self.asked})
 
     def then(self, later: Correction) -> Correction:
         """Set more, or again.
@@ -86,6 +93,7 @@ class Correction:
             self.tags if later.tags is None else later.tags,
             self.no_talking if later.no_talking is None else later.no_talking,
             self.kinds if later.kinds is None else later.kinds,
+            self.asked if later.tags is None else later.asked,
         )
         if both.no_talking and WHISPER in (both.tags or ()):
             raise UsageError(
@@ -94,18 +102,28 @@ class Correction:
             )
         return both
 
+    def speaks_of(self, label: str) -> bool:
+        """Tell whether a trigger was set, as there or as absent: one that was known."""
+        if self.tags is None:
+            return False
+        return self.asked is None or label in self.tags or label in self.asked
+
+    def rules_out(self, trigger: str) -> bool:
+        """Tell whether a trigger was set as absent."""
+        return self.speaks_of(trigger) and trigger not in (self.tags or ())
+
     def apply(self, result: FileResult) -> FileResult:
         """Put what was set in the place of what the model said."""
         tags, no_talking, kinds = result.tags, result.no_talking, result.kinds
         corrected = []
         if self.tags is not None:
             corrected.append(TRIGGER)
-            tags = self.tags
+            tags = (*self.tags, *(tag for tag in tags if not self.speaks_of(tag)))
             no_talking = False if WHISPER in tags else no_talking
         if self.no_talking is not None:
             corrected.append(NO_TALKING)
             no_talking = self.no_talking
-            if no_talking and self.tags is None:
+            if no_talking:
                 tags = tuple(tag for tag in tags if tag != WHISPER)
         if self.kinds is not None:
             corrected.append(KINDS)
@@ -148,8 +166,8 @@ def parse_correction(
 
     Examples
     --------
-    >>> parse_correction(["trigger=tap,whisper"], ["tap", "whisper"])
-    Correction(tags=('tap', 'whisper'), no_talking=None, kinds=None)
+    >>> parse_correction(["trigger=tap,whisper"], ["tap", "whisper"]).tags
+    ('tap', 'whisper')
     """
     triggers = [label for label in labels if kind_of(label) is Kind.TRIGGER]
     correction, seen = Correction(), set[str]()
@@ -161,7 +179,7 @@ def parse_correction(
             raise UsageError(f"{setting}: {name} is set twice; give it once{lists}")
         seen.add(name)
         if name == TRIGGER:
-            one = Correction(tags=_parse_names(setting, triggers, OWN))
+            one = Correction(_parse_names(setting, triggers, OWN), asked=tuple(triggers))
         elif name == KINDS:
             one = Correction(kinds=_parse_names(setting, tuple(kinds)))
         elif name == NO_TALKING and value.lower() in TRUTHS:

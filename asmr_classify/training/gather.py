@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asmr_classify.catalogue import parse_query
-from asmr_classify.catalogue.corrections import TRIGGER
 from asmr_classify.training.answers import (
     MOST_OTHERS,
     Said,
@@ -39,8 +38,8 @@ class Gathered:
     unplaced : list of (str, str)
         Recordings, and the labels that they were set to hold but that are heard nowhere in them.
     set_without : list of (str, str)
-        Recordings, and the labels that were answered there, which had no name when the recording
-        was set.
+        Recordings, and the labels that were answered there, without which the recording was set,
+        and which the model does not tell.
     """
 
     said: list[Said]
@@ -78,16 +77,17 @@ def gather(
         for x in known.answers(replaced=False)
     ]
     held = {(each.path, label) for each in answered for label in each.labels}
-    corrected, unplaced, tags_set = [], [], {}
+    corrected, unplaced, were_set = [], [], {}
     for result in _iter_corrected(known):
         # Who set a file may not have known yet of a label that the model does not tell.
-        spoken_of = dict.fromkeys([*triggers, *result.tags])
+        was_set = known.correction(result.path)
+        spoken_of = filter(was_set.speaks_of, dict.fromkeys([*triggers, *result.tags]))
         said = said_of_correction(result, spoken_of, maker_of(result.path))
         corrected += said
-        if TRIGGER in result.corrected:
+        if was_set.tags is not None:
             placed = {label for each in said for label in each.labels}
-            unplaced += [(result.path, tag) for tag in result.tags if tag not in placed]
-            tags_set[result.path] = result.tags
+            unplaced += [(result.path, tag) for tag in was_set.tags if tag not in placed]
+            were_set[result.path] = was_set
     settled, against = settle(answered, corrected)
     paths = dict.fromkeys(each.path for each in settled)
     changed = [x for x in paths if os.path.lexists(x) and not known.is_current(x)]
@@ -101,7 +101,7 @@ def gather(
         [
             (path, label)
             for path, label in sorted(held)
-            if label not in triggers and label not in tags_set.get(path, (label,))
+            if label not in triggers and path in were_set and were_set[path].rules_out(label)
         ],
     )
 

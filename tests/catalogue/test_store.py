@@ -313,6 +313,7 @@ corrections = st.builds(
     st.none() | st.lists(st.sampled_from(["tap", "whisper", "crinkle"]), unique=True).map(tuple),
     st.none() | st.booleans(),
     st.none() | st.lists(st.sampled_from(["rain", "typing", "soap"]), unique=True).map(tuple),
+    st.none() | st.lists(st.sampled_from(["tap", "whisper", "crinkle"]), unique=True).map(tuple),
 )
 
 
@@ -356,6 +357,18 @@ def test_no_corrected_result_both_whispers_and_holds_no_talking(settings, result
 def test_what_cannot_be_set_is_refused(settings, message):
     with pytest.raises(UsageError, match=message):
         parse_correction(settings, ["tap", "whisper", "speech"], ["rain", "typing"])
+
+
+def test_what_was_set_says_nothing_of_labels_that_were_named_later(catalogue, labelled):
+    path = labelled("a.mp3")
+    for setting, tags in (("none", ()), ("whisper", ("whisper",))):
+        catalogue.correct([str(path)], parse_correction([f"trigger={setting}"], ["tap", "whisper"]))
+        heard_more = heard(path, trigger="soap", tags=("soap", "tap"))
+        catalogue.add(found(path), heard_more, "taught")
+        (result,) = catalogue.find(parse_query("soap"))
+        assert (result.tags, result.trigger) == ((*tags, "soap"), (*tags, "soap")[0])
+        assert not result.rules_out("soap")
+        assert result.rules_out("tap")
 
 
 def test_what_was_set_before_kinds_could_be_is_read():

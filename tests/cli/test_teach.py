@@ -387,19 +387,24 @@ def test_answers_of_which_nothing_can_be_learnt_are_told_apart(run, tmp_path):
     assert "warning: nothing is learnt of hum, and the model is not taught it: all" in told
 
 
-def test_what_was_set_before_a_label_had_a_name_is_told_to_hide_it(run, tmp_path):
+def test_what_was_set_without_a_label_that_has_a_name_is_told_to_hide_it(run, tmp_path):
     names = [*KEYS, *OTHERS]
     assert run("label", *(DEMO / name for name in names), "--catalogue", "-q").exit_code == 0
-    assert run("set", DEMO / KEYS[0], "trigger=none", "-q").exit_code == 0
+    assert run("set", DEMO / KEYS[1], "trigger=none", "-q").exit_code == 0  # before
     with Catalogue.open(default_path()) as catalogue:
         for name in names:
             labels = ("keys",) if name in KEYS else ()
             catalogue.answer(str(DEMO / name), 0.0, 3.0, labels, ("keys",))
-    done = run("teach", "--output", tmp_path / "mine.safetensors", "--only", "keys")
+    assert run("set", DEMO / KEYS[0], "trigger=none", "-q").exit_code == 0
+    mine = tmp_path / "mine.safetensors"
+    done = run("teach", "--output", mine, "--only", "keys")
     assert done.exit_code == 0, done.stderr
     told = f"{KEYS[0]}: was set without keys, which hides it there whatever is taught"
     assert told in " ".join(done.stderr.split())
     assert "was set without keys" not in done.stderr.replace(f"{KEYS[0]}: was set", "", 1)
+    assert run("label", DEMO / KEYS[1], "--catalogue", "--model", mine, "-q").exit_code == 0
+    assert KEYS[1] in run("find", "keys").stdout
+    assert KEYS[1] not in run("find", "tap").stdout
 
 
 def test_a_misspelt_label_is_told_before_anything_is_heard(run, tmp_path, monkeypatch):
@@ -505,8 +510,11 @@ def test_what_was_set_says_nothing_of_a_label_that_the_model_does_not_tell(run):
         ("tap",),
         ("whisper",),
     }
-    knows, _ = _gather(None, None, Maker.RECORDING, (*TRIGGERS, "keys"))
-    assert ("keys",) in {x.asked for x in knows if x.path == str(DEMO / "tap-wood.flac")}
+    for has_a_name in (False, True):
+        knows, _ = _gather(None, None, Maker.RECORDING, (*TRIGGERS, "keys"))
+        spoken_of = {x.asked for x in knows if x.path == str(DEMO / "tap-wood.flac")}
+        assert (("keys",) in spoken_of) == has_a_name
+        assert run("set", DEMO / "tap-wood.flac", "trigger=tap", "-q").exit_code == 0
 
 
 def test_examples_of_one_maker_are_told_to_be_that(run, folders, tmp_path):
