@@ -38,7 +38,7 @@ def iter_lines() -> Iterator[str]:
         yield "| option | meaning |"
         yield "| --- | --- |"
         for parameter in command.params:
-            if parameter.name != "help":
+            if parameter.name != "help" and not getattr(parameter, "hidden", False):
                 yield f"| {_names(parameter)} | {_meaning(parameter)} |"
 
 

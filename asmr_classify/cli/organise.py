@@ -67,6 +67,14 @@ def organise(
     failed: Annotated[
         bool, typer.Option("--failed", help="Also files that could not be labelled.")
     ] = False,
+    found_in: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            hidden=True,  # is for `watch --then`
+            help="Where files that are named were found: what lies elsewhere, by a link, stays.",
+        ),
+    ] = None,
     model: SelectionModelOption = None,
     catalogue: CatalogueOption = None,
     dry_run: DryRunOption = False,
@@ -99,7 +107,8 @@ def organise(
     )
     if not results:
         return nothing_to_do("nothing to organise was found")
-    searched = tuple(os.path.abspath(name) for name in what or () if Path(name).is_dir())  # noqa: PTH100
+    folders = [name for name in (*(what or ()), *(found_in or ())) if Path(name).is_dir()]
+    searched = tuple(map(os.path.abspath, folders))
     wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]), searched)
     plan = plan_organise(results, wish, command_line())
     for link, target in () if quiet else links_to_moved(plan, searched):

@@ -89,6 +89,8 @@ class Then:
         Remembers which files it is to be run on.
     catalogue : Catalogue
         Is the default one of the command.
+    folders : sequence of str
+        Those in which the files are found.
     stop : threading.Event
         Once set, a command that fails was stopped too: it is run again at the next start.
     notice : callable
@@ -100,12 +102,14 @@ class Then:
         words: tuple[str, ...],
         owed: Owed,
         catalogue: Catalogue,
+        folders: Sequence[str],
         stop: Event,
         notice: Callable[[str], None],
     ) -> None:
         self._words = words
         self._owed = owed
         self._catalogue = catalogue
+        self._found_in = [f"--found-in={folder}" for folder in folders if words[0] == "organise"]
         self._stop = stop
         self._notice = notice
         self._ready: list[str] = []
@@ -161,7 +165,7 @@ class Then:
         python = [sys.executable, "-P", "-c", START, json.dumps(sys.path)]
         done = subprocess.run(  # noqa: S603 (this program)
             # Files first: an option of the user's at the end may take a value or not.
-            [*python, self._words[0], *paths, *self._words[1:]],
+            [*python, self._words[0], *paths, *self._found_in, *self._words[1:]],
             stdin=subprocess.DEVNULL,
             stdout=sys.__stderr__,  # standard output is for results
             env={**os.environ, "ASMR_CLASSIFY_CATALOGUE": os.path.abspath(self._catalogue.path)},  # noqa: PTH100

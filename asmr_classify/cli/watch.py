@@ -269,7 +269,7 @@ def _make_then(request: Request, catalogue: Catalogue, stop: Event) -> Then | No
     what = [*map(os.path.abspath, request.terms.folders), *request.then]
     mark = zlib.crc32("\0".join(what).encode("utf-8", "surrogateescape"))
     owed = Owed(f"{catalogue.path}.then-{mark:08x}")
-    return Then(request.then, owed, catalogue, stop, notice)
+    return Then(request.then, owed, catalogue, request.terms.folders, stop, notice)
 
 
 class Known:

@@ -66,14 +66,15 @@ AFTER = ["in/bad.mp3", "in/tap/a [tap].mp3", "in/tap/a [tap].srt", "in/whisper/b
 
 
 @pytest.mark.usefixtures("library")
-def test_a_linked_folder_is_left_where_it_is(place, monkeypatch):
+@pytest.mark.parametrize("what", [["in"], ["in/link/a.mp3", "--root", "in", "--found-in=in"]])
+def test_a_linked_folder_is_left_where_it_is(place, monkeypatch, what):
     (place / "in").rename(place / "nas")
     (place / "in").mkdir()
     (place / "in/link").symlink_to(place / "nas")
     walked = [str(path) for path in (place / "nas").iterdir() if path.name != "a.srt"]
     found = [heard(path.replace("/nas/", "/in/link/"), trigger="tap") for path in walked]
     monkeypatch.setattr("asmr_classify.cli.select.select_results", lambda *_, **__: found)
-    done = run("organise", "in", "--to", TEMPLATE, "--yes")
+    done = run("organise", *what, "--to", TEMPLATE, "--yes")
     assert done.exit_code == 3
     assert f"in/link/a.mp3: lies in {place / 'nas'}, where a link leads" in done.stderr
     assert (place / "nas/a.mp3").exists()

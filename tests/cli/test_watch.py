@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -246,6 +247,15 @@ def test_then_gets_what_was_labelled_and_no_failures(watch, touch, commands, pla
     watch("in", "--catalogue", "c.sqlite", "--then", "tag --yes --genre")
     assert len(commands.calls) == 1
     assert sorted(path.name for path in place.iterdir()) == ["c.sqlite", "in"]
+
+
+def test_then_organise_is_told_where_files_were_found(watch, touch, commands, place):
+    touch("in/a.wav")
+    options = ["--to", "{stem}.{ext}", "--root", "out", "--yes"]
+    watch("in", "more", "--then", shlex.join(["organise", *options]))
+    (call,) = commands.calls
+    found_in = ["--found-in=in", "--found-in=more"]
+    assert call[1:] == ["organise", str(place / "in" / "a.wav"), *found_in, *options]
 
 
 def test_then_runs_now_and_then_while_many_are_labelled(watch, touch, commands, monkeypatch):
