@@ -90,7 +90,12 @@ def organise(
     """
     from asmr_classify.batch import name_from_here
     from asmr_classify.library.journal import Store
-    from asmr_classify.library.organise import Wish, links_to_moved, plan_organise
+    from asmr_classify.library.organise import (
+        Wish,
+        links_to_moved,
+        lists_led_astray,
+        plan_organise,
+    )
     from asmr_classify.library.template import Template
     from asmr_classify.library.undo import origins, read_runs
 
@@ -114,6 +119,9 @@ def organise(
     for link, target in () if quiet else links_to_moved(plan, searched):
         told = f"leads to {name_from_here(target)}, and nowhere once that is moved"
         tell(f"{name_from_here(link)}: {told}", lead="note: ")
+    for path in () if quiet else lists_led_astray(plan):
+        told = "names its recording as it was: write it anew by 'export --format mpv-edl'"
+        tell(f"{name_from_here(path)}: {told}", lead="note: ")
     return carry_out_asked(
         plan,
         store,

@@ -28,6 +28,8 @@ from asmr_classify.library.plan import FileState, Left, Plan
 from asmr_classify.library.playlist import known_labels
 from asmr_classify.library.sidecars import Folders
 from asmr_classify.library.template import Subject
+from asmr_classify.writers import format_by_name
+from asmr_classify.writers.edl import read_mpv_edl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -143,6 +145,38 @@ def links_to_moved(plan: Plan, folders: Iterable[str]) -> list[tuple[str, str]]:
     }
     leading = [(link, os.path.realpath(link)) for link in sorted(found)]
     return [(link, target) for link, target in leading if target in moved]
+
+
+def lists_led_astray(plan: Plan) -> list[str]:
+    """Find the lists for mpv that go along, and will name their recording as it was called before.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    list of str
+        The new paths of the lists.
+    """
+    steps = [step for step in plan.steps if isinstance(step, Move | Copy | Hardlink | Symlink)]
+    goes_to = {step.source: step.target for step in steps}
+    astray = []
+    for step in steps:
+        if format_by_name(step.source) != "mpv-edl":
+            continue
+        try:
+            with open(step.source, "rb") as file:
+                (played,) = read_mpv_edl(file)
+        except (OSError, ValueError):
+            continue
+        before, after = (
+            os.path.normpath(os.path.join(os.path.dirname(place), played.path))
+            for place in (step.source, step.target)
+        )
+        if goes_to.get(before, before) != after:
+            astray.append(step.target)
+    return astray
 
 
 class _Planner:

@@ -15,6 +15,8 @@ from asmr_classify.cli.app import app
 from asmr_classify.cli.plan_progress import PlanProgress
 from asmr_classify.library.journal import STATE_VARIABLE, Store, default_folder
 from asmr_classify.library.plan import Left
+from asmr_classify.writers import Options
+from asmr_classify.writers.edl import parts_of
 from tests.cli.conftest import heard, lost
 
 TEMPLATE = "{trigger|none}/{stem} [{tags|none}].{ext}"
@@ -44,7 +46,7 @@ def library(touch, monkeypatch):
                     path = os.path.join(folder, name)  # noqa: PTH118
                     first = name.split(" ")[0].split(".")[0]
                     fields = [known[key] for key in known if key.startswith(first + ".")]
-                    if fields and not name.endswith(".srt"):
+                    if fields and not name.endswith((".srt", ".edl")):
                         found.append(heard(path, **fields[0]))
                     elif name == "bad.mp3":
                         found.append(lost(path))
@@ -202,6 +204,24 @@ def test_links_that_will_lead_nowhere_are_told(place):
     assert "leads" not in run("organise", "in", "--to", TEMPLATE, "-n", "--action", "copy").stderr
     assert told in run("organise", "in", "--to", TEMPLATE, "-y").stderr
     assert "leads to" not in run("organise", "in", "--to", TEMPLATE, "-y").stderr
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("name", ["a.mp3", "b.wav"])
+def test_a_list_for_mpv_that_names_its_recording_as_before_is_told(place, name):
+    options = Options(skip=("speech",), folder=str(place / "in"))
+    (place / "in" / f"{name}.mpv.edl").write_bytes(
+        parts_of(heard(str(place / "in" / name)), options)
+    )
+    (place / "in" / "bad.mpv.edl").write_text("of somebody else")
+    done = run("organise", "in", "--to", "{trigger|none}/{stem}.{ext}", "-n")
+    assert "mpv.edl" in done.stdout
+    assert "mpv.edl: names" not in done.stderr
+    told = r"\]\..*mpv.edl: names its recording as it was: write it anew by 'export --format mpv"
+    for action in ("copy", "move"):
+        done = run("organise", "in", "--to", TEMPLATE, "--action", action, "-n")
+        assert len(re.findall(told, done.stderr)) == 1
+    assert "mpv.edl: names" not in run("organise", "in", "--to", TEMPLATE, "-nq").stderr
 
 
 @pytest.mark.usefixtures("library")
