@@ -11,6 +11,10 @@ or whoever speaks again after a pause would count, and a bang after a minute of 
 A sound that swells takes three seconds to raise that level, so a size of s LU needs a rise faster
 than s / 3 LU a second; one that fades in does not count.
 
+The first four seconds of sound have no such minute before them, and are judged by the minute that
+follows in its place: nothing has made the ear expect a bang with which a recording begins, least of
+all after the quiet end of another one.
+
 Ten phon more sound about twice as loud (the sone scale, ISO 532-1), and in sleep laboratories and
 bedrooms the odds of waking rise with the highest level of a noise [1]_; neither gives a limit for
 recordings, whose level a listener chooses. Short rises (tens of milliseconds) startle more than
@@ -70,7 +74,7 @@ class Startle:
     start : float
         Seconds; where it rises above the level of the last minute by :data:`SUDDEN_LU`.
     size : float
-        LU above the level of the last minute, at its loudest.
+        LU above the level of the last minute (at the beginning, of the next), at its loudest.
     level : float
         Momentary loudness there, in LUFS.
     rise : float
@@ -117,7 +121,7 @@ def find_startles(powers: NDArray[np.float64]) -> Sudden:
     Sudden
     """
     levels = power_to_lufs(moving_power(powers, MOMENTARY_STEPS))
-    sizes = levels - _last_minute(levels)
+    sizes = levels - _expected(levels)
     judged = np.isfinite(sizes)
     if not judged.any():
         return Sudden(None, None, ())
@@ -135,21 +139,25 @@ def find_startles(powers: NDArray[np.float64]) -> Sudden:
     )
 
 
-def _last_minute(levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Level of the last minute of sound before each momentary window; NaN where nothing is judged.
+def _expected(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Level that each momentary window is set against; NaN where nothing is judged.
 
-    It is taken once a second of sound, before the windows that overlap the one judged.
+    It is taken once a second of sound, of the minute before that second, and where too little was
+    heard before, of the minute after it; always without the windows that overlap those judged.
     """
     heard = np.flatnonzero(levels > ABSOLUTE_GATE)
-    before = np.full(len(levels), np.nan)
+    expected = np.full(len(levels), np.nan)
     for first in range(0, len(heard), STEPS_PER_SECOND):
+        judged = heard[first : first + STEPS_PER_SECOND]
         end = first - MOMENTARY_STEPS + 1
+        begin = first + STEPS_PER_SECOND + MOMENTARY_STEPS - 1
+        minute = heard[begin : begin + LAST_MINUTE_STEPS]
         if end >= LEAST_STEPS:
-            minute = levels[heard[max(0, end - LAST_MINUTE_STEPS) : end]]
+            minute = heard[max(0, end - LAST_MINUTE_STEPS) : end]
+        if len(minute) >= LEAST_STEPS:
             rank = int((1 - EXCEEDED) * (len(minute) - 1))
-            level = np.partition(minute, rank)[rank]
-            before[heard[first : first + STEPS_PER_SECOND]] = level
-    return before
+            expected[judged] = np.partition(levels[minute], rank)[rank]
+    return expected
 
 
 def _iter_runs(sudden: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
@@ -162,7 +170,8 @@ def _iter_runs(sudden: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
 
 
 def _newest_step(window: int) -> int:
-    return window + MOMENTARY_STEPS - 1
+    """Tell the step that makes a window rise: its newest, but where the recording begins."""
+    return window + MOMENTARY_STEPS - 1 if window else 0
 
 
 def _describe(
@@ -174,7 +183,7 @@ def _describe(
 ) -> Startle:
     loudest = first + int(np.argmax(sizes[first:last]))
     expected = levels[loudest] - sizes[loudest]
-    steps = power_to_lufs(powers[: _newest_step(loudest) + 1])
+    steps = power_to_lufs(powers[: loudest + MOMENTARY_STEPS])
     steps = steps[max(0, first - LEAST_STEPS) :]
     reached = int(np.argmax(steps >= steps.max() - NEARLY_DB))
     below = np.flatnonzero(steps[:reached] <= expected)

@@ -74,6 +74,23 @@ def test_a_bang_out_of_silence_does(rng):
     assert bang.start == pytest.approx(100, abs=0.11)
 
 
+@pytest.mark.parametrize("before", [0, 90])
+def test_a_bang_at_the_beginning_does(rng, before):
+    bang = [noise(rng, -20, 0.5), noise(rng, -45, 30)]
+    found = sudden(joined(silence(before), *bang) if before else joined(*bang))
+    [moment] = found.moments
+    assert moment.size == pytest.approx(25, abs=1)
+    assert moment.start == pytest.approx(before, abs=0.11)
+    assert (found.largest, found.start) == (moment.size, pytest.approx(before, abs=0.5))
+
+
+@pytest.mark.parametrize("lasting", [0, 10])
+def test_what_goes_on_as_it_began_does_not(rng, lasting):
+    """What is loud for more than three seconds of the first minute is no leap, but a range."""
+    found = sudden(joined(noise(rng, -20, 6 + lasting), noise(rng, -45, 30)))
+    assert found.moments == ()
+
+
 def test_what_is_steady_has_no_sudden_moment():
     found = sudden(sine(-30, 20))
     assert found.moments == ()
