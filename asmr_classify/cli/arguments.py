@@ -254,6 +254,27 @@ def parse_threshold(text: str) -> tuple[str, float]:
         raise UsageError(f"--threshold {text!r}: write LABEL=X, as in whisper=0.6") from exc
 
 
+def parse_time(option: str, text: str) -> float:
+    """Read a duration such as ``10s``.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+
+    Examples
+    --------
+    >>> parse_time("--settle", "1m30s")
+    90.0
+    """
+    from asmr_classify.catalogue.ranges import parse_duration
+
+    try:
+        return parse_duration(text).low or 0.0
+    except UsageError as exc:
+        raise UsageError(f"{option} {exc}") from exc
+
+
 def is_one_file(named: list[str]) -> bool:
     """Tell whether a single file is named, and no folder.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asmr_classify.cli.arguments import MAKERS, QuietOption, SelectionModelOption
+from asmr_classify.cli.arguments import MAKERS, QuietOption, SelectionModelOption, parse_time
 from asmr_classify.cli.catalogue import CatalogueOption, WhatArgument  # noqa: TC001 (Typer reads them)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell, warn
 from asmr_classify.cli.planned import (
@@ -354,15 +354,12 @@ def read_wish(
     UsageError
         If a value cannot be read, or contradicts another.
     """
-    from asmr_classify.catalogue.ranges import Range, parse_duration, parse_share, read_range
+    from asmr_classify.catalogue.ranges import Range, parse_share, read_range
     from asmr_classify.library.clips import Wish
 
-    seconds: dict[str, float | None] = {}
-    for option, text in times.items():
-        try:
-            seconds[option] = None if text is None else parse_duration(text).low
-        except UsageError as exc:
-            raise UsageError(f"{option} {exc}") from exc
+    seconds = {
+        option: None if text is None else parse_time(option, text) for option, text in times.items()
+    }
     try:
         held = Range() if score is None else read_range(":", score, parse_share)
     except UsageError as exc:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from asmr_classify.cli.arguments import QuietOption, SelectionModelOption  # noqa: TC001 (Typer reads them)
+from asmr_classify.cli.arguments import QuietOption, SelectionModelOption, parse_time
 from asmr_classify.cli.catalogue import CatalogueOption  # noqa: TC001 (Typer reads it)
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, reporting_errors, tell, warn
 from asmr_classify.cli.formats import STDOUT
@@ -114,14 +114,13 @@ def playlist(
         ),
     ] = 0.0,
     min_segment: Annotated[
-        float,
+        str,
         typer.Option(
-            metavar="SECONDS",
-            min=0,
-            help="Least length of a stretch.",
+            metavar="TIME",
+            help="Least length of a stretch: 10s, 2m.",
             rich_help_panel=WHAT,
         ),
-    ] = MIN_SEGMENT,
+    ] = f"{MIN_SEGMENT:g}s",
     length: Annotated[
         str | None,
         typer.Option(
@@ -201,7 +200,7 @@ def playlist(
         _labels(want),
         _labels(avoid),
         min_score,
-        min_segment,
+        parse_time("--min-segment", min_segment),
         no_talking,
         segments,
         _levels(visual, MotionLevel, "--visual"),
@@ -290,15 +289,11 @@ def _parse_length(text: str | None) -> float | None:
     UsageError
         If it is no duration, or none to speak of.
     """
-    from asmr_classify.catalogue.ranges import parse_duration
     from asmr_classify.library.playlist import SHORTEST_REST
 
     if text is None:
         return None
-    try:
-        seconds = parse_duration(text).low or 0.0
-    except UsageError as exc:
-        raise UsageError(f"--length {exc}") from exc
+    seconds = parse_time("--length", text)
     if seconds < SHORTEST_REST:
         raise UsageError(f"--length {text!r}: is nothing to listen to; write 90s, 20m or 1h30m")
     return seconds

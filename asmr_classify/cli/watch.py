@@ -24,6 +24,7 @@ from asmr_classify.cli.arguments import (
     LogFileOption,
     ModelOption,
     check_writable,
+    parse_time,
 )
 from asmr_classify.cli.catalogue import CatalogueOption, open_catalogue, other_teller
 from asmr_classify.cli.errors import ExitStatus, nothing_to_do, printable, reporting_errors, tell
@@ -176,27 +177,6 @@ def check_folders(folders: list[Path]) -> tuple[str, ...]:
         if os.path.isfile(folder):  # noqa: PTH113 (no error, whatever the name)
             raise UsageError(f"{folder}: is a file; name the folder, or label it by 'label'")
     return tuple(name_from_here(str(folder)) for folder in folders)
-
-
-def parse_time(option: str, text: str) -> float:
-    """Read a duration such as ``10s``.
-
-    Raises
-    ------
-    UsageError
-        If it is none.
-
-    Examples
-    --------
-    >>> parse_time("--settle", "1m30s")
-    90.0
-    """
-    from asmr_classify.catalogue.ranges import parse_duration
-
-    try:
-        return parse_duration(text).low or 0.0
-    except UsageError as exc:
-        raise UsageError(f"{option} {exc}") from exc
 
 
 def run(request: Request) -> ExitStatus:

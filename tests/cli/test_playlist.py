@@ -221,7 +221,7 @@ def test_nothing_that_fits_writes_nothing(library, place):
 
 
 def test_stretches_that_are_too_short_are_told_of(library):
-    done = library("--segments", "--min-segment", "90")
+    done = library("--segments", "--min-segment", "1m30s")
     assert done.exit_code == 4
     assert "nothing fits, of 6 recordings (stretches of 90 s or more: --min-segment)" in done.stderr
 
