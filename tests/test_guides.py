@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 
 import pytest
 import soundfile
@@ -38,6 +39,16 @@ def test_its_commands_run_in_order(name, tmp_path, request):
         done = shell(block, tmp_path)
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
     check_outcome(name, tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+def test_what_check_finds_good_is_played(tmp_path):
+    shutil.copytree(ROOT / "data" / "demo", tmp_path / "data" / "demo")
+    [recipe] = re.findall(r"^    printf .*?(?=^\S)", TEXTS["playlists"], re.DOTALL | re.MULTILINE)
+    done = shell(textwrap.dedent(recipe), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "tap-wood" in (tmp_path / "calm.m3u8").read_text()
+    assert "whisper-slow" not in (tmp_path / "calm.m3u8").read_text()
 
 
 def check_outcome(name, place):

@@ -136,7 +136,8 @@ def playlist(
         typer.Option(
             metavar="ORDER",
             help="variety: spaces the same trigger, recording and creator apart; score: highest "
-            "first; path: by name; shuffle: at random.",
+            "first; path: by name; shuffle: at random; want: what --want names first, then the "
+            "next, each for an equal part of --length.",
             rich_help_panel=HOW,
         ),
     ] = Order.VARIETY,
@@ -193,7 +194,13 @@ def playlist(
         selecting_results,
     )
     from asmr_classify.library.m3u8 import entry_of, write_m3u8
-    from asmr_classify.library.playlist import fill, find_items, known_labels, widen_avoided
+    from asmr_classify.library.playlist import (
+        fill,
+        fill_in_turn,
+        find_items,
+        known_labels,
+        widen_avoided,
+    )
     from asmr_classify.library.variety import iter_ordered
 
     wish = Wish(
@@ -206,6 +213,8 @@ def playlist(
         _levels(visual, MotionLevel, "--visual"),
         _levels(light, LightLevel, "--light"),
     )
+    if order is Order.WANT and not wish.want:
+        raise UsageError("--order want: plays in the order of --want, so give that: tap,whisper")
     seconds = _parse_length(length)
     _check_output(str(output), sources or ())
     console = Console(stderr=True)
@@ -240,7 +249,8 @@ def playlist(
         total = counted(len(results), "recording")
         return nothing_to_do(f"nothing fits, of {total}{_limit(wish)}; no playlist is written")
     found = [item for item in found if item.path not in repeated]
-    items = list(fill(iter_ordered(found, order, seed=seed), seconds))
+    fill_up = fill_in_turn if order is Order.WANT else fill
+    items = list(fill_up(iter_ordered(found, order, seed=seed, want=wish.want), seconds))
     folder = None if absolute or str(output) == STDOUT else str(output.parent)
     _write(
         write_m3u8(map(entry_of, items), title=_title(items), folder=folder, player=player),
@@ -248,6 +258,8 @@ def playlist(
     )
     if not quiet:
         _tell_of(items, seconds, wish)
+        if order is Order.WANT:
+            _tell_of_lacking(items, wish)
         if repeated:
             tell(f"left out {counted(len(repeated), 'file')} of the very same content as another")
     return ExitStatus.SOME_FAILED if failed else ExitStatus.OK
@@ -342,3 +354,12 @@ def _tell_of(items: Sequence[Item], length: float | None, wish: Wish) -> None:
     tell(f"{counted(len(items), *nouns)}, {clock(total)}: {parts}")
     if length is not None and total < length - 1:
         tell(f"not enough for {clock(length)}: that is all that fits{_limit(wish)}")
+
+
+def _tell_of_lacking(items: Sequence[Item], wish: Wish) -> None:
+    """Tell which labels get no part of a playlist that plays one after the other."""
+    lacking = [label for label in wish.want if all(item.label != label for item in items)]
+    if lacking:
+        tell(
+            f"nothing for {', '.join(lacking)}: nothing that fits holds more of it than of the rest"
+        )

@@ -24,6 +24,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import groupby
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -319,6 +320,25 @@ def fill(items: Iterable[Item], length: float | None) -> Iterator[Item]:
             item = replace(item, end=round(item.start + rest, 3))  # noqa: PLW2901 (cut short)
         yield item
         rest -= item.duration
+
+
+def fill_in_turn(items: Iterable[Item], length: float | None) -> Iterator[Item]:
+    """Take items of each label for an equal part of a length.
+
+    Parameters
+    ----------
+    items : iterable of Item
+        One label after the other.
+    length : float or None
+        Seconds; see :func:`fill`.
+
+    Yields
+    ------
+    Item
+    """
+    parts = [list(part) for _, part in groupby(items, key=lambda item: item.label)]
+    for part in parts:
+        yield from fill(part, None if length is None else length / len(parts))
 
 
 def length_of(result: FileResult) -> float:

@@ -226,9 +226,27 @@ def test_stretches_that_are_too_short_are_told_of(library):
     assert "nothing fits, of 6 recordings (stretches of 90 s or more: --min-segment)" in done.stderr
 
 
+def test_a_night_plays_one_label_after_the_other(library, place):
+    with Catalogue.open(str(place / "library.sqlite")) as catalogue:
+        for name in ("Mia - a.mp3", "Zoe - c.mp3"):
+            path = place / name
+            changes = {"trigger": "whisper", "tags": ("whisper",)}
+            catalogue.add(found(path), replace(heard(path), **changes), "another")
+    done = library("--want", "tap,whisper,speech", "--order", "want")
+    assert [entry.title.rpartition(" ")[2] for entry in entries_in(done)] == [
+        "tap", "tap", "whisper", "whisper",
+    ]  # fmt: skip
+    assert "nothing for speech: " in done.stderr
+    done = library("--want", "whisper,tap", "--order", "want", "--length", "80s")
+    assert "2 recordings, 1:20: whisper 1 (0:40), tap 1 (0:40)\n" in done.stderr
+    assert "nothing for" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        pytest.param(["--order", "want"], "--order want: plays in the order of --want", id="order"),
+        pytest.param(["--min-segment", "soon"], "--min-segment 'soon' is no duration", id="least"),
         pytest.param(["--avoid", "chew"], "'chew': the labels are tap, whisper", id="label"),
         pytest.param(["--length", "soon"], "--length 'soon' is no duration", id="length"),
         pytest.param(["--length", "0"], "is nothing to listen to", id="no length"),

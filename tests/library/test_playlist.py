@@ -33,6 +33,7 @@ from asmr_classify.library.playlist import (
     Player,
     Wish,
     fill,
+    fill_in_turn,
     find_items,
     playing_time,
     widen_avoided,
@@ -495,6 +496,27 @@ def test_score_and_path():
     chosen = [item("b.mp3", score=0.2), item("c.mp3", score=0.9), item("a.mp3", score=0.5)]
     assert names(iter_ordered(chosen, Order.SCORE)) == ["c.mp3", "a.mp3", "b.mp3"]
     assert names(iter_ordered(chosen, Order.PATH)) == ["a.mp3", "b.mp3", "c.mp3"]
+
+
+def test_as_wanted_one_label_plays_after_the_other_and_each_is_varied():
+    makers = "ABAB"
+    chosen = [
+        item(f"{maker} - {label}{n}.mp3", label)
+        for label in ("crinkle", "tap", "whisper")
+        for n, maker in enumerate(makers)
+    ]
+    ordered = list(iter_ordered(chosen, Order.WANT, want=("whisper", "tap")))
+    assert [i.label for i in ordered] == ["whisper"] * 4 + ["tap"] * 4 + ["crinkle"] * 4
+    assert all(a.creator != b.creator for a, b in pairwise(ordered[:4]))
+
+
+def test_each_label_fills_its_part_of_the_length():
+    whole = [item(f"{label}{n}.mp3", label) for label in ("tap", "whisper") for n in range(9)]
+    [taps, whispers] = [whole[:9], whole[9:]]
+    per_item = taps[0].duration
+    assert list(fill_in_turn(whole, 4 * per_item)) == [*taps[:2], *whispers[:2]]
+    assert list(fill_in_turn(whole, None)) == whole
+    assert list(fill_in_turn(taps, 4 * per_item)) == taps[:4]
 
 
 def test_thousands_of_stretches_are_ordered_in_a_moment():
