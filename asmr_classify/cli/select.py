@@ -43,6 +43,14 @@ UNTOUCHED = "nothing was written or changed"
 REMEMBERED = f"{UNTOUCHED}; labels so far are in the catalogue"
 """...and if they are kept."""
 
+LOST = f"{UNTOUCHED}, nor are labels kept without a catalogue"
+"""...and if they are not, as nothing keeps them."""
+
+NOT_KEPT = (
+    "labels are kept for this command only, as there is no catalogue: "
+    "'asmr-classify label … --catalogue' makes one"
+)
+
 ONLY_HERE = (
     "this command works with files of this machine; label and check take addresses in storage too"
 )
@@ -248,7 +256,9 @@ def _selecting(
     paths, words = _split(arguments, may_ask=is_known)
     named = _load(asked.model)
     if not words and not is_known:
-        with interrupts_tell(UNTOUCHED):
+        if any(map(os.path.isdir, paths)) and not (asked.quiet or asked.dry_run):
+            tell(NOT_KEPT)
+        with interrupts_tell(LOST):
             yield _selected(_label(paths, asked, None, named)), None
     else:
         create = catalogue is not None and not words

@@ -73,6 +73,22 @@ def test_of_files_of_the_same_content_the_first_by_name_plays(library, label, pl
     assert len(names_in(library("in", "e.mp3"))) == 3
 
 
+def test_labels_that_nothing_keeps_are_told_of(run, label, touch, place):
+    touch("in/a.mp3", "in/b.mp3")
+    told = "labels are kept for this command only, as there is no catalogue: 'asmr-classify label"
+    assert told in run("in").stderr
+    for arguments in (["in/a.mp3"], ["-q", "in"]):
+        assert told not in run(*arguments).stderr
+    touch("in/interrupt.mp3")
+    done = run("in")
+    assert done.exit_code == 130
+    lost = "interrupted: nothing was written or changed, nor are labels kept without a catalogue\n"
+    assert done.stderr.endswith(lost)
+    (place / "in" / "interrupt.mp3").unlink()
+    label("in", "-q", "--catalogue")
+    assert told not in run("in").stderr
+
+
 def test_the_catalogue_is_opened_once(library, place, monkeypatch):
     with Catalogue.open(str(place / "library.sqlite")) as catalogue:
         path = place / "in" / "d.mp3"
