@@ -347,7 +347,7 @@ def _table_writer(
 
     def write(result: CheckResult) -> None:
         with progress.paused():
-            console.print(check_view(result, limits), highlight=False)
+            console.print(check_view(result, limits, width=console.width), highlight=False)
 
     return write
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 LIMIT_WIDTH = 40
 """Cells of the column of limits; lists of words are broken."""
 
+LEAST_WITH_LIMITS = 80
+"""Columns of a terminal that has room for limits; a narrower one breaks them, word by word."""
+
 LOOK_AT = 4096
 """Characters of an earlier file that are looked at."""
 
@@ -37,13 +40,15 @@ SHOWN_STARTLES = 5
 """Sudden moments that the table names; the JSON record has all."""
 
 
-def check_view(result: CheckResult, limits: Limits) -> RenderableType:
+def check_view(result: CheckResult, limits: Limits, *, width: int) -> RenderableType:
     """Show what the check of one file gave.
 
     Parameters
     ----------
     result : CheckResult
     limits : dict of FigureName to Limit
+    width : int
+        Columns that there are.
 
     Returns
     -------
@@ -55,7 +60,7 @@ def check_view(result: CheckResult, limits: Limits) -> RenderableType:
         parts.append(Text(f"  {printable(reason)}", style="yellow", overflow="fold"))
     shown = [judged for judged in result.figures if judged.figure.value is not None]
     if shown:
-        parts.append(_figures_table(shown, limits))
+        parts.append(_figures_table(shown, limits, with_limits=width >= LEAST_WITH_LIMITS))
     missing = [judged for judged in result.figures if judged.figure.value is None]
     if missing:
         names = ", ".join(MEANINGS[judged.figure.name].title for judged in missing)
@@ -79,12 +84,13 @@ def _title(result: CheckResult) -> Text:
     return title.append(f"  {result.verdict.value.upper()}", style=STYLES[result.verdict])
 
 
-def _figures_table(shown: Iterable[Judged], limits: Limits) -> Table:
+def _figures_table(shown: Iterable[Judged], limits: Limits, *, with_limits: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("  figure")
     table.add_column("value", justify="right")
     table.add_column("unit")
-    table.add_column("limit", overflow="fold", max_width=LIMIT_WIDTH)
+    if with_limits:
+        table.add_column("limit", overflow="fold", max_width=LIMIT_WIDTH)
     table.add_column("verdict")
     table.add_column("at", justify="right")
     for judged in shown:
@@ -94,7 +100,7 @@ def _figures_table(shown: Iterable[Judged], limits: Limits) -> Table:
             f"  {meaning.title}",
             format_value(figure.value, meaning),
             meaning.unit,
-            describe_limit(limits.get(figure.name)),
+            *([describe_limit(limits.get(figure.name))] if with_limits else []),
             Text(verdict.value.upper(), style=STYLES[verdict]) if verdict else Text("-", "dim"),
             "" if figure.at is None else clock(figure.at),
         )

@@ -68,7 +68,7 @@ def test_what_is_only_heard_has_no_figures_of_the_picture(visual):
 def shown(result):
     console = Console(width=100)
     with console.capture() as capture:
-        console.print(check_view(result, load_limits()))
+        console.print(check_view(result, load_limits(), width=console.width))
     return " ".join(capture.get().split())
 
 

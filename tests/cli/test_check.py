@@ -185,6 +185,15 @@ def test_all_figures_go_to_a_csv_file_a_row_a_file(check, good, clipping, broken
     } | {"max_short_term_at", "startle_at"}  # of which two seconds have none
 
 
+@pytest.mark.parametrize(("columns", "shown"), [(60, False), (79, False), (80, True)])
+def test_limits_are_shown_where_there_is_room(check, clipping, monkeypatch, columns, shown):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = check(clipping.name).stdout
+    assert ("fail over -1" in text) == shown
+    assert re.search(r"^  left over right +\S+  dB +.*OK", text, re.MULTILINE) or shown
+    assert max(map(len, text.splitlines())) <= columns
+
+
 def test_limits_of_the_user(check, good, place):
     (place / "mine.toml").write_text("[integrated_loudness]\nfail_above = -60\n")
     done = check(good.name, "--limits", "mine.toml")
