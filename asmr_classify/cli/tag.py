@@ -78,9 +78,9 @@ def tag(
 ) -> ExitStatus:
     """Write what recordings hold into their tags.
 
-    Triggers, scores and whether somebody talks go into fields of our own, in MP3, FLAC, Ogg, Opus,
-    M4A, MP4, MOV, WAV, AIFF, MKV and WebM; any other kind gets a file beside it. Nothing else in
-    a recording changes. `undo` takes a run back, byte for byte.
+    Triggers, kinds of sound, scores and whether somebody talks go into fields of our own, in MP3,
+    FLAC, Ogg, Opus, M4A, MP4, MOV, WAV, AIFF, MKV and WebM; any other file gets one beside it.
+    Nothing else in a recording changes. `undo` takes a run back, byte for byte.
     """
     from asmr_classify.library.journal import Store
     from asmr_classify.library.tagging import TagOptions

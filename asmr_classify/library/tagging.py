@@ -51,7 +51,9 @@ if TYPE_CHECKING:
 
 NO_VIDEO = "is no video, and media servers read .nfo files beside videos only"
 
-NOTHING_TO_SAY = "there is nothing to tell media servers: no trigger is heard in it"
+NOTHING_TO_SAY = (
+    "there is nothing to tell media servers: neither a trigger nor a kind of sound is heard in it"
+)
 
 UNSEEN = "its chapters do not tell where much moves: it was not looked at, or cannot be seen"
 

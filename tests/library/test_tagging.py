@@ -13,7 +13,12 @@ from asmr_classify.library.plan import Work
 from asmr_classify.library.runs import carry_out
 from asmr_classify.library.tagging import TagOptions, plan_removal, plan_tags
 from asmr_classify.library.tags.fields import Wishes
-from asmr_classify.library.tags.sidecar import WriteSidecar, read_sidecar, sidecar_path
+from asmr_classify.library.tags.sidecar import (
+    WriteSidecar,
+    parse_sidecar,
+    read_sidecar,
+    sidecar_path,
+)
 from asmr_classify.library.tags.steps import WriteTags
 from asmr_classify.library.undo import choose_run, plan_undo, read_runs
 from tests.library.reading import read_fields
@@ -87,6 +92,33 @@ def test_a_score_that_moves_little_is_no_reason_to_write(recording, store):  # n
     path = recording("mp3")
     run(plan(path), store)
     assert plan(path, scores={"tap": 0.9118, "white_noise": 0.7, "speech": 0.05}).plan.steps == ()
+
+
+def test_kinds_come_into_what_was_tagged_without_them(recording, tmp_path, store):  # noqa: F811
+    paths = [recording(ext) for ext in (*CARRIED, "avi")]
+    run(plan(*paths, kinds={}), store)
+    before = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
+    planned = plan(*paths)
+    assert len(planned.plan.steps) == len(paths)
+    assert planned.plan.steps[0].describe().detail == (
+        "tap, white_noise; kinds: typing, running_water"
+    )
+    run(planned, store)
+    for path in paths[:-1]:
+        assert read_fields(path)["ASMR_KINDS"] == "typing;running_water"
+    assert list(parse_sidecar(read_sidecar(paths[-1])).kinds) == ["typing", "running_water"]
+    undo(store)
+    assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == before
+
+
+def test_kinds_that_are_set_as_none_leave_the_file(recording, store):  # noqa: F811
+    paths = [recording(ext) for ext in CARRIED]
+    run(plan(*paths, tags=(), segments=()), store)
+    assert {read_fields(path)["ASMR_KINDS"] for path in paths} == {"typing;running_water"}
+    planned = plan(*paths, tags=(), segments=(), kinds={})
+    assert {step.describe().detail for step in planned.plan.steps} == {"no trigger; kinds: none"}
+    run(planned, store)
+    assert not [path for path in paths if "ASMR_KINDS" in read_fields(path)]
 
 
 def test_removal_takes_out_all_that_is_ours(recording, tmp_path, store):  # noqa: F811

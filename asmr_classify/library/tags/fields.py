@@ -3,6 +3,7 @@
 ::
 
     ASMR_TRIGGERS=whisper;tap                    triggers, most heard first
+    ASMR_KINDS=rain;typing                       kinds of sound, surest first
     ASMR_SCORES=whisper=0.97 tap=0.81 speech=0.05  probability of each label of the model
     ASMR_NO_TALKING=true                         neither speech nor whisper; absent where unknown
     ASMR_VISUAL=picture=video motion=slow light=dark  what is seen, where there is something to see
@@ -11,9 +12,9 @@
     ASMR_CHAPTERS                                number and checksum of the chapters that we added,
                                                  and "lively" if they tell where much moves
 
-In labels, a space, ``;``, ``=``, ``%`` and what is no text are written as ``%XX``, as in addresses
-(RFC 3986). A field that would be empty is left out. The last three tell what is ours among what
-players show, so that all of it, and nothing else, can be taken out again.
+In labels and kinds, a space, ``;``, ``=``, ``%`` and what is no text are written as ``%XX``, as in
+addresses (RFC 3986). A field that would be empty is left out. The last three tell what is ours
+among what players show, so that all of it, and nothing else, can be taken out again.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     from asmr_classify.library.tags.state import Chapter
     from asmr_classify.visual.seen import Visual
 
-TRIGGERS, SCORES, NO_TALKING, VISUAL, MODEL = (
+TRIGGERS, KINDS, SCORES, NO_TALKING, VISUAL, MODEL = (
     "ASMR_TRIGGERS",
+    "ASMR_KINDS",
     "ASMR_SCORES",
     "ASMR_NO_TALKING",
     "ASMR_VISUAL",
@@ -44,7 +46,7 @@ TRIGGERS, SCORES, NO_TALKING, VISUAL, MODEL = (
 )
 GENRE, COMMENT, CHAPTERS = "ASMR_GENRE", "ASMR_COMMENT", "ASMR_CHAPTERS"
 
-FIELD_NAMES = (TRIGGERS, SCORES, NO_TALKING, VISUAL, MODEL, GENRE, COMMENT, CHAPTERS)
+FIELD_NAMES = (TRIGGERS, KINDS, SCORES, NO_TALKING, VISUAL, MODEL, GENRE, COMMENT, CHAPTERS)
 """All names that are ours; nothing else is ever taken for ours."""
 
 GENRE_TEXT = "ASMR"
@@ -145,6 +147,7 @@ def result_to_fields(result: FileResult) -> dict[str, str]:
     )
     fields = {
         TRIGGERS: ";".join(map(escape, result.tags)),
+        KINDS: ";".join(map(escape, result.kinds)),
         SCORES: scores,
         NO_TALKING: "" if result.no_talking is None else str(result.no_talking).lower(),
         VISUAL: visual_text(result.visual),
@@ -185,9 +188,9 @@ def comment_text(result: FileResult) -> str:
     return f"ASMR: {names}{'; no talking' if result.no_talking else ''}"
 
 
-def read_triggers(fields: Mapping[str, str]) -> tuple[str, ...]:
-    """Read the triggers that a file's fields tell."""
-    text = fields.get(TRIGGERS, "")
+def read_names(fields: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Read the triggers or the kinds that a file's fields tell."""
+    text = fields.get(name, "")
     return tuple(map(unescape, text.split(";"))) if text else ()
 
 
@@ -215,6 +218,8 @@ def describe_change(old: TagState, new: TagState) -> str:
     ):
         parts += [f"+ {name} {text!r}" for text in after if text not in before]
         parts += [f"- {name} {text!r}" for text in before if text not in after]  # fmt: skip
+    if new.fields and new.fields.get(KINDS) != old.fields.get(KINDS):
+        parts.append(f"kinds: {', '.join(read_names(new.fields, KINDS)) or 'none'}")
     if new.fields.get(VISUAL, old.fields.get(VISUAL)) != old.fields.get(VISUAL):
         parts.append(f"seen: {new.fields[VISUAL]}")
     if len(new.chapters) != len(old.chapters):
@@ -227,4 +232,4 @@ def describe_change(old: TagState, new: TagState) -> str:
 def _summary(state: TagState) -> str:
     if not state.fields:
         return "no tags of ours"
-    return ", ".join(read_triggers(state.fields)) or "no trigger"
+    return ", ".join(read_names(state.fields, TRIGGERS)) or "no trigger"

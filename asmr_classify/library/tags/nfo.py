@@ -63,14 +63,19 @@ def nfo_path(path: str) -> str:
 
 
 def wanted_of(result: FileResult, *, genre: bool) -> Wanted:
-    """Tell what is to be said of a video; nothing where sounds are heard and none is a trigger."""
+    """Tell what is to be said of a video; nothing where it sounds like no trigger and no kind.
+
+    Kinds without a trigger are told, but are no genre.
+    """
     seen = tuple(_looks(result.visual))
     if result.status in {Status.NO_AUDIO, Status.SILENT}:
         return Wanted(seen, genre and bool(seen))
-    if not result.tags:
+    heard = [readable(name) for name in (*result.tags, *result.kinds)]
+    if not heard:
         return Wanted()
     silent = (NO_TALKING,) if result.no_talking else ()
-    return Wanted((*map(readable, result.tags), *silent, *seen), genre)
+    # A kind may be called as a trigger is.
+    return Wanted(tuple(dict.fromkeys((*heard, *silent, *seen))), genre and bool(result.tags))
 
 
 def _looks(visual: Visual | None) -> Iterator[str]:

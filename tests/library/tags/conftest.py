@@ -81,6 +81,7 @@ def heard(path, **changes):
         "scores": {"tap": 0.912, "white_noise": 0.7, "speech": 0.05},
         "segments": (Segment(0, 40, "tap", 0.9), Segment(20, 40, "white_noise", 0.7)),
         "no_talking": True,
+        "kinds": {"typing": 0.93, "running_water": 0.71},
         "visual": seen(),
     }
     return FileResult(path=str(path), **{**fields, **changes})

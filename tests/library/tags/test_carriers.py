@@ -57,6 +57,7 @@ def test_what_is_written_is_read_back(recording, ext):
     assert read(path).says_the_same(new)
     assert read_fields(path) == {
         "ASMR_TRIGGERS": "tap;white_noise",
+        "ASMR_KINDS": "typing;running_water",
         "ASMR_SCORES": "tap=0.91 white_noise=0.70 speech=0.05",
         "ASMR_NO_TALKING": "true",
         "ASMR_VISUAL": "picture=video motion=slow light=dark",
@@ -142,6 +143,7 @@ def test_ffmpeg_reads_them(recording, ext):
     tag_all(path)
     found = ffmpeg_metadata(path)
     assert found["ASMR_TRIGGERS"] == "tap;white_noise"
+    assert found["ASMR_KINDS"] == "typing;running_water"
     assert found["GENRE"] == "ASMR"
     assert found["COMMENT"] == "ASMR: tap, white noise; no talking"
 
@@ -206,7 +208,7 @@ TEXT = st.text(
 
 @each_kind
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(fields=st.dictionaries(st.sampled_from(FIELD_NAMES[:5]), TEXT, min_size=1), comment=TEXT)
+@given(fields=st.dictionaries(st.sampled_from(FIELD_NAMES[:6]), TEXT, min_size=1), comment=TEXT)
 def test_any_text_survives(recording, ext, fields, comment):
     path = recording(ext)
     new = TagState(fields, comment=(comment,))

@@ -8,15 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asmr_classify.aggregate import Status
+from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.errors import NotRepresentableError
 from asmr_classify.library.tags.chapters import MAX_TITLE_BYTES, timeline_chapters
 from asmr_classify.library.tags.fields import (
     FIELD_NAMES,
+    KINDS,
+    TRIGGERS,
     Wishes,
     comment_text,
     describe_change,
     mark_of_chapters,
-    read_triggers,
+    read_names,
     result_to_fields,
     tagged,
     untagged,
@@ -47,7 +50,7 @@ def test_any_label_can_be_spelt_and_read(label):
 @given(scores=st.dictionaries(LABELS, st.floats(0, 1), min_size=1, max_size=5))
 def test_results_of_any_model_can_be_read_from_fields(scores):
     fields = result_to_fields(heard("a", tags=tuple(scores), scores=scores))
-    assert read_triggers(fields) == tuple(scores)
+    assert read_names(fields, TRIGGERS) == tuple(scores)
     pairs = (pair.rpartition("=") for pair in fields["ASMR_SCORES"].split())
     told = {unescape(label): float(score) for label, _, score in pairs}
     assert told == {label: round(score, 2) for label, score in scores.items()}
@@ -55,9 +58,32 @@ def test_results_of_any_model_can_be_read_from_fields(scores):
 
 
 def test_empty_fields_are_left_out():
-    silent = heard("a", status=Status.SILENT, tags=(), scores={}, no_talking=None, visual=None)
+    silent = heard(
+        "a", status=Status.SILENT, tags=(), scores={}, no_talking=None, visual=None, kinds={}
+    )
     assert result_to_fields(silent) == {"ASMR_MODEL": "tiny@0.1"}
-    assert read_triggers({}) == ()
+    assert read_names({}, TRIGGERS) == ()
+
+
+@given(kinds=st.dictionaries(LABELS, st.floats(0, 1), min_size=1, max_size=5))
+def test_kinds_of_any_model_can_be_read_whether_or_not_there_is_a_trigger(kinds):
+    for tags in (("tap",), ()):
+        fields = result_to_fields(heard("a", tags=tags, kinds=kinds))
+        assert read_names(fields, KINDS) == tuple(kinds)
+        assert fields["ASMR_KINDS"].isprintable()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "text"),
+    [
+        pytest.param(("typing", "rain"), "rain;typing", id="surest first"),
+        pytest.param((), None, id="none"),
+    ],
+)
+def test_kinds_that_were_set_by_hand_take_the_place_of_those_told(kinds, text):
+    told = heard("a", kinds={"typing": 0.93, "chewing": 0.6})
+    corrected = Correction(kinds=kinds).apply(told)
+    assert result_to_fields(corrected).get("ASMR_KINDS") == text
 
 
 @pytest.mark.parametrize(
@@ -200,6 +226,19 @@ def test_what_is_seen_is_told_where_it_changes():
     new = tagged(old, heard("a", visual=seen(light=None)), Wishes())
     told = "tap, white_noise; seen: picture=video motion=slow"
     assert (describe_change(old, new), describe_change(new, old)) == (told, "tap, white_noise")
+
+
+def test_kinds_are_told_where_they_change():
+    bare, plain, told = (
+        tagged(TagState(), heard("a", tags=(), visual=None, kinds=kinds), Wishes())
+        for kinds in ({}, {"rain": 0.9}, {"rain": 0.9, "running_water": 0.8})
+    )
+    assert describe_change(TagState(), bare) == "no tags of ours → no trigger"
+    assert describe_change(bare, told) == "no trigger; kinds: rain, running_water"
+    assert describe_change(told, plain) == "no trigger; kinds: rain"
+    assert describe_change(plain, bare) == "no trigger; kinds: none"
+    assert describe_change(plain, plain) == "no trigger"
+    assert describe_change(told, TagState()) == "no trigger → no tags of ours"
 
 
 def test_chapters_that_change_in_what_they_say_are_told_so():

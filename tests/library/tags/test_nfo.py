@@ -269,7 +269,8 @@ def test_what_has_nothing_to_tell_is_not_called_tagged(video, store, content):
     assert (planned.plan.steps, planned.unchanged) == ((), ())
     (note,) = planned.notes
     assert str(note) == (
-        f"{video}: there is nothing to tell media servers: no trigger is heard in it"
+        f"{video}: there is nothing to tell media servers: "
+        "neither a trigger nor a kind of sound is heard in it"
     )
 
 
@@ -360,6 +361,39 @@ def test_how_a_video_looks_is_a_tag_or_two(video, store, visual, tags):
     tag(store, heard(video, no_talking=False, visual=visual))
     expected = ["tap", *tags]
     assert tags_in(video.with_suffix(".nfo")) == [f"ASMR: {name}" for name in expected]
+
+
+def test_kinds_are_tags_behind_the_triggers_each_once(video, store):
+    told = heard(video, ("tap", "typing"), no_talking=True, visual=seen())
+    tag(store, replace(told, kinds={"typing": 0.9, "running_water": 0.8}))
+    nfo = video.with_suffix(".nfo")
+    names = ["tap", "typing", "running water", "no talking", "slow movements", "dark picture"]
+    assert tags_in(nfo) == [f"ASMR: {name}" for name in names]
+    tag(store, told)  # its kinds were set as none
+    del names[2]
+    assert tags_in(nfo) == [f"ASMR: {name}" for name in names]
+
+
+def test_kinds_come_into_a_file_that_was_written_without_them(video, store):
+    tag(store, heard(video))
+    nfo = video.with_suffix(".nfo")
+    before = nfo.read_bytes()
+    (step,) = tag(store, heard(video, kinds={"rain": 0.9})).plan.steps
+    assert step.describe().detail == "+ <tag>ASMR: rain</tag>"
+    assert tags_in(nfo) == ["ASMR: tap", "ASMR: rain"]
+    undo(store)
+    assert nfo.read_bytes() == before
+
+
+def test_what_holds_kinds_but_no_trigger_has_tags_and_no_genre(video, store):
+    chewed = heard(video, (), kinds={"chewing": 0.9}, no_talking=True, visual=seen())
+    tag(store, chewed, genre=True)
+    nfo = video.with_suffix(".nfo")
+    names = ["chewing", "no talking", "slow movements", "dark picture"]
+    assert tags_in(nfo) == [f"ASMR: {name}" for name in names]
+    assert b"<genre>" not in nfo.read_bytes()
+    carry_out(plan_removal([str(video)], TagOptions(), ("tag",)).plan, store)
+    assert not nfo.exists()
 
 
 def test_a_video_without_sound_has_tags_of_what_is_seen(video, store):
