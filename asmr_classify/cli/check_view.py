@@ -81,7 +81,11 @@ def _title(result: CheckResult) -> Text:
         title.append("  partial", style="yellow")
     if result.verdict is None:
         return title.append("  not read", style="bold red")
-    return title.append(f"  {result.verdict.value.upper()}", style=STYLES[result.verdict])
+    title.append(f"  {result.verdict.value.upper()}", style=STYLES[result.verdict])
+    if result.verdict is not Verdict.OK:
+        causes = (x.figure.name for x in result.figures if x.verdict is result.verdict)
+        title.append(f": {', '.join(MEANINGS[name].title for name in causes)}", style="not bold")
+    return title
 
 
 def _figures_table(shown: Iterable[Judged], limits: Limits, *, with_limits: bool) -> Table:

@@ -77,7 +77,9 @@ def test_a_good_file_is_ok(check, good):
 def test_a_failure_exits_with_5_and_names_figure_limit_and_place(check, clipping):
     done = check(clipping.name)
     assert done.exit_code == 5
-    [line] = [line for line in done.stdout.splitlines() if "true peak" in line]
+    title, *lines = done.stdout.splitlines()
+    assert title.endswith("FAIL: true peak")
+    [line] = [line for line in lines if "true peak" in line]
     assert "dBTP" in line
     assert "fail over -1" in line
     assert "FAIL" in line
