@@ -117,9 +117,10 @@ For creators: paste it into the description. YouTube takes a list only if it beg
 three chapters or more, of ten seconds or more each. Shorter stretches are joined with what is most
 like them; a chapter is named after the labels that fill at least half of it, else half of what is
 not silent in it. With `--skip lively`, where much moves in a video is told too (`tap + lively`), so
-that viewers can skip it as they can the labels. Chapters of long recordings are as much longer as
-it takes for the list to fit into a description, of 5,000 bytes. Where there is no such list the
-program says so, and writes none.
+that viewers can skip it as they can the labels. Chapters of long recordings last for a minute in an
+hour at least, three minutes in three hours, unless fewer than three would be left, and for as much
+longer as it takes for the list to fit into a description, of 5,000 bytes. Where there is no such
+list the program says so, and writes none.
 """,
     "stash": """\
 In the shape in which Stash exports a scene with its markers (`scenes/` of an export), for scripts

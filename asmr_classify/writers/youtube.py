@@ -6,7 +6,8 @@ chapters are made of them:
 
 1. The recording is cut at every edge of a segment, rounded to seconds.
 2. Pieces shorter than ten seconds are joined, the shortest first, with the neighbour that holds
-   more nearly the same labels.
+   more nearly the same labels; so are, while three are left, those that are shorter than a minute
+   in an hour, as nobody reads a list of hundreds.
 3. A chapter is named after the labels that fill at least half of it, triggers before contexts,
    those that fill more first; where there are none, nor is it silent for that long, after those
    that fill half of what is not silent. Neighbours of one name become one chapter.
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 LEAST_CHAPTERS = 3
 LEAST_SECONDS = 10
 """YouTube's rules."""
+
+MOST_CHAPTERS = 60
+"""Where there would be more, they are longer: a minute in an hour, as fits a list that is read."""
 
 MOST_BYTES = 5000
 """A description holds no more; what else it says comes on top."""
@@ -185,11 +189,16 @@ def find_chapters(result: FileResult) -> list[Chapter]:
     Returns
     -------
     list of Chapter
-        Ascending; a single one that may be shorter if there is nothing to divide.
+        Ascending; a single one that may be shorter if there is nothing to divide. Each lasts for a
+        sixtieth of the recording, or as much of that as leaves three.
     """
     chapters = _join_alike(_pieces(result))
-    for least in range(2, LEAST_SECONDS + 1):
-        chapters = _join_alike(_join_short(chapters, least))
+    wished = max(LEAST_SECONDS, sum(chapter.duration for chapter in chapters) // MOST_CHAPTERS)
+    while len(chapters) > 1 and (shortest := min(x.duration for x in chapters)) < wished:
+        longer = _join_alike(_join_short(chapters, shortest + 1))
+        if shortest >= LEAST_SECONDS and len(longer) < LEAST_CHAPTERS:
+            break
+        chapters = longer
     return chapters
 
 

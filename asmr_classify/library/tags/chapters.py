@@ -1,9 +1,9 @@
 """The timeline as chapters, which follow each other without gap or overlap.
 
 They are cut and named as those for YouTube are (:mod:`asmr_classify.writers.youtube`), of ten
-seconds at least: players show them as a list and as marks to jump to, in which stretches of a
-second are of no use, and a video that is uploaded tells the same as its description. Where much
-moves in it is told by ``lively``, if it is asked for.
+seconds at least, in long recordings more: players show them as a list and as marks to jump to, in
+which stretches of a second are of no use, and a video that is uploaded tells the same as its
+description. Where much moves in it is told by ``lively``, if it is asked for.
 """
 
 from __future__ import annotations
