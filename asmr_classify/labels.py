@@ -6,6 +6,7 @@ defines those of the shipped model. ``silence`` is reserved: it is decided by le
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
@@ -137,6 +138,20 @@ def same_but_for_case(label: str, others: Iterable[str]) -> str | None:
     """
     folded = label.casefold()
     return next((x for x in others if x != label and x.casefold() == folded), None)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Guess what an unknown name was meant to be, to be added to a message; empty if like none.
+
+    Examples
+    --------
+    >>> did_you_mean("Tapp", TRIGGERS), did_you_mean("white", TRIGGERS), did_you_mean("x", TRIGGERS)
+    ('; did you mean tap?', '; did you mean white_noise?', '')
+    """
+    folded, names = name.casefold(), list(known)
+    begun = [one for one in names if one.startswith((f"{folded}_", f"{folded}."))]
+    close = begun or get_close_matches(folded, names, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def letters_of(labels: Iterable[str]) -> dict[str, str]:

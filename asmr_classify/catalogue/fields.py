@@ -8,7 +8,6 @@ SQL. Expressions speak of ``f`` (the place of a file) and ``c`` (its content), s
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from dataclasses import dataclass, field, replace
@@ -26,7 +25,7 @@ from asmr_classify.catalogue.ranges import (
     read_range,
 )
 from asmr_classify.errors import QueryError, UsageError
-from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, Kind, kind_of
+from asmr_classify.labels import CONTEXTS, SILENCE, TRIGGERS, Kind, did_you_mean, kind_of
 from asmr_classify.visual.seen import LightLevel, MotionLevel, Picture
 
 if TYPE_CHECKING:
@@ -390,6 +389,4 @@ def _meant(name: str, vocabulary: Vocabulary) -> str:
         names = [f"{SHARE}{label}" for label in _all_labels(vocabulary)]
     elif folded.startswith(KIND_SCORE):
         names = [f"{KIND_SCORE}{kind}" for kind in all_kinds(vocabulary.kinds)]
-    begun = [known for known in names if known.startswith((f"{folded}_", f"{folded}."))]
-    close = begun or difflib.get_close_matches(folded, names, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return did_you_mean(name, names)

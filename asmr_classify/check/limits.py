@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import tomllib
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from asmr_classify.check.binaural import Channels
 from asmr_classify.check.figures import FigureName
 from asmr_classify.errors import LimitsError
+from asmr_classify.labels import did_you_mean
 from asmr_classify.visual.seen import Picture
 
 if TYPE_CHECKING:
@@ -208,8 +208,7 @@ def _check_known(key: str, known: Iterable[str], where: str, what: str) -> None:
     names = [str(name) for name in known]
     if key in names:
         return
-    close = get_close_matches(key, names, 1)
-    meant = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(names)}"
+    meant = did_you_mean(key, names) or f"; there are {', '.join(names)}"
     raise LimitsError(f"{where}: no {what} is called {key!r}{meant}")
 
 

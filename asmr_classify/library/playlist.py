@@ -30,7 +30,15 @@ from typing import TYPE_CHECKING
 
 from asmr_classify.config import DecisionSpec
 from asmr_classify.errors import UsageError
-from asmr_classify.labels import DEFINITIONS, SILENCE, SPEECH, WHISPER, Kind, kind_of
+from asmr_classify.labels import (
+    DEFINITIONS,
+    SILENCE,
+    SPEECH,
+    WHISPER,
+    Kind,
+    did_you_mean,
+    kind_of,
+)
 from asmr_classify.library.makers import creator_of
 from asmr_classify.visual.seen import levels
 
@@ -192,8 +200,9 @@ def check_labels(
     asked = [(name, known) for name in wish.want] + [(name, avoidable) for name in wish.avoid]
     for name, labels in asked:
         if known and name not in labels and name not in kinds:
-            broader = _broader(name, known)
-            hint = f"; what you seek is part of {broader}" if broader else ""
+            hint = did_you_mean(name, [*labels, *kinds])
+            if not hint and (broader := _broader(name, known)):
+                hint = f"; what you seek is part of {broader}"
             listed = f", the kinds {', '.join(kinds)}" if kinds else ""
             raise UsageError(f"{name!r}: the labels are {', '.join(labels)}{listed}{hint}")
     for name in wish.want if wish.segments else ():

@@ -308,6 +308,14 @@ def test_a_kind_is_avoided_itself_and_not_what_holds_it():
     assert widen_avoided(wish, [calm])[1] == {"chewing": "other"}
 
 
+@pytest.mark.parametrize("wish", [{"want": ("Tapp",)}, {"avoid": ("tapp", "speech")}])
+def test_a_name_that_is_mistyped_is_refused_with_what_was_meant(wish):
+    with pytest.raises(UsageError, match=r"the labels are whisper, .*; did you mean tap\?$"):
+        find_items([TYPING], Wish(**wish), ["fan"])
+    with pytest.raises(UsageError, match=r"; did you mean chewing\?$"):
+        find_items([TYPING], Wish(want=("chewin",)))
+
+
 def test_an_unknown_name_is_refused_with_labels_and_kinds():
     with pytest.raises(UsageError, match=r"the labels are whisper, .*, the kinds fan, typing, ch"):
         find_items([TYPING], Wish(want=("typo",)), ["fan"])
