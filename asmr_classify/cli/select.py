@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING
@@ -453,11 +454,38 @@ def _find(
 
 
 def _tell_gone(lost: Sequence[FileResult], *, quiet: bool) -> None:
-    n_far = sum(is_url(result.path) for result in lost)
-    counts = (n_far, "in storage"), (len(lost) - n_far, "no longer there")
-    for count, why in () if quiet else counts:
-        if count:
-            tell(f"left out: {counted(count, 'recording')}, {why}")
+    if quiet:
+        return
+    near = [result.path for result in lost if not is_url(result.path)]
+    if n_far := len(lost) - len(near):
+        tell(f"left out: {counted(n_far, 'recording')}, in storage")
+    if near:
+        tell(f"left out: {counted(len(near), 'recording')}, no longer there{_where_away(near)}")
+
+
+def _where_away(paths: Iterable[str]) -> str:
+    """Tell of the folder below which most files lie that are gone with all around them."""
+    per_folder = Counter(os.path.dirname(os.path.abspath(path)) for path in paths)  # noqa: PTH100, PTH120
+    away: Counter[str] = Counter()
+    for folder, count in per_folder.items():
+        if top := _away(folder):
+            away[top] += count
+    for top, count in away.most_common(1):
+        return f"; {count} lay in {top}, which is gone or empty: is its disk or share connected?"
+    return ""
+
+
+def _away(folder: str) -> str:
+    """Give the outermost folder that is gone, or this one if it is empty, as a disk leaves it."""
+    top = ""
+    while not os.path.isdir(folder):  # noqa: PTH112 (any name)
+        top, folder = folder, os.path.dirname(folder)  # noqa: PTH120
+        if top == folder:  # a drive of Windows
+            break
+    try:
+        return top or (folder if not os.listdir(folder) else "")  # noqa: PTH208 (any name)
+    except OSError:
+        return ""
 
 
 def _is_true(result: FileResult, known: Catalogue) -> bool:

@@ -226,7 +226,27 @@ def test_recordings_that_are_gone_are_left_out(library, place):
     (place / "in" / "d.mp3").unlink()
     done = library()
     assert len(entries_in(done)) == 3
-    assert "left out: 1 recording, no longer there" in done.stderr
+    assert "left out: 1 recording, no longer there; 1 lay in" in done.stderr
+
+
+@pytest.mark.parametrize("is_mounted_on", [False, True], ids=["gone", "empty"])
+def test_where_a_whole_folder_is_gone_the_disk_is_asked_after(library, label, place, is_mounted_on):
+    share = place / "share"
+    (share / "in").mkdir(parents=True)
+    (share / "deep" / "er").mkdir(parents=True)
+    for name in ("share/in/e.mp3", "share/in/f.mp3", "share/deep/er/g.mp3"):
+        (place / name).write_bytes(b"sound" + name.encode())
+    label("share", "-q", "--catalogue")
+    (place / "Mia - a.mp3").unlink()
+    share.rename(place / "elsewhere")
+    if is_mounted_on:
+        (share / "in").mkdir(parents=True)
+    told = library("path:share/").stderr
+    n_gone, top = (2, share / "in") if is_mounted_on else (3, share)
+    assert f"{n_gone} lay in {top}, which is gone or empty: is its disk or share conn" in told
+    assert "left out: 4 recordings, no longer there; " in library().stderr
+    elsewhere = library("path:Mia").stderr
+    assert "left out: 1 recording, no longer there\n" in elsewhere
 
 
 def test_nothing_that_fits_writes_nothing(library, place):
