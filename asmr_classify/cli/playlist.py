@@ -198,6 +198,7 @@ def playlist(
         fill,
         fill_in_turn,
         find_items,
+        is_scrap,
         known_labels,
         widen_avoided,
     )
@@ -232,7 +233,9 @@ def playlist(
         named = () if known is None else known.named
         answers = answers_to(results, known) if wish.kept_out else {}
         wish, widened = widen_avoided(wish, results, kinds, named)
-        found = find_items(results, wish, kinds, named, answers)
+        fitting = find_items(results, wish, kinds, named, answers)
+        scraps = {result.path for result in results if is_scrap(result)}
+        found = [item for item in fitting if not (item.is_whole and item.path in scraps)]
         paths = dict.fromkeys(item.path for item in found)
         repeated = frozenset(() if known is None else known.repeated(paths))
     for label, broader in widened.items():
@@ -245,6 +248,12 @@ def playlist(
     failed = failed_of(results, sources or ())
     if failed:
         tell(f"left out: {counted(len(failed), 'recording')}, not labelled: 'label' tells why")
+    n_torn = len(fitting) - len(found)
+    if n_torn and not quiet:
+        tell(
+            f"left out: {counted(n_torn, 'recording')}, damaged so that less than half is left: "
+            "'label' tells why"
+        )
     if not found:
         total = counted(len(results), "recording")
         return nothing_to_do(f"nothing fits, of {total}{_limit(wish)}; no playlist is written")

@@ -64,6 +64,9 @@ recording by, and shorter ones make a playlist restless."""
 SHORTEST_REST = 1.0
 """Seconds; a playlist that lacks less is full, rather than ending on a scrap of sound."""
 
+SCRAP_SHARE = 0.5
+"""Of a damaged recording that plays for less than this share of its length, most is missing."""
+
 
 class Player(StrEnum):
     """Whose way to play a part of a file is written, see :mod:`asmr_classify.library.m3u8`."""
@@ -363,6 +366,14 @@ def is_playable(result: FileResult) -> bool:
     from asmr_classify.writers.documents import is_heard
 
     return is_heard(result) and length_of(result) > 0
+
+
+def is_scrap(result: FileResult) -> bool:
+    """Tell whether a recording broke off so early that no more than a scrap of it plays."""
+    from asmr_classify.aggregate import Status
+
+    least = max(SHORTEST_REST, SCRAP_SHARE * (result.duration or 0.0))
+    return result.status is Status.PARTIAL and result.decoded < least
 
 
 def playing_time(result: FileResult) -> float:

@@ -249,6 +249,22 @@ def test_where_a_whole_folder_is_gone_the_disk_is_asked_after(library, label, pl
     assert "left out: 1 recording, no longer there\n" in elsewhere
 
 
+def test_scraps_of_damaged_recordings_are_left_out_and_their_stretches_are_not(library, place):
+    with Catalogue.open(str(place / "library.sqlite")) as catalogue:
+        for name, decoded in (("Mia - a.mp3", 19.0), ("Zoe - c.mp3", 20.0)):
+            path = place / name
+            cut = replace(heard(path), status=Status.PARTIAL, decoded=decoded)
+            catalogue.add(found(path), cut, "another")
+    done = library()
+    assert sorted(names_in(done)) == ["Mia - b.mp3", "Zoe - c.mp3", "d.mp3"]
+    assert "left out: 1 recording, damaged so that less than half is left: 'label'" in done.stderr
+    assert "left out" not in library("--quiet").stderr
+    done = library("path:Mia", "-path:b.mp3")
+    assert done.exit_code == 4
+    assert "nothing fits, of 1 recording;" in done.stderr
+    assert names_in(library("--segments", "path:Mia", "-path:b.mp3")) == ["Mia - a.mp3"]
+
+
 def test_nothing_that_fits_writes_nothing(library, place):
     done = library("--no-talking", "-o", "none.m3u8")
     assert done.exit_code == 4

@@ -35,6 +35,7 @@ from asmr_classify.library.playlist import (
     fill,
     fill_in_turn,
     find_items,
+    is_scrap,
     playing_time,
     widen_avoided,
 )
@@ -175,6 +176,22 @@ def test_what_was_not_heard_is_not_played_and_what_broke_off_as_far_as_it_goes()
     partial = replace(TAP, status=Status.PARTIAL, decoded=12.0)
     (only,) = find_items([lost, partial, result("silent.mp3", status=Status.SILENT)], Wish())
     assert only.end == 12
+
+
+@pytest.mark.parametrize(
+    ("duration", "decoded", "expected"),
+    [
+        pytest.param(11.2, 1.9, True, id="little of it"),
+        pytest.param(60.0, 29.9, True, id="less than half"),
+        pytest.param(60.0, 30.0, False, id="half"),
+        pytest.param(0.6, 0.6, True, id="all that is left"),
+        pytest.param(None, 40.0, False, id="of unknown length"),
+    ],
+)
+def test_what_broke_off_early_is_a_scrap(duration, decoded, expected):
+    whole = replace(TAP, duration=duration, decoded=decoded)
+    assert is_scrap(replace(whole, status=Status.PARTIAL)) is expected
+    assert not is_scrap(whole)
 
 
 def test_what_was_set_by_hand_counts():
