@@ -31,12 +31,14 @@ References
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asmr_classify.errors import UsageError
 from asmr_classify.library.playlist import Player
 from asmr_classify.writers.escapes import escape
 
@@ -49,6 +51,9 @@ SUFFIXES = (".m3u8", ".m3u")
 
 BEGIN = "#EXTM3U\n# Written by asmr-classify\n"
 """Tells our playlists from those of others, which are never written over."""
+
+SEAL = "# Unchanged since: "
+"""Begins the last line, with a digest of those before: who edits a playlist wants to keep it."""
 
 MISREAD = re.compile(
     r"[?#\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$|^[^/]*:|://"
@@ -144,7 +149,12 @@ def write_m3u8(
                 n_bytes = len(name.encode())
                 name = f"edl://%{n_bytes}%{name},{entry.start:.3f},{entry.end - entry.start:.3f}"
         lines.append(f"{name}\n")
-    return BEGIN + "".join(lines)
+    text = BEGIN + "".join(lines)
+    return f"{text}{SEAL}{_digest(text.encode())}\n"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def entry_name(path: str, folder: str | None) -> str:
@@ -180,6 +190,20 @@ def _relative(path: str, folder: str) -> str:
 
 
 def holds_playlist(path: str) -> bool:
-    """Tell whether a file begins as the playlists that this program writes."""
+    """Tell whether a file begins as the playlists that this program writes.
+
+    Raises
+    ------
+    UsageError
+        If it does, and was changed since.
+    """
     with Path(path).open("rb") as file:
-        return file.read(len(BEGIN)) == BEGIN.encode()
+        if file.read(len(BEGIN)) != BEGIN.encode():
+            return False
+    content, _, digest = Path(path).read_bytes().rpartition(SEAL.encode())
+    if digest != f"{_digest(content)}\n".encode():
+        raise UsageError(
+            f"{path}: was changed since this program wrote it, so it is left alone; move it away, "
+            "or name another file"
+        )
+    return True

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import tempfile
@@ -587,15 +588,16 @@ def test_what_is_written_is_read(written, title, folder, player):
 def test_the_form_of_the_file():
     whole = entry_of(item("/asmr/in/Rain.mp3", "white_noise", 0.0, 1834.4, is_whole=True))
     part = entry_of(item("/asmr/Mia - Talk.mp3", "whisper", 3661.5, 3700.0))
-    assert write_m3u8([whole, part], title="x", folder="/asmr") == (
+    text = write_m3u8([whole, part], title="x", folder="/asmr")
+    assert re.sub(r"[0-9a-f]{16}\n$", "DIGEST\n", text) == (
         "#EXTM3U\n# Written by asmr-classify\n#PLAYLIST:x\n"
         "#EXTINF:1834,Rain · white_noise\nin/Rain.mp3\n"
         "#EXTINF:38,Mia - Talk · 1:01:01 · whisper\n"
         "#EXTVLCOPT:start-time=3661.500\n#EXTVLCOPT:stop-time=3700.000\nMia - Talk.mp3\n"
+        "# Unchanged since: DIGEST\n"
     )
-    assert write_m3u8([part], folder="/asmr", player=Player.MPV).endswith(
-        "\nedl://%20%/asmr/Mia - Talk.mp3,3661.500,38.500\n"
-    )
+    text = write_m3u8([part], folder="/asmr", player=Player.MPV)
+    assert "\nedl://%20%/asmr/Mia - Talk.mp3,3661.500,38.500\n#" in text
 
 
 @pytest.mark.parametrize(
@@ -634,6 +636,25 @@ def test_only_playlists_of_ours_are_replaced(tmp_path):
     path.write_text("#EXTM3U\na.mp3\n", encoding="utf-8")
     with pytest.raises(UsageError, match="was not written by this program"):
         check_replaceable(str(path), holds_playlist)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        pytest.param(lambda text: text + "mine.mp3\n", id="added at the end"),
+        pytest.param(lambda text: text.replace("a.mp3", "b.mp3"), id="changed"),
+        pytest.param(lambda text: text.replace("a.mp3\n", ""), id="taken out"),
+        pytest.param(lambda text: text[: text.rindex("#")], id="without the last line"),
+    ],
+)
+def test_a_playlist_that_was_edited_is_not_replaced(tmp_path, edit):
+    path = tmp_path / "ours.m3u8"
+    text = write_m3u8([entry_of(item(str(tmp_path / "a.mp3")))], folder=str(tmp_path))
+    path.write_text(edit(text), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"ours.m3u8: was changed since this program wrote it"):
+        check_replaceable(str(path), holds_playlist)
+    path.write_text(text, encoding="utf-8")
+    check_replaceable(str(path), holds_playlist)
 
 
 # Real players
