@@ -51,8 +51,8 @@ def _show_version(value: bool) -> None:
 
 
 EXIT_STATUS = """Exit status: 0 done, 1 could not run, 2 wrong usage, 3 finished but some files
-failed, 4 nothing to do, 5 a check failed, 130 interrupted with all finished work saved, 141 the
-reader of the output stopped early, 143 ended by SIGTERM with all finished work saved."""
+failed, 4 nothing to do, 5 a check failed, 130 interrupted (what was finished is saved, or you are
+told that it is not), 141 the reader of the output stopped early, 143 ended by SIGTERM."""
 
 
 @app.callback(epilog=EXIT_STATUS)
