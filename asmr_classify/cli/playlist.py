@@ -50,8 +50,8 @@ def playlist(
         list[str] | None,
         typer.Option(
             metavar="LABELS",
-            help="Play what holds any of these labels or kinds: whisper,tap,typing. Default: any "
-            "trigger; with --visual or --light, whatever looks so.",
+            help="Play what holds any of these labels or kinds: whisper,tap,typing. Repeatable. "
+            "Default: any trigger; with --visual or --light, whatever looks so.",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -61,7 +61,7 @@ def playlist(
         typer.Option(
             metavar="LABELS",
             help="Leave out recordings that may hold any of these labels or kinds, or in which "
-            "somebody heard them; with --segments, cut labels out.",
+            "somebody heard them; with --segments, cut labels out. Repeatable.",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -79,7 +79,7 @@ def playlist(
         typer.Option(
             metavar="LEVELS",
             help="Only videos in which as much moves: still, slow or lively; or several: "
-            "still,slow.",
+            "still,slow. Repeatable.",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -88,7 +88,8 @@ def playlist(
         list[str] | None,
         typer.Option(
             metavar="LEVELS",
-            help="Only videos whose picture is as light: dark, dim or bright; or several.",
+            help="Only videos whose picture is as light: dark, dim or bright; or several. "
+            "Repeatable.",
             show_default=False,
             rich_help_panel=WHAT,
         ),
@@ -216,7 +217,7 @@ def playlist(
     )
     if order is Order.WANT and not wish.want:
         raise UsageError("--order want: plays in the order of --want, so give that: tap,whisper")
-    seconds = _parse_length(length)
+    seconds = _parse_length(length, quiet=quiet)
     _check_output(str(output), sources or ())
     console = Console(stderr=True)
     with selecting_results(
@@ -302,8 +303,8 @@ def _levels(texts: Sequence[str] | None, kind: type[Level], option: str) -> tupl
     return tuple(map(kind, names))
 
 
-def _parse_length(text: str | None) -> float | None:
-    """Read ``--length``.
+def _parse_length(text: str | None, *, quiet: bool) -> float | None:
+    """Read ``--length``, and tell that a plain number is one of seconds.
 
     Raises
     ------
@@ -317,6 +318,8 @@ def _parse_length(text: str | None) -> float | None:
     seconds = parse_time("--length", text)
     if seconds < SHORTEST_REST:
         raise UsageError(f"--length {text!r}: is nothing to listen to; write 90s, 20m or 1h30m")
+    if text.isdecimal() and not quiet:
+        tell(f"--length {text}: taken as seconds, as no unit is given; minutes are {text}m")
     return seconds
 
 

@@ -99,7 +99,7 @@ def entry_of(item: Item) -> Entry:
     place = "" if item.is_whole else f" · {_clock(item.start)}"
     return Entry(
         path=os.path.abspath(item.path),
-        title=f"{name}{place} · {item.label}",
+        title=f"{name}{place} · {item.label}".strip(),
         duration=max(1, round(item.duration)),
         start=None if item.is_whole else item.start,
         end=None if item.is_whole else item.end,

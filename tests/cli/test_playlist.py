@@ -278,6 +278,13 @@ def test_stretches_that_are_too_short_are_told_of(library):
     assert "nothing fits, of 6 recordings (stretches of 90 s or more: --min-segment)" in done.stderr
 
 
+def test_a_length_without_a_unit_is_told_to_be_seconds(library):
+    told = "--length 70: taken as seconds, as no unit is given; minutes are 70m\n"
+    assert told in library("--length", "70").stderr
+    assert "taken as" not in library("--length", "70s").stderr
+    assert not library("--length", "70", "--quiet").stderr
+
+
 def test_a_night_plays_one_label_after_the_other(library, place):
     with Catalogue.open(str(place / "library.sqlite")) as catalogue:
         for name in ("Mia - a.mp3", "Zoe - c.mp3"):

@@ -600,6 +600,11 @@ def test_the_form_of_the_file():
     assert "\nedl://%20%/asmr/Mia - Talk.mp3,3661.500,38.500\n#" in text
 
 
+def test_a_title_does_not_begin_with_the_space_of_a_name():
+    text = write_m3u8([entry_of(item("/m/ leading.mp3", "tap", is_whole=True))], folder="/m")
+    assert "#EXTINF:60,leading · tap\nfile:///m/%20leading.mp3\n" in text
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
