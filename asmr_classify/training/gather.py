@@ -90,13 +90,13 @@ def gather(
             were_set[result.path] = was_set
     settled, against = settle(answered, corrected)
     paths = dict.fromkeys(each.path for each in settled)
-    changed = [x for x in paths if os.path.lexists(x) and not known.is_current(x)]
+    changed = dict.fromkeys(x for x in paths if os.path.lexists(x) and not known.is_current(x))
     some = (result for result in known.some(MOST_OTHERS) if known.is_current(result.path))
     others = others_beside(some, [*beside, *settled]) if settled else []
     return Gathered(
         [*spread(each for each in settled if each.path not in changed), *others],
         against,
-        changed,
+        [*changed],
         [each for each in unplaced if each not in held],
         [
             (path, label)
