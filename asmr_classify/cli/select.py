@@ -231,11 +231,18 @@ def failed_of(results: Iterable[FileResult], arguments: Iterable[str]) -> list[F
     What a query finds is as the catalogue tells it, failed or not: that is an answer.
     """
     from asmr_classify.aggregate import Status
-    from asmr_classify.library.places import is_below
 
-    named = [os.path.abspath(word) for word in arguments if os.path.lexists(word)]  # noqa: PTH100
+    named = {os.path.abspath(word) for word in arguments if os.path.lexists(word)}  # noqa: PTH100
     failed = (result for result in results if result.status is Status.FAILED)
-    return [x for x in failed if any(is_below(os.path.abspath(x.path), top) for top in named)]  # noqa: PTH100
+    return [result for result in failed if not named.isdisjoint(_iter_above(result.path))]
+
+
+def _iter_above(path: str) -> Iterator[str]:
+    """Give a path, and all folders above it."""
+    above, path = "", os.path.abspath(path)  # noqa: PTH100
+    while above != path:
+        yield path
+        above, path = path, os.path.dirname(path)  # noqa: PTH120
 
 
 def answers_to(results: Iterable[FileResult], known: Catalogue | None) -> dict[str, list[Answer]]:

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from asmr_classify.aggregate import Status
 from asmr_classify.catalogue import Catalogue
 from asmr_classify.cli import select
 from asmr_classify.cli.app import app
-from asmr_classify.cli.select import known_kinds
+from asmr_classify.cli.select import failed_of, known_kinds
 from asmr_classify.library.m3u8 import BEGIN
 from tests.catalogue.results import found, heard, seen
 from tests.conftest import DEMO, ROOT
@@ -299,6 +300,20 @@ def test_a_night_plays_one_label_after_the_other(library, place):
     done = library("--want", "whisper,tap", "--order", "want", "--length", "80s")
     assert "2 recordings, 1:20: whisper 1 (0:40), tap 1 (0:40)\n" in done.stderr
     assert "nothing for" not in done.stderr
+
+
+def test_thousands_that_failed_are_looked_up_in_a_moment(tmp_path, monkeypatch):
+    folders = [str(tmp_path / str(n)) for n in range(5000)]
+    monkeypatch.setattr(os.path, "lexists", lambda _: True)
+    failed = [
+        replace(heard(f"{folder}/{name}/a.mp3"), status=Status.FAILED)
+        for folder in folders[-2000:]
+        for name in ("in", "out")
+    ]
+    named = [*folders[:-1], f"{folders[-1]}/in"]
+    begin = time.perf_counter()
+    assert failed_of(failed, named) == failed[:-1]
+    assert time.perf_counter() - begin < 5
 
 
 @pytest.mark.parametrize(
