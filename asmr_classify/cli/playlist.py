@@ -267,7 +267,7 @@ def playlist(
         str(output),
     )
     if not quiet:
-        _tell_of(items, seconds, wish)
+        _tell_of(items, seconds, wish, n_left=len(found) - len(items))
         if order is Order.WANT:
             _tell_of_lacking(items, wish)
         if repeated:
@@ -350,7 +350,7 @@ def _title(items: Sequence[Item]) -> str:
     return ", ".join(label for label, _ in Counter(item.label for item in items).most_common())
 
 
-def _tell_of(items: Sequence[Item], length: float | None, wish: Wish) -> None:
+def _tell_of(items: Sequence[Item], length: float | None, wish: Wish, *, n_left: int) -> None:
     """Tell how many there are, how long they last, and what of each trigger."""
     from asmr_classify.cli.progress import clock
 
@@ -365,7 +365,8 @@ def _tell_of(items: Sequence[Item], length: float | None, wish: Wish) -> None:
     )
     tell(f"{counted(len(items), *nouns)}, {clock(total)}: {parts}")
     if length is not None and total < length - 1:
-        tell(f"not enough for {clock(length)}: that is all that fits{_limit(wish)}")
+        why = "a label has less than its equal part" if n_left else "that is all that fits"
+        tell(f"not enough for {clock(length)}: {why}{_limit(wish)}")
 
 
 def _tell_of_lacking(items: Sequence[Item], wish: Wish) -> None:

@@ -342,7 +342,7 @@ def fill_in_turn(items: Iterable[Item], length: float | None) -> Iterator[Item]:
     items : iterable of Item
         One label after the other.
     length : float or None
-        Seconds; see :func:`fill`.
+        Seconds; see :func:`fill`. Each label gets :data:`SHORTEST_REST` of it at least.
 
     Yields
     ------
@@ -350,7 +350,7 @@ def fill_in_turn(items: Iterable[Item], length: float | None) -> Iterator[Item]:
     """
     parts = [list(part) for _, part in groupby(items, key=lambda item: item.label)]
     for part in parts:
-        yield from fill(part, None if length is None else length / len(parts))
+        yield from fill(part, None if length is None else max(length / len(parts), SHORTEST_REST))
 
 
 def length_of(result: FileResult) -> float:

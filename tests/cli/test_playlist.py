@@ -300,6 +300,18 @@ def test_a_night_plays_one_label_after_the_other(library, place):
     done = library("--want", "whisper,tap", "--order", "want", "--length", "80s")
     assert "2 recordings, 1:20: whisper 1 (0:40), tap 1 (0:40)\n" in done.stderr
     assert "nothing for" not in done.stderr
+    done = library("--want", "whisper,tap", "--order", "want", "--length", "1s")
+    assert "whisper 1 (0:40), tap 1 (0:40)\n" in done.stderr
+
+
+def test_a_label_that_does_not_fill_its_part_is_told_as_the_cause(library, place):
+    with Catalogue.open(str(place / "library.sqlite")) as catalogue:
+        path = place / "Mia - a.mp3"
+        changes = {"trigger": "whisper", "tags": ("whisper",)}
+        catalogue.add(found(path), replace(heard(path), **changes), "another")
+    options = ("--want", "whisper,tap", "--order", "want", "--length")
+    assert "2:20: a label has less than its equal part\n" in library(*options, "140s").stderr
+    assert "10:00: that is all that fits\n" in library(*options, "10m").stderr
 
 
 def test_thousands_that_failed_are_looked_up_in_a_moment(tmp_path, monkeypatch):

@@ -543,6 +543,7 @@ def test_each_label_fills_its_part_of_the_length():
     assert list(fill_in_turn(whole, 4 * per_item)) == [*taps[:2], *whispers[:2]]
     assert list(fill_in_turn(whole, None)) == whole
     assert list(fill_in_turn(taps, 4 * per_item)) == taps[:4]
+    assert list(fill_in_turn(whole, 1.0))  # a playlist of nothing plays in no player
 
 
 def test_thousands_of_stretches_are_ordered_in_a_moment():
