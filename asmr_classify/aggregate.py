@@ -134,6 +134,9 @@ class FileResult:
     kinds : mapping of str to float
         Kinds of sound, finer than labels, whose calibrated probability to be anywhere in the file
         reaches their threshold, surest first; 1 for one that only was set by hand.
+    asked : tuple of str or None
+        The triggers of which it was set by hand whether they are there, if ``trigger`` was; None
+        for all. It is not written with the result.
     visual : Visual or None
         What was seen in a file that was looked at; None for one that was only listened to.
     visual_error : Problem or None
@@ -157,6 +160,7 @@ class FileResult:
     kinds: Mapping[str, float] = field(default_factory=dict)
     visual: Visual | None = None
     visual_error: Problem | None = None
+    asked: tuple[str, ...] | None = field(default=None, compare=False)
 
     def to_keep(self) -> FileResult:
         """Give what memories keep: a picture that may be seen another time is to be looked at."""
@@ -171,8 +175,15 @@ class FileResult:
         """
         if "no_talking" in self.corrected and self.no_talking and label in {WHISPER, SPEECH}:
             return True
-        is_set = "trigger" in self.corrected and kind_of(label) is Kind.TRIGGER
-        return is_set and label not in self.tags
+        return self._speaks_of(label) and label not in self.tags
+
+    def is_set(self, label: str) -> bool:
+        """Tell whether someone set by hand that a trigger is there."""
+        return self._speaks_of(label) and label in self.tags
+
+    def _speaks_of(self, label: str) -> bool:
+        is_asked = self.asked is None or label in self.asked
+        return "trigger" in self.corrected and is_asked and kind_of(label) is Kind.TRIGGER
 
 
 def summarise(

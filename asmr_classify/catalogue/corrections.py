@@ -138,6 +138,7 @@ class Correction:
             no_talking=no_talking,
             longest_talk=0.0 if no_talking else result.longest_talk,
             corrected=tuple(corrected),
+            asked=None if self.asked is None else (*self.asked, *(self.tags or ())),
             kinds=kinds,
         )
 

@@ -232,7 +232,7 @@ def _main_text(result: FileResult) -> str:
 
 def _with_score(result: FileResult, label: str) -> str:
     """Name a label with its score, or as set by hand."""
-    if TRIGGER in result.corrected and label in result.tags:
+    if result.is_set(label):
         return f"{printable(label)} {SET}"
     return f"{printable(label)} {result.scores.get(label, 0):.2f}"
 

@@ -23,7 +23,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from asmr_classify.catalogue.answers import rest_of
-from asmr_classify.catalogue.corrections import TRIGGER
 from asmr_classify.catalogue.ranges import Range
 from asmr_classify.errors import UsageError
 from asmr_classify.labels import SILENCE, Kind, kind_of
@@ -332,10 +331,10 @@ def wanted_labels(result: FileResult, wish: Wish) -> set[str]:
 
 def unplaced_labels(result: FileResult, wish: Wish) -> tuple[str, ...]:
     """Give the wanted labels that were set by hand, and that the timeline has nowhere to be cut."""
-    if TRIGGER not in result.corrected:
-        return ()
     placed = {segment.label for segment in result.segments}
-    return tuple(tag for tag in result.tags if wish.wants(tag) and tag not in placed)
+    return tuple(
+        tag for tag in result.tags if result.is_set(tag) and wish.wants(tag) and tag not in placed
+    )
 
 
 def _is_wanted(result: FileResult, segment: Segment, wish: Wish) -> bool:

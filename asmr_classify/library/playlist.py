@@ -395,8 +395,7 @@ def _looks(result: FileResult, wish: Wish) -> bool:
 
 
 def _score(result: FileResult, label: str) -> float:
-    is_set = "trigger" in result.corrected and label in result.tags
-    return 1.0 if is_set else result.scores.get(label, result.kinds.get(label, 0.0))
+    return 1.0 if result.is_set(label) else result.scores.get(label, result.kinds.get(label, 0.0))
 
 
 def _has_segment(result: FileResult, label: str) -> bool:

@@ -126,7 +126,7 @@ def _iter_stretches(result: FileResult, spans: Iterable[Span]) -> Iterator[Stret
     placed = {segment.label for segment in result.segments}
     usual = {x: 0.0 if x in placed else score for x, score in result.scores.items()}
     is_set = "trigger" in result.corrected
-    settled = [x for x in usual if kind_of(x) is Kind.TRIGGER and x not in result.tags]
+    settled = [x for x in usual if kind_of(x) is Kind.TRIGGER and result.rules_out(x)]
     duration = max(result.duration or 0.0, result.decoded)
     coming = deque(sorted(result.segments, key=lambda segment: segment.start))
     near: list[Segment] = []

@@ -368,7 +368,13 @@ def test_what_was_set_says_nothing_of_labels_that_were_named_later(catalogue, la
         (result,) = catalogue.find(parse_query("soap"))
         assert (result.tags, result.trigger) == ((*tags, "soap"), (*tags, "soap")[0])
         assert not result.rules_out("soap")
+        assert not result.is_set("soap")
         assert result.rules_out("tap")
+        catalogue.add(found(path), heard(path, trigger="tap", tags=("tap",)), "taught too")
+        (result,) = catalogue.find()
+        assert result.tags == tags
+        assert all(map(result.is_set, tags))
+        assert not result.rules_out("soap")
 
 
 def test_what_was_set_before_kinds_could_be_is_read():

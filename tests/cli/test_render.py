@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from asmr_classify.aggregate import Problem, Status
+from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.cli.render import results_table, shorten
 from asmr_classify.cli.results import TableWriter
 from asmr_classify.cli.timeline_bar import Look, cells_of
@@ -126,6 +127,12 @@ def test_a_trigger_that_was_set_need_be_none_of_the_model(plain):
     shown = draw([result], 120, plain=plain)
     assert "brush" in shown
     assert "soap" in shown
+
+
+def test_a_trigger_that_nobody_could_set_yet_is_shown_with_its_score():
+    was_set = Correction(("tap",), asked=("tap", "whisper"))
+    result = was_set.apply(heard("a.mp3", tags=("soap",), scores={"tap": 0.5, "soap": 0.75}))
+    assert "soap 0.75" in draw([result], 120)
 
 
 def test_what_has_no_trigger_says_why():

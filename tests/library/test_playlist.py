@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from asmr_classify.aggregate import FileResult, Problem, Status
 from asmr_classify.catalogue.answers import Answer
+from asmr_classify.catalogue.corrections import Correction
 from asmr_classify.errors import UsageError
 from asmr_classify.library.m3u8 import (
     Entry,
@@ -206,6 +207,17 @@ def test_what_was_set_by_hand_counts():
     assert stretches([quiet], want=("whisper",)) == []
     loud = replace(TAP, no_talking=False, corrected=("no_talking",))
     assert stretches([loud], no_talking=True) == []
+
+
+def test_what_was_set_before_a_label_was_named_says_nothing_of_it():
+    was_set = Correction(("tap",), asked=("tap", "whisper"))
+    scores = {**TAP.scores, "soap": 0.6}
+    unsure = was_set.apply(replace(TAP, scores=scores))
+    assert not find_items([unsure], Wish(avoid=("soap",)))
+    assert find_items([unsure], Wish(avoid=("whisper",)))
+    sure = was_set.apply(replace(TAP, scores=scores, tags=("tap", "soap")))
+    assert [item.score for item in find_items([sure], Wish(want=("soap",)))] == [0.6]
+    assert [item.score for item in find_items([sure], Wish(want=("tap",)))] == [1.0]
 
 
 @pytest.mark.parametrize(
