@@ -54,7 +54,7 @@ def first_sample(header: Sequence[int], streaminfo: bytes) -> int | None:
     header : sequence of int
         Bytes from the first of the frame on, at least as many as its header has.
     streaminfo : bytes
-        The block of metadata of that name, with which a file begins.
+        The block of metadata of that name, with which a file begins; empty if it has none.
 
     Returns
     -------
@@ -83,7 +83,8 @@ def first_sample(header: Sequence[int], streaminfo: bytes) -> int | None:
     if header[1] & 1:
         return number
     least, most = streaminfo[:2], streaminfo[2:4]
-    return number * int.from_bytes(most, "big") if least == most else None
+    size = int.from_bytes(most, "big")
+    return number * size if least == most and size else None
 
 
 def _n_extra(sizes: int) -> int:

@@ -123,7 +123,8 @@ class Axis:
 def _origin_of(container: Any, stream: Any) -> float:
     """Give the stamp of the container's start, in seconds."""
     if container.format.name == "flac":
-        number = first_sample(first_header(path_of(container)), stream.codec_context.extradata)
+        streaminfo = stream.codec_context.extradata or b""
+        number = first_sample(first_header(path_of(container)), streaminfo)
         if number is not None:
             return float(number * stream.time_base)
     return float(container.start_time or 0) / av.time_base

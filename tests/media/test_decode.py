@@ -308,6 +308,15 @@ def test_a_lossless_file_tells_of_the_least_loss(tmp_path, rng):
     assert stream.decoded == 6
 
 
+def test_flac_whose_first_bytes_are_damaged_is_heard(tmp_path):
+    """FFmpeg finds the frames, but no metadata."""
+    path = write_media(tmp_path / "a.flac", tone(6.0, 44100), RECIPES["flac"])
+    path.write_bytes(b"fLaX" + path.read_bytes()[4:])
+    stream, _ = decoded(path)
+    assert stream.decoded == pytest.approx(6.0, abs=0.2)
+    assert "left out" in str(stream.problem)
+
+
 @pytest.mark.parametrize(("at", "n_bytes"), [(0.5, 300), (0.5, 90_000)])
 def test_frames_of_flac_that_are_lost_leave_silence_in_their_place(tmp_path, rng, at, n_bytes):
     recipe = RECIPES["flac"]

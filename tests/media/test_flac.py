@@ -46,6 +46,11 @@ def test_frames_of_lengths_that_differ_are_not_counted():
     assert first_sample(make_header(300), STREAMINFO[:2] + b"\x20\0") is None
 
 
+@pytest.mark.parametrize("streaminfo", [b"", bytes(34)])
+def test_frames_of_no_known_length_are_not_counted(streaminfo):
+    assert first_sample(make_header(300), streaminfo) is None
+
+
 @pytest.mark.parametrize("tag", [b"", b"ID3\4\0\0\0\0\1\0" + bytes(128)])
 def test_all_frames_of_a_file_are_numbered_as_ffmpeg_numbers_them(tmp_path, tag):
     path = write_media(tmp_path / "a.flac", tone(3.0, 44100), RECIPES["flac"])
