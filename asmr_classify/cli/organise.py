@@ -112,7 +112,7 @@ def organise(
     )
     if not results:
         return nothing_to_do("nothing to organise was found")
-    folders = [name for name in (*(what or ()), *(found_in or ())) if Path(name).is_dir()]
+    folders = [name for name in (*(what or ()), *(found_in or ())) if os.path.isdir(name)]  # noqa: PTH112 (any name)
     searched = tuple(map(os.path.abspath, folders))
     wish = Wish(template, top, action.value, failed, origins(read_runs(store)[0]), searched)
     plan = plan_organise(results, wish, command_line())

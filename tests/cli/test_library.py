@@ -51,6 +51,12 @@ def test_a_query_is_organised_and_the_catalogue_follows(run, place):
     assert not (place / "tap").exists()
 
 
+def test_a_query_that_is_longer_than_names_are_is_organised(run, place):
+    query = "trigger:tap" + " -path:nowhere" * 30
+    run("organise", query, "--to", TEMPLATE, "--root", ".", "--yes")
+    assert (place / "tap" / "a.wav").exists()
+
+
 def test_the_catalogue_follows_a_recording_that_it_knows_by_a_link(run, place):
     (place / "in/0.wav").symlink_to("b.wav")
     run("forget", "in/b.wav")
