@@ -175,13 +175,14 @@ class FileResult:
         """
         if "no_talking" in self.corrected and self.no_talking and label in {WHISPER, SPEECH}:
             return True
-        return self._speaks_of(label) and label not in self.tags
+        return self.speaks_of(label) and label not in self.tags
 
     def is_set(self, label: str) -> bool:
         """Tell whether someone set by hand that a trigger is there."""
-        return self._speaks_of(label) and label in self.tags
+        return self.speaks_of(label) and label in self.tags
 
-    def _speaks_of(self, label: str) -> bool:
+    def speaks_of(self, label: str) -> bool:
+        """Tell whether someone set by hand whether a trigger is there: one that was known."""
         is_asked = self.asked is None or label in self.asked
         return "trigger" in self.corrected and is_asked and kind_of(label) is Kind.TRIGGER
 

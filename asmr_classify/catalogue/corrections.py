@@ -102,23 +102,15 @@ class Correction:
             )
         return both
 
-    def speaks_of(self, label: str) -> bool:
-        """Tell whether a trigger was set, as there or as absent: one that was known."""
-        if self.tags is None:
-            return False
-        return self.asked is None or label in self.tags or label in self.asked
-
-    def rules_out(self, trigger: str) -> bool:
-        """Tell whether a trigger was set as absent."""
-        return self.speaks_of(trigger) and trigger not in (self.tags or ())
-
     def apply(self, result: FileResult) -> FileResult:
         """Put what was set in the place of what the model said."""
         tags, no_talking, kinds = result.tags, result.no_talking, result.kinds
+        asked = None if self.asked is None else (*self.asked, *(self.tags or ()))
         corrected = []
         if self.tags is not None:
             corrected.append(TRIGGER)
-            tags = (*self.tags, *(tag for tag in tags if not self.speaks_of(tag)))
+            unasked = () if asked is None else (tag for tag in tags if tag not in asked)
+            tags = (*self.tags, *unasked)
             no_talking = False if WHISPER in tags else no_talking
         if self.no_talking is not None:
             corrected.append(NO_TALKING)
@@ -138,7 +130,7 @@ class Correction:
             no_talking=no_talking,
             longest_talk=0.0 if no_talking else result.longest_talk,
             corrected=tuple(corrected),
-            asked=None if self.asked is None else (*self.asked, *(self.tags or ())),
+            asked=asked,
             kinds=kinds,
         )
 

@@ -261,12 +261,8 @@ class Catalogue:
 
     def corrected(self, result: FileResult) -> FileResult:
         """Apply the corrections of a file to a result of it."""
-        return self.correction(result.path).apply(result)
-
-    def correction(self, path: str) -> Correction:
-        """Give what was set by hand of a known file."""
-        place = self._contents.place(os.path.abspath(path))  # noqa: PTH100
-        return Correction() if place is None else place.correction
+        place = self._contents.place(os.path.abspath(result.path))  # noqa: PTH100
+        return result if place is None else place.correction.apply(result)
 
     def correct(self, paths: Sequence[str], correction: Correction | None) -> list[FileResult]:
         """Set what was heard of files by hand.

@@ -80,14 +80,13 @@ def gather(
     corrected, unplaced, were_set = [], [], {}
     for result in _iter_corrected(known):
         # Who set a file may not have known yet of a label that the model does not tell.
-        was_set = known.correction(result.path)
-        spoken_of = filter(was_set.speaks_of, dict.fromkeys([*triggers, *result.tags]))
+        spoken_of = filter(result.speaks_of, dict.fromkeys([*triggers, *result.tags]))
         said = said_of_correction(result, spoken_of, maker_of(result.path))
         corrected += said
-        if was_set.tags is not None:
-            placed = {label for each in said for label in each.labels}
-            unplaced += [(result.path, tag) for tag in was_set.tags if tag not in placed]
-            were_set[result.path] = was_set
+        placed = {label for each in said for label in each.labels}
+        there = filter(result.is_set, result.tags)
+        unplaced += [(result.path, tag) for tag in there if tag not in placed]
+        were_set[result.path] = result
     settled, against = settle(answered, corrected)
     paths = dict.fromkeys(each.path for each in settled)
     changed = dict.fromkeys(x for x in paths if os.path.lexists(x) and not known.is_current(x))
@@ -101,7 +100,10 @@ def gather(
         [
             (path, label)
             for path, label in sorted(held)
-            if label not in triggers and path in were_set and were_set[path].rules_out(label)
+            if label not in triggers
+            and path in were_set
+            and were_set[path].speaks_of(label)
+            and not were_set[path].is_set(label)
         ],
     )
 
